@@ -1,0 +1,1 @@
+"""The Odyssey API for asyncio."""

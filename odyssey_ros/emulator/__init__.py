@@ -1,0 +1,1 @@
+"""A local Odyssey service on the real service's wire."""
