@@ -1,0 +1,298 @@
+"""The values that the client gives and takes: the SDK's types, frozen."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import jwt
+
+from odyssey_ros.client.errors import OdysseyArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+
+class ConnectionStatus(str, Enum):
+    """Where a connection stands."""
+
+    AUTHENTICATING = "authenticating"
+    CONNECTING = "connecting"
+    RECONNECTING = "reconnecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    FAILED = "failed"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class SimulationJobStatus(str, Enum):
+    """Where a simulation job stands. `UNKNOWN` is a state that this client does not know yet."""
+
+    PENDING = "pending"
+    DISPATCHED = "dispatched"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @classmethod
+    def _missing_(cls, value: object) -> SimulationJobStatus:
+        logger.warning("The service reports a job status that this client does not know: %.40r", value)
+        return cls.UNKNOWN
+
+
+# Compared by identity: comparing arrays element by element is no truth value.
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One picture.
+
+    Attributes:
+        data: RGB, uint8, shape (height, width, 3), C-contiguous.
+        width: Pixels.
+        height: Pixels.
+        timestamp_ms: Presentation time in milliseconds since the track's first frame.
+    """
+
+    data: NDArray[np.uint8]
+    width: int
+    height: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the artifacts of a stream can be fetched, for about an hour. The URLs are secrets."""
+
+    stream_id: str
+    video_url: str | None = field(default=None, repr=False)
+    events_url: str | None = field(default=None, repr=False)
+    thumbnail_url: str | None = field(default=None, repr=False)
+    preview_url: str | None = field(default=None, repr=False)
+    frame_count: int | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecordingInfo:
+    """One row of a list of recordings. Times are ISO 8601."""
+
+    stream_id: str
+    width: int | None
+    height: int | None
+    started_at: str
+    ended_at: str | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecordingsList:
+    """A page of recordings, newest first."""
+
+    recordings: list[StreamRecordingInfo]
+    total: int
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationStream:
+    """A stream that a simulation job made. The URLs are secrets, valid for about an hour."""
+
+    stream_id: str
+    video_url: str | None = field(default=None, repr=False)
+    events_url: str | None = field(default=None, repr=False)
+    thumbnail_url: str | None = field(default=None, repr=False)
+    preview_url: str | None = field(default=None, repr=False)
+    frame_count: int | None = None
+    duration_seconds: float | None = None
+    script_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationJobInfo:
+    """One row of a list of simulation jobs. Times are ISO 8601."""
+
+    job_id: str
+    status: SimulationJobStatus
+    priority: str
+    created_at: str
+    completed_at: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationJobDetail:
+    """All that the service tells of a simulation job. Times are ISO 8601."""
+
+    job_id: str
+    status: SimulationJobStatus
+    priority: str
+    created_at: str
+    dispatched_at: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    error_message: str | None = None
+    assigned_region: str | None = None
+    retry_count: int = 0
+    streams: list[SimulationStream] = field(default_factory=list)
+    estimated_wait_minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationJobsList:
+    """A page of simulation jobs, newest first."""
+
+    jobs: list[SimulationJobInfo]
+    total: int
+    limit: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamerCapabilities:
+    """What the assigned streamer can do."""
+
+    image_to_video: bool = False
+
+    def to_dict(self) -> dict[str, bool]:
+        """The JSON form."""
+        return {"image_to_video": self.image_to_video}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> StreamerCapabilities:
+        """Read the JSON form; what it does not name, the streamer cannot do."""
+        return cls(image_to_video=data.get("image_to_video") is True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What lets a client without an API key connect, once, for a short time. A bearer secret.
+
+    Attributes:
+        session_id: The session, as the token names it.
+        signaling_url: Base URL of the signaling server.
+        session_token: JWT for the session; does not show in the `repr`.
+        expires_in: Seconds from minting until the token is too old to connect with.
+        capabilities: What the streamer can do, when the service said so.
+
+    Raises:
+        OdysseyArgumentError: The token is no JWT with a `session_id`.
+    """
+
+    session_id: str = field(init=False)
+    signaling_url: str
+    session_token: str = field(repr=False)
+    expires_in: int
+    capabilities: StreamerCapabilities | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "session_id", session_id_of(self.session_token))
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form, the token included: for the one who is to connect, and nobody else."""
+        data: dict[str, object] = {
+            "session_id": self.session_id,
+            "signaling_url": self.signaling_url,
+            "session_token": self.session_token,
+            "expires_in": self.expires_in,
+        }
+        if self.capabilities is not None:
+            data["capabilities"] = self.capabilities.to_dict()
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> ClientCredentials:
+        """Read the JSON form. Its `session_id` is ignored: the token says which session it is for.
+
+        Raises:
+            OdysseyArgumentError: A field is missing or of the wrong type.
+        """
+        url, token = data.get("signaling_url"), data.get("session_token")
+        expires, capabilities = data.get("expires_in"), data.get("capabilities")
+        if not isinstance(url, str) or not url:
+            raise OdysseyArgumentError("Credentials need a signaling_url")
+        if not isinstance(token, str) or not token:
+            raise OdysseyArgumentError("Credentials need a session_token")
+        if (
+            not isinstance(expires, (int, float))
+            or isinstance(expires, bool)
+            or not 0 <= expires < float("inf")
+        ):
+            raise OdysseyArgumentError("Credentials need expires_in, in seconds")
+        if capabilities is not None and not isinstance(capabilities, dict):
+            raise OdysseyArgumentError("The capabilities of credentials must be an object")
+        return cls(
+            signaling_url=url,
+            session_token=token,
+            expires_in=int(expires),
+            capabilities=None if capabilities is None else StreamerCapabilities.from_dict(capabilities),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastInfo:
+    """How spectators can watch a stream.
+
+    Attributes:
+        webrtc_url: Base URL of the WHEP endpoint.
+        spectator_token: What a spectator shows there; does not show in the `repr`.
+        hls_url: HLS playlist; None when the service offers none.
+    """
+
+    webrtc_url: str
+    spectator_token: str = field(repr=False)
+    hls_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatistics:
+    """What a client has counted since it was made.
+
+    Attributes:
+        frames_decoded: Frames that left the decoder.
+        frames_converted: Frames that were converted to RGB for `on_video_frame`.
+        frames_dropped: Frames that a newer one replaced before they were converted.
+        streams_started: Streams that the service started.
+        reconnects: Times that a lost connection was regained.
+        packets_received: Video packets of the current connection.
+        packets_lost: Video packets of the current connection that never came.
+        jitter_s: Interarrival jitter of the current connection's video, in seconds (RFC 3550, 6.4.1).
+    """
+
+    frames_decoded: int = 0
+    frames_converted: int = 0
+    frames_dropped: int = 0
+    streams_started: int = 0
+    reconnects: int = 0
+    packets_received: int = 0
+    packets_lost: int = 0
+    jitter_s: float = 0.0
+
+
+def session_id_of(session_token: str) -> str:
+    """The session that a token is for. The signature is the server's business and not checked.
+
+    Raises:
+        OdysseyArgumentError: The token is no JWT with a `session_id`.
+    """
+    try:
+        claims = jwt.decode(session_token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        raise OdysseyArgumentError("The session token is not a JWT") from None
+    session_id = claims.get("session_id")
+    if not isinstance(session_id, str) or not session_id:
+        raise OdysseyArgumentError("The session token names no session_id")
+    return session_id
