@@ -1,0 +1,223 @@
+"""The picture that a stream starts from: any usual image in, the one form that the service wants out.
+
+A picture is decoded once, turned upright by its EXIF orientation, flattened, scaled to cover the stream's
+size, cropped about its centre and encoded once, as JPEG. Pillow does the work; it is imported only when a
+picture is given, so that a client which never sends one does not need it.
+"""
+
+# ruff: noqa: PLC0415 - Pillow is optional, see above
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import os
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+
+from odyssey_ros.client.errors import OdysseyImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    ImageInput: TypeAlias = (
+        str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]
+    )
+
+MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
+"""The largest encoded image that is taken, before base64."""
+
+MAX_IMAGE_PIXELS: Final = 89_478_485
+"""The largest image that is decoded: Pillow's own bound against decompression bombs, 256 MiB of RGB."""
+
+LANDSCAPE_SIZE: Final = (1280, 704)
+"""Width and height of a landscape stream, in pixels."""
+
+PORTRAIT_SIZE: Final = (704, 1280)
+"""Width and height of a portrait stream, in pixels."""
+
+JPEG_QUALITY: Final = 90
+
+_HEIF_BRANDS: Final = frozenset(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+)
+_AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
+
+# What the decoders of Pillow and libheif raise on damaged input.
+_DECODE_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error)
+
+
+def prepare_image(image: ImageInput, *, portrait: bool) -> str:
+    """Turn a picture into the data URL that starts an image-to-video stream.
+
+    Blocks for tens of milliseconds, so an event loop calls it in a worker thread. The input is not changed.
+
+    Args:
+        image: A path; the bytes of a JPEG, PNG, WebP, GIF (its first frame), BMP, HEIC, HEIF or AVIF file; a
+            base64 data URL of one; a PIL image; or an RGB array of uint8, shape (height, width, 3).
+        portrait: Whether the stream is 704x1280 instead of 1280x704.
+
+    Returns:
+        ``data:image/jpeg;base64,...`` of a picture of exactly the stream's size. Transparent parts are white.
+
+    Raises:
+        OdysseyImageError: The file cannot be read, is larger than 25 MB, is of an unsupported type, is
+            damaged, or has more than `MAX_IMAGE_PIXELS`; or the package that decodes it is not installed.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise OdysseyImageError("images need Pillow: pip install 'odyssey-ros[images]'") from error
+
+    size = PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE
+    try:
+        picture = _open(image)
+        if picture.width * picture.height > MAX_IMAGE_PIXELS:
+            raise OdysseyImageError(f"the image has too many pixels: {picture.width}x{picture.height}")
+        if not picture.width or not picture.height:
+            raise OdysseyImageError("the image is empty")
+        flat = _flatten(ImageOps.exif_transpose(picture))
+        covered = ImageOps.fit(flat, size, method=Image.Resampling.LANCZOS, centering=(0.5, 0.5))
+    except OdysseyImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise OdysseyImageError("the image has too many pixels") from error
+    except _DECODE_ERRORS as error:
+        raise OdysseyImageError(f"the image is damaged or cannot be decoded: {error}") from error
+    encoded = io.BytesIO()
+    covered.save(encoded, format="JPEG", quality=JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getbuffer()).decode("ascii")
+
+
+def image_format(data: bytes) -> str | None:
+    """Name the format of an encoded image, as Pillow does, by its first bytes; None when unsupported."""
+    head = data[:32]
+    for signature, name in (
+        (b"\xff\xd8\xff", "JPEG"),
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"GIF87a", "GIF"),
+        (b"GIF89a", "GIF"),
+        (b"BM", "BMP"),
+    ):
+        if head.startswith(signature):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        # AVIF may name the general brand mif1 first, and its own only among the compatible ones.
+        brands = {head[at : at + 4] for at in (8, *range(16, 32, 4))}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        if brands & _HEIF_BRANDS:
+            return "HEIF"
+    return None
+
+
+def _open(image: ImageInput) -> Image.Image:
+    """Open a picture without decoding it yet, where its kind allows that."""
+    from PIL import Image
+
+    if isinstance(image, Image.Image):
+        return image
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise OdysseyImageError(
+                f"an image array must be RGB, uint8, (height, width, 3), not {image.dtype} {image.shape}"
+            )
+        if not image.size:
+            raise OdysseyImageError("the image is empty")
+        return Image.fromarray(image)
+    if isinstance(image, str) and image[:5].lower() == "data:":
+        return _decode(_data_url_bytes(image))
+    if isinstance(image, (str, os.PathLike)):
+        return _decode(_file_bytes(Path(image)))
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return _decode(bytes(image))
+    raise OdysseyImageError(
+        f"an image is a path, bytes, a data URL, a PIL image or an RGB array, not {type(image).__name__}"
+    )
+
+
+def _file_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_IMAGE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OdysseyImageError(f"cannot read image {str(path)!r}: {reason}") from error
+
+
+def _data_url_bytes(url: str) -> bytes:
+    header, comma, payload = url.partition(",")
+    if not comma or not header.lower().endswith(";base64"):
+        raise OdysseyImageError("an image data URL must be base64: data:<type>;base64,<data>")
+    if len(payload) > (MAX_IMAGE_BYTES + 3) // 3 * 4 + 4:
+        raise OdysseyImageError(_too_large())
+    try:
+        return base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise OdysseyImageError("the image data URL is not valid base64") from error
+
+
+def _decode(data: bytes) -> Image.Image:
+    from PIL import Image
+
+    if len(data) > MAX_IMAGE_BYTES:
+        raise OdysseyImageError(_too_large())
+    name = image_format(data)
+    if name is None:
+        raise OdysseyImageError(
+            "unsupported image type: it is not JPEG, PNG, WebP, GIF, BMP, HEIC, HEIF or AVIF"
+            if data
+            else "the image is empty"
+        )
+    _require_decoder(name)
+    picture = Image.open(io.BytesIO(data), formats=(name,))
+    # A JPEG larger than needed is decoded at a half, a quarter or an eighth, which costs less and looks the
+    # same. The longer side is asked for both ways, since the orientation may still turn the picture.
+    picture.draft(None, (max(LANDSCAPE_SIZE), max(LANDSCAPE_SIZE)))
+    return picture
+
+
+def _require_decoder(name: str) -> None:
+    from PIL import Image
+
+    Image.init()
+    if name == "HEIF":
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise OdysseyImageError(
+                "HEIC and HEIF images need pillow-heif: pip install 'odyssey-ros[images]'"
+            ) from error
+        pillow_heif.register_heif_opener()
+    elif name not in Image.OPEN:
+        raise OdysseyImageError(
+            f"{name} images need a newer Pillow: pip install --upgrade 'odyssey-ros[images]'"
+        )
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Make an 8-bit RGB picture of one of any mode, with white behind what is transparent."""
+    from PIL import Image
+
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return picture
+    if picture.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion clips it to white instead of scaling it.
+        levels: NDArray[Any] = np.asarray(picture)
+        return Image.fromarray((np.clip(levels, 0, 65535) // 257).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _too_large() -> str:
+    return f"the image is larger than {MAX_IMAGE_BYTES // (1024 * 1024)} MB"

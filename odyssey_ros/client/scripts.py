@@ -1,0 +1,194 @@
+"""Simulation scripts: their shape, and the check that runs before one is sent.
+
+A script is a list of entries in time order. Each entry has a time and exactly one action: the first entry is
+``start`` at 0 ms, the last is ``end``, whose time is the length of the video, and between them stand
+``interact`` entries. Source: the Simulate API reference. The service would fail the job; here the error comes
+before anything is sent, and names the entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypedDict, TypeGuard
+from urllib.parse import urlsplit
+
+from odyssey_ros.client.errors import OdysseyScriptError
+
+_ACTIONS: Final = ("start", "interact", "end")
+
+
+class _StartPrompt(TypedDict):
+    prompt: str
+
+
+class StartAction(_StartPrompt, total=False):
+    """Begin a new stream.
+
+    Attributes:
+        prompt: What to dream. May be empty only when there is an image.
+        image: The picture to start from; anything that `odyssey_ros.client.images.prepare_image` takes.
+    """
+
+    image: Any
+
+
+class InteractAction(TypedDict):
+    """Send a prompt to the running stream."""
+
+    prompt: str
+
+
+class _EntryTime(TypedDict):
+    timestamp_ms: int
+
+
+class ScriptEntry(_EntryTime, total=False):
+    """One entry of a script: a time and exactly one of the three actions.
+
+    Attributes:
+        timestamp_ms: When the action occurs, in milliseconds from the start of the script, 0 or more.
+        start: Begin the stream. The first entry, at 0, and no other.
+        interact: Prompt the running stream.
+        end: End the stream: an empty dict. The last entry, and no other.
+    """
+
+    start: StartAction
+    interact: InteractAction
+    end: dict[str, Any]
+
+
+def check_sources(script: object, scripts: object, script_url: object) -> None:
+    """Check that exactly one source of a simulation is given, and that it is well formed.
+
+    Args:
+        script: One script, or None.
+        scripts: A list of scripts that run in parallel, or None.
+        script_url: The http(s) URL of a JSON script, or None. What it points to is not fetched.
+
+    Raises:
+        OdysseyScriptError: None or several are given, or the one given is malformed.
+    """
+    sources = {"script": script, "scripts": scripts, "script_url": script_url}
+    given = [name for name, source in sources.items() if source is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise OdysseyScriptError(f"exactly one of script, scripts and script_url is needed, but got {found}")
+    if script is not None:
+        check_script(script)
+    elif scripts is not None:
+        check_scripts(scripts)
+    else:
+        _check_url(script_url)
+
+
+def check_scripts(scripts: object) -> None:
+    """Check a batch of scripts.
+
+    Raises:
+        OdysseyScriptError: It is no list, it is empty, or one of its scripts is malformed; the text names the
+            script and the entry, as in ``scripts[1][2]``.
+    """
+    if not _is_list(scripts):
+        raise OdysseyScriptError(f"scripts must be a list of scripts, not {_kind(scripts)}")
+    if not scripts:
+        raise OdysseyScriptError("scripts is empty: a job needs at least one script")
+    for index, script in enumerate(scripts):
+        _check_script(script, f"scripts[{index}]")
+
+
+def check_script(script: object) -> None:
+    """Check one script.
+
+    Raises:
+        OdysseyScriptError: The script breaks a rule; the text names the entry, as in ``script[2]``.
+    """
+    _check_script(script, "script")
+
+
+def _check_script(script: object, name: str) -> None:
+    if not _is_list(script):
+        raise OdysseyScriptError(f"{name} must be a list of entries, not {_kind(script)}")
+    if len(script) < 2:
+        raise OdysseyScriptError(
+            f"{name} needs at least a start entry and an end entry, but has {len(script)}"
+        )
+    last = len(script) - 1
+    previous_ms = 0
+    for index, entry in enumerate(script):
+        where = f"{name}[{index}]"
+        timestamp_ms, action = _check_entry(entry, where)
+        where = f"{where} ({action} at {timestamp_ms} ms)"
+        if (index == 0) != (action == "start"):
+            raise OdysseyScriptError(f"{where}: the first entry, and only the first, must be start")
+        if (index == last) != (action == "end"):
+            raise OdysseyScriptError(f"{where}: the last entry, and only the last, must be end")
+        if index == 0 and timestamp_ms != 0:
+            raise OdysseyScriptError(f"{where}: start must be at 0 ms")
+        if timestamp_ms < previous_ms:
+            raise OdysseyScriptError(
+                f"{where}: entries must be in time order, but the one before is at {previous_ms} ms"
+            )
+        previous_ms = timestamp_ms
+    if previous_ms == 0:
+        raise OdysseyScriptError(f"{name}[{last}] (end at 0 ms): end must be later than start")
+
+
+def _check_entry(entry: object, where: str) -> tuple[int, str]:
+    """Check one entry by itself; return its time and the name of its action."""
+    if not isinstance(entry, Mapping):
+        raise OdysseyScriptError(f"{where}: an entry must be a mapping, not {_kind(entry)}")
+    unknown = [key for key in entry if key != "timestamp_ms" and key not in _ACTIONS]
+    if unknown:
+        raise OdysseyScriptError(
+            f"{where}: unknown key {unknown[0]!r}; known are timestamp_ms, {', '.join(_ACTIONS)}"
+        )
+    timestamp_ms = entry.get("timestamp_ms")
+    if not isinstance(timestamp_ms, int) or isinstance(timestamp_ms, bool) or timestamp_ms < 0:
+        raise OdysseyScriptError(
+            f"{where}: timestamp_ms must be an integer of 0 or more, not {timestamp_ms!r}"
+        )
+    actions = [action for action in _ACTIONS if action in entry]
+    if len(actions) != 1:
+        found = " and ".join(actions) or "none"
+        raise OdysseyScriptError(
+            f"{where}: exactly one of start, interact and end is needed, but it has {found}"
+        )
+    action = actions[0]
+    _check_action(action, entry[action], f"{where} ({action} at {timestamp_ms} ms)")
+    return timestamp_ms, action
+
+
+def _check_action(action: str, fields: object, where: str) -> None:
+    if not isinstance(fields, Mapping):
+        raise OdysseyScriptError(f"{where}: {action} must be a mapping, not {_kind(fields)}")
+    known = {"start": ("prompt", "image"), "interact": ("prompt",), "end": ()}[action]
+    unknown = [key for key in fields if key not in known]
+    if unknown:
+        raise OdysseyScriptError(f"{where}: {action} has no field {unknown[0]!r}")
+    if action == "end":
+        return
+    prompt = fields.get("prompt")
+    if not isinstance(prompt, str):
+        raise OdysseyScriptError(f"{where}: a prompt is needed, as a string, not {_kind(prompt)}")
+    if not prompt.strip() and fields.get("image") is None:
+        raise OdysseyScriptError(f"{where}: the prompt is empty")
+
+
+def _check_url(script_url: object) -> None:
+    if not isinstance(script_url, str):
+        raise OdysseyScriptError(f"script_url must be a string, not {_kind(script_url)}")
+    try:
+        parts = urlsplit(script_url)
+    except ValueError:
+        parts = urlsplit("")
+    # The text is not repeated: a presigned URL is a secret.
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise OdysseyScriptError("script_url must be an absolute http or https URL")
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray))
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else type(value).__name__

@@ -1,0 +1,294 @@
+"""Every kind of picture in, one data URL of the stream's size out; everything else refused in words."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from odyssey_ros.client import images
+from odyssey_ros.client.errors import OdysseyImageError
+from odyssey_ros.client.images import (
+    LANDSCAPE_SIZE,
+    MAX_IMAGE_BYTES,
+    PORTRAIT_SIZE,
+    image_format,
+    prepare_image,
+)
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def _halves(size: tuple[int, int], left: tuple[int, ...], right: tuple[int, ...]) -> Image.Image:
+    picture = Image.new("RGB", size, left)
+    picture.paste(right, (size[0] // 2, 0, size[0], size[1]))
+    return picture
+
+
+def _encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    file = io.BytesIO()
+    picture.save(file, format=kind, **options)
+    return file.getvalue()
+
+
+def _result(url: str) -> Image.Image:
+    head, _, payload = url.partition(",")
+    assert head == "data:image/jpeg;base64"
+    picture = Image.open(io.BytesIO(base64.b64decode(payload, validate=True)))
+    assert picture.format == "JPEG"
+    assert picture.mode == "RGB"
+    return picture
+
+
+def _near(picture: Image.Image, x: float, y: float, colour: tuple[int, ...], within: int = 25) -> bool:
+    pixel = picture.getpixel((int(x * (picture.width - 1)), int(y * (picture.height - 1))))
+    return all(abs(a - b) <= within for a, b in zip(pixel, colour, strict=True))
+
+
+@pytest.mark.parametrize("portrait", [False, True])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF"])
+def test_every_supported_type(kind: str, portrait: bool, tmp_path: Path) -> None:
+    data = _encoded(_halves((640, 480), RED, BLUE), kind)
+    assert image_format(data) == kind
+    path = tmp_path / "picture.bin"
+    path.write_bytes(data)
+    url = f"data:image/whatever;base64,{base64.b64encode(data).decode()}"
+    sources: list[Any] = [data, bytearray(data), memoryview(data), path, str(path), url]
+    for source in sources:
+        picture = _result(prepare_image(source, portrait=portrait))
+        assert picture.size == (PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE)
+        assert _near(picture, 0.1, 0.5, RED, 60)
+        assert _near(picture, 0.9, 0.5, BLUE, 60)
+
+
+def test_arrays_and_pil_images_are_not_encoded_twice_nor_changed() -> None:
+    picture = _halves((1280, 704), RED, BLUE)
+    array = np.asarray(picture)
+    before = picture.tobytes()
+    first = prepare_image(picture, portrait=False)
+    assert first == prepare_image(array, portrait=False)
+    assert first == prepare_image(np.asfortranarray(array), portrait=False)
+    assert first == prepare_image(_encoded(picture, "PNG"), portrait=False)
+    assert picture.tobytes() == before
+    read_only = array.view()
+    read_only.flags.writeable = False
+    assert first == prepare_image(read_only, portrait=False)
+
+
+@pytest.mark.parametrize(
+    ("size", "portrait", "seen"),
+    [((3000, 704), False, (RED, BLUE)), ((704, 3000), True, (RED, BLUE)), ((1, 1), False, (RED, RED))],
+)
+def test_it_covers_and_is_cropped_about_the_centre(
+    size: tuple[int, int], portrait: bool, seen: tuple[tuple[int, ...], ...]
+) -> None:
+    picture = _halves(size, RED, BLUE) if size[0] > 1 else Image.new("RGB", size, RED)
+    result = _result(prepare_image(picture, portrait=portrait))
+    assert result.size == (PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE)
+    assert _near(result, 0.25, 0.5, seen[0])
+    assert _near(result, 0.75, 0.5, seen[1])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(400, 300), (4000, 3000)])
+def test_a_phone_photo_stands_upright(orientation: int, size: tuple[int, int]) -> None:
+    upright = Image.new("RGB", size, RED)
+    upright.paste(BLUE, (0, size[1] // 2, *size))
+    stored = {
+        1: lambda p: p,
+        2: lambda p: p.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: lambda p: p.transpose(Image.Transpose.ROTATE_180),
+        4: lambda p: p.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: lambda p: p.transpose(Image.Transpose.TRANSPOSE),
+        6: lambda p: p.transpose(Image.Transpose.ROTATE_90),
+        7: lambda p: p.transpose(Image.Transpose.TRANSVERSE),
+        8: lambda p: p.transpose(Image.Transpose.ROTATE_270),
+    }[orientation](upright)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    result = _result(prepare_image(_encoded(stored, "JPEG", exif=exif), portrait=False))
+    assert _near(result, 0.5, 0.2, RED)
+    assert _near(result, 0.5, 0.8, BLUE)
+    assert not result.getexif()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "RGBa"])
+def test_what_is_transparent_becomes_white(mode: str) -> None:
+    clear = Image.new("RGBA", (128, 70), (0, 0, 0, 0))
+    opaque = (128, 128, 128) if mode == "LA" else GREEN
+    clear.paste((*opaque, 255), (64, 0, 128, 70))
+    if mode == "P":
+        picture = Image.open(io.BytesIO(_encoded(clear, "GIF")))
+    else:
+        picture = clear.convert("P").convert("PA") if mode == "PA" else clear.convert(mode)
+    result = _result(prepare_image(picture, portrait=False))
+    assert _near(result, 0.9, 0.5, opaque)
+    assert _near(result, 0.1, 0.5, WHITE)
+
+
+def test_a_transparent_colour_of_an_rgb_png_is_white() -> None:
+    data = _encoded(_halves((128, 70), RED, GREEN), "PNG", transparency=RED)
+    result = _result(prepare_image(data, portrait=False))
+    assert _near(result, 0.1, 0.5, WHITE)
+    assert _near(result, 0.9, 0.5, GREEN)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "CMYK", "YCbCr", "HSV", "F"])
+def test_other_modes(mode: str) -> None:
+    result = _result(prepare_image(Image.new("RGB", (128, 70), WHITE).convert(mode), portrait=False))
+    assert _near(result, 0.5, 0.5, WHITE)
+
+
+def test_sixteen_bit_grey_keeps_its_levels() -> None:
+    levels = np.full((70, 128), 32768, np.uint16)
+    levels[:, 64:] = 65535
+    data = _encoded(Image.fromarray(levels), "PNG")
+    result = _result(prepare_image(data, portrait=False))
+    assert _near(result, 0.1, 0.5, (127, 127, 127), 3)
+    assert _near(result, 0.9, 0.5, WHITE, 3)
+
+
+def test_the_first_frame_of_an_animation_is_taken() -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in (RED, BLUE)]
+    for kind in ("GIF", "WEBP"):
+        data = _encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        assert _near(_result(prepare_image(data, portrait=False)), 0.5, 0.5, RED)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (b"", "empty"),
+        (b"hello", "unsupported image type"),
+        (b"II*\x00" + bytes(100), "unsupported image type"),
+        (b"%PDF-1.7", "unsupported image type"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported image type"),
+        (b"\x00\x00\x00\x18ftypmp42" + bytes(20), "unsupported image type"),
+        (b"\xff\xd8\xff" + bytes(50), "damaged"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "damaged"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 " + bytes(50), "damaged"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(50), "damaged"),
+        (b"\x00\x00\x00\x18ftypavif" + bytes(50), "damaged"),
+        (bytes(MAX_IMAGE_BYTES + 1), "larger than 25 MB"),
+        ("data:image/png;base64," + "A" * (MAX_IMAGE_BYTES * 4 // 3 + 100), "larger than 25 MB"),
+        ("data:image/png;base64,$$$", "not valid base64"),
+        ("data:image/png;base64,ü", "not valid base64"),
+        ("data:image/png,%89PNG", "must be base64"),
+        ("data:", "must be base64"),
+        ("/no/such/picture.jpg", "cannot read image '/no/such/picture.jpg': No such file"),
+        ("null\0byte", "cannot read image"),
+        (Path("/"), "Is a directory"),
+        (3, "not int"),
+        (None, "not NoneType"),
+        (np.zeros((4, 4), np.uint8), r"not uint8 \(4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"not uint8 \(4, 4, 4\)"),
+        (np.zeros((4, 4, 3), np.float32), "not float32"),
+        (np.zeros((0, 4, 3), np.uint8), "empty"),
+        (Image.new("RGB", (0, 4)), "empty"),
+    ],
+)
+def test_refused_with_the_reason(source: Any, text: str) -> None:
+    with pytest.raises(OdysseyImageError, match=text) as caught:
+        prepare_image(source, portrait=False)
+    assert isinstance(caught.value, ValueError)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_large_file_is_refused_without_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.jpg"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(OdysseyImageError, match="larger than 25 MB"):
+        prepare_image(path, portrait=False)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_without_permission(tmp_path: Path) -> None:
+    path = tmp_path / "secret.jpg"
+    path.write_bytes(_encoded(Image.new("RGB", (4, 4)), "JPEG"))
+    path.chmod(0)
+    with pytest.raises(OdysseyImageError, match="Permission denied"):
+        prepare_image(path, portrait=False)
+
+
+@pytest.mark.parametrize("side", [9_500, 14_000, 60_000])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_decompression_bomb_is_refused_unopened(side: int) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(bytes(99)))
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+    with pytest.raises(OdysseyImageError, match="too many pixels"):
+        prepare_image(bomb, portrait=False)
+
+
+def test_a_bomb_is_refused_where_warnings_are_errors_too() -> None:
+    with pytest.raises(OdysseyImageError, match="too many pixels"):
+        prepare_image(_encoded(Image.new("1", (9_500, 9_500)), "PNG"), portrait=False)
+
+
+KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF")
+_SEEDS = {kind: _encoded(_halves((64, 48), RED, BLUE), kind) for kind in KINDS}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(_SEEDS)), st.data())
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_damage_gives_a_picture_or_the_one_error(kind: str, data: st.DataObject) -> None:
+    damaged = bytearray(_SEEDS[kind])
+    for _ in range(data.draw(st.integers(0, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(damaged)))
+    try:
+        url = prepare_image(bytes(damaged[:cut]), portrait=False)
+    except OdysseyImageError:
+        return
+    assert _result(url).size == LANDSCAPE_SIZE
+
+
+def test_the_client_without_images_needs_no_pillow() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['PIL'] = None\n"
+        "from odyssey_ros.client.images import prepare_image\n"
+        "try:\n    prepare_image(b'', portrait=True)\n"
+        "except ValueError as error:\n    print(error)\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "images need Pillow: pip install 'odyssey-ros[images]'"
+
+
+def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(OdysseyImageError, match=r"pip install 'odyssey-ros\[images\]'"):
+        prepare_image(_SEEDS["HEIF"], portrait=False)
+    monkeypatch.undo()
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    with pytest.raises(OdysseyImageError, match="newer Pillow"):
+        prepare_image(_SEEDS["AVIF"], portrait=False)
+
+
+def test_a_huge_image_of_the_caller_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(OdysseyImageError, match="too many pixels: 11x10"):
+        prepare_image(np.zeros((10, 11, 3), np.uint8), portrait=False)
