@@ -1,0 +1,120 @@
+"""What a user can set about the service."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from .limits import Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Codec = Literal["h264", "vp8"]
+CODECS: tuple[Codec, ...] = ("h264", "vp8")
+
+DEFAULT_API_KEY = "ody_local"
+
+
+class ConfigurationError(ValueError):
+    """A setting has a value that the service cannot work with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IceServer:
+    """A STUN or TURN server that `/config` names to clients.
+
+    Attributes:
+        url: for example `turn:turn.example.org:3478?transport=udp`.
+        username: TURN user, if any.
+        credential: TURN password, if any.
+    """
+
+    url: str
+    username: str | None = None
+    credential: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Somebody who may use the service.
+
+    Attributes:
+        api_key: the account's key, `ody_...`.
+        name: names the account in state and in the data directory; stable over restarts.
+        suspended: the reason of a suspension; None for an account in good standing.
+        disabled: the reason why the key may not be exchanged at all (HTTP 403); None for a good key.
+        may_bypass_expansion: whether `bypass_vlm_expansion` is allowed.
+    """
+
+    api_key: str = field(repr=False)
+    name: str = "local"
+    suspended: str | None = None
+    disabled: str | None = None
+    may_bypass_expansion: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatorConfig:
+    """Settings of one service.
+
+    Attributes:
+        host: address to bind. On a loopback address media stays on loopback too.
+        port: TCP port; 0 takes a free one.
+        accounts: who may use the service.
+        fps: frames per second of streams, above 0 and at most 60.
+        codec: preferred video codec; the other one is used for a client that cannot decode it.
+        bitrate: video bits per second.
+        regions: names of the regions that the service pretends to have; all of them are here.
+        streamers: how many sessions can be served at once; None for no bound. When none is free, session
+            requests get 503.
+        image_to_video: the capability that sessions announce, and whether input images are accepted.
+        ice_servers: what `/config` answers. The service itself uses them too.
+        trickle: send the offer without candidates, and these one by one after it.
+        close_at_stream_limit: whether reaching `limits.stream_seconds` closes the connection as well.
+        limits: see `Limits`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    accounts: tuple[Account, ...] = (Account(api_key=DEFAULT_API_KEY),)
+    fps: float = 20.0
+    codec: Codec = "h264"
+    bitrate: int = 2_500_000
+    regions: tuple[str, ...] = ("local",)
+    streamers: int | None = None
+    image_to_video: bool = True
+    ice_servers: tuple[IceServer, ...] = ()
+    trickle: bool = False
+    close_at_stream_limit: bool = False
+    data_dir: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fps <= 60:
+            raise ConfigurationError(f"fps must be above 0 and at most 60, not {self.fps:g}")
+        if not 100_000 <= self.bitrate <= 50_000_000:
+            raise ConfigurationError("bitrate must be between 100000 and 50000000 bits per second")
+        if self.codec not in CODECS:
+            raise ConfigurationError(f"codec must be one of {', '.join(CODECS)}")
+        if not 0 <= self.port <= 65535:
+            raise ConfigurationError(f"port must be between 0 and 65535, not {self.port}")
+        if not self.accounts:
+            raise ConfigurationError("at least one API key is needed")
+        keys = [account.api_key for account in self.accounts]
+        if len(set(keys)) != len(keys) or len({account.name for account in self.accounts}) != len(keys):
+            raise ConfigurationError("every account needs an API key and a name of its own")
+        if any(not key.startswith("ody_") or len(key) < 8 for key in keys):
+            raise ConfigurationError("an API key starts with ody_ and has at least 8 characters")
+
+    @property
+    def loopback_addresses(self) -> tuple[str, ...]:
+        """The loopback addresses that media is bound to; empty when the service is not on loopback."""
+        if self.host == "localhost":
+            return ("127.0.0.1",)
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError:
+            return ()
+        return (str(address),) if address.is_loopback else ()

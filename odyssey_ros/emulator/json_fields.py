@@ -1,0 +1,144 @@
+"""Typed reading of JSON from outside: a field is as expected, or `InvalidFieldError` says where."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class InvalidFieldError(ValueError):
+    """A field of an incoming object is missing or has the wrong type.
+
+    Attributes:
+        path: where the field is, outermost key first.
+        problem: what is wrong with it, as a sentence fragment.
+    """
+
+    def __init__(self, path: tuple[str | int, ...], problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.path)) or 'body'}: {self.problem}"
+
+
+class Fields:
+    """One JSON object, read field by field with its expected type.
+
+    Args:
+        values: the decoded object.
+        path: where the object stands in the whole body, for error messages.
+    """
+
+    def __init__(self, values: Mapping[str, object], path: tuple[str | int, ...] = ()) -> None:
+        self._values = values
+        self._path = path
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Fields:
+        """Decode `text`, which must hold one JSON object.
+
+        Raises:
+            InvalidFieldError: the text is not JSON, or not an object.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            raise InvalidFieldError((), "not valid JSON") from None
+        return cls.of(values)
+
+    @classmethod
+    def of(cls, value: object, path: tuple[str | int, ...] = ()) -> Fields:
+        """Take a decoded value that must be an object."""
+        if not isinstance(value, dict):
+            raise InvalidFieldError(path, "must be an object")
+        return cls(value, path)
+
+    def __contains__(self, name: str) -> bool:
+        return self._values.get(name) is not None
+
+    def names(self) -> frozenset[str]:
+        """The names of all fields that are present."""
+        return frozenset(self._values)
+
+    def raw(self, name: str) -> object:
+        """The undecoded value of a field, None when absent."""
+        return self._values.get(name)
+
+    def path_of(self, name: str) -> tuple[str | int, ...]:
+        """Where the field `name` stands, for an error about it."""
+        return (*self._path, name)
+
+    def string(self, name: str, default: str | None = None) -> str:
+        """A string; `default` stands in for an absent or null field, and None makes the field required."""
+        value = self._values.get(name)
+        if value is None:
+            if default is None:
+                raise InvalidFieldError(self.path_of(name), "field required")
+            return default
+        if not isinstance(value, str):
+            raise InvalidFieldError(self.path_of(name), "must be a string")
+        return value
+
+    def optional_string(self, name: str) -> str | None:
+        """A string, or None when absent or null."""
+        return self.string(name) if name in self else None
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """A boolean; `default` stands in for an absent or null field."""
+        value = self._values.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise InvalidFieldError(self.path_of(name), "must be a boolean")
+        return value
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """A finite number; `default` stands in for an absent or null field, and None makes it required."""
+        value = self._values.get(name)
+        if value is None:
+            if default is None:
+                raise InvalidFieldError(self.path_of(name), "field required")
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise InvalidFieldError(self.path_of(name), "must be a number")
+        return float(value)
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """An integer; `default` stands in for an absent or null field, and None makes the field required."""
+        value = self._values.get(name)
+        if value is None:
+            if default is None:
+                raise InvalidFieldError(self.path_of(name), "field required")
+            return default
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidFieldError(self.path_of(name), "must be an integer")
+        return value
+
+    def optional_integer(self, name: str) -> int | None:
+        """An integer, or None when absent or null."""
+        return self.integer(name) if name in self else None
+
+    def items(self, name: str) -> list[object]:
+        """A required array, its items not yet looked at."""
+        value = self._values.get(name)
+        if not isinstance(value, list):
+            raise InvalidFieldError(
+                self.path_of(name), "field required" if value is None else "must be an array"
+            )
+        return value
+
+    def fields(self, name: str) -> Fields | None:
+        """A nested object, or None when absent or null."""
+        value = self._values.get(name)
+        return None if value is None else Fields.of(value, self.path_of(name))
+
+    def integers_by_name(self, name: str) -> dict[str, int]:
+        """An optional object whose values are all integers; empty when absent."""
+        nested = self.fields(name)
+        return {} if nested is None else {key: nested.integer(key) for key in nested.names()}

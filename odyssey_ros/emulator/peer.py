@@ -1,0 +1,218 @@
+"""The streamer's WebRTC peer: offers video and both data channels, and says when the client is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+from aiortc.sdp import SessionDescription, candidate_from_sdp
+
+from .loopback import is_mdns, restrict_to, without_mdns_candidates
+from .video_track import EncodedVideoTrack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiortc import RTCRtpCodecCapability, RTCRtpTransceiver
+
+    from .config import Codec, IceServer
+
+logger = logging.getLogger(__name__)
+
+CLIENT_TO_STREAMER = "clientToStreamer"
+STREAMER_TO_CLIENT = "streamerToClient"
+
+_MIME: dict[Codec, str] = {"h264": "video/H264", "vp8": "video/VP8"}
+
+
+class NegotiationError(Exception):
+    """The client's session description cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCandidate:
+    """One of the peer's candidates, as `ice_candidate` carries it."""
+
+    candidate: str
+    mid: str
+    line_index: int
+
+
+def ice_configuration(servers: tuple[IceServer, ...]) -> RTCConfiguration:
+    """An aiortc configuration with exactly these servers, and one transport for everything."""
+    return RTCConfiguration(
+        iceServers=[RTCIceServer(s.url, username=s.username, credential=s.credential) for s in servers],
+        bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+    )
+
+
+def prefer_codec(transceiver: RTCRtpTransceiver, codec: Codec) -> None:
+    """Offer or answer with `codec` first and the other one after it."""
+
+    def rank(capability: RTCRtpCodecCapability) -> int:
+        return 0 if capability.mimeType == _MIME[codec] else 1
+
+    transceiver.setCodecPreferences(sorted(RTCRtpSender.getCapabilities("video").codecs, key=rank))
+
+
+def negotiated_codec(sdp: str, preferred: Codec) -> Codec | None:
+    """The codec that a peer with `prefer_codec` sends to the author of `sdp`; None when they share none."""
+    mime_types = {
+        codec.mimeType.lower()
+        for media in SessionDescription.parse(sdp).media
+        if media.kind == "video"
+        for codec in media.rtp.codecs
+    }
+    other: Codec = "vp8" if preferred == "h264" else "h264"
+    return next((codec for codec in (preferred, other) if _MIME[codec].lower() in mime_types), None)
+
+
+def on_keyframe_request(sender: RTCRtpSender, callback: Callable[[], None]) -> None:
+    """Call `callback` when the receiver asks for a keyframe (PLI or FIR).
+
+    aiortc tells its own encoder, which a track of encoded pictures bypasses.
+    """
+    sender._send_keyframe = callback  # type: ignore[method-assign] # noqa: SLF001 - no public way
+
+
+class StreamerPeer:
+    """The service's end of one session's peer connection.
+
+    Args:
+        codec: the preferred codec.
+        ice_servers: used for gathering.
+        loopback_addresses: when not empty, the only addresses that media uses.
+        on_message: called with every text that arrives on `clientToStreamer`.
+        on_lost: called once when the client's peer is gone, by its own will or not; not after `close`.
+    """
+
+    def __init__(
+        self,
+        *,
+        codec: Codec,
+        ice_servers: tuple[IceServer, ...],
+        loopback_addresses: tuple[str, ...],
+        on_message: Callable[[str | bytes], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._preferred = codec
+        self.codec: Codec = codec
+        self._loopback_addresses = loopback_addresses
+        self._on_lost = on_lost
+        self._closed = False
+        self.connected = asyncio.Event()
+        self.video = EncodedVideoTrack(lambda: None)
+        self.connection = RTCPeerConnection(ice_configuration(ice_servers))
+        self.connection.on("connectionstatechange", self._state_changed)
+        transceiver = self.connection.addTransceiver(self.video, direction="sendonly")
+        prefer_codec(transceiver, codec)
+        on_keyframe_request(transceiver.sender, self.video.need_keyframe)
+        self.channels: dict[str, RTCDataChannel] = {}
+        for label in (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT):
+            self.channels[label] = self.connection.createDataChannel(label)
+        self.channels[CLIENT_TO_STREAMER].on("message", on_message)
+        restrict_to(loopback_addresses, self.connection)
+
+    async def offer(self) -> str:
+        """Gather candidates and make the offer, all candidates included."""
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        return self.connection.localDescription.sdp
+
+    async def answer(self, sdp: str) -> None:
+        """Take the client's answer.
+
+        Raises:
+            NegotiationError: it is malformed, comes twice, or has no codec in common.
+        """
+        try:
+            codec = negotiated_codec(sdp, self._preferred)
+            if codec is None:
+                raise NegotiationError("the answer has no usable video codec")
+            self.codec = codec
+            if self._loopback_addresses:
+                sdp = without_mdns_candidates(sdp)
+            await self.connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+        except (
+            AssertionError,
+            AttributeError,
+            IndexError,
+            KeyError,
+            ValueError,
+            InvalidAccessError,
+            InvalidStateError,
+            OperationError,
+        ) as error:  # what aiortc raises for malformed descriptions
+            raise NegotiationError(str(error) or type(error).__name__) from error
+
+    async def add_candidate(self, candidate: str, mid: str | None, line_index: int | None) -> None:
+        """Take one of the client's candidates; an empty string is ignored, since answers may lack others.
+
+        Raises:
+            NegotiationError: it is malformed.
+        """
+        text = candidate.removeprefix("candidate:")
+        if not text or (self._loopback_addresses and is_mdns(f"a={candidate}")):
+            return
+        if mid is None and line_index is None:
+            raise NegotiationError("a candidate needs sdpMid or sdpMLineIndex")
+        try:
+            parsed = candidate_from_sdp(text)
+        except (AssertionError, IndexError, ValueError) as error:
+            raise NegotiationError("malformed candidate") from error
+        parsed.sdpMid, parsed.sdpMLineIndex = mid, line_index
+        await self.connection.addIceCandidate(parsed)
+
+    def send(self, text: str) -> bool:
+        """Send a message on `streamerToClient`, once it is open; False when it is not there any more."""
+        channel = self.channels.get(STREAMER_TO_CLIENT)
+        if channel is None or channel.readyState in {"closing", "closed"}:
+            return False
+        if channel.readyState == "open":
+            channel.send(text)
+        else:
+            channel.once("open", lambda: channel.send(text))
+        return True
+
+    async def close(self) -> None:
+        """Close the connection, telling the client."""
+        self._closed = True
+        self.video.stop()
+        await self.connection.close()
+
+    def _state_changed(self) -> None:
+        state = self.connection.connectionState
+        logger.debug("peer is %s", state)
+        if state == "connected":
+            self.connected.set()
+        elif state in {"failed", "closed"} and not self._closed:
+            self._closed = True
+            self._on_lost()
+
+
+def split_candidates(sdp: str) -> tuple[str, list[LocalCandidate]]:
+    """Take the candidates out of an offer, for trickling them one by one."""
+    kept: list[str] = []
+    found: list[tuple[str, int]] = []
+    mids: list[str] = []
+    for line in sdp.splitlines():
+        if line.startswith("m="):
+            mids.append("")
+        elif line.startswith("a=mid:"):
+            mids[-1] = line.removeprefix("a=mid:")
+        if line.startswith("a=candidate:"):
+            found.append((line.removeprefix("a="), len(mids) - 1))
+        elif line != "a=end-of-candidates":
+            kept.append(line)
+    return "\r\n".join(kept) + "\r\n", [LocalCandidate(text, mids[index], index) for text, index in found]

@@ -1,0 +1,242 @@
+"""A client of the test's own, straight on httpx, websockets and aiortc: nothing of `odyssey_ros.client`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import websockets
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from odyssey_ros.emulator import Emulator, EmulatorConfig
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import av
+
+WAIT = 20.0
+API_KEY = "ody_local"
+
+
+def on_loopback(peer: RTCPeerConnection) -> None:
+    """Let `peer` gather 127.0.0.1, which aioice leaves out."""
+    transports = {t.receiver.transport for t in peer.getTransceivers()}
+    if peer.sctp is not None:
+        transports.add(peer.sctp.transport)
+    for transport in transports:
+        connection = transport.transport.iceGatherer._connection
+        gather = connection.get_component_candidates
+
+        async def gather_loopback(component, addresses, timeout=5, gather=gather):
+            return await gather(component=component, addresses=["127.0.0.1"], timeout=timeout)
+
+        connection.get_component_candidates = gather_loopback
+
+
+async def until(condition: Callable[[], Any], timeout: float = WAIT) -> Any:
+    """Wait until `condition` holds; returns what it returned."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition never held"
+        await asyncio.sleep(0.01)
+    return value
+
+
+@dataclass
+class Connection:
+    """One connected session, seen from the client."""
+
+    session_id: str
+    socket: websockets.ClientConnection
+    peer: RTCPeerConnection
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    socket_messages: list[dict[str, Any]] = field(default_factory=list)
+    frames: list[av.VideoFrame] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
+    keep_frames: int = 400
+    channels: dict[str, Any] = field(default_factory=dict)
+    track: Any = None
+    track_ended: bool = False
+    closed: tuple[int, str] | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    seen: int = 0
+
+    def send(self, **message: Any) -> None:
+        self.channels["clientToStreamer"].send(json.dumps(message))
+
+    async def reply(self, *kinds: str, timeout: float = WAIT) -> dict[str, Any]:
+        """The next message of one of these types on the data channel; earlier ones are passed over."""
+
+        def find() -> dict[str, Any] | None:
+            for index in range(self.seen, len(self.messages)):
+                if self.messages[index]["type"] in kinds:
+                    self.seen = index + 1
+                    return self.messages[index]
+            return None
+
+        return await until(find, timeout)
+
+    async def start(self, prompt: str = "a red fox", **fields: Any) -> dict[str, Any]:
+        self.send(type="interactive_stream_start", prompt=prompt, **{"portrait": False, **fields})
+        return await self.reply("stream_started", "interactive_stream_error")
+
+    async def interact(self, prompt: str) -> dict[str, Any]:
+        self.send(type="update", prompt=prompt)
+        return await self.reply("update_acknowledged", "interactive_stream_error")
+
+    async def end(self) -> dict[str, Any]:
+        self.send(type="interactive_stream_end")
+        return await self.reply("stream_ended")
+
+    async def next_frame(self, timeout: float = WAIT) -> av.VideoFrame:
+        seen = len(self.arrivals)
+        await until(lambda: len(self.arrivals) > seen, timeout)
+        return self.frames[-1]
+
+    async def close(self) -> None:
+        await self.peer.close()
+        if self.closed is None:
+            await self.socket.send(json.dumps({"type": "client_disconnecting"}))
+        await self.socket.close(1000, "Client disconnect")
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def read_socket(self) -> None:
+        try:
+            async for text in self.socket:
+                self.socket_messages.append(json.loads(text))
+        except websockets.ConnectionClosed:
+            pass
+        self.closed = (self.socket.close_code or 1006, self.socket.close_reason or "")
+
+    async def read_track(self) -> None:
+        try:
+            while True:
+                frame = await self.track.recv()
+                self.arrivals.append(time.monotonic())
+                self.frames.append(frame)
+                del self.frames[: -self.keep_frames]
+        except MediaStreamError:
+            self.track_ended = True
+
+
+class Caller:
+    """Somebody who uses the service at `url`."""
+
+    def __init__(self, url: str, api_key: str = API_KEY) -> None:
+        self.url = url
+        self.api_key = api_key
+        self.http = httpx.AsyncClient(base_url=url, timeout=WAIT, trust_env=False)
+        self.token = ""
+        self.open: list[Connection] = []
+
+    async def authenticate(self) -> None:
+        answer = await self.http.post("/auth/token", json={"api_key": self.api_key})
+        answer.raise_for_status()
+        self.token = answer.json()["access_token"]
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if not self.token:
+            await self.authenticate()
+        return await self.http.request(
+            method, path, headers={"Authorization": f"Bearer {self.token}"}, **options
+        )
+
+    async def new_session(self) -> tuple[str, str, str]:
+        """A session's id, its signaling URL, and a token for it."""
+        session = (await self.request("POST", "/sessions/request", json={})).raise_for_status().json()
+        grant = await self.request("POST", "/sessions/token", json={"session_id": session["session_id"]})
+        return (
+            session["session_id"],
+            session["signalling_url"],
+            grant.raise_for_status().json()["session_token"],
+        )
+
+    async def open_socket(self) -> tuple[str, websockets.ClientConnection]:
+        session_id, base, token = await self.new_session()
+        url = f"{base}/client/{session_id}?token={token}"
+        return session_id, await websockets.connect(url, max_size=2**26, proxy=None)
+
+    async def connect(self, *, ready: bool = True, trickle: bool = False) -> Connection:
+        """Open a session and answer its offer; with `ready`, wait for track and channel."""
+        session_id, socket = await self.open_socket()
+        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection = Connection(session_id, socket, peer)
+        self.open.append(connection)
+        connection.tasks.append(asyncio.create_task(connection.read_socket()))
+        await until(lambda: any(m["type"] == "offer" for m in connection.socket_messages))
+        offer = next(m for m in connection.socket_messages if m["type"] == "offer")
+
+        @peer.on("track")
+        def _(track: Any) -> None:
+            connection.track = track
+            connection.tasks.append(asyncio.create_task(connection.read_track()))
+
+        @peer.on("datachannel")
+        def _(channel: Any) -> None:
+            connection.channels[channel.label] = channel
+            if channel.label == "streamerToClient":
+                channel.on("message", lambda text: connection.messages.append(json.loads(text)))
+
+        await peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], "offer"))
+        on_loopback(peer)
+        await peer.setLocalDescription(await peer.createAnswer())
+        await socket.send(json.dumps({"type": "answer", "sdp": peer.localDescription.sdp}))
+        if ready:
+            await until(lambda: len(connection.channels) == 2 and connection.track is not None)
+        return connection
+
+    async def close(self) -> None:
+        for connection in self.open:
+            await connection.close()
+        await self.http.aclose()
+
+
+@asynccontextmanager
+async def _running(config: EmulatorConfig, **clocks: Any) -> AsyncIterator[tuple[Emulator, Caller]]:
+    async with Emulator(config, **clocks) as emulator:
+        caller = Caller(emulator.url, config.accounts[0].api_key)
+        try:
+            yield emulator, caller
+        finally:
+            await caller.close()
+
+
+@pytest.fixture
+def running() -> Any:
+    """`async with running(config) as (emulator, caller):` a service and somebody who uses it."""
+    return _running
+
+
+@pytest.fixture
+def new_caller() -> type[Caller]:
+    """Makes a further user of a service: `new_caller(url, api_key)`."""
+    return Caller
+
+
+@pytest.fixture
+def loopback() -> Callable[[RTCPeerConnection], None]:
+    """Makes a peer gather 127.0.0.1."""
+    return on_loopback
+
+
+@pytest.fixture(name="until")
+def _until() -> Any:
+    """`await until(condition)`."""
+    return until
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[tuple[Emulator, Caller]]:
+    """A service with default settings, and somebody who uses it."""
+    async with _running(EmulatorConfig()) as pair:
+        yield pair
