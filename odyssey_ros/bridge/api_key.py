@@ -1,0 +1,75 @@
+"""Where the key, or the minted credentials, come from: never from a parameter, which anyone can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odyssey_ros.client import ClientCredentials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SecretError(Exception):
+    """No usable key or credentials; the text says what to do, and never what the secret is."""
+
+
+def read_secret_file(path_text: str, what: str) -> str:
+    """Return the contents of a file that only its owner can read, without surrounding white space.
+
+    Raises:
+        SecretError: The file cannot be read, is empty, or is open to others.
+    """
+    path = Path(path_text).expanduser()
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SecretError(f"cannot read the {what} file {path}: {reason}") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SecretError(f"the {what} file {path} can be read by others: chmod 600 {path}")
+    if not text:
+        raise SecretError(f"the {what} file {path} is empty")
+    return text
+
+
+def read_api_key(api_key_file: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the key from the file when one is named, else from ``ODYSSEY_API_KEY``.
+
+    Raises:
+        SecretError: There is none, or the file is not fit to hold it.
+    """
+    if api_key_file:
+        key = read_secret_file(api_key_file, "API key")
+    else:
+        key = environment.get("ODYSSEY_API_KEY", "").strip()
+        if not key:
+            raise SecretError(
+                "no API key: set the environment variable ODYSSEY_API_KEY, or write the key to a file "
+                "(chmod 600) and set the parameter api_key_file to its path"
+            )
+    if any(character.isspace() or not character.isprintable() for character in key):
+        raise SecretError(
+            "the API key contains white space or unprintable characters: is it a key alone, on one line?"
+        )
+    return key
+
+
+def read_credentials(credentials_file: str) -> ClientCredentials:
+    """Return the minted credentials from the JSON file of ``ClientCredentials.to_dict()``.
+
+    Raises:
+        SecretError: The file is not fit, or does not hold credentials.
+    """
+    text = read_secret_file(credentials_file, "credentials")
+    try:
+        return ClientCredentials.from_dict(json.loads(text))
+    except (ValueError, TypeError, KeyError):
+        raise SecretError(
+            f"the credentials file {credentials_file} does not hold the JSON of ClientCredentials.to_dict()"
+        ) from None

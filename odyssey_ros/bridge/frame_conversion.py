@@ -1,0 +1,73 @@
+"""A decoded frame as the bytes of a message."""
+
+from __future__ import annotations
+
+import array
+from typing import TYPE_CHECKING
+
+import numpy as np
+import simplejpeg
+from av.video.reformatter import VideoReformatter
+
+if TYPE_CHECKING:
+    import av
+    from numpy.typing import NDArray
+
+# sensor_msgs encoding: av's pixel format, bytes a pixel, simplejpeg's colour space and subsampling
+PIXEL_FORMATS = {
+    "rgb8": ("rgb24", 3, "RGB", "420"),
+    "bgr8": ("bgr24", 3, "BGR", "420"),
+    "mono8": ("gray", 1, "GRAY", "Gray"),
+}
+
+
+def bytes_per_pixel(encoding: str) -> int:
+    """Return how many bytes one pixel of a sensor_msgs encoding takes."""
+    return PIXEL_FORMATS[encoding][1]
+
+
+def image_format(encoding: str) -> str:
+    """Return the ``format`` of a CompressedImage, as image_transport writes it."""
+    return f"{encoding}; jpeg compressed {'mono8' if encoding == 'mono8' else 'bgr8'}"
+
+
+class FrameConverter:
+    """Converts frames into one buffer that it owns: what ``pixels`` returns holds until the next call.
+
+    For one thread. The conversion is libswscale's and runs without the interpreter's lock.
+    """
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+        self._buffer = array.array("B")
+
+    def pixels(self, frame: av.VideoFrame, encoding: str) -> array.array[int]:
+        """Return the frame's pixels, row after row without padding, as ``Image.data`` takes them.
+
+        Args:
+            frame: A frame of any pixel format.
+            encoding: rgb8, bgr8 or mono8.
+        """
+        picture = self._picture(frame, encoding)
+        if len(self._buffer) != picture.size:
+            self._buffer = array.array("B", bytes(picture.size))
+        np.copyto(np.frombuffer(self._buffer, np.uint8).reshape(picture.shape), picture)
+        return self._buffer
+
+    def jpeg(self, frame: av.VideoFrame, encoding: str, quality: int) -> array.array[int]:
+        """Return the frame as a JPEG file of the given quality, 1 to 100."""
+        _, depth, colorspace, subsampling = PIXEL_FORMATS[encoding]
+        picture = self._picture(frame, encoding).reshape(frame.height, frame.width, depth)
+        data = simplejpeg.encode_jpeg(
+            np.ascontiguousarray(picture),
+            quality=quality,
+            colorspace=colorspace,
+            colorsubsampling=subsampling,
+        )
+        return array.array("B", data)
+
+    def _picture(self, frame: av.VideoFrame, encoding: str) -> NDArray[np.uint8]:
+        pixel_format, depth, _, _ = PIXEL_FORMATS[encoding]
+        plane = self._reformatter.reformat(frame, format=pixel_format).planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        return rows[: frame.height, : frame.width * depth]

@@ -1,0 +1,405 @@
+"""What the operator wants, against what the network gives: the node's connection and its stream.
+
+Everything here runs on the asyncio thread. Nothing here knows ROS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from odyssey_ros.client import (
+    AccountSuspendedError,
+    BroadcastInfo,
+    ConnectionStatus,
+    MonthlyLimitReachedError,
+    Odyssey,
+    OdysseyArgumentError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyStreamError,
+    OdysseyUsageError,
+    StreamerCapabilities,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from odyssey_ros.client import ClientCredentials, DecodedFrame
+
+FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedError)
+ALWAYS_RETRIED = "lease_denied"  # the service asks for another try; any other refusal is tried five times
+MOST_REFUSALS = 5
+FIRST_RESUME_DELAY_S, LAST_RESUME_DELAY_S = 0.5, 30.0
+
+
+class EventKind(enum.Enum):
+    """What happened; the names of StreamEvent's constants."""
+
+    STARTED = enum.auto()
+    ENDED = enum.auto()
+    ACKNOWLEDGED = enum.auto()
+    BROADCAST_READY = enum.auto()
+    STREAM_ERROR = enum.auto()
+    ERROR = enum.auto()
+    CONNECTED = enum.auto()
+    DISCONNECTED = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened."""
+
+    kind: EventKind
+    stream_id: str = ""
+    prompt: str = ""
+    error_code: str = ""
+    message: str = ""
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Where the session stands."""
+
+    connection: ConnectionStatus = ConnectionStatus.DISCONNECTED
+    message: str = ""
+    error_code: str = ""
+    session_id: str = ""
+    capabilities: StreamerCapabilities = field(default_factory=StreamerCapabilities)
+    streaming: bool = False
+    stream_id: str = ""
+    prompt: str = ""
+    prompts_acknowledged: int = 0
+    reconnects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamWish:
+    """The stream that is wanted."""
+
+    prompt: str
+    portrait: bool = False
+    broadcast: bool = False
+    image: Any = None  # whatever odyssey_ros.client takes as an image
+    bypass_prompt_expansion: bool | None = None
+
+
+class SessionObserver(Protocol):
+    """Who is told. All calls come on the asyncio thread and must return at once."""
+
+    def frame_arrived(self, decoded: DecodedFrame) -> None:
+        """A frame was decoded."""
+
+    def state_changed(self, state: SessionState) -> None:
+        """The session stands elsewhere than before."""
+
+    def event_happened(self, event: Event) -> None:
+        """Something happened, once."""
+
+    def gave_up(self, error: OdysseyError) -> None:
+        """The session has ended for good; only a new one helps."""
+
+
+def error_code(error: BaseException) -> str:
+    """Return the stable name of an error: the service's own code, else the class's name."""
+    if isinstance(error, OdysseyError) and error.code:
+        return error.code
+    return type(error).__name__
+
+
+class OdysseySession:
+    """Keeps a connection, and on it the stream that is wanted.
+
+    Create it on any thread; all methods run on the asyncio thread.
+    """
+
+    def __init__(
+        self,
+        client: Odyssey,
+        observer: SessionObserver,
+        *,
+        credentials: ClientCredentials | None = None,
+        resume_stream: bool = True,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.client = client
+        self.resume_stream = resume_stream
+        self._sleep = sleep
+        self.broadcast: BroadcastInfo | None = None
+        self.state = SessionState()
+        self._observer = observer
+        self._credentials = credentials
+        self._active = False
+        self._closing = False
+        self._wish: StreamWish | None = None
+        self._operation = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+
+    # -- what the operator wants -------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Connect and stay connected until ``close``; tells the observer when that has become impossible."""
+        self._start(self._keep_stream())
+        callbacks: dict[str, Any] = {
+            "on_decoded_frame": self._observer.frame_arrived,
+            "on_status_change": self._status_changed,
+            "on_stream_started": self._stream_started,
+            "on_stream_ended": self._stream_ended,
+            "on_interact_acknowledged": self._acknowledged,
+            "on_stream_error": self._stream_failed,
+            "on_error": self._failed,
+            "on_broadcast_ready": self._broadcast_ready,
+        }
+        try:
+            if self._credentials is not None:
+                await self.client.connect_with_credentials(self._credentials, **callbacks)
+            else:
+                await self.client.connect(**callbacks)
+        except OdysseyError as error:
+            self._give_up(error)
+
+    async def activate(self, wish: StreamWish | None) -> None:
+        """Have a stream whenever there is a connection; None waits for a prompt."""
+        self._active = True
+        self._wish = wish
+        self._changed.set()
+
+    async def deactivate(self) -> None:
+        """End the stream and stay connected."""
+        self._active = False
+        self._wish = None
+        self._changed.set()
+        if self.state.streaming:
+            with contextlib.suppress(OdysseyError):  # it ends with the connection at the latest
+                await self._end()
+
+    async def close(self) -> None:
+        """Disconnect and release everything. Idempotent."""
+        self._closing = True
+        self._active = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.client.disconnect()
+
+    async def prompt(self, text: str, wish: StreamWish) -> None:
+        """Take a prompt from the topic: interact with the running stream, or start ``wish`` when none runs.
+
+        Without a connection the newest prompt is kept until there is one.
+        """
+        if not text.strip():
+            self._refuse("EMPTY_PROMPT", "the prompt is empty: nothing was sent")
+            return
+        if not self._active:
+            self._refuse("NOT_ACTIVE", "the node is not active, so the prompt is dropped: activate it first")
+            return
+        if not self.state.streaming:
+            self._wish = wish
+            self._changed.set()
+            return
+        try:
+            await self.interact(text)
+        except OdysseyError as error:
+            self._tell_error(error)
+
+    async def interact(self, text: str) -> str:
+        """Change the running stream; returns the prompt as applied.
+
+        Raises:
+            OdysseyError: There is no stream, or it refuses.
+        """
+        async with self._operation:
+            applied = await self.client.interact(text)
+        if self._wish is not None:
+            self._wish = replace(self._wish, prompt=text, image=None)
+        return applied
+
+    async def start(self, wish: StreamWish) -> str:
+        """Start a stream; returns its id.
+
+        Raises:
+            OdysseyError: There is no connection, a stream runs already, or the service refuses.
+        """
+        async with self._operation:
+            if self.state.streaming:
+                raise OdysseyStreamError("a stream runs already: end it first", code="STREAM_RUNNING")
+            stream_id = await self._start_wish(wish)
+        self._wish = wish
+        return stream_id
+
+    async def end(self) -> str:
+        """End the running stream and want no other; returns its id.
+
+        Raises:
+            OdysseyError: No stream runs, or the connection is gone.
+        """
+        stream_id = self.state.stream_id
+        if not self.state.streaming:
+            raise OdysseyStreamError("no stream runs", code="NO_STREAM")
+        self._wish = None
+        await self._end()
+        return stream_id
+
+    # -- keeping the stream ------------------------------------------------------------------------
+
+    async def _keep_stream(self) -> None:
+        """Start the wanted stream whenever it can run and does not."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            delay, refusals = FIRST_RESUME_DELAY_S, 0
+            while (wish := self._wanted()) is not None:
+                try:
+                    async with self._operation:
+                        if self._wanted() is wish:
+                            await self._start_wish(wish)
+                    break
+                except FATAL_ERRORS as error:
+                    self._give_up(error)
+                    return
+                except OdysseyConnectionError:
+                    break  # the client regains the connection, and its status wakes this loop
+                except OdysseyArgumentError as error:
+                    self._tell_error(error)
+                    self._forget(wish)
+                except OdysseyError as error:
+                    self._tell_error(error)
+                    refusals += 1
+                    if refusals == MOST_REFUSALS and error.code != ALWAYS_RETRIED:
+                        self._forget(wish)
+                        self._refuse(
+                            "STREAM_REFUSED", f"{refusals} starts were refused: waiting for another prompt"
+                        )
+                    wait_asked_for = error.retry_after_s if isinstance(error, OdysseyUsageError) else None
+                    await self._sleep(max(wait_asked_for or 0.0, delay))
+                    delay = min(delay * 2, LAST_RESUME_DELAY_S)
+
+    def _wanted(self) -> StreamWish | None:
+        connected = self.state.connection is ConnectionStatus.CONNECTED
+        return self._wish if self._active and connected and not self.state.streaming else None
+
+    def _forget(self, wish: StreamWish) -> None:
+        if self._wish is wish:
+            self._wish = None
+
+    async def _start_wish(self, wish: StreamWish) -> str:
+        self.broadcast = None
+        stream_id = await self.client.start_stream(
+            wish.prompt,
+            wish.portrait,
+            wish.image,
+            bypass_prompt_expansion=wish.bypass_prompt_expansion,
+            broadcast=wish.broadcast,
+        )
+        self._acknowledge()
+        return stream_id
+
+    async def _end(self) -> None:
+        async with self._operation:
+            if self.state.streaming:
+                await self.client.end_stream()
+
+    # -- what the client tells ---------------------------------------------------------------------
+
+    def _status_changed(self, status: ConnectionStatus, message: str | None) -> None:
+        before = self.state.connection
+        if status is not ConnectionStatus.CONNECTED and self.state.streaming:
+            self._stream_is_over(resume=True)
+        regained = before is ConnectionStatus.RECONNECTING and status is ConnectionStatus.CONNECTED
+        self._update(
+            connection=status,
+            message=message or "",
+            session_id=self.client.current_session_id or "",
+            capabilities=self.client.capabilities or StreamerCapabilities(),
+            reconnects=self.state.reconnects + regained,
+            error_code="" if status is ConnectionStatus.CONNECTED else self.state.error_code,
+        )
+        if status is ConnectionStatus.CONNECTED:
+            self._tell(EventKind.CONNECTED, message=message or "")
+            self._changed.set()
+        elif before is ConnectionStatus.CONNECTED:
+            self._tell(EventKind.DISCONNECTED, message=message or "")
+
+    def _stream_started(self, stream_id: str) -> None:
+        applied = self.client.last_applied_prompt or ""
+        self._update(streaming=True, stream_id=stream_id, prompt=applied, error_code="", message="")
+        self._tell(EventKind.STARTED, prompt=applied)
+
+    def _stream_ended(self) -> None:
+        if self.state.streaming:
+            self._stream_is_over(resume=True)
+
+    def _acknowledged(self, prompt: str) -> None:
+        self._update(prompt=prompt)
+        self._acknowledge()
+        self._tell(EventKind.ACKNOWLEDGED, prompt=prompt)
+
+    def _stream_failed(self, reason: str, message: str) -> None:
+        self._update(error_code=reason, message=message)
+        self._tell(EventKind.STREAM_ERROR, error_code=reason, message=message)
+
+    def _failed(self, error: Exception, fatal: bool) -> None:
+        if fatal and isinstance(error, OdysseyError):
+            self._give_up(error)
+        else:
+            self._tell_error(error)
+
+    def _broadcast_ready(self, info: BroadcastInfo) -> None:
+        self.broadcast = info
+        self._tell(EventKind.BROADCAST_READY)
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def _stream_is_over(self, *, resume: bool) -> None:
+        self.broadcast = None
+        self._update(streaming=False, prompt="")
+        self._tell(EventKind.ENDED)
+        if not (resume and self.resume_stream):
+            self._wish = None
+        self._changed.set()
+
+    def _acknowledge(self) -> None:
+        self._update(prompts_acknowledged=self.state.prompts_acknowledged + 1)
+
+    def _refuse(self, code: str, message: str) -> None:
+        self._tell(EventKind.ERROR, error_code=code, message=message)
+
+    def _tell_error(self, error: Exception) -> None:
+        code = error_code(error)
+        self._update(error_code=code, message=str(error))
+        self._tell(EventKind.ERROR, error_code=code, message=str(error))
+
+    def _give_up(self, error: OdysseyError) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        code = error_code(error)
+        self._update(connection=ConnectionStatus.FAILED, error_code=code, message=str(error), streaming=False)
+        self._tell(EventKind.ERROR, error_code=code, message=str(error), fatal=True)
+        self._observer.gave_up(error)
+
+    def _update(self, **changes: Any) -> None:
+        state = replace(self.state, **changes)
+        if state != self.state:
+            self.state = state
+            self._observer.state_changed(state)
+
+    def _tell(self, kind: EventKind, **fields: Any) -> None:
+        self._observer.event_happened(Event(kind, stream_id=self.state.stream_id, **fields))
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+        return task
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._give_up(OdysseyError(f"internal error: {type(error).__name__}: {error}", code="INTERNAL"))
