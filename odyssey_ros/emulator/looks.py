@@ -52,7 +52,7 @@ _KINDS = {
     "dolphin underwater storm lighthouse surf",
     Kind.FOREST: "forest wood woods tree jungle pine garden park deer fox bear wolf cat dog animal bird leaf "
     "meadow grass field flower farm horse",
-    Kind.MOUNTAINS: "mountain hill valley cliff canyon snow alps peak glacier castle dragon "
+    Kind.MOUNTAINS: "mountain hill valley cliff canyon alps peak glacier castle dragon "
     "sky cloud eagle balloon",
     Kind.CITY: "city street town building tower skyline downtown urban cyberpunk neon tokyo london "
     "paris york village people crowd market house rooftop",
@@ -175,7 +175,7 @@ def _words(prompt: str) -> list[str]:
     for word in re.findall(r"[a-z]+", prompt[:4000].lower()):
         words.append(word)
         if word.endswith("s"):
-            words.append(word[:-1])
+            words += [word[:-1], word.removesuffix("es")]
     return words
 
 
