@@ -18,6 +18,9 @@ from odyssey_ros.client.errors import (
     RateLimitError,
     StreamDurationExceededError,
 )
+from odyssey_ros.client.frames import DecodedFrame
+from odyssey_ros.client.odyssey import Odyssey
+from odyssey_ros.client.scripts import InteractAction, ScriptEntry, StartAction
 from odyssey_ros.client.types import (
     BroadcastInfo,
     ClientCredentials,
@@ -44,8 +47,11 @@ __all__ = [
     "ClientStatistics",
     "ConcurrentLimitReachedError",
     "ConnectionStatus",
+    "DecodedFrame",
+    "InteractAction",
     "MonthlyLimitReachedError",
     "NoStreamerError",
+    "Odyssey",
     "OdysseyArgumentError",
     "OdysseyAuthError",
     "OdysseyConnectionError",
@@ -57,11 +63,13 @@ __all__ = [
     "OdysseyUsageError",
     "RateLimitError",
     "Recording",
+    "ScriptEntry",
     "SimulationJobDetail",
     "SimulationJobInfo",
     "SimulationJobStatus",
     "SimulationJobsList",
     "SimulationStream",
+    "StartAction",
     "StreamDurationExceededError",
     "StreamRecordingInfo",
     "StreamRecordingsList",

@@ -62,6 +62,14 @@ class OdysseyError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds after which the service says that trying again makes sense; None when it does not say."""
+        value = self.details.get("retry_after_seconds")
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
+            return float(value)
+        return None
+
 
 class OdysseyAuthError(OdysseyError):
     """The API key, the account or the session token is refused. Trying again cannot help."""
@@ -81,14 +89,6 @@ class OdysseyStreamError(OdysseyError):
 
 class OdysseyUsageError(OdysseyError):
     """A limit of the account or the plan."""
-
-    @property
-    def retry_after_s(self) -> float | None:
-        """Seconds after which the service says that trying again makes sense; None when it does not say."""
-        value = self.details.get("retry_after_seconds")
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
-            return float(value)
-        return None
 
 
 class MonthlyLimitReachedError(OdysseyUsageError):

@@ -1,0 +1,154 @@
+"""An HTTP answer that is no success, as one of this client's errors."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from odyssey_ros.client.errors import (
+    AccountSuspendedError,
+    ConcurrentLimitReachedError,
+    MonthlyLimitReachedError,
+    OdysseyArgumentError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyNotFoundError,
+    OdysseyUsageError,
+    RateLimitError,
+    StreamDurationExceededError,
+)
+from odyssey_ros.client.json_object import JsonObject, MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+USAGE_ERRORS: Mapping[str, type[OdysseyUsageError]] = {
+    "MONTHLY_LIMIT_REACHED": MonthlyLimitReachedError,
+    "CONCURRENT_LIMIT_REACHED": ConcurrentLimitReachedError,
+    # The service's parts disagree on this name.
+    "CONCURRENT_LIMIT_EXCEEDED": ConcurrentLimitReachedError,
+    "STREAM_DURATION_EXCEEDED": StreamDurationExceededError,
+    "ACCOUNT_SUSPENDED": AccountSuspendedError,
+    "RATE_LIMITED": RateLimitError,
+}
+_LONGEST_TEXT = 500
+
+
+def error_of(
+    status: int,
+    body: bytes,
+    *,
+    what: str,
+    not_found: str = "Not found",
+    retry_after: str | None = None,
+) -> OdysseyError:
+    """Make the error for an answer that is no success.
+
+    Args:
+        status: HTTP status, not 2xx.
+        body: The body as it came; may be anything.
+        what: What was tried, for a message such as "Session request failed: 500 Internal Server Error".
+        not_found: The message for 404.
+        retry_after: The Retry-After header; only its form in seconds is understood.
+    """
+    answer = _object_of(body)
+    details: dict[str, object] = {}
+    wait_s = _seconds(retry_after)
+    if wait_s is not None:
+        details["retry_after_seconds"] = wait_s
+    usage = _usage_error(status, answer, details)
+    if usage is not None:
+        return usage
+    text = detail_text(answer)
+    if status == 401:
+        return OdysseyAuthError(text or "Not authorized", status_code=status)
+    if status == 403:
+        return OdysseyAuthError(text or f"{what}: access denied", status_code=status)
+    if status == 404:
+        return OdysseyNotFoundError(not_found, status_code=status)
+    if status in {400, 409, 422}:
+        return OdysseyArgumentError(text or f"{what}: refused with status {status}", status_code=status)
+    if status == 402:
+        return OdysseyUsageError(text or "Payment required", code="UNKNOWN", status_code=status)
+    if status == 429:
+        return RateLimitError(
+            text or "Request limit exceeded", code="RATE_LIMITED", details=details, status_code=status
+        )
+    suffix = f" ({text})" if text else ""
+    return OdysseyConnectionError(
+        f"{what} failed: {status} {_phrase(status)}{suffix}", details=details, status_code=status
+    )
+
+
+def detail_text(answer: JsonObject | None) -> str:
+    """What a FastAPI-like body says in `detail`: a text, or the messages of a list of validation errors.
+
+    A validation error echoes the input, which may be a secret; only its place and message are taken.
+    """
+    detail = None if answer is None else answer.get("detail")
+    if isinstance(detail, str):
+        return detail[:_LONGEST_TEXT]
+    if isinstance(detail, dict):
+        message = detail.get("message")
+        return message[:_LONGEST_TEXT] if isinstance(message, str) else ""
+    if isinstance(detail, list):
+        return "; ".join(filter(None, map(_validation_text, detail)))[:_LONGEST_TEXT]
+    return ""
+
+
+def _usage_error(
+    status: int, answer: JsonObject | None, details: dict[str, object]
+) -> OdysseyUsageError | None:
+    if answer is None or status not in {402, 403, 429}:
+        return None
+    detail = answer.get("detail")
+    fields = JsonObject(detail) if isinstance(detail, dict) else answer
+    try:
+        code = fields.optional_text("error") or fields.optional_text("code") or ""
+        message = fields.optional_text("message")
+        action = fields.optional_text("action")
+        action_url = fields.optional_text("action_url")
+        facts = fields.optional_object("details")
+    except MalformedError:
+        return None
+    if code not in USAGE_ERRORS and (not message or not action):
+        return None
+    if facts is not None:
+        details = {**details, **facts.to_dict()}
+    return USAGE_ERRORS.get(code, OdysseyUsageError)(
+        message or "Request limit exceeded",
+        code=code or "UNKNOWN",
+        action=action or "",
+        action_url=action_url,
+        details=details,
+        status_code=status,
+    )
+
+
+def _object_of(body: bytes) -> JsonObject | None:
+    try:
+        return JsonObject.parse(body)
+    except MalformedError:
+        return None
+
+
+def _validation_text(item: object) -> str:
+    if not isinstance(item, dict):
+        return ""
+    place, message = item.get("loc"), item.get("msg")
+    where = ".".join(str(part) for part in place) if isinstance(place, list) else ""
+    return f"{where}: {message}" if where and isinstance(message, str) else str(message or "")
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    if retry_after is None or not (retry_after.isascii() and retry_after.isdigit()):
+        return None
+    return float(retry_after)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "unknown status"

@@ -1,0 +1,221 @@
+"""The WebRTC peer: answers a streamer's offer, carries its channels and video, notices when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from odyssey_ros.client import ice
+from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
+from odyssey_ros.client.tasks import TaskOwner
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from aiortc import MediaStreamTrack, RTCDataChannel
+
+    from odyssey_ros.client.ice import IceServer
+    from odyssey_ros.client.signaling import RemoteCandidate
+
+logger = logging.getLogger(__name__)
+
+SEND_CHANNEL = "clientToStreamer"
+RECEIVE_CHANNEL = "streamerToClient"
+
+_MAX_MESSAGE_SIZE = re.compile(r"^a=max-message-size:(\d{1,12})\s*$", re.MULTILINE)
+_DEFAULT_MAX_MESSAGE_SIZE = 65536
+_STATISTICS_INTERVAL_S = 1.0
+_VIDEO_CLOCK_RATE = 90_000
+
+
+def max_message_size(sdp: str) -> int | None:
+    """The largest data channel message, in bytes, that the sender of a description takes; None for no limit.
+
+    Source: RFC 8841, section 6: 64 KiB when it does not say, no limit when it says 0.
+    """
+    match = _MAX_MESSAGE_SIZE.search(sdp)
+    size = _DEFAULT_MAX_MESSAGE_SIZE if match is None else int(match.group(1))
+    return size or None
+
+
+class Peer:
+    """One peer connection. Callbacks come on the loop; after `close` none come.
+
+    Args:
+        servers: ICE servers; none are asked when empty.
+        loopback_only: Whether media stays on 127.0.0.1.
+        consume_video: Takes the frames of the video track until it ends.
+        on_message: Called with each text on the channel from the streamer.
+        on_ready: Called once, when a video track is there and the channel to the streamer is open.
+        on_lost: Called once, when the connection fails, is closed by the other side, or loses its track or a
+            channel.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[IceServer],
+        *,
+        loopback_only: bool,
+        consume_video: Callable[[MediaStreamTrack], Awaitable[None]],
+        on_message: Callable[[str], None],
+        on_ready: Callable[[], None],
+        on_lost: Callable[[OdysseyConnectionError], None],
+    ) -> None:
+        self._loopback_only = loopback_only
+        self._consume_video = consume_video
+        self._on_message = on_message
+        self._on_ready = on_ready
+        self._on_lost = on_lost
+        self._connection = RTCPeerConnection(ice.configuration(servers))
+        self._connection.on("connectionstatechange", self._connection_state_changed)
+        self._connection.on("track", self._track_added)
+        self._connection.on("datachannel", self._channel_added)
+        self._tasks = TaskOwner(self._task_failed)
+        self._send_channel: RTCDataChannel | None = None
+        self._has_video = False
+        self._ready = False
+        self._ended = False
+        self._max_message_size: int | None = _DEFAULT_MAX_MESSAGE_SIZE
+        self.packets_received = 0
+        self.packets_lost = 0
+        self.jitter_s = 0.0
+
+    async def answer(self, offer: str) -> str:
+        """Accept an offer, gather candidates, and give the answer, which holds them all.
+
+        Raises:
+            OdysseyConnectionError: The offer cannot be used.
+        """
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+            if self._loopback_only:
+                ice.keep_media_on_loopback(self._connection)
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except Exception as error:  # aiortc raises many kinds for a description that it cannot use
+            logger.debug("The offer cannot be used", exc_info=True)
+            raise OdysseyConnectionError(
+                f"The streamer's offer cannot be used ({type(error).__name__})"
+            ) from None
+        self._max_message_size = max_message_size(offer)
+        return self._connection.localDescription.sdp
+
+    async def add_candidate(self, remote: RemoteCandidate) -> None:
+        """Add a way to the streamer, after `answer`. One that cannot be used is left out."""
+        if not remote.candidate:
+            return
+        candidate = ice.parse_candidate(remote.candidate, remote.sdp_mid, remote.sdp_mline_index)
+        if candidate is None:
+            logger.warning("Leaving out an ICE candidate that cannot be read")
+            return
+        try:
+            await self._connection.addIceCandidate(candidate)
+        except ValueError as error:
+            logger.warning("Leaving out an ICE candidate: %s", error)
+
+    def can_send(self, text: str) -> bool:
+        """Whether the channel to the streamer is open and takes a message of this size."""
+        if self._send_channel is None or self._send_channel.readyState != "open":
+            return False
+        return self._max_message_size is None or len(text.encode()) <= self._max_message_size
+
+    def send(self, text: str) -> None:
+        """Send a text to the streamer.
+
+        Raises:
+            OdysseyStreamError: The channel is not open, or the text is longer than the streamer takes.
+        """
+        if self._send_channel is None or self._send_channel.readyState != "open":
+            raise OdysseyStreamError("The channel to the streamer is closed", code="channel_closed")
+        if not self.can_send(text):
+            raise OdysseyStreamError(
+                f"The message is longer than the {self._max_message_size} bytes that the streamer takes",
+                code="message_too_long",
+            )
+        self._send_channel.send(text)
+
+    async def close(self) -> None:
+        """Close the connection and end its tasks and threads."""
+        self._ended = True
+        await self._connection.close()
+        await self._tasks.close()
+
+    def _connection_state_changed(self) -> None:
+        state = self._connection.connectionState
+        logger.debug("Peer connection is %s", state)
+        if state == "failed":
+            self._lost("The media connection failed" if self._ready else "No media connection could be made")
+        elif state == "closed":
+            self._lost("The streamer closed the media connection")
+
+    def _track_added(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video" and not self._has_video:
+            self._has_video = True
+            self._tasks.spawn(self._video(track), "odyssey-video")
+            self._tasks.spawn(self._watch_statistics(), "odyssey-statistics")
+            self._check_ready()
+        else:
+            # An unread track piles up its frames.
+            self._tasks.spawn(_discard(track), f"odyssey-discard-{track.kind}")
+
+    def _channel_added(self, channel: RTCDataChannel) -> None:
+        if channel.label == SEND_CHANNEL:
+            self._send_channel = channel
+            channel.on("open", self._check_ready)
+            channel.on("close", lambda: self._lost("The channel to the streamer closed"))
+            self._check_ready()
+        elif channel.label == RECEIVE_CHANNEL:
+            channel.on("message", self._message)
+            channel.on("close", lambda: self._lost("The channel from the streamer closed"))
+        else:
+            logger.debug("Ignoring a data channel with an unknown label")
+
+    def _message(self, data: str | bytes) -> None:
+        if self._ended:
+            return
+        if isinstance(data, str):
+            self._on_message(data)
+        else:
+            logger.warning("Ignoring a binary message of the streamer")
+
+    def _check_ready(self) -> None:
+        channel_open = self._send_channel is not None and self._send_channel.readyState == "open"
+        if self._has_video and channel_open and not self._ready and not self._ended:
+            self._ready = True
+            self._on_ready()
+
+    def _lost(self, reason: str) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_lost(OdysseyConnectionError(reason, code="media_lost"))
+
+    def _task_failed(self, error: Exception) -> None:
+        logger.error("A task of the peer failed", exc_info=error)
+        self._lost(f"Receiving failed ({type(error).__name__})")
+
+    async def _video(self, track: MediaStreamTrack) -> None:
+        await self._consume_video(track)
+        self._lost("The video track ended")
+
+    async def _watch_statistics(self) -> None:
+        while True:
+            await asyncio.sleep(_STATISTICS_INTERVAL_S)
+            report: dict[str, Any] = {}
+            for receiver in self._connection.getReceivers():
+                report.update(await receiver.getStats())
+            for statistics in report.values():
+                if statistics.type == "inbound-rtp" and statistics.kind == "video":
+                    self.packets_received = statistics.packetsReceived
+                    self.packets_lost = statistics.packetsLost
+                    self.jitter_s = statistics.jitter / _VIDEO_CLOCK_RATE
+
+
+async def _discard(track: MediaStreamTrack) -> None:
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            await track.recv()

@@ -1,0 +1,79 @@
+"""How far away the service's regions are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+from odyssey_ros.client.errors import OdysseyConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from odyssey_ros.client.http_api import HttpApi
+    from odyssey_ros.client.responses import Region
+
+logger = logging.getLogger(__name__)
+
+UNANSWERED_MS = 9999
+_FRESH_FOR_S = 600.0
+
+
+class RegionLatencies:
+    """Round-trip times to the regions, measured once and kept for ten minutes, over connections.
+
+    A region's first answer pays for opening the connection; the second, over the same one, is the measure
+    when it comes in time.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._latencies_ms: dict[str, int] = {}
+        self._fresh_until = -1.0
+
+    async def measure(self, api: HttpApi, timeout_s: float) -> Mapping[str, int]:
+        """Milliseconds by region id, `UNANSWERED_MS` for those that did not answer in time.
+
+        Empty when the service cannot say which regions there are: the measure is help, never a condition.
+        Authentication errors and limits are not hidden.
+        """
+        if self._clock() < self._fresh_until:
+            return dict(self._latencies_ms)
+        deadline = self._clock() + timeout_s
+        try:
+            regions = await asyncio.wait_for(api.regions(), timeout_s)
+        except (OdysseyConnectionError, asyncio.TimeoutError, ValueError) as error:
+            logger.debug("No regions to measure: %s", type(error).__name__)
+            return {}
+        if not regions:
+            return {}
+        measured: dict[str, int] = {}
+        pings = [self._ping_twice(api, region, measured) for region in regions]
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*pings), max(0.0, deadline - self._clock()))
+        self._latencies_ms = {
+            region.region_id: measured.get(region.region_id, UNANSWERED_MS) for region in regions
+        }
+        if measured:
+            self._fresh_until = self._clock() + _FRESH_FOR_S
+        return dict(self._latencies_ms)
+
+    async def _ping_twice(self, api: HttpApi, region: Region, measured: dict[str, int]) -> None:
+        for _ in range(2):
+            begun = self._clock()
+            try:
+                answered = await api.ping(region.ping_url)
+            except (httpx.HTTPError, httpx.InvalidURL, OSError):
+                return
+            if not answered:
+                return
+            took_ms = round((self._clock() - begun) * 1000)
+            measured[region.region_id] = min(took_ms, measured.get(region.region_id, UNANSWERED_MS))

@@ -1,0 +1,183 @@
+"""The service's HTTP answers, as this client's types. Pure: JSON in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.signaling import SignalingEndpoint
+from odyssey_ros.client.types import (
+    Recording,
+    SimulationJobDetail,
+    SimulationJobInfo,
+    SimulationJobsList,
+    SimulationJobStatus,
+    SimulationStream,
+    StreamerCapabilities,
+    StreamRecordingInfo,
+    StreamRecordingsList,
+)
+
+if TYPE_CHECKING:
+    from odyssey_ros.client.json_object import JsonObject
+
+_DEFAULT_ACCESS_LIFETIME_S = 3600.0
+_DEFAULT_SESSION_LIFETIME_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A bearer token for the HTTP API, and for how many seconds it is good."""
+
+    token: str = field(repr=False)
+    expires_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A place where streamers are, and the URL by which to measure the way there."""
+
+    region_id: str
+    ping_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionGrant:
+    """A session that the service has provisioned."""
+
+    session_id: str
+    signaling_url: str
+    endpoint: SignalingEndpoint
+    capabilities: StreamerCapabilities
+
+
+@dataclass(frozen=True, slots=True)
+class SessionToken:
+    """What opens the signaling socket of a session, and for how many seconds."""
+
+    token: str = field(repr=False)
+    expires_in_s: int
+
+
+def parse_access_token(answer: JsonObject) -> AccessToken:
+    """POST /auth/token."""
+    lifetime = answer.optional_number("expires_in")
+    return AccessToken(
+        answer.text("access_token"), _DEFAULT_ACCESS_LIFETIME_S if lifetime is None else lifetime
+    )
+
+
+def parse_regions(answer: JsonObject) -> list[Region]:
+    """GET /regions. A ping URL that is no http or https URL is left out."""
+    regions = [Region(item.text("id"), item.text("ping_url")) for item in answer.objects("regions")]
+    return [region for region in regions if region.ping_url.startswith(("http://", "https://"))]
+
+
+def parse_session(answer: JsonObject) -> SessionGrant:
+    """POST /sessions/request."""
+    capabilities = answer.optional_object("capabilities")
+    url = answer.text("signalling_url")
+    return SessionGrant(
+        session_id=answer.text("session_id"),
+        signaling_url=url,
+        endpoint=SignalingEndpoint.parse(url),
+        capabilities=StreamerCapabilities.from_dict({} if capabilities is None else capabilities.to_dict()),
+    )
+
+
+def parse_session_token(answer: JsonObject) -> SessionToken:
+    """POST /sessions/token."""
+    return SessionToken(
+        answer.text("session_token"), answer.integer("expires_in", default=_DEFAULT_SESSION_LIFETIME_S)
+    )
+
+
+def parse_recording(answer: JsonObject) -> Recording:
+    """GET /recordings/{stream_id}."""
+    return Recording(
+        stream_id=answer.text("stream_id"),
+        video_url=answer.optional_text("video_url"),
+        events_url=answer.optional_text("events_url"),
+        thumbnail_url=answer.optional_text("thumbnail_url"),
+        preview_url=answer.optional_text("preview_url"),
+        frame_count=answer.optional_integer("frame_count"),
+        duration_seconds=answer.optional_number("duration_seconds"),
+    )
+
+
+def parse_recordings(answer: JsonObject) -> StreamRecordingsList:
+    """GET /stream-recordings."""
+    rows = [
+        StreamRecordingInfo(
+            stream_id=row.text("stream_id"),
+            width=row.optional_integer("width"),
+            height=row.optional_integer("height"),
+            started_at=row.optional_text("started_at") or "",
+            ended_at=row.optional_text("ended_at"),
+            duration_seconds=row.optional_number("duration_seconds"),
+        )
+        for row in answer.objects("recordings")
+    ]
+    return StreamRecordingsList(rows, *_page(answer, len(rows)))
+
+
+def parse_job(answer: JsonObject) -> SimulationJobDetail:
+    """POST /simulation-jobs and GET /simulation-jobs/{job_id}."""
+    return SimulationJobDetail(
+        job_id=answer.text("job_id"),
+        status=_job_status(answer),
+        priority=answer.optional_text("priority") or "normal",
+        created_at=answer.optional_text("created_at") or "",
+        dispatched_at=answer.optional_text("dispatched_at"),
+        started_at=answer.optional_text("started_at"),
+        completed_at=answer.optional_text("completed_at"),
+        error_message=answer.optional_text("error_message"),
+        assigned_region=answer.optional_text("assigned_region"),
+        retry_count=answer.integer("retry_count", default=0),
+        streams=[_job_stream(stream) for stream in answer.objects("streams")],
+        estimated_wait_minutes=answer.optional_number("estimated_wait_minutes"),
+    )
+
+
+def parse_job_row(answer: JsonObject) -> SimulationJobInfo:
+    """A row of GET /simulation-jobs; the answer to DELETE /simulation-jobs/{job_id}, which may hold less."""
+    return SimulationJobInfo(
+        job_id=answer.text("job_id"),
+        status=_job_status(answer),
+        priority=answer.optional_text("priority") or "normal",
+        created_at=answer.optional_text("created_at") or "",
+        completed_at=answer.optional_text("completed_at"),
+        error_message=answer.optional_text("error_message"),
+    )
+
+
+def parse_jobs(answer: JsonObject) -> SimulationJobsList:
+    """GET /simulation-jobs."""
+    rows = [parse_job_row(row) for row in answer.objects("jobs")]
+    return SimulationJobsList(rows, *_page(answer, len(rows)))
+
+
+def _job_status(answer: JsonObject) -> SimulationJobStatus:
+    status: SimulationJobStatus = SimulationJobStatus(answer.text("status"))
+    return status
+
+
+def _job_stream(stream: JsonObject) -> SimulationStream:
+    return SimulationStream(
+        stream_id=stream.text("stream_id"),
+        video_url=stream.optional_text("video_url"),
+        events_url=stream.optional_text("events_url"),
+        thumbnail_url=stream.optional_text("thumbnail_url"),
+        preview_url=stream.optional_text("preview_url"),
+        frame_count=stream.optional_integer("frame_count"),
+        duration_seconds=stream.optional_number("duration_seconds"),
+        script_index=stream.integer("script_index", default=0),
+    )
+
+
+def _page(answer: JsonObject, rows: int) -> tuple[int, int, int]:
+    total = answer.integer("total", default=rows)
+    if total < 0:
+        raise MalformedError("total must not be negative")
+    return total, answer.integer("limit", default=rows), answer.integer("offset", default=0)

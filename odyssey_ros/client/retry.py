@@ -1,0 +1,76 @@
+"""Whether to try again, and when: two pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from odyssey_ros.client.errors import (
+    AccountSuspendedError,
+    ConcurrentLimitReachedError,
+    MonthlyLimitReachedError,
+    NoStreamerError,
+    OdysseyConnectionError,
+    OdysseyUsageError,
+    RateLimitError,
+    StreamDurationExceededError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from odyssey_ros.client.config import AdvancedConfig
+
+_RETRYABLE_CLIENT_ERRORS = frozenset({408, 425, 429})
+_FINAL_LIMITS = (MonthlyLimitReachedError, AccountSuspendedError)
+_PASSING_LIMITS = (ConcurrentLimitReachedError, RateLimitError, StreamDurationExceededError)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do about a failure.
+
+    Attributes:
+        transient: Whether trying again can help.
+        wait_s: Seconds that the service asks to wait first; None leaves it to the backoff.
+    """
+
+    transient: bool
+    wait_s: float | None = None
+
+
+def judge(error: BaseException, *, patient: bool) -> Verdict:
+    """Tell a failure that may pass from one that stays.
+
+    Args:
+        error: What a connection attempt ended with.
+        patient: Whether the client retries for ever. Only then is a full queue, which has a bound of its own,
+            waited for again.
+    """
+    if isinstance(error, NoStreamerError):
+        return Verdict(transient=patient, wait_s=error.retry_after_s)
+    if isinstance(error, _FINAL_LIMITS):
+        return Verdict(transient=False)
+    if isinstance(error, OdysseyUsageError):
+        passing = error.retry_after_s is not None or isinstance(error, _PASSING_LIMITS)
+        return Verdict(transient=passing, wait_s=error.retry_after_s)
+    if isinstance(error, OdysseyConnectionError):
+        status = error.status_code
+        refused = status is not None and 400 <= status < 500 and status not in _RETRYABLE_CLIENT_ERRORS
+        return Verdict(transient=not refused, wait_s=error.retry_after_s)
+    return Verdict(transient=False)
+
+
+def backoff(config: AdvancedConfig, uniform: Callable[[float, float], float]) -> Iterator[float]:
+    """Yield the seconds to wait before each retry; the end of the iteration is the end of the retries.
+
+    Args:
+        config: The bounds. `retry_jitter` is the share of each delay that is drawn at random.
+        uniform: Draws a number between two; `random.uniform`, or a test's own.
+    """
+    delay_ms = min(float(config.initial_retry_delay_ms), config.max_retry_delay_ms)
+    retries = 0
+    while config.max_retries is None or retries < config.max_retries:
+        yield delay_ms * uniform(1 - config.retry_jitter, 1) / 1000
+        delay_ms = min(delay_ms * config.retry_backoff_multiplier, config.max_retry_delay_ms)
+        retries += 1

@@ -1,0 +1,263 @@
+"""The signaling socket: where it is, what is said on it, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
+from odyssey_ros.client.json_object import JsonObject, MalformedError
+
+if TYPE_CHECKING:
+    import ssl
+
+logger = logging.getLogger(__name__)
+
+# At DEBUG the library writes the request line, which holds the session token, and the messages, which hold
+# images.
+_wire_logger = logging.getLogger("odyssey_ros.client.signaling.wire")
+_wire_logger.setLevel(logging.WARNING)
+
+# An offer is some ten kilobytes. What is a hundred times larger is no signaling message.
+_LARGEST_MESSAGE = 1 << 20
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SignalingEndpoint:
+    """Where a signaling server is.
+
+    Attributes:
+        ws_base: `ws://` or `wss://` URL without a trailing slash.
+        http_base: The same place as an `http://` or `https://` URL.
+        is_loopback: Whether it is this machine, by name.
+    """
+
+    ws_base: str
+    http_base: str
+    is_loopback: bool
+
+    @classmethod
+    def parse(cls, url: str) -> SignalingEndpoint:
+        """Read a signaling URL as the service gives it: ws, wss, http, https, or no scheme, which means ws.
+
+        Raises:
+            MalformedError: The URL has another scheme, a query, or no host.
+        """
+        url = url.strip().rstrip("/")
+        if "://" not in url:
+            url = f"ws://{url}"
+        try:
+            parts = urlsplit(url)
+            host, _port = parts.hostname, parts.port
+        except ValueError:
+            raise MalformedError("the signaling URL is malformed") from None
+        secure = {"ws": False, "http": False, "wss": True, "https": True}.get(parts.scheme.lower())
+        if secure is None or not host or parts.query or parts.fragment:
+            raise MalformedError("the signaling URL is malformed")
+        rest = f"{parts.netloc}{parts.path}"
+        return cls(
+            ws_base=("wss://" if secure else "ws://") + rest,
+            http_base=("https://" if secure else "http://") + rest,
+            is_loopback=is_loopback_host(host),
+        )
+
+    def client_url(self, session_id: str, session_token: str) -> str:
+        """The URL of a session's socket. It holds the token: a secret."""
+        return f"{self.ws_base}/client/{quote(session_id, safe='')}?token={quote(session_token, safe='')}"
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a host name or address literal means this machine."""
+    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The streamer's session description."""
+
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCandidate:
+    """A way to the streamer. An empty `candidate` means that there are no more."""
+
+    candidate: str
+    sdp_mid: str | None
+    sdp_mline_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """The server ends the connection and says why."""
+
+    reason: str
+
+
+SignalingMessage = Offer | RemoteCandidate | ServerError
+
+
+def parse_message(text: str) -> SignalingMessage | None:
+    """Read a message; None for a type that this client does not know.
+
+    Raises:
+        MalformedError: It is no JSON object, or a known message without what it must hold.
+    """
+    message = JsonObject.parse(text)
+    kind = message.text("type")
+    if kind == "offer":
+        return Offer(message.text("sdp"))
+    if kind == "ice_candidate":
+        return RemoteCandidate(
+            message.optional_text("candidate") or "",
+            message.optional_text("sdpMid"),
+            message.optional_integer("sdpMLineIndex"),
+        )
+    if kind == "error":
+        return ServerError((message.optional_text("reason") or "unknown")[:_LONGEST_REASON])
+    return None
+
+
+class Signaling:
+    """An open signaling socket. Use on one loop."""
+
+    def __init__(self, socket: ClientConnection, *, close_timeout_s: float) -> None:
+        self._socket = socket
+        self._close_timeout_s = close_timeout_s
+
+    @classmethod
+    async def connect(
+        cls,
+        endpoint: SignalingEndpoint,
+        session_id: str,
+        session_token: str,
+        *,
+        tls: ssl.SSLContext,
+        open_timeout_s: float,
+        close_timeout_s: float,
+    ) -> Signaling:
+        """Open the socket of a session.
+
+        Raises:
+            OdysseyAuthError: The server refuses the token (401, 403).
+            OdysseyConnectionError: The server cannot be reached or answers something else. `status_code` is
+                set when it answered.
+        """
+        url = endpoint.client_url(session_id, session_token)
+        try:
+            socket = await connect(
+                url,
+                ssl=tls if url.startswith("wss:") else None,
+                proxy=None if endpoint.is_loopback else True,
+                open_timeout=open_timeout_s,
+                close_timeout=close_timeout_s,
+                max_size=_LARGEST_MESSAGE,
+                # What is large here is already compressed.
+                compression=None,
+                logger=_wire_logger,
+            )
+        except InvalidStatus as error:
+            raise _refused(error.response.status_code) from None
+        # From None: the originals may carry the URL, and with it the token.
+        except InvalidURI:
+            raise OdysseyConnectionError("The signaling URL cannot be used") from None
+        except asyncio.TimeoutError:
+            raise OdysseyConnectionError(
+                f"The signaling server did not answer within {open_timeout_s:g} s"
+            ) from None
+        except (OSError, InvalidHandshake, EOFError) as error:
+            reason = _without_url(error)
+            raise OdysseyConnectionError(f"The signaling server cannot be reached: {reason}") from None
+        return cls(socket, close_timeout_s=close_timeout_s)
+
+    async def receive(self) -> SignalingMessage:
+        """Wait for the next message that this client knows.
+
+        Raises:
+            OdysseyConnectionError: The socket is closed, or a known message is malformed.
+        """
+        while True:
+            try:
+                text = await self._socket.recv()
+            except ConnectionClosed as closed:
+                raise _lost(closed) from None
+            if isinstance(text, bytes):
+                logger.warning("Ignoring a binary signaling message")
+                continue
+            try:
+                message = parse_message(text)
+            except MalformedError as error:
+                if str(error) == "not JSON":
+                    logger.warning("Ignoring a signaling message that is not JSON")
+                    continue
+                raise OdysseyConnectionError(f"Malformed signaling message: {error}") from None
+            if message is not None:
+                return message
+            logger.debug("Ignoring a signaling message of an unknown type")
+
+    async def send_answer(self, sdp: str) -> None:
+        """Answer the streamer's offer."""
+        await self.send_text(json.dumps({"type": "answer", "sdp": sdp}))
+
+    async def send_text(self, text: str) -> None:
+        """Send a message that is already JSON.
+
+        Raises:
+            OdysseyConnectionError: The socket is closed.
+        """
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed as closed:
+            raise _lost(closed) from None
+
+    async def keep_alive(self, interval_s: float) -> None:
+        """Send keepalives until cancelled or the socket closes."""
+        while True:
+            await asyncio.sleep(interval_s)
+            await self.send_text('{"type": "keepalive"}')
+
+    async def close(self) -> None:
+        """Say goodbye, if the other side still listens, and close. Takes twice the close timeout at most."""
+        with contextlib.suppress(asyncio.TimeoutError, OdysseyConnectionError):
+            await asyncio.wait_for(self.send_text('{"type": "client_disconnecting"}'), self._close_timeout_s)
+        await self._socket.close(1000, "Client disconnect")
+
+
+def _refused(status: int) -> OdysseyAuthError | OdysseyConnectionError:
+    if status in {401, 403}:
+        return OdysseyAuthError("The signaling server refuses the session token", status_code=status)
+    if status == 404:
+        # No status_code: to ask for another session is a way on, not the retry of a request that is refused.
+        return OdysseyConnectionError(
+            "The signaling server does not know the session", code="session_not_found"
+        )
+    return OdysseyConnectionError(f"The signaling server answered {status}", status_code=status)
+
+
+def _lost(closed: ConnectionClosed) -> OdysseyConnectionError:
+    frame = closed.rcvd
+    if frame is None:
+        return OdysseyConnectionError("Disconnected from signaling server")
+    reason = f": {frame.reason[:_LONGEST_REASON]}" if frame.reason else ""
+    return OdysseyConnectionError(
+        f"Signaling disconnected ({frame.code}){reason}", code=f"closed_{frame.code}"
+    )
+
+
+def _without_url(error: Exception) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else type(error).__name__

@@ -1,0 +1,64 @@
+"""Background tasks with an owner: none dies in silence, none outlives its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+class TaskOwner:
+    """Owns background tasks; reports the first thing that goes wrong in one, and ends them all.
+
+    Args:
+        on_failure: Called on the loop with the exception that ended a task.
+    """
+
+    def __init__(self, on_failure: Callable[[Exception], None]) -> None:
+        self._on_failure = on_failure
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a coroutine until it ends or `close` ends it."""
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    async def close(self) -> None:
+        """Cancel the tasks and wait until all have ended. Must not be called from one of them."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, Exception):
+            self._on_failure(error)
+
+
+async def uninterrupted(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Await a clean-up to its end, even when the caller is cancelled meanwhile; only then let that go on."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:  # noqa: PERF203 - each wait can be cancelled
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("Cleaning up failed", exc_info=task.exception())
+        raise cancelled
+    return task.result()
