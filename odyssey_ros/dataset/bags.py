@@ -1,0 +1,301 @@
+"""Episodes written as rosbag2 bags: a folder with an MCAP file and its metadata.yaml.
+
+The bag holds the topics that the live bridge publishes for the same stream, each message logged at its stamp,
+and the definitions of all its types, so that readers need nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from odyssey_ros.dataset import messages
+from odyssey_ros.dataset.durable import synced_file
+from odyssey_ros.dataset.errors import disk_error
+from odyssey_ros.dataset.events import EventKind
+from odyssey_ros.dataset.mcap_file import McapFile
+from odyssey_ros.dataset.messages import Header, message_type
+from odyssey_ros.dataset.pixels import JpegEncoder, Rgb8Converter
+from odyssey_ros.dataset.video import Video
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from typing_extensions import Buffer
+
+    from odyssey_ros.dataset.episodes import Episode
+    from odyssey_ros.dataset.events import Event
+
+_LIBRARY: Final = "odyssey_ros"
+_ROSBAG2_VERSION: Final = 9
+
+_EVENT_KINDS: Final = {
+    EventKind.STARTED: messages.STREAM_STARTED,
+    EventKind.PROMPTED: messages.STREAM_ACKNOWLEDGED,
+    EventKind.ENDED: messages.STREAM_ENDED,
+}
+
+# What the live bridge offers: reliable, volatile, keep last 5. A duration of this length means none.
+_FOREVER: Final = {"sec": 2147483647, "nsec": 4294967295}
+_QOS: Final[list[dict[str, Any]]] = [
+    {
+        "history": "keep_last",
+        "depth": 5,
+        "reliability": "reliable",
+        "durability": "volatile",
+        "deadline": _FOREVER,
+        "lifespan": _FOREVER,
+        "liveliness": "automatic",
+        "liveliness_lease_duration": _FOREVER,
+        "avoid_ros_namespace_conventions": False,
+    }
+]
+
+
+class ImageEncoding(str, Enum):
+    """How a bag holds the pictures."""
+
+    RAW = "raw"
+    """``sensor_msgs/Image``, rgb8, on ``image_raw``."""
+
+    JPEG = "jpeg"
+    """``sensor_msgs/CompressedImage`` on ``image_raw/compressed``."""
+
+    H264 = "h264"
+    """``foxglove_msgs/CompressedVideo`` on ``image_raw/foxglove``, as the service encoded it."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_IMAGE_TOPICS: Final = {
+    ImageEncoding.RAW: ("image_raw", "sensor_msgs/msg/Image"),
+    ImageEncoding.JPEG: ("image_raw/compressed", "sensor_msgs/msg/CompressedImage"),
+    ImageEncoding.H264: ("image_raw/foxglove", "foxglove_msgs/msg/CompressedVideo"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BagLayout:
+    """What a bag looks like.
+
+    Attributes:
+        images: How the pictures are held.
+        namespace: What the topics begin with; that of the live bridge.
+        frame_id: Frame of reference of all headers, an optical frame (REP-103).
+        jpeg_quality: 1 to 100.
+    """
+
+    images: ImageEncoding = ImageEncoding.JPEG
+    namespace: str = "/odyssey"
+    frame_id: str = "odyssey_optical_frame"
+    jpeg_quality: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class BagSummary:
+    """What was written.
+
+    Attributes:
+        file: Name of the MCAP file in the bag's folder.
+        size: Of the MCAP file, in bytes.
+        crc32: Of the MCAP file, as eight hexadecimal digits.
+        frames: Pictures.
+        width: Of the pictures, in pixels.
+        height: Of the pictures, in pixels.
+        start_time_ns: Stamp of the first message.
+        duration_ns: From the first message to the last.
+    """
+
+    file: str
+    size: int
+    crc32: str
+    frames: int
+    width: int
+    height: int
+    start_time_ns: int
+    duration_ns: int
+
+
+def write_bag(
+    folder: Path,
+    name: str,
+    episode: Episode,
+    layout: BagLayout,
+    *,
+    on_frame: Callable[[int], None] | None = None,
+) -> BagSummary:
+    """Write an episode into a new folder, and see it onto the disk. Blocks, for as long as the video takes.
+
+    Args:
+        folder: The folder; its parent exists, it does not.
+        name: What the MCAP file is called, without suffix.
+        episode: What to write.
+        layout: What the bag looks like.
+        on_frame: Called with the number of frames written so far. What it raises ends the writing.
+
+    Raises:
+        EpisodeError: The video is broken, or the disk is full.
+    """
+    try:
+        folder.mkdir()
+        with synced_file(folder / f"{name}.mcap") as file:
+            writer = _BagWriter(McapFile(file, library=_LIBRARY), episode, layout)
+            writer.write_all(on_frame or (lambda _: None))
+            metadata = writer.finish(f"{name}.mcap")
+        with synced_file(folder / "metadata.yaml") as file:
+            file.write(_yaml({"rosbag2_bagfile_information": metadata}).encode())
+    except OSError as error:
+        raise disk_error(error, "the bag") from error
+    return writer.summary(f"{name}.mcap")
+
+
+class _BagWriter:
+    def __init__(self, mcap: McapFile, episode: Episode, layout: BagLayout) -> None:
+        self._mcap = mcap
+        self._episode = episode
+        self._layout = layout
+        self._topics: list[tuple[str, str, int]] = []
+        self._counts: dict[int, int] = {}
+        self._frames = 0
+        self._first_ns: int | None = None
+        self._last_ns = 0
+        with Video(episode.video_path) as video:
+            self._width, self._height = video.width, video.height
+        self._images = self._add_topic(*_IMAGE_TOPICS[layout.images])
+        self._camera_infos = self._add_topic("camera_info", "sensor_msgs/msg/CameraInfo")
+        self._frame_infos = self._add_topic("frame_info", "odyssey_ros/msg/FrameInfo")
+        self._events = self._add_topic("events", "odyssey_ros/msg/StreamEvent")
+
+    def write_all(self, on_frame: Callable[[int], None]) -> None:
+        pending = list(self._episode.events.events)
+        for index, media_time_ns, stamp_ns, prompt, image in self._pictures():
+            while pending and self._event_stamp_ns(pending[0]) <= stamp_ns:
+                self._write_event(pending.pop(0))
+            header = Header(stamp_ns, self._layout.frame_id)
+            info = messages.frame_info(header, self._episode.stream_id, index, media_time_ns, prompt)
+            camera_info = messages.camera_info(header, self._width, self._height)
+            self._write(self._camera_infos, stamp_ns, [camera_info])
+            self._write(self._frame_infos, stamp_ns, [info])
+            self._write(self._images, stamp_ns, image)
+            self._frames += 1
+            on_frame(self._frames)
+        for event in pending:
+            self._write_event(event)
+
+    def finish(self, file: str) -> dict[str, Any]:
+        """Complete the MCAP file; return what the metadata file says."""
+        metadata = self._metadata(file)
+        self._mcap.finish({"rosbag2": {"serialized_metadata": _yaml(metadata)}})
+        return metadata
+
+    def summary(self, file: str) -> BagSummary:
+        return BagSummary(
+            file=file,
+            size=self._mcap.size,
+            crc32=f"{self._mcap.crc32:08x}",
+            frames=self._frames,
+            width=self._width,
+            height=self._height,
+            start_time_ns=self._first_ns or 0,
+            duration_ns=self._last_ns - (self._first_ns or 0),
+        )
+
+    def _pictures(self) -> Iterator[tuple[int, int, int, str, Sequence[Buffer]]]:
+        """Index, media time, stamp, prompt and image message of each frame."""
+        layout = self._layout
+        if layout.images is ImageEncoding.H264:
+            for encoded in self._episode.encoded_frames():
+                unit = encoded.picture
+                message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.annex_b)
+                yield unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, message
+            return
+        to_rgb, to_jpeg = Rgb8Converter(), JpegEncoder(layout.jpeg_quality)
+        for frame in self._episode.frames():
+            picture = frame.picture
+            header = Header(frame.stamp_ns, layout.frame_id)
+            if layout.images is ImageEncoding.JPEG:
+                message = messages.jpeg_image(header, to_jpeg.encode(picture.frame))
+            else:
+                pixels, step = to_rgb.convert(picture.frame)
+                message = messages.raw_image(header, picture.frame.width, picture.frame.height, step, pixels)
+            yield picture.index, picture.media_time_ns, frame.stamp_ns, frame.prompt, message
+
+    def _add_topic(self, name: str, type_name: str) -> int:
+        message = message_type(type_name)
+        topic = f"{self._layout.namespace.rstrip('/')}/{name}"
+        schema = self._mcap.add_schema(type_name, "ros2msg", message.definition.encode())
+        channel = self._mcap.add_channel(
+            topic,
+            schema,
+            {"offered_qos_profiles": _yaml(_QOS), "topic_type_hash": message.type_hash},
+        )
+        self._topics.append((topic, type_name, channel))
+        self._counts[channel] = 0
+        return channel
+
+    def _write_event(self, event: Event) -> None:
+        stamp_ns = self._event_stamp_ns(event)
+        message = messages.stream_event(
+            Header(stamp_ns, self._layout.frame_id),
+            _EVENT_KINDS[event.kind],
+            self._episode.stream_id,
+            event.prompt,
+        )
+        self._write(self._events, stamp_ns, [message])
+
+    def _event_stamp_ns(self, event: Event) -> int:
+        return self._episode.start_time_ns + event.stream_time_ns
+
+    def _write(self, channel: int, stamp_ns: int, message: Sequence[Buffer]) -> None:
+        self._first_ns = stamp_ns if self._first_ns is None else min(self._first_ns, stamp_ns)
+        self._last_ns = max(self._last_ns, stamp_ns)
+        self._counts[channel] += 1
+        self._mcap.write(channel, stamp_ns, message)
+
+    def _metadata(self, file: str) -> dict[str, Any]:
+        """What rosbag2 keeps of a bag, in version 9 of its format."""
+        duration = {"nanoseconds": self._last_ns - (self._first_ns or 0)}
+        start = {"nanoseconds_since_epoch": self._first_ns or 0}
+        count = sum(self._counts.values())
+        return {
+            "version": _ROSBAG2_VERSION,
+            "storage_identifier": "mcap",
+            "relative_file_paths": [file],
+            "duration": duration,
+            "starting_time": start,
+            "message_count": count,
+            "topics_with_message_count": [
+                {
+                    "topic_metadata": {
+                        "name": topic,
+                        "type": type_name,
+                        "serialization_format": "cdr",
+                        "offered_qos_profiles": _QOS,
+                        "type_description_hash": message_type(type_name).type_hash,
+                    },
+                    "message_count": self._counts[channel],
+                }
+                for topic, type_name, channel in self._topics
+            ],
+            "compression_format": "",
+            "compression_mode": "",
+            "files": [{"path": file, "starting_time": start, "duration": duration, "message_count": count}],
+            "custom_data": {"stream_id": self._episode.stream_id},
+            "ros_distro": "odyssey_ros",
+        }
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what occurs twice twice: rosbag2 reads no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class names it
+        return True
+
+
+def _yaml(data: object) -> str:
+    return yaml.dump(data, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,83 @@
+"""An episode: a recorded stream on this machine, its pictures each with the prompt that was in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from odyssey_ros.dataset.events import NO_EVENTS
+from odyssey_ros.dataset.video import EncodedPicture, Picture, Video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from odyssey_ros.dataset.events import EventLog
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeFrame:
+    """A picture and its labels.
+
+    Attributes:
+        picture: The picture, decoded.
+        stamp_ns: When it was made, in nanoseconds since the epoch.
+        prompt: The prompt in force, as the service applied it.
+    """
+
+    picture: Picture
+    stamp_ns: int
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedEpisodeFrame:
+    """A picture as the service encoded it, and its labels; see `EpisodeFrame`."""
+
+    picture: EncodedPicture
+    stamp_ns: int
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A recorded stream.
+
+    Attributes:
+        stream_id: The key of the recording.
+        video_path: The video file.
+        events: What happened, from the events log or the script.
+        start_time_ns: When the stream started, in nanoseconds since the epoch; 0 when nobody knows.
+    """
+
+    stream_id: str
+    video_path: Path
+    events: EventLog = NO_EVENTS
+    start_time_ns: int = 0
+
+    def frames(self, first: int = 0, *, threads: int = 1) -> Iterator[EpisodeFrame]:
+        """Decode the pictures from number `first` on. Blocks; one thread takes them all.
+
+        Raises:
+            EpisodeError: The video is broken.
+        """
+        with Video(self.video_path, threads=threads) as video:
+            for picture in video.pictures(first):
+                yield EpisodeFrame(
+                    picture, self.start_time_ns + picture.stream_time_ns, self._prompt_of(picture)
+                )
+
+    def encoded_frames(self) -> Iterator[EncodedEpisodeFrame]:
+        """Give the pictures as H.264, without decoding. Blocks; one thread takes them all.
+
+        Raises:
+            EpisodeError: The video is broken, or of a kind that cannot be passed through.
+        """
+        with Video(self.video_path) as video:
+            for picture in video.h264_packets():
+                yield EncodedEpisodeFrame(
+                    picture, self.start_time_ns + picture.stream_time_ns, self._prompt_of(picture)
+                )
+
+    def _prompt_of(self, picture: Picture | EncodedPicture) -> str:
+        return self.events.prompt_at(picture.index, picture.stream_time_ns)

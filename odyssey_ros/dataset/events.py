@@ -1,0 +1,237 @@
+"""The events log of a recording: which prompt was in force when.
+
+The service documents that the log is JSON, one object a line, and nothing of what the objects hold. So
+whatever names a time and a prompt in one of the usual ways is understood, a whole JSON document as well as
+JSON lines, and what is not understood is left out and counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_NANOSECONDS: Final = 1_000_000_000
+
+_KIND_KEYS: Final = ("type", "event", "event_type", "kind", "action", "name")
+_PROMPT_KEYS: Final = ("applied_prompt", "expanded_prompt", "prompt")
+_INDEX_KEYS: Final = ("frame_index", "frame", "frame_number")
+_MILLISECOND_KEYS: Final = (
+    "media_time_ms",
+    "stream_time_ms",
+    "timestamp_ms",
+    "time_ms",
+    "offset_ms",
+    "elapsed_ms",
+    "at_ms",
+    "t_ms",
+)
+_SECOND_KEYS: Final = (
+    "media_time",
+    "stream_time",
+    "offset_seconds",
+    "elapsed_seconds",
+    "offset",
+    "elapsed",
+    "t",
+)
+_WALL_KEYS: Final = ("timestamp", "time", "created_at", "at", "ts")
+_NESTED_KEYS: Final = ("data", "payload", "start", "interact", "end", "params")
+
+
+class EventKind(Enum):
+    """What happened to the stream."""
+
+    STARTED = "started"
+    PROMPTED = "prompted"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the stream.
+
+    Attributes:
+        kind: What.
+        stream_time_ns: When, since the stream's start.
+        prompt: The prompt in force from then on, as the service applied it; empty at the end.
+        frame_index: The first frame that shows it, when the log says so.
+    """
+
+    kind: EventKind
+    stream_time_ns: int
+    prompt: str = ""
+    frame_index: int | None = None
+
+    def applies_to(self, frame_index: int, stream_time_ns: int) -> bool:
+        """Whether the frame is at or after this event."""
+        if self.frame_index is not None:
+            return frame_index >= self.frame_index
+        return stream_time_ns >= self.stream_time_ns
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """All events of a stream, in order.
+
+    Attributes:
+        events: In order of time.
+        ignored: How many entries of the log could not be understood, or concern nothing of ours.
+    """
+
+    events: tuple[Event, ...] = ()
+    ignored: int = 0
+
+    def prompts(self) -> tuple[str, ...]:
+        """The prompts, in the order in which they came into force."""
+        return tuple(event.prompt for event in self.events if event.kind is not EventKind.ENDED)
+
+    def prompt_at(self, frame_index: int, stream_time_ns: int) -> str:
+        """The prompt in force at a frame; the first one before any is; empty when the log names none."""
+        prompt: str | None = None
+        for event in self.events:
+            if event.kind is EventKind.ENDED:
+                continue
+            if prompt is not None and not event.applies_to(frame_index, stream_time_ns):
+                break
+            prompt = event.prompt
+        return prompt or ""
+
+
+NO_EVENTS: Final = EventLog()
+
+
+def parse_events(data: bytes) -> EventLog:
+    """Read an events log, JSON lines or one JSON document. Never fails: what cannot be read is counted."""
+    text = data.decode("utf-8", "replace")
+    entries: list[object] = []
+    ignored = 0
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        try:
+            entries.append(json.loads(line))
+        except (ValueError, RecursionError):
+            ignored += 1
+    if ignored:
+        with contextlib.suppress(ValueError, RecursionError):
+            entries, ignored = [json.loads(text)], 0
+    return _event_log(list(_objects(entries)), ignored)
+
+
+def script_events(script: Sequence[Mapping[str, Any]]) -> EventLog:
+    """The events that a script asks for, in place of a log that the service did not keep."""
+    return _event_log(list(script), 0)
+
+
+def _objects(entries: Iterable[object]) -> Iterator[object]:
+    """Take apart what wraps the entries: lists, and objects whose only content is a list of events."""
+    for entry in entries:
+        if isinstance(entry, list):
+            yield from _objects(entry)
+        elif isinstance(entry, dict) and isinstance(entry.get("events"), list):
+            yield from _objects(entry["events"])
+        else:
+            yield entry
+
+
+def _event_log(entries: Sequence[object], ignored: int) -> EventLog:
+    events: list[Event] = []
+    origin: float | None = None
+    for entry in entries:
+        if not isinstance(entry, Mapping):
+            ignored += 1
+            continue
+        fields = _flattened(entry)
+        time_ns = _stream_time_ns(fields)
+        if time_ns is None:
+            wall = _wall_time(fields)
+            if wall is not None:
+                origin = wall if origin is None else origin
+                time_ns = round((wall - origin) * _NANOSECONDS)
+        index = _index(fields)
+        kind = _kind(entry, fields, started=bool(events))
+        if kind is None or (time_ns is None and index is None):
+            ignored += 1
+            continue
+        prompt = "" if kind is EventKind.ENDED else str(_first(fields, _PROMPT_KEYS, str) or "")
+        events.append(Event(kind, max(0, time_ns or 0), prompt, index))
+    return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), ignored)
+
+
+def _flattened(entry: Mapping[str, Any]) -> dict[str, object]:
+    """Bring the fields of the usual nested objects to the top, where they do not hide what is there."""
+    fields: dict[str, object] = {}
+    for key in _NESTED_KEYS:
+        nested = entry.get(key)
+        if isinstance(nested, Mapping):
+            fields.update(nested)
+    fields.update(entry)
+    return fields
+
+
+def _kind(entry: Mapping[str, Any], fields: Mapping[str, object], *, started: bool) -> EventKind | None:
+    named = _first(fields, _KIND_KEYS, str)
+    words = str(named).lower() if named is not None else " ".join(set(entry).intersection(_NESTED_KEYS))
+    prompted = _first(fields, _PROMPT_KEYS, str) is not None
+    if "end" in words or "stop" in words:
+        return EventKind.ENDED
+    if "start" in words and prompted:
+        return EventKind.STARTED
+    if prompted:
+        return EventKind.PROMPTED if started else EventKind.STARTED
+    return None
+
+
+def _stream_time_ns(fields: Mapping[str, object]) -> int | None:
+    milliseconds = _number(fields, _MILLISECOND_KEYS)
+    if milliseconds is not None:
+        return round(milliseconds * 1_000_000)
+    seconds = _number(fields, _SECOND_KEYS)
+    return None if seconds is None else round(seconds * _NANOSECONDS)
+
+
+def _wall_time(fields: Mapping[str, object]) -> float | None:
+    """Seconds since the epoch, of an ISO 8601 text or a number of seconds or milliseconds."""
+    number = _number(fields, _WALL_KEYS)
+    if number is not None:
+        return number / 1000 if number > 1e11 else number
+    text = _first(fields, _WALL_KEYS, str)
+    return None if text is None else parse_time(str(text))
+
+
+def parse_time(text: str) -> float | None:
+    """Seconds since the epoch of an ISO 8601 time, UTC where it names no zone; None when it is none."""
+    try:
+        # Python 3.10 does not know the Z.
+        time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def _index(fields: Mapping[str, object]) -> int | None:
+    number = _number(fields, _INDEX_KEYS)
+    return None if number is None or number < 0 else int(number)
+
+
+def _number(fields: Mapping[str, object], keys: Iterable[str]) -> float | None:
+    value = _first(fields, keys, (int, float))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _first(fields: Mapping[str, object], keys: Iterable[str], kinds: type | tuple[type, ...]) -> object:
+    return next((fields[key] for key in keys if isinstance(fields.get(key), kinds)), None)

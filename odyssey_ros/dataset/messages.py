@@ -1,0 +1,135 @@
+"""ROS messages as bytes, and their definitions as text, without ROS.
+
+The definitions, their hashes and the reference for the bytes are those of rosbags. The few messages of a bag
+are laid out here, since there are three for each frame, and since a message that holds a picture must be
+buffers which go to the file one behind the other, so that the picture is not copied on its way.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
+    from typing_extensions import Buffer
+
+_DEFINITIONS: Final = {
+    "odyssey_ros/msg/FrameInfo": "FrameInfo.msg",
+    "odyssey_ros/msg/StreamEvent": "StreamEvent.msg",
+    "foxglove_msgs/msg/CompressedVideo": "CompressedVideo.msg",
+}
+
+# Little-endian CDR: the encapsulation header of every message (DDS-XTypes 7.6.3.1.2).
+_CDR_HEADER: Final = b"\x00\x01\x00\x00"
+
+NANOSECONDS: Final = 1_000_000_000
+
+STREAM_STARTED: Final = 1
+STREAM_ENDED: Final = 2
+STREAM_ACKNOWLEDGED: Final = 3
+
+
+def _typestore() -> Typestore:
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    folder = resources.files("odyssey_ros.dataset") / "definitions"
+    for name, file in _DEFINITIONS.items():
+        store.register(get_types_from_msg((folder / file).read_text(encoding="utf-8"), name))
+    return store
+
+
+TYPESTORE: Final = _typestore()
+"""Every type that our bags hold; the standard ones are the same in all ROS 2 releases since Humble."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """A message type as a bag names it.
+
+    Attributes:
+        name: As in ``sensor_msgs/msg/Image``.
+        definition: The text, with those of all types that it uses.
+        type_hash: RIHS01 (REP-2016), as ``ros2 bag`` compares it.
+    """
+
+    name: str
+    definition: str
+    type_hash: str
+
+
+def message_type(name: str) -> MessageType:
+    """Describe a message type."""
+    definition, _ = TYPESTORE.generate_msgdef(name, ros_version=2)
+    return MessageType(name, definition, TYPESTORE.hash_rihs01(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Stamp, in nanoseconds since the epoch of the clock in use, and frame of reference."""
+
+    stamp_ns: int
+    frame_id: str
+
+    def cdr(self) -> bytes:
+        """The encapsulation header and a ``std_msgs/Header`` (which starts like foxglove's messages)."""
+        sec, nanosec = divmod(self.stamp_ns, NANOSECONDS)
+        return _CDR_HEADER + struct.pack("<iI", sec, nanosec) + _string(self.frame_id)
+
+
+def raw_image(header: Header, width: int, height: int, step: int, pixels: Buffer) -> list[Buffer]:
+    """``sensor_msgs/Image``, rgb8: height rows of `step` bytes."""
+    shape = _aligned(header.cdr()) + struct.pack("<II", height, width) + _string("rgb8")
+    not_bigendian = b"\x00"
+    size = memoryview(pixels).nbytes
+    return [_aligned(shape + not_bigendian) + struct.pack("<II", step, size), pixels]
+
+
+def jpeg_image(header: Header, jpeg: bytes) -> list[Buffer]:
+    """``sensor_msgs/CompressedImage``."""
+    start = _aligned(header.cdr()) + _string("jpeg")
+    return [_aligned(start) + struct.pack("<I", len(jpeg)), jpeg]
+
+
+def h264_frame(header: Header, annex_b: bytes) -> list[Buffer]:
+    """``foxglove_msgs/CompressedVideo``."""
+    start = _aligned(header.cdr()) + struct.pack("<I", len(annex_b))
+    padding = bytes(-(len(start) + len(annex_b)) % 4)
+    return [start, annex_b, padding + _string("h264")]
+
+
+def frame_info(header: Header, stream_id: str, frame_index: int, media_time_ns: int, prompt: str) -> bytes:
+    """``odyssey_ros/FrameInfo``."""
+    sec, nanosec = divmod(media_time_ns, NANOSECONDS)
+    start = _aligned(_aligned(header.cdr()) + _string(stream_id), to=8)
+    return start + struct.pack("<QiI", frame_index, sec, nanosec) + _string(prompt)
+
+
+def camera_info(header: Header, width: int, height: int) -> bytes:
+    """``sensor_msgs/CameraInfo`` that says the size alone, which means uncalibrated."""
+    start = _aligned(header.cdr()) + struct.pack("<II", height, width)
+    distortion_model_and_d = _aligned(start + _string("")) + struct.pack("<I", 0)
+    k_r_p = bytes(8 * (9 + 9 + 12))
+    binning_and_roi = struct.pack("<II", 0, 0) + struct.pack("<IIII?", 0, 0, 0, 0, False)
+    return _aligned(distortion_model_and_d, to=8) + k_r_p + binning_and_roi
+
+
+def stream_event(header: Header, kind: int, stream_id: str, prompt: str) -> bytes:
+    """``odyssey_ros/StreamEvent`` of a recorded stream, where nothing fails any more."""
+    start = _aligned(header.cdr() + struct.pack("<B", kind))
+    for text in (stream_id, prompt, "", ""):
+        start = _aligned(start) + _string(text)
+    return start + struct.pack("<?", False)
+
+
+def _string(text: str) -> bytes:
+    data = text.encode("utf-8", "replace") + b"\x00"
+    return struct.pack("<I", len(data)) + data
+
+
+def _aligned(cdr: bytes, to: int = 4) -> bytes:
+    """Pad so that the next field of `to` bytes is aligned, counted from behind the encapsulation header."""
+    return cdr + bytes(-(len(cdr) - len(_CDR_HEADER)) % to)

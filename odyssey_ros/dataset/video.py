@@ -1,0 +1,239 @@
+"""Reading a recording's video file: as pictures, or as the encoder's own packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import av
+from av.bitstream import BitStreamFilterContext
+from av.error import FFmpegError
+
+from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+    from pathlib import Path
+    from types import TracebackType
+
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_NANOSECONDS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded frame.
+
+    Attributes:
+        index: Counts the frames of the file from 0, in order of presentation.
+        media_time_ns: Presentation time since the first frame.
+        stream_time_ns: Presentation time as the file has it; the events log counts by the same clock.
+        frame: The pixels, as the decoder gives them.
+    """
+
+    index: int
+    media_time_ns: int
+    stream_time_ns: int
+    frame: VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPicture:
+    """An H.264 access unit in Annex B form, with SPS and PPS where it is a key frame; see `Picture`."""
+
+    index: int
+    media_time_ns: int
+    stream_time_ns: int
+    annex_b: bytes
+
+
+class Video:
+    """An open video file. One thread uses it at a time; pictures that it gave stay valid.
+
+    Args:
+        path: The file, of any container and codec that FFmpeg reads.
+        threads: How many threads decode it.
+
+    Attributes:
+        width: Pixels.
+        height: Pixels.
+        codec: Name of the codec, as FFmpeg calls it.
+
+    Raises:
+        EpisodeError: The file cannot be opened, or holds no video.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        try:
+            self._container = av.open(str(path))
+        except (FFmpegError, OSError) as error:
+            raise _broken(error) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the file holds no video")
+        self._stream = self._container.streams.video[0]
+        # Slices where there are several: frame threads would give pictures later for the same work.
+        self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
+        self._stream.codec_context.thread_count = threads
+        # Without this the decoder paints over damage and says nothing.
+        self._stream.codec_context.options = {"err_detect": "explode"}
+        self.width: int = self._stream.codec_context.width
+        self.height: int = self._stream.codec_context.height
+        self.codec: str = self._stream.codec_context.name
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def frame_times_ns(self) -> list[int]:
+        """Presentation times of all frames since the first one, found without decoding.
+
+        Raises:
+            EpisodeError: The file is broken.
+        """
+        stamps = self._presentation_stamps()
+        return [_nanoseconds(stamp - stamps[0], self._time_base) for stamp in stamps]
+
+    def pictures(self, first: int = 0) -> Iterator[Picture]:
+        """Decode the pictures from number `first` on.
+
+        Raises:
+            EpisodeError: The file is broken; the pictures before the damage have been given.
+        """
+        origin: int | None = None
+        index = 0
+        if first > 0:
+            stamps = self._presentation_stamps()
+            if first >= len(stamps):
+                return
+            origin, wanted = stamps[0], stamps[first]
+            index = first
+            self._seek(wanted)
+        else:
+            wanted = None
+            self._seek(None)
+        expected = decoded = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                expected += _holds_picture(packet)
+                for frame in packet.decode():
+                    decoded += 1
+                    stamp = _stamp(frame.pts)
+                    if frame.is_corrupt:
+                        raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, f"picture {index} is damaged")
+                    if wanted is not None and stamp < wanted:
+                        continue
+                    origin = stamp if origin is None else origin
+                    yield Picture(index, *self._times(stamp, origin), frame)
+                    index += 1
+        except FFmpegError as error:
+            raise _broken(error) from error
+        if decoded < expected or not index:
+            raise EpisodeError(
+                EpisodeErrorCode.VIDEO_BROKEN,
+                f"{decoded} of the video's {expected} pictures could be decoded",
+            )
+
+    def h264_packets(self) -> Iterator[EncodedPicture]:
+        """Give the video as it was encoded, one access unit for each picture.
+
+        Raises:
+            EpisodeError: The file is broken; or it is not H.264; or it has B frames, which the message that
+                carries it does not allow.
+        """
+        if self.codec != "h264":
+            raise EpisodeError(
+                EpisodeErrorCode.VIDEO_UNSUPPORTED,
+                f"only H.264 can be passed through; the video is {self.codec}",
+            )
+        self._seek(None)
+        to_annex_b = BitStreamFilterContext("h264_mp4toannexb", self._stream)
+        origin: int | None = None
+        last = -1
+        index = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                for unit in to_annex_b.filter(packet if packet.size else None):
+                    stamp = _stamp(unit.pts)
+                    origin = stamp if origin is None else origin
+                    if stamp - origin <= last:
+                        raise EpisodeError(
+                            EpisodeErrorCode.VIDEO_UNSUPPORTED,
+                            "a video with B frames cannot be passed through: take jpeg or raw images",
+                        )
+                    last = stamp - origin
+                    yield EncodedPicture(index, *self._times(stamp, origin), bytes(unit))
+                    index += 1
+        except FFmpegError as error:
+            raise _broken(error) from error
+        if not index:
+            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the video holds no pictures")
+
+    @property
+    def _time_base(self) -> Fraction:
+        base = self._stream.time_base
+        if base is None:
+            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the video has no time base")
+        return base
+
+    def _times(self, stamp: int, origin: int) -> tuple[int, int]:
+        """Media time and stream time of a presentation stamp, in nanoseconds."""
+        base = self._time_base
+        return _nanoseconds(stamp - origin, base), _nanoseconds(stamp, base)
+
+    def _seek(self, stamp: int | None) -> None:
+        """Go to the key frame at or before `stamp`, or to the beginning."""
+        try:
+            if stamp is None:
+                self._container.seek(0)
+            else:
+                self._container.seek(stamp, stream=self._stream)
+        except FFmpegError as error:
+            raise _broken(error) from error
+
+    def _presentation_stamps(self) -> list[int]:
+        self._seek(None)
+        try:
+            stamps = sorted(
+                _stamp(packet.pts) for packet in self._container.demux(self._stream) if _holds_picture(packet)
+            )
+        except FFmpegError as error:
+            raise _broken(error) from error
+        if not stamps:
+            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the video holds no pictures")
+        return stamps
+
+
+def _holds_picture(packet: Packet[VideoStream]) -> bool:
+    return bool(packet.size) and not packet.is_discard
+
+
+def _stamp(pts: int | None) -> int:
+    if pts is None:
+        raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "a picture of the video has no presentation time")
+    return pts
+
+
+def _nanoseconds(ticks: int, time_base: Fraction) -> int:
+    return ticks * time_base.numerator * _NANOSECONDS // time_base.denominator
+
+
+def _broken(error: Exception) -> EpisodeError:
+    # FFmpeg's text ends with the path, which says nothing that the episode's name does not.
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, f"the video cannot be read: {reason}")

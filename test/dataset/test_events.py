@@ -1,0 +1,138 @@
+"""Events logs of every likely shape, and of none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odyssey_ros.dataset.events import Event, EventKind, EventLog, parse_events, parse_time, script_events
+
+S = 1_000_000_000
+EXPECTED = (
+    Event(EventKind.STARTED, 0, "a"),
+    Event(EventKind.PROMPTED, 3 * S, "b"),
+    Event(EventKind.ENDED, 9 * S),
+)
+
+SHAPES: dict[str, list[dict[str, Any]]] = {
+    "flat": [
+        {"timestamp_ms": 0, "type": "start", "prompt": "raw", "applied_prompt": "a", "image": False},
+        {"timestamp_ms": 3000, "type": "interact", "prompt": "raw", "applied_prompt": "b"},
+        {"timestamp_ms": 9000, "type": "end", "reason": "client"},
+    ],
+    "script": [
+        {"timestamp_ms": 0, "start": {"prompt": "a"}},
+        {"timestamp_ms": 3000, "interact": {"prompt": "b"}},
+        {"timestamp_ms": 9000, "end": {}},
+    ],
+    "nested": [
+        {"event": "stream_started", "t": 0.0, "data": {"prompt": "a"}},
+        {"event": "update_acknowledged", "t": 3.0, "data": {"prompt": "b"}},
+        {"event": "stream_ended", "t": 9.0, "data": {}},
+    ],
+    "wall clock": [
+        {"kind": "start", "timestamp": "2026-11-01T10:00:00Z", "prompt": "a"},
+        {"kind": "interact", "timestamp": "2026-11-01T10:00:03+00:00", "prompt": "b"},
+        {"kind": "end", "timestamp": "2026-11-01T11:00:09+01:00"},
+    ],
+    "epoch milliseconds": [
+        {"action": "start", "ts": 1_790_000_000_000, "prompt": "a"},
+        {"action": "prompt", "ts": 1_790_000_003_000, "prompt": "b"},
+        {"action": "end", "ts": 1_790_000_009_000},
+    ],
+    "no kinds": [
+        {"elapsed": 0, "prompt": "a"},
+        {"elapsed": 3, "prompt": "b"},
+        {"elapsed": 9, "type": "stop"},
+    ],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("form", ["lines", "array", "object", "pretty"])
+def test_shapes(shape: str, form: str) -> None:
+    entries = SHAPES[shape]
+    text = {
+        "lines": "\n\n".join(json.dumps(entry) for entry in entries) + "\r\n",
+        "array": json.dumps(entries),
+        "object": json.dumps({"stream_id": "x", "events": entries}),
+        "pretty": json.dumps({"events": entries}, indent=2),
+    }[form]
+    assert parse_events(text.encode()) == EventLog(EXPECTED)
+
+
+def test_a_script_in_place_of_a_log() -> None:
+    assert script_events(SHAPES["script"]) == EventLog(EXPECTED)
+
+
+def test_what_is_not_understood_is_counted() -> None:
+    lines = ["{", "3", '{"type": "heartbeat", "t": 1}', '{"prompt": "x"}', '{"t": 2, "prompt": "a"}']
+    log = parse_events("\n".join(lines).encode())
+    assert log == EventLog((Event(EventKind.STARTED, 2 * S, "a"),), ignored=4)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"t": float("nan")}, {"t": 10**400}, {"t": True}, {"t": None}, {"t": "soon"}, {"timestamp": "soon"}],
+)
+def test_a_time_that_is_none(entry: dict[str, Any]) -> None:
+    text = json.dumps({**entry, "prompt": "x"})
+    assert parse_events(text.encode()).ignored == 1
+
+
+def test_the_prompt_in_force() -> None:
+    log = EventLog(EXPECTED)
+    at = {time_ns: log.prompt_at(0, time_ns) for time_ns in (0, 3 * S - 1, 3 * S, 99 * S)}
+    assert at == {0: "a", 3 * S - 1: "a", 3 * S: "b", 99 * S: "b"}
+    assert EventLog().prompt_at(0, 0) == ""
+    late = EventLog((Event(EventKind.STARTED, 40_000_000, "a"),))
+    assert late.prompt_at(0, 0) == "a"
+    assert log.prompts() == ("a", "b")
+
+
+def test_a_frame_number_says_more_than_a_time() -> None:
+    lines = [{"frame_index": 0, "prompt": "a"}, {"frame_index": 7, "prompt": "b", "timestamp_ms": 300}]
+    log = parse_events("\n".join(map(json.dumps, lines)).encode())
+    assert [log.prompt_at(index, index * 50_000_000) for index in (5, 6, 7, 8)] == ["a", "a", "b", "b"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "t", "prompt", "timestamp", "timestamp_ms", "data", "start", "events", "frame"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(json_values, max_size=5))
+def test_no_json_is_too_strange(values: list[Any]) -> None:
+    log = parse_events("\n".join(map(json.dumps, values)).encode())
+    times = [event.stream_time_ns for event in log.events]
+    assert times == sorted(times)
+    assert all(time >= 0 for time in times)
+    assert isinstance(log.prompt_at(1, 1), str)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_too_strange(data: bytes) -> None:
+    parse_events(data)
+    parse_events(b"[" * 100_000)
+
+
+def test_times() -> None:
+    assert parse_time("1970-01-01T00:00:01") == 1.0
+    assert parse_time("1970-01-01T01:00:01+01:00") == 1.0
+    assert parse_time("1970-01-01") == 0.0
+    assert parse_time("yesterday") is None

@@ -1,0 +1,93 @@
+"""Pictures, times and packets of video files, whole ones and broken ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.dataset.video import Video
+
+MakeVideo = Callable[..., Path]
+
+
+@pytest.mark.parametrize("options", [{}, {"bf": "2"}, {"codec": "mpeg4"}, {"first_ms": 150}])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pictures_in_order_of_presentation(
+    options: dict[str, Any], threads: int, make_video: MakeVideo, counter_of: Callable[[Any], int]
+) -> None:
+    with Video(make_video(30, **options), threads=threads) as video:
+        assert (video.width, video.height) == (320, 192)
+        pictures = list(video.pictures())
+        assert [counter_of(picture.frame.to_ndarray(format="rgb24")) for picture in pictures] == list(
+            range(30)
+        )
+        assert [picture.index for picture in pictures] == list(range(30))
+        times = [picture.media_time_ns for picture in pictures]
+        assert times == [index * 50_000_000 for index in range(30)]
+        assert video.frame_times_ns() == times
+        shift = options.get("first_ms", 0) * 1_000_000
+        assert [picture.stream_time_ns - shift for picture in pictures] == times
+
+
+@pytest.mark.parametrize("options", [{}, {"bf": "2"}, {"first_ms": 150}])
+@pytest.mark.parametrize("first", [1, 4, 5, 17, 29, 30, 99])
+def test_pictures_from_any_number_on(
+    options: dict[str, Any], first: int, make_video: MakeVideo, counter_of: Callable[[Any], int]
+) -> None:
+    with Video(make_video(30, **options)) as video:
+        whole = {picture.index: picture.media_time_ns for picture in video.pictures()}
+        for _ in range(2):
+            some = list(video.pictures(first))
+            assert [counter_of(picture.frame.to_ndarray(format="rgb24")) for picture in some] == list(
+                range(first, 30)
+            )
+            assert [(picture.index, picture.media_time_ns) for picture in some] == list(whole.items())[first:]
+
+
+def _broken(path: Path, tmp_path: Path, change: Callable[[bytearray], object]) -> Path:
+    data = bytearray(path.read_bytes())
+    change(data)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(data)
+    return broken
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.clear(),
+        lambda data: data.__delitem__(slice(len(data) // 2, None)),
+        lambda data: data.__delitem__(slice(100, None)),
+        lambda data: data.__setitem__(slice(None), b"<html>not found</html>"),
+        lambda data: data.__setitem__(slice(2000, len(data) - 3000), bytes(len(data) - 5000)),
+    ],
+    ids=["empty", "half", "head", "html", "zeros"],
+)
+def test_a_broken_file_is_an_error_of_its_episode(
+    change: Callable[[bytearray], object], make_video: MakeVideo, tmp_path: Path
+) -> None:
+    path = _broken(make_video(), tmp_path, change)
+    with pytest.raises(EpisodeError) as caught, Video(path) as video:
+        list(video.pictures())
+    assert caught.value.code is EpisodeErrorCode.VIDEO_BROKEN
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_missing_file_and_a_file_without_video(tmp_path: Path, make_video: MakeVideo) -> None:
+    with pytest.raises(EpisodeError, match="No such file"):
+        Video(tmp_path / "none.mp4")
+    sound = make_video(1, codec="libx264")
+    import av
+
+    with av.open(str(tmp_path / "sound.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=80)
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+    with pytest.raises(EpisodeError, match="holds no video"):
+        Video(tmp_path / "sound.wav")
+    assert sound.exists()
