@@ -11,6 +11,9 @@ from .limits import Limits
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .fault_registry import Schedule
+    from .faults import Fault
+
 Codec = Literal["h264", "vp8"]
 CODECS: tuple[Codec, ...] = ("h264", "vp8")
 
@@ -73,6 +76,11 @@ class EmulatorConfig:
         ice_servers: what `/config` answers. The service itself uses them too.
         trickle: send the offer without candidates, and these one by one after it.
         close_at_stream_limit: whether reaching `limits.stream_seconds` closes the connection as well.
+        record: whether streams are recorded.
+        data_dir: where recordings and jobs are kept; None for a folder that ends with the service.
+        broadcast_seconds: time from `stream_started` to `broadcast_ready`.
+        control: whether the control endpoint is served.
+        faults: what is to go wrong from the start on.
         limits: see `Limits`.
     """
 
@@ -88,7 +96,11 @@ class EmulatorConfig:
     ice_servers: tuple[IceServer, ...] = ()
     trickle: bool = False
     close_at_stream_limit: bool = False
+    record: bool = True
     data_dir: Path | None = None
+    broadcast_seconds: float = 1.0
+    control: bool = True
+    faults: tuple[tuple[Fault, Schedule], ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

@@ -48,7 +48,7 @@ class VideoEncoder:
     """
 
     def __init__(self, codec: Codec, fps: float, bitrate: int) -> None:
-        self._codec = codec
+        self.codec = codec
         self._fps = Fraction(fps).limit_denominator(1001)
         self._bitrate = bitrate
         self._context: av.VideoCodecContext | None = None
@@ -82,7 +82,7 @@ class VideoEncoder:
     def _open(self, width: int, height: int) -> av.VideoCodecContext:
         context = cast(
             "av.VideoCodecContext",
-            av.CodecContext.create({"h264": "libx264", "vp8": "libvpx"}[self._codec], "w"),
+            av.CodecContext.create({"h264": "libx264", "vp8": "libvpx"}[self.codec], "w"),
         )
         context.width = width
         context.height = height
@@ -94,7 +94,7 @@ class VideoEncoder:
         # One thread: slices in parallel cost more in total, and a 2-core machine has other work.
         context.thread_count = 1
         rate = str(self._bitrate)
-        if self._codec == "h264":
+        if self.codec == "h264":
             context.profile = "Baseline"
             context.options = {
                 "preset": "ultrafast",

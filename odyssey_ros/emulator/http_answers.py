@@ -50,6 +50,28 @@ def unprocessable(error: InvalidFieldError) -> web.Response:
     return error_response(422, detail)
 
 
+def page_of(request: web.Request, default: int, largest: int) -> tuple[int, int]:
+    """The `limit` and `offset` of a listing's query.
+
+    Raises:
+        InvalidFieldError: one is no integer, or out of range.
+    """
+    limit = _query_integer(request, "limit", default)
+    offset = _query_integer(request, "offset", 0)
+    if not 1 <= limit <= largest:
+        raise InvalidFieldError(("limit",), f"must be between 1 and {largest}")
+    if offset < 0:
+        raise InvalidFieldError(("offset",), "must not be negative")
+    return limit, offset
+
+
+def _query_integer(request: web.Request, name: str, default: int) -> int:
+    try:
+        return int(request.query.get(name, default))
+    except ValueError:
+        raise InvalidFieldError((name,), "must be an integer") from None
+
+
 @web.middleware
 async def cross_origin(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from .broadcast_api import BroadcastApi
+from .control_api import ControlApi
 from .http_answers import HttpError, cross_origin, errors_as_json
+from .http_faults import fault_middleware
 from .json_fields import Fields, InvalidFieldError
+from .recordings_api import RecordingsApi
 from .sessions import NoStreamerError, Session, SessionRefusedError, SessionRegistry
 from .signaling import LARGEST_MESSAGE, SignalingServer
-from .tokens import InvalidTokenError, TokenAuthority
+from .tokens import InvalidTokenError
 
 if TYPE_CHECKING:
-    from collections import Counter
-
-    from .accounts import AccountBook
-    from .config import Account, EmulatorConfig
+    from .config import Account
+    from .service_context import ServiceContext
 
 _LARGEST_BODY = 256 * 1024 * 1024
 _MODEL = "odyssey-emulator"
@@ -27,34 +29,30 @@ class HttpService:
     """The request handlers.
 
     Args:
-        config: of the service.
-        tokens: issues and checks bearer secrets.
-        accounts: who may use the service.
+        context: of the service.
         sessions: all sessions.
-        signaling: serves the sockets.
-        counters: of the service.
     """
 
-    def __init__(
-        self,
-        *,
-        config: EmulatorConfig,
-        tokens: TokenAuthority,
-        accounts: AccountBook,
-        sessions: SessionRegistry,
-        signaling: SignalingServer,
-        counters: Counter[str],
-    ) -> None:
-        self._config = config
-        self._tokens = tokens
-        self._accounts = accounts
+    def __init__(self, context: ServiceContext, sessions: SessionRegistry) -> None:
+        self._context = context
+        self._config = context.config
+        self._tokens = context.tokens
+        self._accounts = context.accounts
+        self._counters = context.counters
         self._sessions = sessions
-        self._signaling = signaling
-        self._counters = counters
+        self._signaling = SignalingServer(context)
 
     def application(self) -> web.Application:
         """The aiohttp application, every endpoint under its name."""
-        app = web.Application(middlewares=[cross_origin, errors_as_json], client_max_size=_LARGEST_BODY)
+        context = self._context
+        app = web.Application(
+            middlewares=[cross_origin, errors_as_json, fault_middleware(context.faults, context.counters)],
+            client_max_size=_LARGEST_BODY,
+        )
+        app.add_routes(RecordingsApi(context, self.authorize).routes())
+        app.add_routes(BroadcastApi(context).routes())
+        if context.config.control:
+            app.add_routes(ControlApi(context, self._sessions, dict).routes())
         app.add_routes(
             [
                 web.post("/auth/token", self._exchange_key, name="auth_token"),
@@ -83,7 +81,7 @@ class HttpService:
         return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": int(lifetime)})
 
     async def _list_regions(self, request: web.Request) -> web.Response:
-        self._authorize(request)
+        self.authorize(request)
         base = f"{request.scheme}://{request.host}/ping"
         regions = [{"id": region, "ping_url": f"{base}/{region}"} for region in self._config.regions]
         return web.json_response({"regions": regions})
@@ -94,7 +92,7 @@ class HttpService:
         return web.Response(text="pong")
 
     async def _request_session(self, request: web.Request) -> web.Response:
-        account = self._authorize(request)
+        account = self.authorize(request)
         body = await request.read()
         latencies = Fields.parse(body or b"{}").integers_by_name("region_latencies")
         try:
@@ -115,7 +113,7 @@ class HttpService:
         )
 
     async def _issue_session_token(self, request: web.Request) -> web.Response:
-        account = self._authorize(request)
+        account = self.authorize(request)
         session = self._sessions.find(Fields.parse(await request.read()).string("session_id"))
         if session is None or session.account is not account:
             raise HttpError(404, "Session not found or not authorized")
@@ -144,7 +142,7 @@ class HttpService:
         )
         await socket.prepare(request)
         try:
-            await self._signaling.serve(session, socket)
+            await self._signaling.serve(session, request, socket)
         finally:
             self._sessions.release(session)
         return socket
@@ -163,7 +161,12 @@ class HttpService:
             raise HttpError(409, "The session is in use")
         return session
 
-    def _authorize(self, request: web.Request) -> Account:
+    def authorize(self, request: web.Request) -> Account:
+        """The account that a request is made for.
+
+        Raises:
+            HttpError: the bearer token is missing or no good.
+        """
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise HttpError(401, "Not authenticated")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiortc import RTCRtpCodecCapability, RTCRtpTransceiver
+    from aiortc.rtcdtlstransport import RTCDtlsTransport
 
     from .config import Codec, IceServer
 
@@ -56,6 +57,11 @@ def ice_configuration(servers: tuple[IceServer, ...]) -> RTCConfiguration:
         iceServers=[RTCIceServer(s.url, username=s.username, credential=s.credential) for s in servers],
         bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
     )
+
+
+def mime_type(codec: Codec) -> str:
+    """The codec's name in session descriptions."""
+    return _MIME[codec]
 
 
 def prefer_codec(transceiver: RTCRtpTransceiver, codec: Codec) -> None:
@@ -96,6 +102,8 @@ class StreamerPeer:
         loopback_addresses: when not empty, the only addresses that media uses.
         on_message: called with every text that arrives on `clientToStreamer`.
         on_lost: called once when the client's peer is gone, by its own will or not; not after `close`.
+        labels: the data channels to open.
+        with_track: whether to offer video.
     """
 
     def __init__(
@@ -106,6 +114,8 @@ class StreamerPeer:
         loopback_addresses: tuple[str, ...],
         on_message: Callable[[str | bytes], None],
         on_lost: Callable[[], None],
+        labels: tuple[str, ...] = (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT),
+        with_track: bool = True,
     ) -> None:
         self._preferred = codec
         self.codec: Codec = codec
@@ -116,13 +126,17 @@ class StreamerPeer:
         self.video = EncodedVideoTrack(lambda: None)
         self.connection = RTCPeerConnection(ice_configuration(ice_servers))
         self.connection.on("connectionstatechange", self._state_changed)
-        transceiver = self.connection.addTransceiver(self.video, direction="sendonly")
-        prefer_codec(transceiver, codec)
-        on_keyframe_request(transceiver.sender, self.video.need_keyframe)
+        self.sender: RTCRtpSender | None = None
+        if with_track:
+            transceiver = self.connection.addTransceiver(self.video, direction="sendonly")
+            prefer_codec(transceiver, codec)
+            on_keyframe_request(transceiver.sender, self.video.need_keyframe)
+            self.sender = transceiver.sender
         self.channels: dict[str, RTCDataChannel] = {}
-        for label in (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT):
+        for label in labels:
             self.channels[label] = self.connection.createDataChannel(label)
-        self.channels[CLIENT_TO_STREAMER].on("message", on_message)
+        if CLIENT_TO_STREAMER in self.channels:
+            self.channels[CLIENT_TO_STREAMER].on("message", on_message)
         restrict_to(loopback_addresses, self.connection)
 
     async def offer(self) -> str:
@@ -138,9 +152,9 @@ class StreamerPeer:
         """
         try:
             codec = negotiated_codec(sdp, self._preferred)
-            if codec is None:
+            if codec is None and self.sender is not None:
                 raise NegotiationError("the answer has no usable video codec")
-            self.codec = codec
+            self.codec = codec or self._preferred
             if self._loopback_addresses:
                 sdp = without_mdns_candidates(sdp)
             await self.connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
@@ -184,6 +198,30 @@ class StreamerPeer:
         else:
             channel.once("open", lambda: channel.send(text))
         return True
+
+    async def end_track(self) -> None:
+        """End the video for good (RTCP BYE); the channels stay."""
+        self.video.stop()
+        if self.sender is not None:
+            await self.sender.stop()
+
+    def close_channel(self, label: str) -> None:
+        """Close one data channel."""
+        if label in self.channels:
+            self.channels[label].close()
+
+    async def fall_silent(self) -> None:
+        """Stop answering on the network at once, without a word to the client."""
+        self._closed = True
+        for transport in self.transports():
+            await transport.transport.stop()
+
+    def transports(self) -> set[RTCDtlsTransport]:
+        """The DTLS transports; one, once the client has agreed to bundle."""
+        found = {transceiver.receiver.transport for transceiver in self.connection.getTransceivers()}
+        if self.connection.sctp is not None:
+            found.add(self.connection.sctp.transport)
+        return found
 
     async def close(self) -> None:
         """Close the connection, telling the client."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from .accounts import AccountBook
+from .broadcast import BroadcastRegistry
 from .config import EmulatorConfig
+from .fault_registry import FaultRegistry
 from .http_service import HttpService
+from .recordings import RecordingStore
+from .service_context import ServiceContext
 from .sessions import Ending, SessionRegistry
-from .signaling import SignalingServer
 from .tokens import TokenAuthority
 
 if TYPE_CHECKING:
@@ -47,7 +52,9 @@ class Emulator:
     ) -> None:
         self.config = config or EmulatorConfig()
         self.counters: Counter[str] = Counter()
-        self._tokens = TokenAuthority(now)
+        self.faults = FaultRegistry(monotonic)
+        self._now = now
+        self._monotonic = monotonic
         self._accounts = AccountBook(self.config.accounts, self.config.limits, now)
         self.sessions = SessionRegistry(
             accounts=self._accounts,
@@ -56,15 +63,7 @@ class Emulator:
             claim_seconds=self.config.limits.session_token_seconds,
             monotonic=monotonic,
         )
-        signaling = SignalingServer(self.config, self._accounts, self.counters, monotonic)
-        self._http = HttpService(
-            config=self.config,
-            tokens=self._tokens,
-            accounts=self._accounts,
-            sessions=self.sessions,
-            signaling=signaling,
-            counters=self.counters,
-        )
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
         self._url: str | None = None
 
@@ -85,20 +84,46 @@ class Emulator:
         Raises:
             OSError: the address cannot be bound.
         """
-        runner = web.AppRunner(self._http.application(), access_log=None, shutdown_timeout=1.0)
+        for fault, schedule in self.config.faults:
+            self.faults.arm(fault, schedule)
+        http = HttpService(await self._make_context(), self.sessions)
+        runner = web.AppRunner(http.application(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
+        self._runner = runner
         try:
             site = web.TCPSite(runner, self.config.host, self.config.port)
             await site.start()
         except OSError:
-            await runner.cleanup()
+            await self.close()
             raise
-        self._runner = runner
         port = runner.addresses[0][1]
         host = self.config.host
         if host in {"0.0.0.0", "::"}:
             host = "127.0.0.1"
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def _make_context(self) -> ServiceContext:
+        return ServiceContext(
+            config=self.config,
+            tokens=TokenAuthority(self._now),
+            accounts=self._accounts,
+            recordings=await asyncio.to_thread(self._open_recordings) if self.config.record else None,
+            broadcasts=BroadcastRegistry(self.config.ice_servers, self.config.loopback_addresses),
+            faults=self.faults,
+            counters=self.counters,
+            now=self._now,
+            monotonic=self._monotonic,
+        )
+
+    def _open_recordings(self) -> RecordingStore:
+        return RecordingStore(self._data_directory() / "recordings")
+
+    def _data_directory(self) -> Path:
+        if self.config.data_dir is not None:
+            return self.config.data_dir
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="odyssey-emulator-")
+        return Path(self._scratch.name)
 
     async def close(self) -> None:
         """End every connection, tell the clients, and free the port; takes less than 5 seconds."""
@@ -113,6 +138,9 @@ class Emulator:
                 break
             await asyncio.sleep(0.01)
         await runner.cleanup()
+        if self._scratch is not None:
+            await asyncio.to_thread(self._scratch.cleanup)
+            self._scratch = None
 
     async def __aenter__(self) -> Emulator:
         await self.start()

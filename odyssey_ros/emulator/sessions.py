@@ -7,6 +7,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .fault_registry import SessionMoments
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -60,6 +62,8 @@ class Session:
         region: where it was placed.
         claimed_until: monotonic time until which somebody may connect to it.
         state: `provisioned` until the socket opens, and again when it is lost before the peers met.
+        moments: when what happened to the open connection, for faults.
+        base_url: how the client reaches the service over HTTP.
         streamer: serves the open connection.
         ending: set by `end`; the signaling handler obeys it.
     """
@@ -70,12 +74,24 @@ class Session:
         self.region = region
         self.claimed_until = claimed_until
         self.state: SessionState = "provisioned"
+        self.moments = SessionMoments(self.session_id, 0.0)
+        self.base_url = ""
         self.streamer: Streamer | None = None
         self.ending: asyncio.Future[Ending] | None = None
 
-    def open_connection(self) -> asyncio.Future[Ending]:
-        """The socket was opened; returns the future that tells its end."""
+    def open_connection(self, now: float, base_url: str) -> asyncio.Future[Ending]:
+        """The socket was opened.
+
+        Args:
+            now: monotonic time.
+            base_url: how the client reaches the service over HTTP.
+
+        Returns:
+            The future that tells how the service ends the connection.
+        """
         self.state = "connecting"
+        self.base_url = base_url
+        self.moments = SessionMoments(self.session_id, now)
         self.ending = asyncio.get_running_loop().create_future()
         return self.ending
 

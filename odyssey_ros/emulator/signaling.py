@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
+from .fault_acts import ActDriver
+from .faults import BadOffer, NoOffer
 from .json_fields import InvalidFieldError
 from .messages import Answer, ClientDisconnecting, Keepalive, RemoteCandidate, StartStream, encode
 from .messages import parse_socket_message as parse
@@ -17,11 +19,7 @@ from .sessions import Ending, Session
 from .streamer import Streamer
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable
-
-    from .accounts import AccountBook
-    from .config import EmulatorConfig
+    from .service_context import ServiceContext
 
 logger = logging.getLogger(__name__)
 
@@ -38,56 +36,48 @@ class SignalingServer:
     """Serves signaling sockets.
 
     Args:
-        config: of the service.
-        accounts: where usage is counted.
-        counters: of the service.
-        monotonic: seconds.
+        context: of the service.
     """
 
-    def __init__(
-        self,
-        config: EmulatorConfig,
-        accounts: AccountBook,
-        counters: Counter[str],
-        monotonic: Callable[[], float],
-    ) -> None:
-        self._config = config
-        self._accounts = accounts
-        self._counters = counters
-        self._monotonic = monotonic
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._config = context.config
+        self._counters = context.counters
+        self._monotonic = context.monotonic
 
-    async def serve(self, session: Session, socket: web.WebSocketResponse) -> None:
+    async def serve(self, session: Session, request: web.Request, socket: web.WebSocketResponse) -> None:
         """Run one connection, from the open socket to its end.
 
         Args:
             session: known, and its token checked; nobody else is connected to it.
+            request: that opened the socket.
             socket: prepared.
         """
         self._counters["sockets_opened"] += 1
-        ending = session.open_connection()
+        ending = session.open_connection(self._monotonic(), f"{request.scheme}://{request.host}")
         streamer = Streamer(
-            config=self._config,
-            account=session.account,
-            accounts=self._accounts,
-            counters=self._counters,
+            self._context,
+            session,
             on_lost=lambda: self._peer_lost(session),
             on_limit=lambda: self._stream_limit_reached(session),
-            monotonic=self._monotonic,
         )
         session.streamer = streamer
         reader = asyncio.create_task(self._talk(session, streamer, socket), name="odyssey-signaling")
         watchdog = asyncio.create_task(self._watch_limits(session, streamer), name="odyssey-limits")
+        acts = asyncio.create_task(
+            ActDriver(self._context.faults, session, streamer, socket).run(), name="odyssey-faults"
+        )
         try:
             waiting: set[asyncio.Future[Ending] | asyncio.Task[None]] = {reader, watchdog, ending}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if reader.done() and not reader.cancelled():
                 reader.result()
             elif ending.done():
-                await self._end(socket, ending.result())
+                await self._end(request, socket, ending.result())
         finally:
-            for task in (reader, watchdog):
+            for task in (reader, watchdog, acts):
                 task.cancel()
-            await asyncio.gather(reader, watchdog, return_exceptions=True)
+            await asyncio.gather(reader, watchdog, acts, return_exceptions=True)
             await streamer.close()
             await socket.close()
             self._counters["frames_sent"] += streamer.peer.video.frames_sent
@@ -96,7 +86,7 @@ class SignalingServer:
     async def _talk(self, session: Session, streamer: Streamer, socket: web.WebSocketResponse) -> None:
         connected = asyncio.create_task(self._mark_connected(session, streamer))
         try:
-            await self._send_offer(streamer, socket)
+            await self._send_offer(session, streamer, socket)
             await self._read(session, streamer, socket)
         except ConnectionError:
             logger.info("the signaling socket was lost")
@@ -107,10 +97,19 @@ class SignalingServer:
     async def _mark_connected(self, session: Session, streamer: Streamer) -> None:
         await streamer.peer.connected.wait()
         session.state = "connected"
+        session.moments.connected = self._monotonic()
+        streamer.met()
+        self._context.faults.notify()
         self._counters["peers_connected"] += 1
 
-    async def _send_offer(self, streamer: Streamer, socket: web.WebSocketResponse) -> None:
+    async def _send_offer(self, session: Session, streamer: Streamer, socket: web.WebSocketResponse) -> None:
+        if self._context.faults.take(NoOffer, session.moments) is not None:
+            return
         sdp = await streamer.peer.offer()
+        bad = self._context.faults.take(BadOffer, session.moments)
+        if bad is not None:
+            await socket.send_str(encode("offer", _spoilt_offer(bad, sdp)))
+            return
         if not self._config.trickle:
             await socket.send_str(encode("offer", {"sdp": sdp}))
             return
@@ -178,14 +177,28 @@ class SignalingServer:
         if self._config.close_at_stream_limit:
             session.end(Ending(error="duration_limit_reached"))
 
-    async def _end(self, socket: web.WebSocketResponse, ending: Ending) -> None:
+    async def _end(self, request: web.Request, socket: web.WebSocketResponse, ending: Ending) -> None:
         self._counters["sockets_ended_by_service"] += 1
         if ending.abort:
-            transport = socket._req.transport if socket._req is not None else None  # noqa: SLF001
-            if transport is not None:
-                transport.abort()
+            if request.transport is not None:
+                request.transport.abort()
             return
         with contextlib.suppress(ConnectionError):
             if ending.error is not None:
                 await socket.send_str(encode("error", {"reason": ending.error}))
             await socket.close(code=ending.code, message=ending.reason.encode())
+
+
+def _spoilt_offer(fault: BadOffer, sdp: str) -> dict[str, str]:
+    if fault.variant == "missing":
+        return {}
+    if fault.variant == "empty":
+        return {"sdp": ""}
+    if fault.variant == "garbage":
+        return {"sdp": "this is no session description"}
+    fingerprint = "a=fingerprint:sha-256 " + ":".join(["00"] * 32)
+    lines = [line for line in sdp.splitlines() if not line.startswith("a=fingerprint:sha-")]
+    spoilt = [
+        part for line in lines for part in ((fingerprint, line) if line.startswith("a=setup:") else (line,))
+    ]
+    return {"sdp": "\r\n".join(spoilt) + "\r\n"}

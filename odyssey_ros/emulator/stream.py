@@ -6,29 +6,56 @@ import asyncio
 import queue
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import av
+
 from .encoding import RTP_CLOCK, EncodedFrame, VideoEncoder
+from .recording import StreamEvent
 from .video_track import VideoFanout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    import av
-
+    from .recorder import Recorder
     from .scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)
 class _Interacted:
     prompt: str
+    applied_prompt: str
     shown_at: asyncio.Future[int]
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    pass
+    reason: str
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What is wrong with the pictures now.
+
+    Attributes:
+        frozen: the last picture again.
+        black: no picture but black.
+        stalled: nothing is sent.
+        size: width and height instead of the stream's own.
+        jump_seconds: added to the media timestamps.
+    """
+
+    frozen: bool = False
+    black: bool = False
+    stalled: bool = False
+    size: tuple[int, int] | None = None
+    jump_seconds: float = 0.0
+
+
+UNDISTURBED = Disturbance()
 
 
 class StreamEndedError(Exception):
@@ -50,6 +77,8 @@ class Stream:
         fps: frames per second.
         media_time: seconds on the session's media clock, which goes on through all streams of a session;
             called on the stream's thread.
+        recorder: keeps what is sent, or None; finished by the stream's thread.
+        disturbance: what is wrong with the pictures now; called on the stream's thread for every frame.
         monotonic: seconds on the clock that paces the frames.
     """
 
@@ -59,12 +88,17 @@ class Stream:
         encoder: VideoEncoder,
         fps: float,
         media_time: Callable[[], float],
+        *,
+        recorder: Recorder | None = None,
+        disturbance: Callable[[], Disturbance] = lambda: UNDISTURBED,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make_scene = make_scene
         self._encoder = encoder
         self._fps = fps
         self._media_time = media_time
+        self._recorder = recorder
+        self._disturbance = disturbance
         self._monotonic = monotonic
         self._loop = asyncio.get_running_loop()
         self._commands: queue.SimpleQueue[_Interacted | _End] = queue.SimpleQueue()
@@ -72,6 +106,7 @@ class Stream:
         self._first_frame: asyncio.Future[None] = self._loop.create_future()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._scene: Scene | None = None
+        self._last_frame: av.VideoFrame | None = None
         self._thread = threading.Thread(target=self._run, name="odyssey-stream", daemon=True)
         self.video = VideoFanout(self._keyframe_wanted.set)
         self.frames_made = 0
@@ -89,8 +124,12 @@ class Stream:
             self._finished.result()
             raise StreamEndedError
 
-    async def interact(self, prompt: str) -> int:
+    async def interact(self, prompt: str, applied_prompt: str) -> int:
         """Put a further prompt into force.
+
+        Args:
+            prompt: as the client gave it; the scene obeys this one.
+            applied_prompt: for the recording.
 
         Returns:
             The stream time in milliseconds from which all pictures show it.
@@ -102,16 +141,26 @@ class Stream:
             raise StreamEndedError
         await asyncio.to_thread(self._scene.interact, prompt)
         shown_at: asyncio.Future[int] = self._loop.create_future()
-        self._commands.put(_Interacted(prompt, shown_at))
+        self._commands.put(_Interacted(prompt, applied_prompt, shown_at))
         waiting: set[asyncio.Future[int] | asyncio.Future[None]] = {shown_at, self._finished}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not shown_at.done():
             raise StreamEndedError
         return shown_at.result()
 
-    async def end(self) -> None:
-        """End the stream and wait until its thread is done; harmless when it has ended before."""
-        self._commands.put(_End())
+    async def end(self, reason: str, ended_at: datetime) -> None:
+        """End the stream and wait until its thread is done and its recording complete.
+
+        Harmless when it has ended before.
+
+        Args:
+            reason: for the recording.
+            ended_at: wall-clock time, with time zone.
+
+        Raises:
+            Exception: whatever stopped the thread.
+        """
+        self._commands.put(_End(reason, ended_at))
         await self.finished()
 
     async def finished(self) -> None:
@@ -134,6 +183,8 @@ class Stream:
             self._render_all()
         except BaseException as caught:  # noqa: BLE001 - handed to whoever waits for the stream
             error = caught
+            if self._recorder is not None:
+                self._recorder.abandon()
         self._post(self._settle, error)
 
     def _settle(self, error: BaseException | None) -> None:
@@ -148,8 +199,7 @@ class Stream:
         began_media = self._media_time()
         slot = 0
         while self._obey_until(began + slot / self._fps, slot):
-            frame = scene.render(self._stream_time(slot), self.frames_made)
-            self._publish(frame, round((began_media + slot / self._fps) * RTP_CLOCK))
+            self._make_frame(scene, slot, began_media + slot / self._fps)
             slot += 1
             behind = int((self._monotonic() - began) * self._fps)
             if behind > slot:
@@ -168,16 +218,58 @@ class Stream:
             except queue.Empty:
                 return True
             if isinstance(command, _End):
+                self._finish_recording(command, slot)
                 return False
+            self._record(
+                StreamEvent(
+                    self._stream_time(slot),
+                    "interact",
+                    prompt=command.prompt,
+                    applied_prompt=command.applied_prompt,
+                )
+            )
             self._post(_resolve, command.shown_at, self._stream_time(slot))
 
-    def _publish(self, frame: av.VideoFrame, timestamp: int) -> None:
+    def _make_frame(self, scene: Scene, slot: int, media_time: float) -> None:
+        wrong = self._disturbance()
+        if wrong.stalled:
+            return
+        frame = self._last_frame
+        if frame is None or not wrong.frozen:
+            frame = self._last_frame = scene.render(self._stream_time(slot), self.frames_made)
+            self.frames_made += 1
+        if wrong.black:
+            frame = _black(frame.width, frame.height)
+        if wrong.size is not None:
+            frame = frame.reformat(width=wrong.size[0], height=wrong.size[1])
+        self._publish(frame, self._stream_time(slot), media_time, wrong)
+
+    def _publish(
+        self, frame: av.VideoFrame, stream_time_ms: int, media_time: float, wrong: Disturbance
+    ) -> None:
         keyframe = self._keyframe_wanted.is_set()
         self._keyframe_wanted.clear()
-        encoded = self._encoder.encode(frame, timestamp, keyframe=keyframe)
-        self.frames_made += 1
-        if encoded is not None:
-            self._post(self._deliver, encoded)
+        encoded = self._encoder.encode(frame, round(media_time * RTP_CLOCK), keyframe=keyframe)
+        if encoded is None:
+            return
+        # A recording has one size; pictures of another are left out of it.
+        if self._recorder is not None and wrong.size is None:
+            if self._encoder.codec == "h264":
+                self._recorder.add_packet(encoded.data, stream_time_ms, keyframe=encoded.keyframe)
+            else:
+                self._recorder.add_frame(frame, stream_time_ms)
+        if wrong.jump_seconds:
+            encoded = replace(encoded, timestamp=round((media_time + wrong.jump_seconds) * RTP_CLOCK))
+        self._post(self._deliver, encoded)
+
+    def _record(self, event: StreamEvent) -> None:
+        if self._recorder is not None:
+            self._recorder.add_event(event)
+
+    def _finish_recording(self, end: _End, slot: int) -> None:
+        if self._recorder is not None:
+            self._recorder.add_event(StreamEvent(self._stream_time(slot), "end", reason=end.reason))
+            self._recorder.finish(end.ended_at)
 
     def _post(self, function: Callable[..., None], *args: object) -> None:
         # A service that was stopped hard has no loop any more, and nobody who waits.
@@ -189,6 +281,13 @@ class Stream:
     def _deliver(self, frame: EncodedFrame) -> None:
         self.video.push(frame)
         _resolve(self._first_frame, None)
+
+
+def _black(width: int, height: int) -> av.VideoFrame:
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for plane, value in zip(frame.planes, (16, 128, 128), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    return frame
 
 
 def _resolve(future: asyncio.Future[int] | asyncio.Future[None], value: int | None) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
 from .encoding import VideoEncoder
+from .faults import NoChannel, NoTrack, PacketDelay, PacketLoss, ReplyDelay, ReplyDrop, Request, StreamRefusal
 from .images import InvalidImageError, decode_data_url
+from .impairment import Impairment
 from .json_fields import InvalidFieldError
 from .messages import (
     ChannelMessage,
@@ -22,17 +24,22 @@ from .messages import (
     encode,
     parse_channel_message,
 )
-from .peer import StreamerPeer
+from .peer import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, StreamerPeer
 from .prompts import applied_prompt
+from .recording import Recording, StreamEvent
 from .scenes import make_scene
 from .stream import Stream, StreamEndedError
+from .video_faults import disturbance
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable
 
-    from .accounts import AccountBook
-    from .config import Account, EmulatorConfig
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .recorder import Recorder
+    from .service_context import ServiceContext
+    from .sessions import Session
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +48,17 @@ PORTRAIT = (704, 1280)
 
 
 @dataclass(frozen=True, slots=True)
-class _LimitReached:
-    stream_id: str
+class _Cease:
+    """The service's own wish to end a stream; `stream_id` None means whichever runs.
+
+    With a reason the client is told by `interactive_stream_error` first.
+    """
+
+    cause: str
+    stream_id: str | None = None
+    reason: str | None = None
+    message: str = ""
+    tell: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +66,7 @@ class _StreamStopped:
     stream_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _PeerLost:
-    pass
-
-
-_Request = ChannelMessage | _LimitReached | _StreamStopped | _PeerLost
+_Request = ChannelMessage | _Cease | _StreamStopped
 
 
 class StreamRefusedError(Exception):
@@ -83,7 +94,7 @@ class RunningStream:
         portrait: 704x1280 rather than 1280x704.
         bypass_expansion: prompts are applied as they are.
         began: monotonic time of the first picture.
-        limit: ends the stream in time.
+        timers: what is still to happen to it.
     """
 
     stream_id: str
@@ -92,7 +103,7 @@ class RunningStream:
     portrait: bool
     bypass_expansion: bool
     began: float
-    limit: asyncio.TimerHandle | None = None
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
 class Streamer:
@@ -101,44 +112,33 @@ class Streamer:
     Requests are worked through one after the other, in the order of their arrival, over either transport.
 
     Args:
-        config: of the service.
-        account: whose session it is.
-        accounts: where usage is counted.
-        counters: of the service.
+        context: of the service.
+        session: whom it serves.
         on_lost: called when the client's peer is gone.
         on_limit: called when a stream has reached its longest duration.
-        monotonic: seconds.
     """
 
     def __init__(
         self,
+        context: ServiceContext,
+        session: Session,
         *,
-        config: EmulatorConfig,
-        account: Account,
-        accounts: AccountBook,
-        counters: Counter[str],
         on_lost: Callable[[], None],
         on_limit: Callable[[], None],
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config = config
-        self._account = account
-        self._accounts = accounts
-        self._counters = counters
+        self._context = context
+        self._config = context.config
+        self._session = session
+        self._counters = context.counters
+        self._faults = context.faults
         self._on_lost = on_lost
         self._on_limit = on_limit
-        self._monotonic = monotonic
-        self._media_epoch = monotonic()
+        self._media_epoch = context.monotonic()
         self._requests: asyncio.Queue[_Request] = asyncio.Queue()
         self._running: RunningStream | None = None
-        self.idle_since: float = monotonic()
-        self.peer = StreamerPeer(
-            codec=config.codec,
-            ice_servers=config.ice_servers,
-            loopback_addresses=config.loopback_addresses,
-            on_message=self.receive,
-            on_lost=self._peer_lost,
-        )
+        self.idle_since: float = context.monotonic()
+        self.peer = self._make_peer()
+        self._impairment: Impairment | None = None
         self._worker = asyncio.create_task(self._work(), name="odyssey-streamer")
 
     @property
@@ -163,12 +163,46 @@ class Streamer:
         """Queue a request; its answer goes to the `streamerToClient` channel."""
         self._requests.put_nowait(message)
 
+    def end_unasked(self, reason: str | None = None, message: str = "") -> None:
+        """End the running stream without a request; with a reason, as an `interactive_stream_error`."""
+        self._requests.put_nowait(_Cease("service", reason=reason, message=message))
+
+    def met(self) -> None:
+        """The peers have met: media faults apply from now on."""
+        moments = self._session.moments
+        for transport in self.peer.transports():
+            self._impairment = Impairment(
+                transport,
+                loss=lambda: self._faults.state(PacketLoss, moments),
+                delay=lambda: self._faults.state(PacketDelay, moments),
+            )
+
     async def close(self) -> None:
         """End the stream and close the peer."""
         self._worker.cancel()
         await asyncio.gather(self._worker, return_exceptions=True)
-        await self._stop()
+        await self._stop("disconnected")
+        if self._impairment is not None:
+            self._impairment.close()
+            self._counters["packets_lost_on_purpose"] += self._impairment.packets_lost
         await self.peer.close()
+
+    def _make_peer(self) -> StreamerPeer:
+        moments = self._session.moments
+        missing = self._faults.take(NoChannel, moments)
+        return StreamerPeer(
+            codec=self._config.codec,
+            ice_servers=self._config.ice_servers,
+            loopback_addresses=self._config.loopback_addresses,
+            on_message=self.receive,
+            on_lost=self._peer_lost,
+            labels=tuple(
+                label
+                for label in (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT)
+                if missing is None or label != missing.label
+            ),
+            with_track=self._faults.take(NoTrack, moments) is None,
+        )
 
     async def _work(self) -> None:
         while True:
@@ -180,75 +214,138 @@ class Streamer:
             except Exception:
                 logger.exception("a stream failed")
                 self._refuse(StreamRefusedError("internal_error", "The stream failed"))
-                await self._stop()
+                await self._stop("failed")
 
     async def _serve(self, request: _Request) -> None:
         if isinstance(request, StartStream):
+            self._refuse_on_command("start")
             await self._start(request)
         elif isinstance(request, UpdateStream):
+            self._refuse_on_command("update")
             await self._update(request)
         elif isinstance(request, EndStream):
+            self._refuse_on_command("end")
             # Ending what does not run is no error: the client's wish is fulfilled.
-            await self._stop()
-            self._send("stream_ended")
-        elif isinstance(request, _PeerLost):
-            await self._stop()
-        elif self._running is not None and self._running.stream_id == request.stream_id:
-            if isinstance(request, _LimitReached):
-                await self._end_at_limit()
-            else:
+            await self._stop("client")
+            await self._reply("end", "stream_ended")
+        elif self._running is not None and request.stream_id in {None, self._running.stream_id}:
+            if isinstance(request, _StreamStopped):
                 await self._running.stream.finished()
+            else:
+                await self._cease(request)
+
+    def _refuse_on_command(self, request: Request) -> None:
+        refusal = self._faults.take(
+            StreamRefusal, self._session.moments, lambda fault: fault.request == request
+        )
+        if refusal is not None:
+            raise StreamRefusedError(refusal.reason, refusal.message)
 
     async def _start(self, request: StartStream) -> None:
         self._counters["starts"] += 1
+        await self._check_start(request)
+        seed_image = None if request.image is None else await self._decode(request.image)
+        running = self._make_stream(request, seed_image)
+        self._running = running
+        stream = running.stream
+        stream.video.attach(self.peer.video)
+        await stream.start()
+        running.began = self._context.monotonic()
+        self._session.moments.started = running.began
+        self._faults.notify()
+        stream.watch(lambda: self._requests.put_nowait(_StreamStopped(running.stream_id)))
+        self._set_timers(running, broadcast=request.broadcast)
+        await self._reply(
+            "start",
+            "stream_started",
+            stream_id=running.stream_id,
+            applied_prompt=applied_prompt(request.prompt, bypass_expansion=request.bypass_expansion),
+        )
+
+    async def _check_start(self, request: StartStream) -> None:
+        account, limit_hours = self._session.account, self._config.limits.monthly_hours
         if self._running is not None:
             raise StreamRefusedError("stream_already_active", "A stream is running; end it first")
-        if request.bypass_expansion and not self._account.may_bypass_expansion:
+        if request.bypass_expansion and not account.may_bypass_expansion:
             raise StreamRefusedError("bypass_not_allowed", "This account may not bypass prompt expansion")
-        limit_hours = self._config.limits.monthly_hours
-        if limit_hours is not None and self._accounts.streamed_hours(self._account) >= limit_hours:
+        if limit_hours is not None and self._context.accounts.streamed_hours(account) >= limit_hours:
             raise StreamRefusedError("quota_exceeded", "The monthly streaming hours are used up")
+        if request.image is not None and not self._config.image_to_video:
+            raise StreamRefusedError("image_to_video_not_supported", "This model takes no images")
+
+    async def _decode(self, image: str) -> NDArray[np.uint8]:
+        try:
+            return await asyncio.to_thread(decode_data_url, image, self._config.limits.image_bytes)
+        except InvalidImageError as error:
+            raise StreamRefusedError("invalid_image", str(error)) from error
+
+    def _make_stream(self, request: StartStream, seed_image: NDArray[np.uint8] | None) -> RunningStream:
+        context, moments = self._context, self._session.moments
         width, height = PORTRAIT if request.portrait else LANDSCAPE
-        seed_image = None
-        if request.image is not None:
-            if not self._config.image_to_video:
-                raise StreamRefusedError("image_to_video_not_supported", "This model takes no images")
-            try:
-                seed_image = await asyncio.to_thread(
-                    decode_data_url, request.image, self._config.limits.image_bytes
-                )
-            except InvalidImageError as error:
-                raise StreamRefusedError("invalid_image", str(error)) from error
+        stream_id = str(uuid.uuid4())
         stream = Stream(
             partial(make_scene, request.prompt, width, height, seed_image=seed_image),
             VideoEncoder(self.peer.codec, self._config.fps, self._config.bitrate),
             self._config.fps,
-            media_time=lambda: self._monotonic() - self._media_epoch,
-            monotonic=self._monotonic,
+            media_time=lambda: context.monotonic() - self._media_epoch,
+            recorder=self._make_recorder(stream_id, width, height, request),
+            disturbance=lambda: disturbance(self._faults, moments),
+            monotonic=context.monotonic,
         )
-        running = RunningStream(
-            stream_id=str(uuid.uuid4()),
+        return RunningStream(
+            stream_id=stream_id,
             stream=stream,
             prompt=request.prompt,
             portrait=request.portrait,
             bypass_expansion=request.bypass_expansion,
-            began=self._monotonic(),
+            began=context.monotonic(),
         )
-        self._running = running
-        stream.video.attach(self.peer.video)
-        await stream.start()
-        loop = asyncio.get_running_loop()
-        stream.watch(lambda: self._requests.put_nowait(_StreamStopped(running.stream_id)))
-        if self._config.limits.stream_seconds is not None:
-            running.limit = loop.call_later(
-                self._config.limits.stream_seconds,
-                self._requests.put_nowait,
-                _LimitReached(running.stream_id),
+
+    def _make_recorder(
+        self, stream_id: str, width: int, height: int, request: StartStream
+    ) -> Recorder | None:
+        if self._context.recordings is None:
+            return None
+        recorder = self._context.recordings.record(
+            Recording(stream_id, self._session.account.name, width, height, self._wall_clock()),
+            self._config.fps,
+            bitrate=self._config.bitrate,
+        )
+        recorder.add_event(
+            StreamEvent(
+                0,
+                "start",
+                prompt=request.prompt,
+                applied_prompt=applied_prompt(request.prompt, bypass_expansion=request.bypass_expansion),
+                image=request.image is not None,
             )
+        )
+        return recorder
+
+    def _set_timers(self, running: RunningStream, *, broadcast: bool) -> None:
+        loop = asyncio.get_running_loop()
+        longest = self._config.limits.stream_seconds
+        if longest is not None:
+            over = _Cease(
+                "limit",
+                stream_id=running.stream_id,
+                reason="session_timeout",
+                message=f"The stream reached its limit of {longest:g} seconds",
+            )
+            running.timers.append(loop.call_later(longest, self._requests.put_nowait, over))
+        if broadcast:
+            self._context.broadcasts.open(running.stream_id, running.stream.video, self.peer.codec)
+            running.timers.append(
+                loop.call_later(self._config.broadcast_seconds, self._announce_broadcast, running.stream_id)
+            )
+
+    def _announce_broadcast(self, stream_id: str) -> None:
+        lifetime = self._config.limits.session_token_seconds
         self._send(
-            "stream_started",
-            stream_id=running.stream_id,
-            applied_prompt=applied_prompt(request.prompt, bypass_expansion=request.bypass_expansion),
+            "broadcast_ready",
+            broadcast_url=None,
+            webrtc_url=f"{self._session.base_url}/live/{stream_id}",
+            spectator_token=self._context.tokens.issue("spectator", stream_id, lifetime),
         )
 
     async def _update(self, request: UpdateStream) -> None:
@@ -258,48 +355,60 @@ class Streamer:
             raise StreamRefusedError("no_active_stream", "No stream is running; start one first")
         if not request.prompt.strip():
             raise StreamRefusedError("invalid_request", "The prompt is empty")
+        applied = applied_prompt(request.prompt, bypass_expansion=running.bypass_expansion)
         try:
-            await running.stream.interact(request.prompt)
+            await running.stream.interact(request.prompt, applied)
         except StreamEndedError:
             raise StreamRefusedError("no_active_stream", "The stream has ended") from None
         running.prompt = request.prompt
-        self._send(
-            "update_acknowledged",
-            prompt=applied_prompt(request.prompt, bypass_expansion=running.bypass_expansion),
-        )
+        await self._reply("update", "update_acknowledged", prompt=applied)
 
-    async def _end_at_limit(self) -> None:
-        seconds = self._config.limits.stream_seconds
-        await self._stop()
-        self._refuse(
-            StreamRefusedError("session_timeout", f"The stream reached its limit of {seconds:g} seconds")
-        )
-        self._send("stream_ended")
-        self._on_limit()
+    async def _cease(self, wish: _Cease) -> None:
+        await self._stop(wish.cause)
+        if wish.reason is not None:
+            self._refuse(StreamRefusedError(wish.reason, wish.message))
+        if wish.tell:
+            self._send("stream_ended")
+        if wish.cause == "limit":
+            self._on_limit()
 
-    async def _stop(self) -> None:
+    async def _stop(self, cause: str) -> None:
         running, self._running = self._running, None
         if running is None:
             return
-        if running.limit is not None:
-            running.limit.cancel()
+        for timer in running.timers:
+            timer.cancel()
+        monotonic = self._context.monotonic()
+        self._session.moments.started = None
         running.stream.video.detach(self.peer.video)
         self.peer.video.interrupt()
-        self.idle_since = self._monotonic()
-        self._accounts.add_streamed(self._account, self._monotonic() - running.began)
+        self.idle_since = monotonic
+        self._context.accounts.add_streamed(self._session.account, monotonic - running.began)
+        with contextlib.suppress(Exception):  # a failure is reported by whoever watches the stream
+            await running.stream.end(cause, self._wall_clock())
+        await self._context.broadcasts.close(running.stream_id)
         self._counters["streams_ended"] += 1
-        with contextlib.suppress(Exception):  # a failure was reported by whoever watches the stream
-            await running.stream.end()
         self._counters["frames_made"] += running.stream.frames_made
         self._counters["frames_skipped"] += running.stream.frames_skipped
 
     def _peer_lost(self) -> None:
-        self._requests.put_nowait(_PeerLost())
+        self._requests.put_nowait(_Cease("disconnected", tell=False))
         self._on_lost()
+
+    def _wall_clock(self) -> datetime:
+        return datetime.fromtimestamp(self._context.now(), timezone.utc)
 
     def _refuse(self, refusal: StreamRefusedError) -> None:
         self._counters["stream_errors"] += 1
         self._send("interactive_stream_error", reason=refusal.reason, message=refusal.message)
+
+    async def _reply(self, request: Request, kind: str, **fields: str) -> None:
+        moments = self._session.moments
+        delay = self._faults.take(ReplyDelay, moments, lambda fault: fault.request == request)
+        if delay is not None:
+            await asyncio.sleep(delay.delay_seconds)
+        if self._faults.take(ReplyDrop, moments, lambda fault: fault.request == request) is None:
+            self._send(kind, **fields)
 
     def _send(self, kind: str, **fields: str | None) -> None:
         if not self.peer.send(encode(kind, fields)):

@@ -1,0 +1,148 @@
+"""Broadcasts: spectators watch a stream over WHEP, all from the stream's one encode."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+
+from .loopback import restrict_to, without_mdns_candidates
+from .peer import NegotiationError, ice_configuration, mime_type, on_keyframe_request
+from .video_track import EncodedVideoTrack, VideoFanout
+
+if TYPE_CHECKING:
+    from .config import Codec, IceServer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Broadcast:
+    """A stream that spectators may watch.
+
+    Attributes:
+        video: the stream's pictures.
+        codec: how they are coded.
+        spectators: their peers, by resource id.
+    """
+
+    video: VideoFanout
+    codec: Codec
+    spectators: dict[str, RTCPeerConnection] = field(default_factory=dict)
+
+
+class UnknownBroadcastError(Exception):
+    """No such stream is broadcast."""
+
+
+class BroadcastRegistry:
+    """All broadcasts of a service. Belongs to one event loop.
+
+    Args:
+        ice_servers: used for gathering.
+        loopback_addresses: when not empty, the only addresses that media uses.
+    """
+
+    def __init__(self, ice_servers: tuple[IceServer, ...], loopback_addresses: tuple[str, ...]) -> None:
+        self._ice_servers = ice_servers
+        self._loopback_addresses = loopback_addresses
+        self._broadcasts: dict[str, Broadcast] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def open(self, stream_id: str, video: VideoFanout, codec: Codec) -> None:
+        """Let spectators watch a stream from now on."""
+        self._broadcasts[stream_id] = Broadcast(video, codec)
+
+    def knows(self, stream_id: str) -> bool:
+        """Whether the stream is broadcast now."""
+        return stream_id in self._broadcasts
+
+    def spectators(self, stream_id: str) -> int:
+        """How many watch the stream."""
+        broadcast = self._broadcasts.get(stream_id)
+        return 0 if broadcast is None else len(broadcast.spectators)
+
+    async def close(self, stream_id: str) -> None:
+        """The stream is over: drop its spectators."""
+        broadcast = self._broadcasts.pop(stream_id, None)
+        if broadcast is not None:
+            await asyncio.gather(*(peer.close() for peer in list(broadcast.spectators.values())))
+
+    async def join(self, stream_id: str, offer: str) -> tuple[str, str]:
+        """Add a spectator.
+
+        Args:
+            stream_id: what to watch.
+            offer: the spectator's session description, with all candidates.
+
+        Returns:
+            The spectator's resource id, and the answer.
+
+        Raises:
+            UnknownBroadcastError: no such stream is broadcast.
+            NegotiationError: the offer cannot be used.
+        """
+        broadcast = self._broadcasts.get(stream_id)
+        if broadcast is None:
+            raise UnknownBroadcastError
+        peer = RTCPeerConnection(ice_configuration(self._ice_servers))
+        resource_id = str(uuid.uuid4())
+        track = EncodedVideoTrack(lambda: None)
+        try:
+            await self._answer(peer, track, broadcast.codec, offer)
+        except NegotiationError:
+            await peer.close()
+            raise
+
+        @peer.on("connectionstatechange")
+        def state_changed() -> None:
+            if peer.connectionState in {"failed", "closed"}:
+                broadcast.video.detach(track)
+                track.stop()
+                if broadcast.spectators.pop(resource_id, None) is not None:
+                    self._close_later(peer)
+
+        broadcast.spectators[resource_id] = peer
+        broadcast.video.attach(track)
+        return resource_id, peer.localDescription.sdp
+
+    async def leave(self, stream_id: str, resource_id: str) -> bool:
+        """A spectator leaves; False when there is no such spectator."""
+        broadcast = self._broadcasts.get(stream_id)
+        peer = broadcast.spectators.get(resource_id) if broadcast else None
+        if peer is None:
+            return False
+        await peer.close()
+        return True
+
+    async def _answer(
+        self, peer: RTCPeerConnection, track: EncodedVideoTrack, codec: Codec, offer: str
+    ) -> None:
+        transceiver = peer.addTransceiver(track, direction="sendonly")
+        usable = {mime_type(codec), "video/rtx"}
+        capabilities = RTCRtpSender.getCapabilities("video").codecs
+        transceiver.setCodecPreferences([c for c in capabilities if c.mimeType in usable])
+        on_keyframe_request(transceiver.sender, track.need_keyframe)
+        if self._loopback_addresses:
+            offer = without_mdns_candidates(offer)
+        try:
+            await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            if transceiver.mid is None:
+                raise NegotiationError("the offer has no video")
+            restrict_to(self._loopback_addresses, peer)
+            await peer.setLocalDescription(await peer.createAnswer())
+        except (
+            AssertionError, AttributeError, IndexError, KeyError, ValueError,
+            InvalidAccessError, InvalidStateError, OperationError,
+        ) as error:  # fmt: skip # what aiortc raises for malformed descriptions
+            raise NegotiationError(str(error) or type(error).__name__) from error
+
+    def _close_later(self, peer: RTCPeerConnection) -> None:
+        task = asyncio.create_task(peer.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

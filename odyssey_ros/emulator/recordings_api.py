@@ -1,0 +1,109 @@
+"""The HTTP face of recordings: lookup, listing, and their files behind presigned URLs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from .faults import ExpiredUrls
+from .http_answers import HttpError, page_of
+from .recording import Artifact, Recording
+from .tokens import InvalidTokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import Account
+    from .service_context import ServiceContext
+
+_ARTIFACTS = {artifact.value: artifact for artifact in Artifact}
+_DEFAULT_PAGE = 50
+_LARGEST_PAGE = 100
+_EXPIRED = -60.0
+
+
+class RecordingsApi:
+    """Handlers of the recordings' endpoints.
+
+    Args:
+        context: of the service.
+        authorize: the account of a request; raises `HttpError`.
+    """
+
+    def __init__(self, context: ServiceContext, authorize: Callable[[web.Request], Account]) -> None:
+        self._context = context
+        self._authorize = authorize
+
+    def routes(self) -> list[web.RouteDef]:
+        """The endpoints."""
+        return [
+            web.get("/recordings/{stream_id}", self._get, name="recordings_get"),
+            web.get("/stream-recordings", self._list, name="recordings_list"),
+            web.get("/files/{stream_id}/{name}", self._file, name="files"),
+        ]
+
+    def urls(self, request: web.Request, stream_id: str) -> dict[str, str]:
+        """Presigned URLs of all files of a finished recording, by the name of their JSON field."""
+        lifetime = self._context.config.limits.url_seconds
+        if self._context.faults.state(ExpiredUrls) is not None:
+            lifetime = _EXPIRED
+        urls: dict[str, str] = {}
+        for artifact in Artifact:
+            path = f"/files/{stream_id}/{artifact.value}"
+            signature = self._context.tokens.sign_path(path, lifetime)
+            urls[f"{artifact.name.lower()}_url"] = f"{request.scheme}://{request.host}{path}?{signature}"
+        return urls
+
+    def describe(self, request: web.Request, recording: Recording) -> dict[str, object]:
+        """A recording as the API words it; a running one has no files yet."""
+        finished = recording.ended_at is not None
+        urls = self.urls(request, recording.stream_id) if finished else {}
+        return {
+            "stream_id": recording.stream_id,
+            **{f"{artifact.name.lower()}_url": None for artifact in Artifact},
+            **urls,
+            "frame_count": recording.frame_count,
+            "duration_seconds": recording.duration_seconds,
+        }
+
+    async def _get(self, request: web.Request) -> web.Response:
+        account = self._authorize(request)
+        store = self._context.recordings
+        recording = store.get(request.match_info["stream_id"]) if store else None
+        if recording is None or recording.owner != account.name:
+            raise HttpError(404, "Recording not found")
+        return web.json_response(self.describe(request, recording))
+
+    async def _list(self, request: web.Request) -> web.Response:
+        account = self._authorize(request)
+        limit, offset = page_of(request, _DEFAULT_PAGE, _LARGEST_PAGE)
+        store = self._context.recordings
+        recordings, total = store.page(account.name, limit, offset) if store else ([], 0)
+        rows = [
+            {
+                "stream_id": recording.stream_id,
+                "width": recording.width,
+                "height": recording.height,
+                "started_at": recording.started_at.isoformat(),
+                "ended_at": recording.ended_at.isoformat() if recording.ended_at else None,
+                "duration_seconds": recording.duration_seconds,
+            }
+            for recording in recordings
+        ]
+        return web.json_response({"recordings": rows, "total": total, "limit": limit, "offset": offset})
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        query = request.query
+        try:
+            self._context.tokens.check_path(
+                request.path, query.get("expires", ""), query.get("signature", "")
+            )
+        except InvalidTokenError as error:
+            raise HttpError(403, "The URL has expired" if error.expired else "Invalid signature") from None
+        artifact = _ARTIFACTS.get(request.match_info["name"])
+        store = self._context.recordings
+        path = store.path(request.match_info["stream_id"], artifact) if store and artifact else None
+        if path is None or artifact is None:
+            raise HttpError(404, "Not Found")
+        return web.FileResponse(path, headers={"Content-Type": artifact.content_type})

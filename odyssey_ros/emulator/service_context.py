@@ -1,0 +1,44 @@
+"""What all sessions of a service share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    from .accounts import AccountBook
+    from .broadcast import BroadcastRegistry
+    from .config import EmulatorConfig
+    from .fault_registry import FaultRegistry
+    from .recordings import RecordingStore
+    from .tokens import TokenAuthority
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceContext:
+    """The parts that every session of one service uses.
+
+    Attributes:
+        config: settings.
+        tokens: issues and checks bearer secrets.
+        accounts: who may use the service, and their usage.
+        recordings: finished and running recordings; None when nothing is recorded.
+        broadcasts: streams that spectators may watch.
+        faults: what is to go wrong.
+        counters: what happened, by name.
+        now: seconds since the epoch.
+        monotonic: seconds on a clock that never goes back.
+    """
+
+    config: EmulatorConfig
+    tokens: TokenAuthority
+    accounts: AccountBook
+    recordings: RecordingStore | None
+    broadcasts: BroadcastRegistry
+    faults: FaultRegistry
+    counters: Counter[str]
+    now: Callable[[], float]
+    monotonic: Callable[[], float]
