@@ -43,23 +43,23 @@ class BridgeNode(ManagedNode):
         self._state = SessionState()
         self._counters = FrameCounters()
         self._frame_rate = FrameRate()
-        self._parameters = ParameterTable(
+        self._settings = ParameterTable(
             self, lambda: self._link is not None, self._parameters_changed, check_calibration
         )
-        self._parameters.declare()
+        self._settings.declare()
         self._status = self.create_publisher(StreamStatus, "~/status", LATCHED)
         self._events = self.create_publisher(StreamEvent, "~/events", QoSProfile(depth=100))
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
         self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
-        if self._parameters.current.autostart:
+        if self._settings.current.autostart:
             self.start_by_itself()
 
     # -- lifecycle ---------------------------------------------------------------------------------
 
     def configure(self) -> None:
         """Read parameters and the key; begin to connect, in the background."""
-        parameters = self._parameters.current
+        parameters = self._settings.current
         try:
             credentials = (
                 read_credentials(parameters.credentials_file) if parameters.credentials_file else None
@@ -83,7 +83,7 @@ class BridgeNode(ManagedNode):
         """Publish; have a stream when there is a prompt, as soon as there is a connection."""
         assert self._link is not None  # noqa: S101 -- the lifecycle says so
         self._link.images.activate()
-        prompt = self._parameters.current.prompt
+        prompt = self._settings.current.prompt
         wish = self._wish(prompt) if prompt.strip() else None
         self.asyncio_thread.submit(self._link.session.activate(wish))
 
@@ -119,7 +119,7 @@ class BridgeNode(ManagedNode):
         self.asyncio_thread.submit(self._link.session.prompt(text, self._wish(text)))
 
     def _wish(self, prompt: str) -> StreamWish:
-        parameters = self._parameters.current
+        parameters = self._settings.current
         return StreamWish(prompt, portrait=parameters.portrait, broadcast=parameters.broadcast)
 
     def _parameters_changed(self, parameters: BridgeParameters, changed: frozenset[str]) -> None:
@@ -141,7 +141,7 @@ class BridgeNode(ManagedNode):
         """Publish an event, and log what an operator wants to read."""
         message = event_message(event)
         message.header.stamp = self.get_clock().now().to_msg()
-        message.header.frame_id = self._parameters.current.frame_id
+        message.header.frame_id = self._settings.current.frame_id
         self._events.publish(message)
         logger = self.get_logger()
         if event.kind is EventKind.STARTED:

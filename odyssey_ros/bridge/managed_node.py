@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sys
+import threading
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
 import rclpy
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
 
 from odyssey_ros.bridge.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.executor_calls import ExecutorCalls
-
-try:  # rclpy has no public name for the error of an impossible transition
-    from rclpy._rclpy_pybind11 import RCLError
-except ImportError:  # pragma: no cover -- where a later rclpy moves it
-    RCLError = RuntimeError
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 
     from lifecycle_msgs.srv import ChangeState
 
+RCLError = rclpy_implementation.RCLError  # rclpy gives these two no other name
+RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
+UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 GOODBYE_S = 3.5  # what closing may take in all, so that a process ends within five seconds
 
 
@@ -175,32 +177,57 @@ class ManagedNode(LifecycleNode):
 def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
     """Run a node as a process: until SIGINT or SIGTERM, then a clean end.
 
+    No signal interrupts anything, least of all the goodbye, and the graph stays usable until it has been
+    said.
+
     Returns:
         The exit status: 0, or 1 when the node could not be made (the reason is on stderr, in one line).
     """
+    signalled = signal_socket()
+    stop = threading.Event()
     try:
-        rclpy.init(args=arguments)
-    except Exception as error:  # noqa: BLE001 -- rclpy's errors for bad arguments share no base
-        return _cannot_start(error)
-    node = None
-    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
         node = make_node()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        executor.spin()
-    except (ParameterException, ValueError) as error:
+    except (
+        ParameterException,
+        NameValidationException,
+        RCLError,
+        RCLInvalidROSArgsError,
+        UnknownROSArgsError,
+    ) as error:
         return _cannot_start(error)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    else:
-        return 0
+
+    def wait_for_signal() -> None:
+        signalled.recv(1)
+        stop.set()
+        node.calls.post(lambda: None)
+
+    threading.Thread(target=wait_for_signal, name="signals", daemon=True).start()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not stop.is_set():
+            executor.spin_once()
+    except ExternalShutdownException:
+        pass
     finally:
-        # A second Ctrl-C would interrupt the goodbye, which is bounded anyway.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        if node is not None:
-            node.destroy_node()
+        node.destroy_node()
         rclpy.try_shutdown()
+    return 0
+
+
+def signal_socket() -> socket.socket:
+    """Return a socket that gets readable when SIGINT or SIGTERM comes; neither does anything else now.
+
+    Python runs a handler only once the main thread is back from the middleware, which may wait for ever; the
+    wake-up descriptor is written to at once.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    return reader
 
 
 def _cannot_start(error: Exception) -> int:

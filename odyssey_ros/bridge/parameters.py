@@ -120,21 +120,21 @@ SETTINGS: tuple[Setting, ...] = (
         "Attempts to get or regain a connection before the node gives up; -1 never gives up. Fatal "
         "errors, such as a wrong key, are never retried.",
         Change.UNCONFIGURED,
-        bounds="(-1, 1_000_000)",
+        bounds=(-1, 1_000_000),
     ),
     Setting(
         "queue_timeout",
         30.0,
         "Seconds that one attempt waits in the queue for a free streamer.",
         Change.UNCONFIGURED,
-        bounds="(0.0, 86400.0)",
+        bounds=(0.0, 86400.0),
     ),
     Setting(
         "frame_timeout",
         10.0,
         "Seconds without a frame, while a stream runs, after which the connection counts as lost.",
         Change.UNCONFIGURED,
-        bounds="(0.5, 3600.0)",
+        bounds=(0.5, 3600.0),
     ),
     Setting(
         "frame_id",
@@ -169,14 +169,14 @@ SETTINGS: tuple[Setting, ...] = (
         85,
         "Quality of ~/image_raw/compressed.",
         Change.ALWAYS,
-        bounds="(1, 100)",
+        bounds=(1, 100),
     ),
     Setting(
         "expected_frame_rate",
         20.0,
         "Frames per second below which (by a quarter) /diagnostics warns.",
         Change.ALWAYS,
-        bounds="(0.1, 240.0)",
+        bounds=(0.1, 240.0),
     ),
     Setting(
         "allow_credential_minting",

@@ -1,0 +1,290 @@
+"""The demo's independent subscriber: watches the pictures, sends prompts, and says what it saw.
+
+A process of its own that knows the bridge by its topics alone. Writes the contact sheet and the summary.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from odyssey_ros.msg import StreamEvent, StreamStatus
+from PIL import Image as Picture
+from PIL import ImageDraw, ImageFont
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROMPTS = (
+    "a sunny meadow with flowers",
+    "night falls over the city, neon lights",
+    "a storm at sea, tall waves",
+    "a red desert under two moons",
+    "a quiet forest in the fog",
+    "deep space, a spiral galaxy",
+)
+CONNECT_TIMEOUT_S = 45.0
+LOOK_AFTER_S = 1.5  # how long a prompt has been in force when its picture is taken
+MOST_ROWS = 6
+
+
+@dataclass(slots=True)
+class PromptRow:
+    """One prompt: what was on the screen before and after it."""
+
+    prompt: str
+    sent: float
+    before: Image
+    acknowledged: float | None = None
+    after: Image | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the viewer measured."""
+
+    received: int = 0
+    first: float | None = None
+    last: float | None = None
+    latencies_ms: list[float] = field(default_factory=list)
+    acknowledged: int = 0
+
+
+class Viewer(Node):
+    """Subscribes as anybody would."""
+
+    def __init__(self, bridge: str) -> None:
+        super().__init__("viewer")
+        self.tally = Tally()
+        self.rows: list[PromptRow] = []
+        self.sent = 0
+        self.latest: Image | None = None
+        self.status: StreamStatus | None = None
+        self.fatal = ""
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.create_subscription(Image, f"{bridge}/image_raw", self._picture, QoSProfile(depth=5))
+        self.create_subscription(StreamStatus, f"{bridge}/status", self._status, latched)
+        self.create_subscription(StreamEvent, f"{bridge}/events", self._event, QoSProfile(depth=100))
+        self._prompts = self.create_publisher(String, f"{bridge}/prompt", QoSProfile(depth=10))
+        self._change_state = self.create_client(ChangeState, f"{bridge}/change_state")
+
+    def send(self, prompt: str) -> None:
+        """Send a prompt, and remember the picture before it."""
+        assert self.latest is not None  # noqa: S101 -- prompts are sent once pictures flow
+        self.rows.append(PromptRow(prompt, time.monotonic(), self.latest))
+        self.sent += 1
+        self._prompts.publish(String(data=prompt))
+
+    def stop_stream(self) -> None:
+        """Deactivate the bridge, so that the counts of both sides come to rest."""
+        if self._change_state.wait_for_service(timeout_sec=2.0):
+            request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
+            rclpy.spin_until_future_complete(self, self._change_state.call_async(request), timeout_sec=5.0)
+
+    def _picture(self, message: Image) -> None:
+        now = time.monotonic()
+        stamp = message.header.stamp
+        self.tally.latencies_ms.append((time.time_ns() - stamp.sec * 1_000_000_000 - stamp.nanosec) / 1e6)
+        self.tally.received += 1
+        self.tally.first = self.tally.first or now
+        self.tally.last = now
+        self.latest = message
+        for row in self.rows:
+            if row.after is None and row.acknowledged is not None and now - row.acknowledged > LOOK_AFTER_S:
+                row.after = message
+
+    def _status(self, message: StreamStatus) -> None:
+        self.status = message
+
+    def _event(self, message: StreamEvent) -> None:
+        if message.type == StreamEvent.ACKNOWLEDGED:
+            self.tally.acknowledged += 1
+            waiting = (row for row in self.rows if row.acknowledged is None)
+            if (row := next(waiting, None)) is not None:
+                row.acknowledged = time.monotonic()
+        elif message.type == StreamEvent.ERROR and message.fatal:
+            self.fatal = f"{message.error_code}: {message.message}"
+
+
+def watch(viewer: Viewer, duration: float, say: Callable[[str], None]) -> str:
+    """Watch for ``duration`` seconds (0: until interrupted); returns why it failed, or nothing."""
+    started = time.monotonic()
+    next_line = started
+    gap = max(3.0, duration / 4.5) if duration else 8.0
+    least_prompts = 3
+    while True:
+        rclpy.spin_once(viewer, timeout_sec=0.05)
+        now = time.monotonic()
+        tally = viewer.tally
+        if now >= next_line:
+            say(progress(viewer, now - started))
+            next_line += 1.0
+        if viewer.fatal:
+            return f"the bridge gave up: {viewer.fatal}"
+        if viewer.status is not None and viewer.status.error_code == "CONFIGURATION":
+            return f"the bridge could not be configured: {viewer.status.message}"
+        if tally.first is None:
+            if now - started > CONNECT_TIMEOUT_S:
+                return f"no picture within {CONNECT_TIMEOUT_S:.0f} s: {state_text(viewer)}"
+            continue
+        wanted = int((now - tally.first) / gap)
+        if viewer.sent < wanted and (not duration or viewer.sent < max(least_prompts, int(duration / gap))):
+            viewer.send(PROMPTS[viewer.sent % len(PROMPTS)])
+        if duration and now - tally.first >= duration and viewer.sent >= least_prompts:
+            answered = all(row.after is not None for row in viewer.rows)
+            if answered or now - tally.first >= duration + 10.0:
+                return ""
+
+
+def progress(viewer: Viewer, seconds: float) -> str:
+    """One line of progress."""
+    tally = viewer.tally
+    if tally.first is None or tally.last is None:
+        return f"{seconds:4.0f} s  waiting for pictures: {state_text(viewer)}"
+    rate = (tally.received - 1) / max(tally.last - tally.first, 1e-3)
+    prompt = viewer.status.prompt if viewer.status else ""
+    prompts = f"prompts {tally.acknowledged}/{viewer.sent}"
+    return f"{seconds:4.0f} s  {tally.received:5d} frames  {rate:5.1f}/s  {prompts}  {prompt!r}"
+
+
+def state_text(viewer: Viewer) -> str:
+    """Where the bridge stands, in words."""
+    if viewer.status is None:
+        return "the bridge has not been seen yet"
+    message = f" ({viewer.status.message})" if viewer.status.message else ""
+    return f"the bridge is {viewer.status.connection_text}{message}"
+
+
+def summary(viewer: Viewer, service: str) -> dict[str, object]:
+    """What `summary.json` holds."""
+    tally, status = viewer.tally, viewer.status or StreamStatus()
+    span = (tally.last or 0.0) - (tally.first or 0.0)
+    ordered = sorted(tally.latencies_ms)
+    picture = viewer.latest or Image()
+    return {
+        "service": service,
+        "width": picture.width,
+        "height": picture.height,
+        "encoding": picture.encoding,
+        "frames_published": status.frames_published,
+        "frames_received": tally.received,
+        "frames_dropped": status.frames_dropped,
+        "fps": round((tally.received - 1) / span, 2) if span > 0 else 0.0,
+        "latency_ms": {
+            "p50": round(statistics.median(ordered), 2) if ordered else None,
+            "p95": round(ordered[int(len(ordered) * 0.95)], 2) if ordered else None,
+        },
+        "prompts_sent": viewer.sent,
+        "prompts_acknowledged": tally.acknowledged,
+    }
+
+
+def to_picture(message: Image, width: int) -> Picture.Image:
+    """A message as a picture of the given width."""
+    pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+    if message.encoding == "mono8":
+        picture = Picture.fromarray(pixels[:, : message.width])
+    else:
+        picture = Picture.fromarray(pixels[:, : message.width * 3].reshape(message.height, message.width, 3))
+        if message.encoding == "bgr8":
+            blue, green, red = picture.split()
+            picture = Picture.merge("RGB", (red, green, blue))
+    return picture.convert("RGB").resize((width, round(width * message.height / message.width)))
+
+
+def contact_sheet(rows: list[PromptRow]) -> Picture.Image:
+    """The pictures before and after each prompt, labelled."""
+    width = 560 if rows[0].before.width > rows[0].before.height else 320
+    height = round(width * rows[0].before.height / rows[0].before.width)
+    margin, label = 16, 34
+    sheet = Picture.new(
+        "RGB", (2 * width + 3 * margin, len(rows) * (height + label + margin) + margin), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=18)
+    for index, row in enumerate(rows):
+        top = margin + index * (height + label + margin)
+        texts = (f'before "{row.prompt}"', f"{LOOK_AFTER_S} s after its acknowledgement")
+        for column, (message, text) in enumerate(zip((row.before, row.after), texts, strict=True)):
+            left = margin + column * (width + margin)
+            draw.text((left, top + 6), text, fill="black", font=font)
+            if message is None:
+                draw.rectangle((left, top + label, left + width, top + label + height), outline="black")
+                draw.text((left + 10, top + label + 10), "not acknowledged", fill="red", font=font)
+            else:
+                sheet.paste(to_picture(message, width), (left, top + label))
+    return sheet
+
+
+def table(result: dict[str, object]) -> str:
+    """The result for the terminal."""
+    latency = result["latency_ms"]
+    assert isinstance(latency, dict)  # noqa: S101 -- made above
+    lines = {
+        "pictures": f"{result['width']}x{result['height']} {result['encoding']}",
+        "frames published / received / dropped": (
+            f"{result['frames_published']} / {result['frames_received']} / {result['frames_dropped']}"
+        ),
+        "frames a second": result["fps"],
+        "latency, arrival to callback, p50 / p95": f"{latency['p50']} / {latency['p95']} ms",
+        "prompts acknowledged": f"{result['prompts_acknowledged']} of {result['prompts_sent']}",
+    }
+    return "\n".join(f"  {name:<42}{value}" for name, value in lines.items())
+
+
+def main() -> int:
+    """Watch and write what was seen; status 0 only when pictures came and all prompts were acknowledged."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bridge", default="/odyssey")
+    parser.add_argument("--duration", type=float, default=20.0)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--service", default="emulator")
+    arguments = parser.parse_args()
+
+    rclpy.init()
+    viewer = Viewer(arguments.bridge)
+    problem = ""
+    try:
+        problem = watch(viewer, arguments.duration, lambda line: print(line, flush=True))
+    except (KeyboardInterrupt, ExternalShutdownException):
+        print("interrupted", flush=True)
+    if rclpy.ok():
+        viewer.stop_stream()
+        settle = time.monotonic() + 1.5
+        while time.monotonic() < settle:
+            rclpy.spin_once(viewer, timeout_sec=0.1)
+    result = summary(viewer, arguments.service)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / "summary.json").write_text(json.dumps(result, indent=2) + "\n")
+    if viewer.rows:
+        contact_sheet(viewer.rows[-MOST_ROWS:]).save(arguments.output / "contact_sheet.png", optimize=True)
+    viewer.destroy_node()
+    rclpy.try_shutdown()
+    if problem:
+        print(f"demo: {problem}", file=sys.stderr)
+        return 1
+    print(table(result))
+    for name in ("contact_sheet.png", "summary.json"):
+        if (arguments.output / name).is_file():
+            print(f"  {arguments.output / name}")
+    everything = viewer.tally.received > 0 and viewer.sent > 0 and viewer.tally.acknowledged >= viewer.sent
+    return 0 if everything else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

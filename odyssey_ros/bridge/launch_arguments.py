@@ -1,0 +1,98 @@
+"""What the launch files share: every parameter as an argument, and the picture profile of Fast DDS.
+
+Needs `launch` and `launch_ros`, which come with a ROS installation.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from launch import LaunchContext
+    from odyssey_ros.bridge.parameters import Setting
+
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+def share_file(*parts: str) -> str:
+    """Return the path of a file that this package has installed."""
+    return os.path.join(get_package_share_directory("odyssey_ros"), *parts)  # noqa: PTH118 -- launch wants text
+
+
+def node_arguments(name: str, executable: str) -> list[DeclareLaunchArgument]:
+    """Declare what every node can be given beside its parameters."""
+    return [
+        DeclareLaunchArgument(
+            "name", default_value=name, description="Name of the node; its topics are under it."
+        ),
+        DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node."),
+        DeclareLaunchArgument(
+            "params_file",
+            default_value=share_file("config", "odyssey.yaml"),
+            description="YAML file with parameters; the arguments below come before it.",
+        ),
+        DeclareLaunchArgument(
+            "respawn",
+            default_value="false",
+            description=f"Start the {executable} again when its process dies.",
+        ),
+        DeclareLaunchArgument(
+            "log_level", default_value="info", description="debug, info, warn, error or fatal."
+        ),
+    ]
+
+
+def parameter_arguments(settings: Sequence[Setting]) -> list[DeclareLaunchArgument]:
+    """Declare one argument for each parameter. An empty one leaves the parameter to params_file."""
+    return [
+        DeclareLaunchArgument(
+            setting.name,
+            default_value="",
+            description=f"{setting.description} (Not given: as in params_file, else {setting.default!r}.)",
+        )
+        for setting in settings
+    ]
+
+
+def given_parameters(context: LaunchContext, settings: Sequence[Setting]) -> dict[str, Any]:
+    """Return the parameters that were given as arguments, with the types that the node declares.
+
+    Raises:
+        ValueError: An argument is no value of its parameter's type.
+    """
+    texts = {setting: LaunchConfiguration(setting.name).perform(context) for setting in settings}
+    return {setting.name: parse_value(setting, text) for setting, text in texts.items() if text}
+
+
+def parse_value(setting: Setting, text: str) -> bool | int | float | str:
+    """Return an argument's text as a value of the parameter's type.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(setting.default, bool):
+        if text.lower() in (*TRUE, *FALSE):
+            return text.lower() in TRUE
+        raise ValueError(f"{setting.name}:={text} has to be true or false")
+    for kind in (int, float):
+        if type(setting.default) is kind:
+            try:
+                return kind(text)
+            except ValueError:
+                raise ValueError(f"{setting.name}:={text} has to be a number ({kind.__name__})") from None
+    return text
+
+
+def picture_profile() -> dict[str, str]:
+    """Return the environment that gives Fast DDS room for pictures, unless the user brought a profile."""
+    if any(os.environ.get(variable) for variable in PROFILE_VARIABLES):
+        return {}
+    return dict.fromkeys(PROFILE_VARIABLES, share_file("config", "fastdds.xml"))
