@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _PACKET_BACKLOG = 600
 _FRAME_BACKLOG = 6
@@ -115,7 +115,7 @@ class Recorder:
         try:
             finished = self._write_all()
         except (OSError, ValueError, av.FFmpegError) as error:
-            _LOG.warning("recording of %s was given up: %s", self.recording.stream_id, error)
+            logger.warning("recording of %s was given up: %s", self.recording.stream_id, error)
         finally:
             self._on_closed(finished)
 

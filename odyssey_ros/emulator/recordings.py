@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordingStore"]
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _INCOMING = "incoming"
 _STREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -51,7 +51,7 @@ class RecordingStore:
         try:
             recording = Recording.read(folder)
         except (OSError, ValueError) as error:
-            _LOG.warning("%s is no recording and is left alone: %s", folder, error)
+            logger.warning("%s is no recording and is left alone: %s", folder, error)
             return
         self._recordings[recording.stream_id] = recording
 
@@ -104,6 +104,16 @@ class RecordingStore:
         with self._lock:
             self._running.pop(stream_id, None)
         shutil.rmtree(self.incoming(stream_id), ignore_errors=True)
+
+    def remove(self, stream_id: str) -> None:
+        """Delete a finished recording; harmless when there is none."""
+        with self._lock:
+            known = self._recordings.pop(stream_id, None)
+        if known is not None:
+            # Out of the list at once, whatever happens while its files are removed.
+            doomed = self.incoming(stream_id)
+            (self._directory / stream_id).rename(doomed)
+            shutil.rmtree(doomed)
 
     def get(self, stream_id: str) -> Recording | None:
         """Return the recording of a stream, running or finished."""
