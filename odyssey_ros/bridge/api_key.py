@@ -68,8 +68,11 @@ def read_credentials(credentials_file: str) -> ClientCredentials:
     """
     text = read_secret_file(credentials_file, "credentials")
     try:
-        return ClientCredentials.from_dict(json.loads(text))
-    except (ValueError, TypeError, KeyError):
+        document = json.loads(text)
+        if not isinstance(document, dict):
+            raise ValueError("not an object")
+        return ClientCredentials.from_dict(document)
+    except ValueError:
         raise SecretError(
             f"the credentials file {credentials_file} does not hold the JSON of ClientCredentials.to_dict()"
         ) from None

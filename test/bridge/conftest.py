@@ -1,0 +1,297 @@
+"""A real graph for each test: a domain, emulator and bridge as processes, and a probe that listens."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import rclpy
+from ament_index_python.packages import get_package_prefix
+from odyssey_ros.msg import StreamEvent, StreamStatus
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+KEY = "ody_test_key"
+READY = "odyssey emulator ready at "
+PATIENCE_S = 40.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+counter = itertools.count()
+
+
+def executable(name: str) -> str:
+    """Return where this package installed an executable."""
+    return str(Path(get_package_prefix("odyssey_ros")) / "lib" / "odyssey_ros" / name)
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -> Any:
+    """Return the condition's value once it is true."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def domain_id() -> int:
+    """A ROS domain that no other test of this run has."""
+    worker = re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "0")) or "0"
+    return 1 + int(worker) % 2 * 50 + (os.getpid() + next(counter)) % 50
+
+
+@dataclass
+class Process:
+    """A process of this package, with what it has said."""
+
+    popen: subprocess.Popen[str]
+    output: list[str] = field(default_factory=list)
+    _reader: threading.Thread | None = None
+
+    def read_output(self) -> None:
+        """Collect what the process says, in the background."""
+
+        def read() -> None:
+            assert self.popen.stdout is not None
+            for line in self.popen.stdout:
+                self.output.append(line.rstrip("\n"))
+
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
+
+    @property
+    def text(self) -> str:
+        """All that the process has said."""
+        return "\n".join(self.output)
+
+    def stop(self, number: int = signal.SIGINT, timeout: float = 15.0) -> int:
+        """End the process with a signal; returns its exit status."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        try:
+            status = self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            pytest.fail(f"the process did not end within {timeout} s; it said:\n{self.text}")
+        if self._reader is not None:
+            self._reader.join(5)
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
+        return status
+
+
+def start_process(command: list[str], environment: dict[str, str]) -> Process:
+    """Start a process and collect what it says."""
+    popen = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    process = Process(popen)
+    process.read_output()
+    return process
+
+
+@dataclass
+class EmulatorProcess:
+    """A running emulator."""
+
+    process: Process
+    url: str
+
+    def state(self) -> dict[str, Any]:
+        """What the emulator's control endpoint tells."""
+        response = httpx.get(f"{self.url}/control/state", timeout=10)
+        response.raise_for_status()
+        return dict(response.json())
+
+    def fault(self, **fault: Any) -> None:
+        """Inject a fault."""
+        response = httpx.post(f"{self.url}/control/faults", json=fault, timeout=10)
+        assert response.is_success, response.text
+
+
+@pytest.fixture
+def start_emulator() -> Iterator[Callable[..., EmulatorProcess]]:
+    """Starts emulators: ``start_emulator("--fps", "10")``."""
+    with ExitStack() as stack:
+
+        def start(*options: str, port: int = 0) -> EmulatorProcess:
+            process = start_process(
+                [
+                    executable("emulator"),
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                    "--api-key",
+                    KEY,
+                    *options,
+                ],
+                {**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+            stack.callback(process.stop)
+            line = wait_until(
+                lambda: next((line for line in process.output if line.startswith(READY)), None),
+                "emulator ready",
+            )
+            return EmulatorProcess(process, line.removeprefix(READY).strip())
+
+        yield start
+
+
+@pytest.fixture
+def emulator(start_emulator: Callable[..., EmulatorProcess]) -> EmulatorProcess:
+    """An emulator at ten frames a second."""
+    return start_emulator("--fps", "10")
+
+
+@pytest.fixture
+def start_node(domain_id: int) -> Iterator[Callable[..., Process]]:
+    """Starts an executable of this package as a process: ``start_node("bridge", {"prompt": "sea"})``."""
+    with ExitStack() as stack:
+
+        def start(
+            name: str,
+            parameters: dict[str, Any] | None = None,
+            *options: str,
+            environment: dict[str, str] | None = None,
+            domain: int = domain_id,
+        ) -> Process:
+            command = [executable(name), "--ros-args", *options]
+            for parameter, value in (parameters or {}).items():
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                command += ["-p", f"{parameter}:={text}"]
+            inherited = {key: value for key, value in os.environ.items() if not key.startswith("ODYSSEY_")}
+            process = start_process(
+                command,
+                {
+                    **inherited,
+                    "ROS_DOMAIN_ID": str(domain),
+                    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+                    "RCUTILS_LOGGING_BUFFERED_STREAM": "0",
+                    "PYTHONUNBUFFERED": "1",
+                    **(environment or {}),
+                },
+            )
+            stack.callback(process.stop)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def start_bridge(start_node: Callable[..., Process], emulator: EmulatorProcess) -> Callable[..., Process]:
+    """Starts a bridge on the emulator, with its key."""
+
+    def start(parameters: dict[str, Any] | None = None, *options: str, **environment: str) -> Process:
+        return start_node(
+            "bridge",
+            {"api_url": emulator.url, **(parameters or {})},
+            *options,
+            environment={"ODYSSEY_API_KEY": KEY, **environment},
+        )
+
+    return start
+
+
+class Probe:
+    """A node of its own context on the test's domain; it spins in the background."""
+
+    def __init__(self, domain: int) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = Node("probe", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        try:
+            self.executor.spin()
+        except (ExternalShutdownException, ShutdownException):
+            return
+
+    def listen(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> list[Any]:
+        """Return a list that grows with every message on the topic."""
+        messages: list[Any] = []
+        self.node.create_subscription(message_type, topic, messages.append, qos)
+        return messages
+
+    def statuses(self, bridge: str = "/odyssey") -> list[StreamStatus]:
+        """Return the bridge's statuses, as they come."""
+        return self.listen(StreamStatus, f"{bridge}/status", LATCHED)
+
+    def events(self, bridge: str = "/odyssey") -> list[StreamEvent]:
+        """Return the bridge's events, as they come."""
+        return self.listen(StreamEvent, f"{bridge}/events", QoSProfile(depth=100))
+
+    def publisher(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> Any:
+        """Return a publisher that has found its subscriber."""
+        publisher = self.node.create_publisher(message_type, topic, qos)
+        wait_until(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
+        return publisher
+
+    def call(self, service_type: type, name: str, request: Any = None, timeout: float = PATIENCE_S) -> Any:
+        """Call a service and return its response."""
+        client = self.node.create_client(service_type, name)
+        try:
+            assert client.wait_for_service(timeout_sec=PATIENCE_S), f"there is no service {name}"
+            future = client.call_async(request if request is not None else service_type.Request())
+            wait_until(future.done, f"an answer of {name}", timeout)
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+    def close(self) -> None:
+        """End the spinning, then the node."""
+        self.executor.shutdown()
+        self._thread.join(10)
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self.context)
+
+
+@pytest.fixture
+def probe(domain_id: int) -> Iterator[Probe]:
+    """A node that listens, asks and waits."""
+    one = Probe(domain_id)
+    yield one
+    one.close()
+
+
+@pytest.fixture(name="wait_until")
+def wait_until_fixture() -> Callable[..., Any]:
+    """The waiting of this folder, for tests."""
+    return wait_until
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_interpreter() -> None:
+    """Tests run against the installed package, not against the sources."""
+    import odyssey_ros.msg
+
+    assert "install" in Path(odyssey_ros.msg.__file__).parts, sys.path
