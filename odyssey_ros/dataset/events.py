@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from odyssey_ros.dataset.iso_time import parse_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _NANOSECONDS: Final = 1_000_000_000
 
+# Nothing that is a time or a count is larger, in any unit; it keeps arithmetic and stamps within their bounds.
+_LARGEST_NUMBER: Final = 1e13
+_LONGEST_STREAM_NS: Final = 10**7 * _NANOSECONDS
+
 _KIND_KEYS: Final = ("type", "event", "event_type", "kind", "action", "name")
-_PROMPT_KEYS: Final = ("applied_prompt", "expanded_prompt", "prompt")
+_APPLIED_PROMPT_KEYS: Final = ("applied_prompt", "expanded_prompt")
+_SENT_PROMPT_KEYS: Final = ("prompt",)
+_PROMPT_KEYS: Final = (*_APPLIED_PROMPT_KEYS, *_SENT_PROMPT_KEYS)
 _INDEX_KEYS: Final = ("frame_index", "frame", "frame_number")
 _MILLISECOND_KEYS: Final = (
     "media_time_ms",
@@ -64,12 +70,14 @@ class Event:
         stream_time_ns: When, since the stream's start.
         prompt: The prompt in force from then on, as the service applied it; empty at the end.
         frame_index: The first frame that shows it, when the log says so.
+        sent_prompt: The prompt as it was sent, when the log tells it apart from the one applied.
     """
 
     kind: EventKind
     stream_time_ns: int
     prompt: str = ""
     frame_index: int | None = None
+    sent_prompt: str | None = None
 
     def applies_to(self, frame_index: int, stream_time_ns: int) -> bool:
         """Whether the frame is at or after this event."""
@@ -159,11 +167,14 @@ def _event_log(entries: Sequence[object], ignored: int) -> EventLog:
                 time_ns = round((wall - origin) * _NANOSECONDS)
         index = _index(fields)
         kind = _kind(entry, fields, started=bool(events))
-        if kind is None or (time_ns is None and index is None):
+        if kind is None or (time_ns is None and index is None) or (time_ns or 0) > _LONGEST_STREAM_NS:
             ignored += 1
             continue
         prompt = "" if kind is EventKind.ENDED else str(_first(fields, _PROMPT_KEYS, str) or "")
-        events.append(Event(kind, max(0, time_ns or 0), prompt, index))
+        sent = None
+        if _first(fields, _APPLIED_PROMPT_KEYS, str) is not None:
+            sent = cast("str | None", _first(fields, _SENT_PROMPT_KEYS, str))
+        events.append(Event(kind, max(0, time_ns or 0), prompt, index, sent))
     return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), ignored)
 
 
@@ -205,17 +216,8 @@ def _wall_time(fields: Mapping[str, object]) -> float | None:
     if number is not None:
         return number / 1000 if number > 1e11 else number
     text = _first(fields, _WALL_KEYS, str)
-    return None if text is None else parse_time(str(text))
-
-
-def parse_time(text: str) -> float | None:
-    """Seconds since the epoch of an ISO 8601 time, UTC where it names no zone; None when it is none."""
-    try:
-        # Python 3.10 does not know the Z.
-        time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
+    time_ns = None if text is None else parse_time_ns(str(text))
+    return None if time_ns is None else time_ns / _NANOSECONDS
 
 
 def _index(fields: Mapping[str, object]) -> int | None:
@@ -227,10 +229,7 @@ def _number(fields: Mapping[str, object], keys: Iterable[str]) -> float | None:
     value = _first(fields, keys, (int, float))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
+    return float(value) if abs(value) <= _LARGEST_NUMBER else None
 
 
 def _first(fields: Mapping[str, object], keys: Iterable[str], kinds: type | tuple[type, ...]) -> object:
