@@ -6,15 +6,25 @@ import argparse
 import asyncio
 import errno
 import logging
+import math
 import signal
+import socket
 import sys
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import CODECS, DEFAULT_API_KEY, Account, ConfigurationError, EmulatorConfig, IceServer
+from .fault_parsing import parse_fault_option
+from .json_fields import InvalidFieldError
+from .limits import Limits
 from .service import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .fault_registry import Schedule
+    from .faults import Fault
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,44 +32,124 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="python -m odyssey_ros.emulator",
         description="A local Odyssey service: the real service's API on your own machine.",
-        epilog="Point a client at it with api_url=, or with the environment variable ODYSSEY_API_URL.",
+        epilog="Point a client at it with api_url=, or with the environment variable ODYSSEY_API_URL. "
+        "docs/emulator.md tells more, all faults included.",
     )
-    options.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-    options.add_argument(
-        "--port", type=int, default=8765, help="TCP port; 0 takes a free one (default: %(default)s)"
-    )
-    options.add_argument(
+    options.add_argument("--verbose", "-v", action="count", default=0, help="log to stderr; twice for more")
+    _add_service_options(options.add_argument_group("service"))
+    _add_video_options(options.add_argument_group("video"))
+    _add_limit_options(options.add_argument_group("limits (a number, or off)"))
+    return options
+
+
+def _add_service_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    add("--port", type=int, default=8765, help="TCP port; 0 takes a free one (default: %(default)s)")
+    add(
         "--api-key",
         action="append",
         metavar="KEY",
-        help=f"an API key that the service accepts; may be repeated (default: {DEFAULT_API_KEY})",
+        help=f"an API key that is accepted, an account of its own; may be repeated (default: {DEFAULT_API_KEY})",
     )
-    options.add_argument("--fps", type=float, default=20.0, help="frames per second (default: %(default)g)")
-    options.add_argument(
-        "--codec", choices=CODECS, default="h264", help="preferred codec (default: %(default)s)"
+    add(
+        "--suspend", metavar="REASON", help="suspend the accounts: session requests get 429 ACCOUNT_SUSPENDED"
     )
-    options.add_argument(
-        "--bitrate", type=int, default=2_500_000, help="video bits per second (default: %(default)s)"
-    )
-    options.add_argument("--region", action="append", metavar="NAME", help="a region's name; may be repeated")
-    options.add_argument(
+    add("--allow-prompt-bypass", action="store_true", help="accounts may bypass prompt expansion")
+    add("--region", action="append", metavar="NAME", help="a region's name; may be repeated (default: local)")
+    add(
         "--streamers",
         type=int,
         metavar="N",
-        help="sessions served at once; then requests queue (default: no bound)",
+        help="sessions served at once; further requests get 503 and queue (default: no bound)",
     )
-    options.add_argument(
-        "--no-image-to-video", action="store_true", help="announce and accept no input images"
-    )
-    options.add_argument(
+    add(
         "--ice-server",
         action="append",
         metavar="URL[,USERNAME,CREDENTIAL]",
         help="a STUN or TURN server for /config; may be repeated (default: none)",
     )
-    options.add_argument("--trickle", action="store_true", help="send candidates one by one after the offer")
-    options.add_argument("--verbose", "-v", action="count", default=0, help="log to stderr; twice for more")
-    return options
+    add("--trickle", action="store_true", help="send candidates one by one after the offer")
+    add("--data-dir", type=Path, metavar="DIR", help="keep recordings and jobs there (default: nowhere)")
+    add("--no-recordings", action="store_true", help="do not record streams")
+    add(
+        "--render-workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="simulation jobs rendered at once (default: %(default)s)",
+    )
+    add("--no-control", action="store_true", help="do not serve the control endpoint")
+    add(
+        "--fault",
+        action="append",
+        metavar="NAME[,FIELD=VALUE...]",
+        help="fail on command, for example http_status,endpoint=regions,status=500; may be repeated",
+    )
+
+
+def _add_video_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--fps", type=float, default=20.0, help="frames per second (default: %(default)g)")
+    add("--codec", choices=CODECS, default="h264", help="preferred codec (default: %(default)s)")
+    add("--bitrate", type=int, default=2_500_000, help="bits per second (default: %(default)s)")
+    add("--no-image-to-video", action="store_true", help="announce and accept no input images")
+    add(
+        "--broadcast-seconds",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="time from the start of a stream to broadcast_ready (default: %(default)g)",
+    )
+
+
+_LIMIT_HELP = {
+    "stream_seconds": "longest stream",
+    "connection_seconds": "longest connection",
+    "idle_seconds": "longest connection without a stream",
+    "concurrent_sessions": "sessions of an account at once",
+    "queued_jobs": "unfinished simulation jobs of an account",
+    "monthly_hours": "streaming hours of an account per month",
+    "session_requests_per_minute": "session requests of an account",
+    "keepalive_seconds": "longest silence on the signaling socket",
+    "session_token_seconds": "life of a session token, and of a session nobody connects to",
+    "access_token_seconds": "life of an access token",
+    "url_seconds": "life of a presigned URL",
+}
+_NEVER_OFF = {"session_token_seconds", "access_token_seconds", "url_seconds"}
+_WHOLE_NUMBERS = {"concurrent_sessions", "queued_jobs", "session_requests_per_minute"}
+
+
+def _add_limit_options(group: argparse._ArgumentGroup) -> None:
+    defaults = Limits()
+    for name, text in _LIMIT_HELP.items():
+        default: float | None = getattr(defaults, name)
+        shown = "off" if default is None else f"{default:g}"
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            default=default,
+            type=partial(_limit, whole=name in _WHOLE_NUMBERS, may_be_off=name not in _NEVER_OFF),
+            metavar="N",
+            help=f"{text} (default: {shown})",
+        )
+    group.add_argument(
+        "--close-at-stream-limit",
+        action="store_true",
+        help="reaching --stream-seconds closes the connection as well",
+    )
+
+
+def _limit(text: str, *, whole: bool, may_be_off: bool) -> float | None:
+    if text == "off" and may_be_off:
+        return None
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        value = -1
+    if value < 0 or not math.isfinite(value):
+        wanted = "a whole number" if whole else "a number"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}{' or off' if may_be_off else ''}")
+    return value
 
 
 def configuration(arguments: argparse.Namespace) -> EmulatorConfig:
@@ -73,7 +163,12 @@ def configuration(arguments: argparse.Namespace) -> EmulatorConfig:
         host=arguments.host,
         port=arguments.port,
         accounts=tuple(
-            Account(api_key=key, name="local" if index == 0 else f"local-{index + 1}")
+            Account(
+                api_key=key,
+                name="local" if index == 0 else f"local-{index + 1}",
+                suspended=arguments.suspend,
+                may_bypass_expansion=arguments.allow_prompt_bypass,
+            )
             for index, key in enumerate(keys)
         ),
         fps=arguments.fps,
@@ -84,7 +179,22 @@ def configuration(arguments: argparse.Namespace) -> EmulatorConfig:
         image_to_video=not arguments.no_image_to_video,
         ice_servers=tuple(_ice_server(text) for text in arguments.ice_server or []),
         trickle=arguments.trickle,
+        close_at_stream_limit=arguments.close_at_stream_limit,
+        record=not arguments.no_recordings,
+        data_dir=arguments.data_dir,
+        render_workers=arguments.render_workers,
+        broadcast_seconds=arguments.broadcast_seconds,
+        control=not arguments.no_control,
+        faults=tuple(_fault(text) for text in arguments.fault or []),
+        limits=Limits(**{name: getattr(arguments, name) for name in _LIMIT_HELP}),
     )
+
+
+def _fault(text: str) -> tuple[Fault, Schedule]:
+    try:
+        return parse_fault_option(text)
+    except InvalidFieldError as error:
+        raise ConfigurationError(f"--fault {text.partition(',')[0]}: {error}") from None
 
 
 def _ice_server(text: str) -> IceServer:
@@ -127,13 +237,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"odyssey emulator: {_explain(error, config)}\n")
         return 1
+    except ConfigurationError as error:
+        sys.stderr.write(f"odyssey emulator: {error}\n")
+        return 1
     return 0
 
 
 def _explain(error: OSError, config: EmulatorConfig) -> str:
+    if error.filename is not None:
+        return f"cannot use {error.filename} ({error.strerror}); check --data-dir"
     address = f"{config.host}:{config.port}"
     if error.errno == errno.EADDRINUSE:
         return f"{address} is in use; choose another port with --port, or --port 0 for a free one"
     if error.errno == errno.EACCES:
         return f"{address} may not be bound; choose a port above 1023 with --port"
-    return f"cannot serve at {address} ({error.strerror or error}); check --host and --port"
+    if isinstance(error, socket.gaierror):
+        return f"there is no host {config.host}; check --host"
+    return f"cannot serve at {address}; check --host and --port"

@@ -78,6 +78,7 @@ class EmulatorConfig:
         close_at_stream_limit: whether reaching `limits.stream_seconds` closes the connection as well.
         record: whether streams are recorded.
         data_dir: where recordings and jobs are kept; None for a folder that ends with the service.
+        render_workers: simulation jobs rendered at once.
         broadcast_seconds: time from `stream_started` to `broadcast_ready`.
         control: whether the control endpoint is served.
         faults: what is to go wrong from the start on.
@@ -98,6 +99,7 @@ class EmulatorConfig:
     close_at_stream_limit: bool = False
     record: bool = True
     data_dir: Path | None = None
+    render_workers: int = 1
     broadcast_seconds: float = 1.0
     control: bool = True
     faults: tuple[tuple[Fault, Schedule], ...] = ()
@@ -110,6 +112,10 @@ class EmulatorConfig:
             raise ConfigurationError("bitrate must be between 100000 and 50000000 bits per second")
         if self.codec not in CODECS:
             raise ConfigurationError(f"codec must be one of {', '.join(CODECS)}")
+        if self.render_workers < 1:
+            raise ConfigurationError("at least one render worker is needed")
+        if self.streamers is not None and self.streamers < 0:
+            raise ConfigurationError("the number of streamers must not be negative")
         if not 0 <= self.port <= 65535:
             raise ConfigurationError(f"port must be between 0 and 65535, not {self.port}")
         if not self.accounts:

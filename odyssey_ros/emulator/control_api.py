@@ -14,11 +14,14 @@ from .http_answers import CONTROL_PREFIX, HttpError
 from .json_fields import Fields, InvalidFieldError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from .fault_registry import ArmedFault
     from .service_context import ServiceContext
     from .sessions import Session, SessionRegistry
+
+
+_MOST_JOBS = 100
 
 
 def describe_fault(armed: ArmedFault) -> dict[str, object]:
@@ -42,18 +45,11 @@ class ControlApi:
     Args:
         context: of the service.
         sessions: of the service.
-        jobs: tells the number of jobs by status.
     """
 
-    def __init__(
-        self,
-        context: ServiceContext,
-        sessions: SessionRegistry,
-        jobs: Callable[[], Mapping[str, int]],
-    ) -> None:
+    def __init__(self, context: ServiceContext, sessions: SessionRegistry) -> None:
         self._context = context
         self._sessions = sessions
-        self._jobs = jobs
 
     def routes(self) -> list[web.RouteDef]:
         """The endpoints."""
@@ -70,7 +66,11 @@ class ControlApi:
         """Everything that is going on, as JSON values."""
         return {
             "sessions": [self._describe_session(session) for session in self._sessions.live()],
-            "jobs": dict(self._jobs()),
+            "jobs": [
+                {"owner": job.owner, "retry_count": job.retry_count, **job.summary_json()}
+                for account in self._context.config.accounts
+                for job in self._context.jobs.page(account.name, _MOST_JOBS)[0]
+            ],
             "faults": [describe_fault(armed) for armed in self._context.faults.armed()],
             "counters": dict(sorted(self._context.counters.items())),
         }

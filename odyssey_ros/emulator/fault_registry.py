@@ -164,11 +164,16 @@ class FaultRegistry:
                 return armed.fault
         return None
 
-    def state(self, kind: type[_F], moments: SessionMoments | None = None) -> _F | None:
+    def state(
+        self,
+        kind: type[_F],
+        moments: SessionMoments | None = None,
+        matches: Callable[[_F], bool] = lambda _: True,
+    ) -> _F | None:
         """The oldest state of this kind that holds now; None when there is none."""
         now = self._monotonic()
         for armed in self._armed:
-            if isinstance(armed.fault, kind) and armed.is_due(now, moments):
+            if isinstance(armed.fault, kind) and matches(armed.fault) and armed.is_due(now, moments):
                 return armed.fault
         return None
 

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 
 Mode = Literal["answer", "act", "state"]
 Request = Literal["start", "update", "end"]
+JobStep = Literal["dispatched", "processing", "completed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,11 +347,26 @@ class PacketDelay(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class JobFail(Fault):
-    """A simulation job fails when it is processed."""
+    """A simulation job fails.
+
+    Attributes:
+        before: the state that it does not reach.
+        message: the job's `error_message`.
+    """
 
     name = "job_fail"
     mode = "answer"
+    before: JobStep = "completed"
     message: str = "Injected fault"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobHold(Fault):
+    """Simulation jobs wait in the state before `before`."""
+
+    name = "job_hold"
+    mode = "state"
+    before: JobStep = "dispatched"
 
 
 FAULTS: dict[str, type[Fault]] = {
@@ -362,7 +378,7 @@ FAULTS: dict[str, type[Fault]] = {
         ChannelClose, ChannelText, PeerClose, PeerKill, TrackEnd,
         StreamEnd, StreamFail, StreamRefusal, ReplyDrop, ReplyDelay,
         VideoFreeze, VideoBlack, VideoStall, VideoResize, VideoJump, PacketLoss, PacketDelay,
-        JobFail,
+        JobFail, JobHold,
     )
 }  # fmt: skip
 """Every fault by its name on the wire."""

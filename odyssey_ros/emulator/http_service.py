@@ -10,6 +10,7 @@ from .broadcast_api import BroadcastApi
 from .control_api import ControlApi
 from .http_answers import HttpError, cross_origin, errors_as_json
 from .http_faults import fault_middleware
+from .jobs_api import JobsApi
 from .json_fields import Fields, InvalidFieldError
 from .recordings_api import RecordingsApi
 from .sessions import NoStreamerError, Session, SessionRefusedError, SessionRegistry
@@ -49,10 +50,12 @@ class HttpService:
             middlewares=[cross_origin, errors_as_json, fault_middleware(context.faults, context.counters)],
             client_max_size=_LARGEST_BODY,
         )
-        app.add_routes(RecordingsApi(context, self.authorize).routes())
+        recordings = RecordingsApi(context, self.authorize)
+        app.add_routes(recordings.routes())
+        app.add_routes(JobsApi(context, self.authorize, recordings).routes())
         app.add_routes(BroadcastApi(context).routes())
         if context.config.control:
-            app.add_routes(ControlApi(context, self._sessions, dict).routes())
+            app.add_routes(ControlApi(context, self._sessions).routes())
         app.add_routes(
             [
                 web.post("/auth/token", self._exchange_key, name="auth_token"),

@@ -43,25 +43,25 @@ class RecordingsApi:
             web.get("/files/{stream_id}/{name}", self._file, name="files"),
         ]
 
-    def urls(self, request: web.Request, stream_id: str) -> dict[str, str]:
-        """Presigned URLs of all files of a finished recording, by the name of their JSON field."""
+    def sign(self, request: web.Request, stream_id: str, artifact: Artifact) -> str:
+        """A presigned URL of a file of a finished recording, on the host that `request` came to."""
         lifetime = self._context.config.limits.url_seconds
         if self._context.faults.state(ExpiredUrls) is not None:
             lifetime = _EXPIRED
-        urls: dict[str, str] = {}
-        for artifact in Artifact:
-            path = f"/files/{stream_id}/{artifact.value}"
-            signature = self._context.tokens.sign_path(path, lifetime)
-            urls[f"{artifact.name.lower()}_url"] = f"{request.scheme}://{request.host}{path}?{signature}"
-        return urls
+        path = f"/files/{stream_id}/{artifact.value}"
+        return f"{request.scheme}://{request.host}{path}?{self._context.tokens.sign_path(path, lifetime)}"
 
     def describe(self, request: web.Request, recording: Recording) -> dict[str, object]:
         """A recording as the API words it; a running one has no files yet."""
         finished = recording.ended_at is not None
-        urls = self.urls(request, recording.stream_id) if finished else {}
+        urls = {
+            f"{artifact.name.lower()}_url": self.sign(request, recording.stream_id, artifact)
+            if finished
+            else None
+            for artifact in Artifact
+        }
         return {
             "stream_id": recording.stream_id,
-            **{f"{artifact.name.lower()}_url": None for artifact in Artifact},
             **urls,
             "frame_count": recording.frame_count,
             "duration_seconds": recording.duration_seconds,
@@ -69,8 +69,7 @@ class RecordingsApi:
 
     async def _get(self, request: web.Request) -> web.Response:
         account = self._authorize(request)
-        store = self._context.recordings
-        recording = store.get(request.match_info["stream_id"]) if store else None
+        recording = self._context.recordings.get(request.match_info["stream_id"])
         if recording is None or recording.owner != account.name:
             raise HttpError(404, "Recording not found")
         return web.json_response(self.describe(request, recording))
@@ -78,8 +77,7 @@ class RecordingsApi:
     async def _list(self, request: web.Request) -> web.Response:
         account = self._authorize(request)
         limit, offset = page_of(request, _DEFAULT_PAGE, _LARGEST_PAGE)
-        store = self._context.recordings
-        recordings, total = store.page(account.name, limit, offset) if store else ([], 0)
+        recordings, total = self._context.recordings.page(account.name, limit, offset)
         rows = [
             {
                 "stream_id": recording.stream_id,
@@ -102,8 +100,7 @@ class RecordingsApi:
         except InvalidTokenError as error:
             raise HttpError(403, "The URL has expired" if error.expired else "Invalid signature") from None
         artifact = _ARTIFACTS.get(request.match_info["name"])
-        store = self._context.recordings
-        path = store.path(request.match_info["stream_id"], artifact) if store and artifact else None
+        path = self._context.recordings.path(request.match_info["stream_id"], artifact) if artifact else None
         if path is None or artifact is None:
             raise HttpError(404, "Not Found")
         return web.FileResponse(path, headers={"Content-Type": artifact.content_type})

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,11 @@ from aiohttp import web
 
 from .accounts import AccountBook
 from .broadcast import BroadcastRegistry
-from .config import EmulatorConfig
+from .config import ConfigurationError, EmulatorConfig
 from .fault_registry import FaultRegistry
 from .http_service import HttpService
+from .job_service import JobService
+from .jobs_api import InjectedJobFaults
 from .recordings import RecordingStore
 from .service_context import ServiceContext
 from .sessions import Ending, SessionRegistry
@@ -82,7 +85,8 @@ class Emulator:
         """Bind the port and serve.
 
         Raises:
-            OSError: the address cannot be bound.
+            OSError: the address cannot be bound, or the data directory not be used.
+            ConfigurationError: a file in the data directory is damaged.
         """
         for fault, schedule in self.config.faults:
             self.faults.arm(fault, schedule)
@@ -96,6 +100,7 @@ class Emulator:
         except OSError:
             await self.close()
             raise
+        await self._jobs.start()
         port = runner.addresses[0][1]
         host = self.config.host
         if host in {"0.0.0.0", "::"}:
@@ -103,11 +108,18 @@ class Emulator:
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def _make_context(self) -> ServiceContext:
+        directory = self._data_directory()
+        recordings = await asyncio.to_thread(RecordingStore, directory / "recordings")
+        try:
+            self._jobs = self._open_jobs(directory / "jobs", recordings)
+        except ValueError as error:
+            raise ConfigurationError(f"a file in {directory / 'jobs'} is damaged: {error}") from error
         return ServiceContext(
             config=self.config,
             tokens=TokenAuthority(self._now),
             accounts=self._accounts,
-            recordings=await asyncio.to_thread(self._open_recordings) if self.config.record else None,
+            recordings=recordings,
+            jobs=self._jobs,
             broadcasts=BroadcastRegistry(self.config.ice_servers, self.config.loopback_addresses),
             faults=self.faults,
             counters=self.counters,
@@ -115,8 +127,19 @@ class Emulator:
             monotonic=self._monotonic,
         )
 
-    def _open_recordings(self) -> RecordingStore:
-        return RecordingStore(self._data_directory() / "recordings")
+    def _open_jobs(self, directory: Path, recordings: RecordingStore) -> JobService:
+        return JobService(
+            directory,
+            recordings,
+            fps=self.config.fps,
+            bitrate=self.config.bitrate,
+            workers=self.config.render_workers,
+            region=self.config.regions[0],
+            queue_limit=self.config.limits.queued_jobs,
+            max_image_bytes=self.config.limits.image_bytes,
+            faults=InjectedJobFaults(self.faults),
+            now=lambda: datetime.fromtimestamp(self._now(), timezone.utc),
+        )
 
     def _data_directory(self) -> Path:
         if self.config.data_dir is not None:
@@ -137,7 +160,7 @@ class Emulator:
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.01)
-        await runner.cleanup()
+        await asyncio.gather(runner.cleanup(), self._jobs.close())
         if self._scratch is not None:
             await asyncio.to_thread(self._scratch.cleanup)
             self._scratch = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .broadcast import BroadcastRegistry
     from .config import EmulatorConfig
     from .fault_registry import FaultRegistry
+    from .job_service import JobService
     from .recordings import RecordingStore
     from .tokens import TokenAuthority
 
@@ -25,7 +26,8 @@ class ServiceContext:
         config: settings.
         tokens: issues and checks bearer secrets.
         accounts: who may use the service, and their usage.
-        recordings: finished and running recordings; None when nothing is recorded.
+        recordings: finished and running recordings.
+        jobs: simulation jobs.
         broadcasts: streams that spectators may watch.
         faults: what is to go wrong.
         counters: what happened, by name.
@@ -36,7 +38,8 @@ class ServiceContext:
     config: EmulatorConfig
     tokens: TokenAuthority
     accounts: AccountBook
-    recordings: RecordingStore | None
+    recordings: RecordingStore
+    jobs: JobService
     broadcasts: BroadcastRegistry
     faults: FaultRegistry
     counters: Counter[str]

@@ -68,7 +68,7 @@ class SignalingServer:
             ActDriver(self._context.faults, session, streamer, socket).run(), name="odyssey-faults"
         )
         try:
-            waiting: set[asyncio.Future[Ending] | asyncio.Task[None]] = {reader, watchdog, ending}
+            waiting: set[asyncio.Future[Ending] | asyncio.Task[None]] = {reader, ending}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if reader.done() and not reader.cancelled():
                 reader.result()

@@ -139,6 +139,7 @@ class Streamer:
         self.idle_since: float = context.monotonic()
         self.peer = self._make_peer()
         self._impairment: Impairment | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._worker = asyncio.create_task(self._work(), name="odyssey-streamer")
 
     @property
@@ -304,7 +305,7 @@ class Streamer:
     def _make_recorder(
         self, stream_id: str, width: int, height: int, request: StartStream
     ) -> Recorder | None:
-        if self._context.recordings is None:
+        if not self._config.record:
             return None
         recorder = self._context.recordings.record(
             Recording(stream_id, self._session.account.name, width, height, self._wall_clock()),
@@ -374,8 +375,13 @@ class Streamer:
 
     async def _stop(self, cause: str) -> None:
         running, self._running = self._running, None
-        if running is None:
-            return
+        if running is not None:
+            self._ending = asyncio.create_task(self._finish(running, cause))
+        if self._ending is not None:
+            # Goes on when the session is closed meanwhile, and `close` waits for it.
+            await asyncio.shield(self._ending)
+
+    async def _finish(self, running: RunningStream, cause: str) -> None:
         for timer in running.timers:
             timer.cancel()
         monotonic = self._context.monotonic()

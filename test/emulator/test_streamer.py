@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from odyssey_ros.emulator.marker import prompt_digest, read_marker
+import base64
+import io
+import itertools
+import json
+
+import pytest
+from PIL import Image
+
+from odyssey_ros.emulator import Account, EmulatorConfig, Limits
+from odyssey_ros.emulator.marker import Marker, prompt_digest, read_marker
 
 
-def marker_of(frame):
-    return read_marker(frame.to_ndarray(format="yuv420p")[: frame.height])
+def marker_of(frame) -> Marker:
+    return read_marker(frame.to_ndarray(format="rgb24"))
+
+
+def data_url(colour=(250, 40, 30), kind="JPEG", size=(640, 480)):
+    content = io.BytesIO()
+    Image.new("RGB", size, colour).save(content, kind)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 async def test_a_stream_shows_moving_pictures_that_answer_prompts(service, until):
@@ -19,11 +34,153 @@ async def test_a_stream_shows_moving_pictures_that_answer_prompts(service, until
     assert started["applied_prompt"].startswith("a red fox, ")
     await until(lambda: len(connection.frames) > 10)
     assert (connection.frames[0].width, connection.frames[0].height) == (1280, 704)
-    first = marker_of(connection.frames[0])
-    assert first.prompt_id == prompt_digest("a red fox")
+    assert marker_of(connection.frames[0]).prompt_id == prompt_digest("a red fox")
 
     acknowledged = await connection.interact("it begins to snow")
     assert acknowledged["prompt"].startswith("it begins to snow, ")
     await until(lambda: marker_of(connection.frames[-1]).prompt_id == prompt_digest("it begins to snow"))
 
     assert (await connection.end())["type"] == "stream_ended"
+    seen = len(connection.frames)
+    await until(lambda: connection.peer.connectionState == "connected")
+    assert len(connection.frames) <= seen + 2
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
+async def test_frames_come_at_the_set_rate_without_loss(running, until, codec):
+    async with running(EmulatorConfig(fps=25, codec=codec)) as (_, caller):
+        connection = await caller.connect()
+        await connection.start()
+        await until(lambda: len(connection.frames) >= 60)
+        markers = [marker_of(frame) for frame in connection.frames[:60]]
+        assert [marker.counter for marker in markers] == list(range(60))
+        assert markers[50].stream_time_ms >= 2000
+        steps = [b.pts - a.pts for a, b in itertools.pairwise(connection.frames[:60])]
+        assert sorted(steps)[30] == 3600
+
+
+async def test_a_further_stream_starts_again_while_media_time_goes_on(service, until):
+    _, caller = service
+    connection = await caller.connect()
+    first = await connection.start(portrait=True)
+    await until(lambda: len(connection.frames) > 5)
+    await connection.end()
+    before = connection.frames[-1]
+    assert (before.width, before.height) == (704, 1280)
+    second = await connection.start(portrait=False)
+    assert second["stream_id"] != first["stream_id"]
+    await until(lambda: connection.frames[-1].width == 1280)
+    after = next(frame for frame in connection.frames if frame.width == 1280)
+    assert marker_of(after).counter == 0
+    assert marker_of(after).stream_time_ms == 0
+    assert after.pts > before.pts
+
+
+async def test_a_start_over_the_socket_takes_an_image(service, until):
+    _, caller = service
+    connection = await caller.connect()
+    start = {"type": "interactive_stream_start", "prompt": "", "portrait": False}
+    await connection.socket.send(json.dumps({**start, "input_image_base64": data_url()}))
+    assert (await connection.reply("stream_started", "interactive_stream_error"))["type"] == "stream_started"
+    frame = await connection.next_frame()
+    red, green, blue = frame.to_ndarray(format="rgb24")[:500].mean(axis=(0, 1))
+    assert red > 180
+    assert max(green, blue) < 100
+
+
+async def test_an_image_of_25_mb_arrives(service):
+    _, caller = service
+    connection = await caller.connect()
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64), (0, 200, 0)).save(content, "BMP")
+    body = content.getvalue() + bytes(25 * 1024 * 1024 - len(content.getvalue()))
+    url = f"data:image/bmp;base64,{base64.b64encode(body).decode()}"
+    start = {"type": "interactive_stream_start", "prompt": "", "input_image_base64": url}
+    await connection.socket.send(json.dumps(start))
+    assert (await connection.reply("stream_started", "interactive_stream_error"))["type"] == "stream_started"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "no data URL",
+        "data:image/png;base64,!!!",
+        "data:text/plain;base64,AAAA",
+        "data:image/png;base64,AAAA",
+        "data:image/png,AAAA",
+        data_url(size=(2000, 2000), kind="BMP"),
+    ],
+)
+async def test_a_bad_image_is_refused(running, image):
+    async with running(EmulatorConfig(limits=Limits(image_bytes=1_000_000))) as (_, caller):
+        connection = await caller.connect()
+        refused = await connection.start(input_image_base64=image) if len(image) < 60_000 else None
+        if refused is None:
+            await connection.socket.send(
+                json.dumps({"type": "interactive_stream_start", "input_image_base64": image})
+            )
+            refused = await connection.reply("interactive_stream_error", "stream_started")
+        assert refused["reason"] == "invalid_image"
+        assert "base64," not in refused["message"]
+
+
+async def test_an_image_is_refused_without_the_capability(running):
+    async with running(EmulatorConfig(image_to_video=False)) as (_, caller):
+        connection = await caller.connect()
+        refused = await connection.start(input_image_base64=data_url(size=(16, 16)))
+        assert refused["reason"] == "image_to_video_not_supported"
+
+
+async def test_what_makes_no_sense_is_answered(service):
+    _, caller = service
+    connection = await caller.connect()
+    assert (await connection.interact("nothing runs"))["reason"] == "no_active_stream"
+    assert (await connection.end())["type"] == "stream_ended"
+    await connection.start()
+    assert (await connection.start())["reason"] == "stream_already_active"
+    assert (await connection.interact("  "))["reason"] == "invalid_request"
+    assert (await connection.interact("still runs"))["type"] == "update_acknowledged"
+    connection.channels["clientToStreamer"].send("{not json")
+    assert (await connection.reply("interactive_stream_error"))["reason"] == "invalid_request"
+    connection.send(type="update", prompt=7)
+    assert (await connection.reply("interactive_stream_error"))["reason"] == "invalid_request"
+    connection.send(type="unknown to the service")
+    assert (await connection.interact("goes on"))["type"] == "update_acknowledged"
+
+
+async def test_expansion_is_bypassed_by_privilege_only(running):
+    async with running(EmulatorConfig()) as (_, caller):
+        connection = await caller.connect()
+        assert (await connection.start(bypass_vlm_expansion=True))["reason"] == "bypass_not_allowed"
+        assert (await connection.start(bypass_vlm_expansion=False))["type"] == "stream_started"
+    account = Account(api_key="ody_local", may_bypass_expansion=True)
+    async with running(EmulatorConfig(accounts=(account,))) as (_, caller):
+        connection = await caller.connect()
+        assert (await connection.start("a cat.", bypass_vlm_expansion=True))["applied_prompt"] == "a cat."
+        assert (await connection.interact("a dog."))["prompt"] == "a dog."
+
+
+async def test_requests_are_answered_in_order_when_they_come_at_once(service):
+    _, caller = service
+    connection = await caller.connect()
+    connection.send(type="interactive_stream_start", prompt="one")
+    connection.send(type="update", prompt="two")
+    connection.send(type="interactive_stream_end")
+    await connection.reply("stream_ended")
+    assert [m["type"] for m in connection.messages] == [
+        "stream_started",
+        "update_acknowledged",
+        "stream_ended",
+    ]
+
+
+async def test_a_receiver_that_asks_gets_a_keyframe(service, until):
+    _, caller = service
+    connection = await caller.connect()
+    await connection.start()
+    await until(lambda: len(connection.frames) > 5)
+    [receiver] = connection.peer.getReceivers()
+    [ssrc] = receiver._RTCRtpReceiver__active_ssrc
+    seen = len(connection.frames)
+    await receiver._send_rtcp_pli(ssrc)
+    await until(lambda: any(frame.key_frame for frame in connection.frames[seen:]))

@@ -1,0 +1,161 @@
+"""Broadcasts, seen by spectators over WHEP."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from odyssey_ros.emulator import EmulatorConfig
+from odyssey_ros.emulator.marker import read_marker
+
+
+class Spectator:
+    def __init__(self, caller, loopback):
+        self.http = caller.http
+        self.loopback = loopback
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.frames = []
+        self.ended = False
+        self.tasks = []
+        self.peer.on("track", self.on_track)
+
+    def on_track(self, track):
+        if track.kind == "video":
+            self.tasks.append(asyncio.create_task(self.read(track)))
+
+    async def read(self, track):
+        try:
+            while True:
+                self.frames.append(await track.recv())
+        except MediaStreamError:
+            self.ended = True
+
+    async def join(self, ready):
+        self.peer.addTransceiver("video", direction="recvonly")
+        self.peer.addTransceiver("audio", direction="recvonly")
+        self.loopback(self.peer)
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        answer = await self.http.post(
+            f"{ready['webrtc_url']}/whep",
+            params={"token": ready["spectator_token"]},
+            content=self.peer.localDescription.sdp,
+            headers={"Content-Type": "application/sdp"},
+        )
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["content-type"].startswith("application/sdp")
+        await self.peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        return answer.headers["location"]
+
+    async def close(self):
+        await self.peer.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def spectators(service, loopback):
+    made = []
+
+    def make():
+        made.append(Spectator(service[1], loopback))
+        return made[-1]
+
+    yield make
+    for spectator in made:
+        await spectator.close()
+
+
+async def broadcast(caller):
+    connection = await caller.connect()
+    await connection.start("a carnival", broadcast=True)
+    return connection, await connection.reply("broadcast_ready")
+
+
+async def test_several_spectators_watch_what_the_client_sees(service, spectators, until):
+    emulator, caller = service
+    _, ready = await broadcast(caller)
+    assert ready["broadcast_url"] is None
+    watching = [spectators() for _ in range(3)]
+    for spectator in watching:
+        await spectator.join(ready)
+    await until(lambda: all(len(spectator.frames) > 5 for spectator in watching))
+    for spectator in watching:
+        counters = [
+            marker.counter
+            for frame in spectator.frames[-5:]
+            if (marker := read_marker(frame.to_ndarray(format="rgb24")))
+        ]
+        assert counters == list(range(counters[0], counters[0] + 5))
+    [session] = (await caller.http.get("/control/state")).json()["sessions"]
+    assert session["stream"]["spectators"] == 3
+    # One encode: the stream has made its frames once, however many watch.
+    assert session["stream"]["frames_made"] <= session["stream"]["seconds"] * emulator.config.fps + 2
+
+
+async def test_a_spectator_leaves_by_delete(service, spectators, until):
+    _, caller = service
+    _, ready = await broadcast(caller)
+    spectator = spectators()
+    location = await spectator.join(ready)
+    await until(lambda: spectator.frames)
+    assert (await caller.http.delete(location)).status_code == 200
+    await until(lambda: spectator.ended)
+    assert (await caller.http.delete(location)).status_code == 404
+    [session] = (await caller.http.get("/control/state")).json()["sessions"]
+    assert session["stream"]["spectators"] == 0
+
+
+async def test_the_end_of_the_stream_drops_its_spectators(service, spectators, until):
+    _, caller = service
+    connection, ready = await broadcast(caller)
+    spectator = spectators()
+    await spectator.join(ready)
+    await until(lambda: spectator.frames)
+    await connection.end()
+    await until(lambda: spectator.ended)
+    late = await caller.http.post(
+        f"{ready['webrtc_url']}/whep",
+        params={"token": ready["spectator_token"]},
+        content="v=0",
+        headers={"Content-Type": "application/sdp"},
+    )
+    assert (late.status_code, late.json()) == (404, {"detail": "Stream not found"})
+
+
+async def test_whep_checks_token_type_and_offer(service):
+    _, caller = service
+    _, ready = await broadcast(caller)
+    url, token, sdp = f"{ready['webrtc_url']}/whep", ready["spectator_token"], "application/sdp"
+
+    async def post(token, content_type=sdp, content="v=0"):
+        answer = await caller.http.post(
+            url, params={"token": token}, content=content, headers={"Content-Type": content_type}
+        )
+        return answer.status_code
+
+    assert await post("") == 401
+    assert await post("spectator_wrong") == 401
+    assert await post(token, content_type="application/json") == 415
+    assert await post(token) == 400
+    assert await post(token, content="nonsense") == 400
+    assert await post(token, content="v" * 300_000) == 413
+
+
+async def test_a_stream_that_is_not_broadcast_cannot_be_watched(service):
+    _, caller = service
+    connection = await caller.connect()
+    stream_id = (await connection.start())["stream_id"]
+    answer = await caller.http.post(f"/live/{stream_id}/whep", content="v=0")
+    assert answer.status_code == 404
+
+
+async def test_broadcast_ready_comes_after_the_set_time(running):
+    async with running(EmulatorConfig(broadcast_seconds=0.05)) as (_, caller):
+        connection = await caller.connect()
+        await connection.start(broadcast=True)
+        ready = await connection.reply("broadcast_ready", timeout=5)
+        assert set(ready) == {"type", "broadcast_url", "webrtc_url", "spectator_token"}
