@@ -1,0 +1,471 @@
+"""The bridge as a process, on a real graph, against a real emulator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from odyssey_ros.msg import FrameInfo, StreamEvent, StreamStatus
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import String
+
+from odyssey_ros.emulator.marker import prompt_digest, read_marker
+
+KEY = "ody_test_key"
+
+
+def pixels(message):
+    depth = 1 if message.encoding == "mono8" else 3
+    array = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, depth)
+    return array if depth == 3 else array[..., 0]
+
+
+def stamp_ns(header):
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
+def change(probe, transition, bridge="/odyssey"):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return probe.call(ChangeState, f"{bridge}/change_state", request).success
+
+
+def state(probe, bridge="/odyssey"):
+    return probe.call(GetState, f"{bridge}/get_state").current_state.label
+
+
+def set_parameter(probe, name, value, bridge="/odyssey"):
+    kinds = {
+        bool: ("bool_value", ParameterType.PARAMETER_BOOL),
+        int: ("integer_value", ParameterType.PARAMETER_INTEGER),
+        float: ("double_value", ParameterType.PARAMETER_DOUBLE),
+        str: ("string_value", ParameterType.PARAMETER_STRING),
+    }
+    field, kind = kinds[type(value)]
+    parameter = Parameter(name=name, value=ParameterValue(**{"type": kind, field: value}))
+    request = SetParameters.Request(parameters=[parameter])
+    return probe.call(SetParameters, f"{bridge}/set_parameters", request).results[0]
+
+
+# -- pictures ------------------------------------------------------------------------------------------------
+
+
+def test_pictures_flow_labelled_and_answer_prompts(start_bridge, probe, wait_until):
+    images = probe.listen(Image, "/odyssey/image_raw", QoSProfile(depth=5))
+    infos = probe.listen(CameraInfo, "/odyssey/camera_info", QoSProfile(depth=5))
+    labels = probe.listen(FrameInfo, "/odyssey/frame_info", QoSProfile(depth=5))
+    statuses, events = probe.statuses(), probe.events()
+    start_bridge({"prompt": "a calm sea"})
+    wait_until(lambda: len(images) > 30 and len(infos) > 20 and len(labels) > 20, "thirty pictures")
+
+    first = images[0]
+    assert (first.width, first.height, first.encoding, first.step) == (1280, 704, "rgb8", 1280 * 3)
+    assert first.header.frame_id == "odyssey_optical_frame"
+    assert not first.is_bigendian
+    markers = [read_marker(pixels(image)) for image in images[:20]]
+    assert all(marker is not None for marker in markers)
+    counters = [marker.counter for marker in markers]
+    assert counters == list(range(counters[0], counters[0] + 20))  # nothing lost, nothing twice
+    stamps = [stamp_ns(image.header) for image in images[:20]]
+    assert stamps == sorted(set(stamps))
+    assert abs(time.time_ns() - stamps[-1]) < 60_000_000_000
+
+    # What belongs to one frame has one header.
+    for message in images[-12:-2]:
+        assert any(info.header == message.header for info in infos)
+        label = next(label for label in labels if label.header == message.header)
+        assert label.prompt.startswith("a calm sea")
+    assert (infos[0].width, infos[0].height, infos[0].k[0]) == (1280, 704, 0.0)
+
+    probe.publisher(String, "/odyssey/prompt").publish(String(data="a red desert"))
+    wait_until(lambda: any(event.type == StreamEvent.ACKNOWLEDGED for event in events), "an acknowledgement")
+    digest = prompt_digest("a red desert")
+    wait_until(lambda: read_marker(pixels(images[-1])).prompt_id == digest, "the desert in the picture")
+    wait_until(lambda: labels[-1].prompt.startswith("a red desert"), "the desert in the label")
+    status = wait_until(
+        lambda: statuses[-1].prompt.startswith("a red desert") and statuses[-1], "the new prompt"
+    )
+    assert status.connection == StreamStatus.CONNECTED
+    assert status.streaming
+    assert status.frames_dropped == 0
+
+
+def test_two_prompts_in_a_row_are_both_acknowledged(start_bridge, probe, wait_until):
+    events = probe.events()
+    start_bridge({"prompt": "a calm sea"})
+    wait_until(lambda: any(event.type == StreamEvent.STARTED for event in events), "the stream")
+    publisher = probe.publisher(String, "/odyssey/prompt")
+    for index in range(5):
+        publisher.publish(String(data=f"prompt {index}"))
+    acknowledged = wait_until(
+        lambda: (
+            (found := [e.prompt for e in events if e.type == StreamEvent.ACKNOWLEDGED])
+            and len(found) == 5
+            and found
+        ),
+        "five acknowledgements",
+    )
+    assert [text.split(",")[0] for text in acknowledged] == [f"prompt {index}" for index in range(5)]
+
+
+def test_a_prompt_starts_a_stream_when_none_runs(start_bridge, probe, wait_until):
+    images, events, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.events(), probe.statuses()
+    start_bridge()
+    wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
+    assert not images
+    probe.publisher(String, "/odyssey/prompt").publish(String(data="a forest"))
+    wait_until(lambda: images, "a picture")
+    assert [event.type for event in events if event.type == StreamEvent.STARTED] == [StreamEvent.STARTED]
+
+
+def test_an_empty_prompt_is_refused_in_one_line(start_bridge, probe, wait_until):
+    events = probe.events()
+    process = start_bridge({"prompt": "a calm sea"})
+    wait_until(lambda: any(event.type == StreamEvent.STARTED for event in events), "the stream")
+    probe.publisher(String, "/odyssey/prompt").publish(String(data="   "))
+    event = wait_until(lambda: next((e for e in events if e.error_code == "EMPTY_PROMPT"), None), "a refusal")
+    assert not event.fatal
+    wait_until(lambda: "the prompt is empty" in process.text, "a line in the log")
+
+
+@pytest.mark.parametrize("encoding", ["bgr8", "mono8"])
+def test_other_encodings(start_bridge, probe, wait_until, encoding):
+    images = probe.listen(Image, "/odyssey/image_raw", 5)
+    start_bridge({"prompt": "a calm sea", "encoding": encoding})
+    wait_until(lambda: len(images) > 2, "pictures")
+    image = images[-1]
+    depth = 1 if encoding == "mono8" else 3
+    assert (image.encoding, image.step, len(image.data)) == (encoding, 1280 * depth, 1280 * 704 * depth)
+    assert read_marker(pixels(image)) is not None
+
+
+def test_portrait_and_jpeg(start_bridge, probe, wait_until):
+    pytest.importorskip("PIL")
+    from io import BytesIO
+
+    from PIL import Image as Picture
+
+    jpegs = probe.listen(CompressedImage, "/odyssey/image_raw/compressed", 5)
+    start_bridge({"prompt": "a calm sea", "portrait": True})
+    wait_until(lambda: len(jpegs) > 2, "pictures")
+    assert jpegs[-1].format == "rgb8; jpeg compressed bgr8"
+    picture = Picture.open(BytesIO(bytes(jpegs[-1].data)))
+    assert picture.size == (704, 1280)
+    assert read_marker(np.asarray(picture)) is not None
+
+
+def test_nothing_is_converted_while_nobody_looks(start_bridge, probe, wait_until):
+    statuses = probe.statuses()
+    start_bridge({"prompt": "a calm sea"})
+    status = wait_until(lambda: statuses and statuses[-1].frames_received > 20 and statuses[-1], "frames")
+    assert (status.frames_published, status.frames_dropped) == (0, 0)
+
+
+# -- lifecycle -----------------------------------------------------------------------------------------------
+
+
+def test_every_transition_in_turn(start_bridge, probe, wait_until):
+    images, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses()
+    start_bridge({"autostart": False, "prompt": "a calm sea"})
+    assert state(probe) == "unconfigured"
+    for _ in range(2):
+        assert change(probe, Transition.TRANSITION_CONFIGURE)
+        wait_until(lambda: statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
+        assert state(probe) == "inactive"
+        assert change(probe, Transition.TRANSITION_ACTIVATE)
+        wait_until(lambda: images, "a picture")
+        assert change(probe, Transition.TRANSITION_DEACTIVATE)
+        wait_until(lambda: not statuses[-1].streaming, "the end of the stream")
+        assert statuses[-1].connection == StreamStatus.CONNECTED  # deactivated, yet connected
+        images.clear()
+        assert change(probe, Transition.TRANSITION_ACTIVATE)
+        wait_until(lambda: images, "a picture again")
+        assert change(probe, Transition.TRANSITION_DEACTIVATE)
+        assert change(probe, Transition.TRANSITION_CLEANUP)
+        wait_until(lambda: statuses[-1].connection == StreamStatus.DISCONNECTED, "the disconnection")
+        images.clear()
+    assert change(probe, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert state(probe) == "finalized"
+
+
+def test_transitions_do_not_wait_for_the_network(start_node, probe):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        start_node(
+            "bridge",
+            {"autostart": False, "api_url": url, "prompt": "sea"},
+            environment={"ODYSSEY_API_KEY": KEY},
+        )
+        assert state(probe) == "unconfigured"
+        for transition in (
+            Transition.TRANSITION_CONFIGURE,
+            Transition.TRANSITION_ACTIVATE,
+            Transition.TRANSITION_DEACTIVATE,
+            Transition.TRANSITION_ACTIVATE,
+            Transition.TRANSITION_DEACTIVATE,
+            Transition.TRANSITION_CLEANUP,
+            Transition.TRANSITION_CONFIGURE,
+            Transition.TRANSITION_ACTIVATE,
+            Transition.TRANSITION_ACTIVE_SHUTDOWN,
+        ):
+            assert change(probe, transition)
+        assert state(probe) == "finalized"
+
+
+def test_impossible_transitions_are_refused_and_harm_nothing(start_bridge, probe, wait_until):
+    images = probe.listen(Image, "/odyssey/image_raw", 5)
+    process = start_bridge({"autostart": False, "prompt": "a calm sea"})
+    for transition in (
+        Transition.TRANSITION_ACTIVATE,
+        Transition.TRANSITION_DEACTIVATE,
+        Transition.TRANSITION_CLEANUP,
+        77,
+    ):
+        assert not change(probe, transition)
+    assert change(probe, Transition.TRANSITION_CONFIGURE)
+    assert not change(probe, Transition.TRANSITION_CONFIGURE)
+    assert change(probe, Transition.TRANSITION_ACTIVATE)
+    wait_until(lambda: images, "a picture")
+    assert "Traceback" not in process.text
+
+
+def test_a_second_activation_after_deactivating_while_starting(start_bridge, probe, wait_until):
+    images, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses()
+    start_bridge({"autostart": False, "prompt": "a calm sea"})
+    assert change(probe, Transition.TRANSITION_CONFIGURE)
+    wait_until(lambda: statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
+    for _ in range(3):
+        assert change(probe, Transition.TRANSITION_ACTIVATE)
+        assert change(probe, Transition.TRANSITION_DEACTIVATE)
+    assert change(probe, Transition.TRANSITION_ACTIVATE)
+    images.clear()
+    wait_until(lambda: len(images) > 5, "pictures")
+
+
+# -- parameters ----------------------------------------------------------------------------------------------
+
+
+def test_every_parameter_is_described(start_bridge, probe):
+    start_bridge({"autostart": False})
+    names = [n for n in probe.call(ListParameters, "/odyssey/list_parameters").result.names if "." not in n]
+    described = probe.call(
+        DescribeParameters, "/odyssey/describe_parameters", DescribeParameters.Request(names=names)
+    )
+    undescribed = {descriptor.name for descriptor in described.descriptors if not descriptor.description}
+    undescribed -= {"use_sim_time", "start_type_description_service"}  # rclpy's own
+    assert not undescribed
+    assert {"prompt", "encoding", "max_retries"} <= set(names)
+    assert not any("key" in name and "file" not in name for name in names)
+
+
+def test_the_shipped_parameter_file_holds_the_defaults(start_node, probe):
+    from ament_index_python.packages import get_package_share_directory
+
+    from odyssey_ros.bridge.parameters import SETTINGS
+
+    file = Path(get_package_share_directory("odyssey_ros")) / "config" / "odyssey.yaml"
+    start_node("bridge", {"autostart": False}, "--params-file", str(file))
+    names = [setting.name for setting in SETTINGS]
+    answer = probe.call(GetParameters, "/odyssey/get_parameters", GetParameters.Request(names=names))
+    fields = {1: "bool_value", 2: "integer_value", 3: "double_value", 4: "string_value"}
+    values = {name: getattr(v, fields[v.type]) for name, v in zip(names, answer.values, strict=True)}
+    assert {**values, "autostart": True} == {setting.name: setting.default for setting in SETTINGS}
+    lines = [line for line in file.read_text().splitlines() if line.startswith("    ")]
+    assert set(names) == {line.split(":")[0].strip() for line in lines if not line.strip().startswith("#")}
+
+
+def test_changes_at_run_time(start_bridge, probe, wait_until):
+    images, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses()
+    start_bridge({"prompt": "a calm sea"})
+    wait_until(lambda: images, "a picture")
+    assert set_parameter(probe, "encoding", "mono8").successful
+    assert set_parameter(probe, "frame_id", "eye_optical_frame").successful
+    wait_until(
+        lambda: (images[-1].encoding, images[-1].header.frame_id) == ("mono8", "eye_optical_frame"),
+        "the changes",
+    )
+    assert set_parameter(probe, "prompt", "a red desert").successful
+    wait_until(lambda: statuses[-1].prompt.startswith("a red desert"), "the prompt")
+    for name, value, reason in (
+        ("encoding", "yuv9", "has to be one of: rgb8, bgr8, mono8"),
+        ("api_url", "http://127.0.0.1:1", "cleanup"),
+        ("jpeg_quality", 101, "range"),
+        ("camera_info_url", "http://x", "file://"),
+        ("autostart", False, "read-only"),
+        ("max_retries", "many", "type"),
+    ):
+        result = set_parameter(probe, name, value)
+        assert not result.successful, name
+        assert reason in result.reason, (name, result.reason)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"encoding": "yuv9"}, "one of: rgb8, bgr8, mono8"),
+        ({"jpeg_quality": 1000}, "range"),
+        ({"max_retries": "soon"}, "type"),
+    ],
+)
+def test_a_bad_value_at_the_start_is_one_line(start_node, parameters, reason):
+    process = start_node("bridge", parameters, environment={"ODYSSEY_API_KEY": KEY})
+    assert process.popen.wait(30) == 1
+    process.stop()
+    assert reason in process.text
+    assert "Traceback" not in process.text
+    assert len(process.output) == 1
+
+
+# -- going wrong ---------------------------------------------------------------------------------------------
+
+
+def failed(statuses):
+    return statuses and statuses[-1].connection == StreamStatus.FAILED and statuses[-1]
+
+
+def test_no_key(start_node, probe, wait_until):
+    statuses = probe.statuses()
+    process = start_node("bridge")
+    status = wait_until(lambda: failed(statuses), "the reason")
+    assert "ODYSSEY_API_KEY" in status.message
+    assert state(probe) == "unconfigured"
+    assert "Traceback" not in process.text
+
+
+def test_a_key_file_that_others_can_read(start_bridge, probe, wait_until, tmp_path):
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    file.chmod(0o644)
+    statuses = probe.statuses()
+    process = start_bridge({"api_key_file": file, "prompt": "a calm sea"})
+    assert "chmod 600" in wait_until(lambda: failed(statuses), "the reason").message
+    assert KEY not in process.text
+    file.chmod(0o600)
+    assert change(probe, Transition.TRANSITION_CONFIGURE)  # mended, it goes on without a restart
+    wait_until(lambda: statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
+
+
+def test_a_wrong_key_is_fatal_and_not_retried(start_bridge, probe, wait_until, emulator):
+    statuses, events = probe.statuses(), probe.events()
+    process = start_bridge({"prompt": "a calm sea"}, ODYSSEY_API_KEY="ody_wrong_secret")
+    status = wait_until(lambda: failed(statuses), "the reason")
+    assert "key" in status.message.lower()
+    wait_until(lambda: state(probe) == "unconfigured", "unconfigured")
+    assert any(event.fatal for event in events)
+    assert "ody_wrong_secret" not in process.text
+    assert "Traceback" not in process.text
+
+
+def test_without_a_network_it_waits_for_one(start_node, start_emulator, probe, wait_until):
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    statuses, images = probe.statuses(), probe.listen(Image, "/odyssey/image_raw", 5)
+    process = start_node(
+        "bridge",
+        {"api_url": f"http://127.0.0.1:{port}", "prompt": "sea"},
+        environment={"ODYSSEY_API_KEY": KEY},
+    )
+    wait_until(lambda: statuses and statuses[-1].message, "a reason on the status")
+    assert state(probe) == "active"
+    start_emulator(port=port)
+    wait_until(lambda: images, "pictures")
+    assert "Traceback" not in process.text
+
+
+def test_max_retries_bounds_the_attempts(start_node, probe, wait_until):
+    statuses = probe.statuses()
+    start_node(
+        "bridge", {"api_url": "http://127.0.0.1:9", "max_retries": 1}, environment={"ODYSSEY_API_KEY": KEY}
+    )
+    wait_until(lambda: failed(statuses), "failed")
+    wait_until(lambda: state(probe) == "unconfigured", "unconfigured")
+
+
+def test_the_emulator_is_killed_and_comes_back(start_emulator, start_node, probe, wait_until):
+    first = start_emulator("--fps", "10")
+    port = int(first.url.rsplit(":", 1)[1])
+    images, statuses, events = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses(), probe.events()
+    process = start_node(
+        "bridge", {"api_url": first.url, "prompt": "sea"}, environment={"ODYSSEY_API_KEY": KEY}
+    )
+    wait_until(lambda: images, "a picture")
+    probe.publisher(String, "/odyssey/prompt").publish(String(data="a red desert"))
+    wait_until(lambda: statuses[-1].prompt.startswith("a red desert"), "the prompt")
+    before = stamp_ns(images[-1].header)
+    first.process.popen.kill()
+    wait_until(lambda: statuses[-1].connection == StreamStatus.RECONNECTING, "the loss to be noticed")
+    assert state(probe) == "active"  # a lost connection is no lifecycle event
+    images.clear()
+    start_emulator("--fps", "10", port=port)
+    wait_until(lambda: len(images) > 3, "pictures again")
+    assert read_marker(pixels(images[-1])).prompt_id == prompt_digest("a red desert")  # the last prompt
+    assert stamp_ns(images[0].header) > before
+    assert statuses[-1].reconnects == 1
+    assert "Traceback" not in process.text
+    assert [e.type for e in events if e.type in (StreamEvent.STARTED, StreamEvent.ENDED)][:3] == [
+        StreamEvent.STARTED, StreamEvent.ENDED, StreamEvent.STARTED,
+    ]  # fmt: skip
+
+
+def test_a_port_in_use_is_one_line(start_emulator):
+    from subprocess import run
+
+    first = start_emulator()
+    command = [first.process.popen.args[0], "--port", first.url.rsplit(":", 1)[1], "--api-key", KEY]
+    second = run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode == 1
+    assert "in use" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["starting", "connecting", "streaming"])
+def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_until, number, moment):
+    before = {path.name for path in Path("/dev/shm").iterdir()}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = emulator.url if moment == "streaming" else f"http://127.0.0.1:{silent.getsockname()[1]}"
+        images, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses()
+        process = start_node(
+            "bridge", {"api_url": url, "prompt": "sea"}, environment={"ODYSSEY_API_KEY": KEY}
+        )
+        if moment == "starting":
+            time.sleep(0.3)
+        elif moment == "connecting":
+            wait_until(
+                lambda: statuses and statuses[-1].connection == StreamStatus.AUTHENTICATING, "connecting"
+            )
+        else:
+            wait_until(lambda: images, "a picture")
+        pid = process.popen.pid
+        status = process.stop(number)
+    if moment != "starting":  # before Python has installed anything, the signal itself ends the process
+        assert status == 0
+        assert "Traceback" not in process.text
+    assert not Path(f"/proc/{pid}").exists()
+    if moment == "streaming":
+        wait_until(lambda: not emulator.state()["sessions"], "the session to be gone at the service")
+    ours = {path.name for path in Path("/dev/shm").iterdir() if path.stat().st_uid == os.getuid()} - before
+    assert not [name for name in ours if name.startswith("fastrtps") and "port" not in name], ours
+
+
+# -- several ---------------------------------------------------------------------------------------------------
+
+
+def test_two_bridges_in_one_graph(start_bridge, probe, wait_until):
+    one = probe.listen(Image, "/left/odyssey/image_raw", 5)
+    two = probe.listen(Image, "/right/odyssey/image_raw", 5)
+    start_bridge({"prompt": "a calm sea"}, "-r", "__ns:=/left")
+    start_bridge({"prompt": "a red desert"}, "-r", "__ns:=/right")
+    wait_until(lambda: one and two, "pictures of both")
+    assert read_marker(pixels(one[-1])).prompt_id == prompt_digest("a calm sea")
+    assert read_marker(pixels(two[-1])).prompt_id == prompt_digest("a red desert")
