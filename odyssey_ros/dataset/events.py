@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NANOSECONDS: Final = 1_000_000_000
 
-# Nothing that is a time or a count is larger, in any unit; it keeps arithmetic and stamps within their bounds.
+# Nothing that is a time or a count is larger, in any unit: arithmetic and stamps stay within their bounds.
 _LARGEST_NUMBER: Final = 1e13
 _LONGEST_STREAM_NS: Final = 10**7 * _NANOSECONDS
 

@@ -1,9 +1,9 @@
 """Scripts in, finished streams out: jobs submitted once each, followed, and made anew when they fail.
 
 The service has no idempotency keys. So what is about to be sent is written down first, and a submission
-whose fate is unknown (the process was killed, or the answer never came) is settled before another is made: the
-jobs that the account has got since then, and that belong to nobody else, are looked at when they have ended,
-and one that shows the script's prompts at the script's times is ours.
+whose fate is unknown (the process was killed, or the answer never came) is settled before another is made:
+the jobs that the account has got since then, and that belong to nobody else, are looked at when they have
+ended, and one that shows the script's prompts at the script's times is ours.
 """
 
 from __future__ import annotations

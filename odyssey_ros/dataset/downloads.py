@@ -1,0 +1,296 @@
+"""Files fetched from presigned URLs: continued after a kill, renewed when the URL expires, checked, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from odyssey_ros.dataset.durable import sync_folder
+from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, disk_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from odyssey_ros.dataset.patience import Patience
+
+_BLOCK: Final = 1 << 17
+_EXPIRED: Final = frozenset((401, 403, 404, 410))
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+# Files are large and few: a connection may idle, but a byte must come now and then.
+_TIMEOUT: Final = httpx.Timeout(30.0, pool=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file on this machine.
+
+    Attributes:
+        path: The file.
+        size: Bytes.
+        sha256: Hexadecimal.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+
+
+def download_client() -> httpx.AsyncClient:
+    """A client for presigned URLs; proxies of the environment are used, but not on this machine."""
+    direct = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, mounts=direct)
+
+
+class Downloader:
+    """Fetches files. On one event loop; any number of `fetch` at once, for different files.
+
+    Args:
+        client: Makes the requests.
+        patience: For failures that may pass; every byte that came counts as a success.
+        max_bytes: No file is larger.
+    """
+
+    def __init__(
+        self, client: httpx.AsyncClient, patience: Patience, *, max_bytes: int = 16 * 1024**3
+    ) -> None:
+        self._client = client
+        self._patience = patience
+        self._max_bytes = max_bytes
+
+    async def fetch(
+        self,
+        url: str,
+        renew: Callable[[], Awaitable[str]],
+        path: Path,
+        *,
+        on_bytes: Callable[[int, int | None], None] = lambda _done, _total: None,
+    ) -> Fetched:
+        """Fetch a file, unless it is there already.
+
+        Args:
+            url: Where it is.
+            renew: Gives a fresh URL when the present one has expired.
+            path: Where it goes. It is there only when it is whole; until then it is ``<name>.partial``.
+            on_bytes: Hears how many bytes are there, and how many there will be.
+
+        Raises:
+            EpisodeError: The file cannot be had: refused, of a wrong size or checksum, or no room for it.
+        """
+        try:
+            if not await asyncio.to_thread(path.exists):
+                await self._fetch_new(url, renew, path, on_bytes)
+            return await asyncio.to_thread(_describe, path)
+        except OSError as error:
+            raise disk_error(error, path.name) from error
+
+    async def _fetch_new(
+        self,
+        url: str,
+        renew: Callable[[], Awaitable[str]],
+        path: Path,
+        on_bytes: Callable[[int, int | None], None],
+    ) -> None:
+        partial = _Partial(path)
+        waits = self._patience.waits()
+        while True:
+            before = partial.size()
+            try:
+                await self._attempt(url, partial, on_bytes)
+            except _ExpiredError as error:
+                failure: EpisodeError = error
+                url = await renew()
+            except _ChangedError as error:
+                failure = error
+                await asyncio.to_thread(partial.discard)
+            except EpisodeError as error:
+                if not error.retryable:
+                    raise
+                failure = error
+            else:
+                await asyncio.to_thread(partial.complete)
+                return
+            if partial.size() > before:
+                waits = self._patience.waits()
+            wait_s = next(waits, None)
+            if wait_s is None:
+                raise failure
+            await self._patience.sleep(wait_s)
+
+    async def _attempt(
+        self, url: str, partial: _Partial, on_bytes: Callable[[int, int | None], None]
+    ) -> None:
+        validator = partial.validator()
+        start = partial.size() if validator else 0
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers |= {"Range": f"bytes={start}-", "If-Range": validator}
+        try:
+            async with self._client.stream("GET", url, headers=headers) as response:
+                start, total = self._checked(response, start)
+                await self._receive(response, partial, start, total, on_bytes)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _failed(f"{_host(url)}: {type(error).__name__}") from error
+
+    def _checked(self, response: httpx.Response, start: int) -> tuple[int, int | None]:
+        """Where the answer's bytes begin, and how many the whole has."""
+        status = response.status_code
+        if status in _EXPIRED:
+            raise _ExpiredError(f"the URL has expired or is refused (status {status})")
+        if status == 416:
+            # What is here is longer than what is there: it is another file by now.
+            raise _ChangedError
+        if status == 206:
+            match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+            if match is None or int(match[1]) != start:
+                raise _ChangedError
+            total = None if match[3] == "*" else int(match[3])
+        elif status == 200:
+            start = 0
+            length = response.headers.get("content-length", "")
+            total = int(length) if length.isdigit() else None
+        else:
+            passing = status == 429 or status >= 500
+            raise EpisodeError(
+                EpisodeErrorCode.DOWNLOAD_FAILED, f"the server answers {status}", retryable=passing
+            )
+        if total is not None and total > self._max_bytes:
+            raise _too_large(total)
+        return start, total
+
+    async def _receive(
+        self,
+        response: httpx.Response,
+        partial: _Partial,
+        start: int,
+        total: int | None,
+        on_bytes: Callable[[int, int | None], None],
+    ) -> None:
+        size = start
+        with await asyncio.to_thread(partial.open, start, response.headers.get("etag", "")) as file:
+            async for block in response.aiter_raw(_BLOCK):
+                size += len(block)
+                if size > self._max_bytes:
+                    raise _too_large(size)
+                await asyncio.to_thread(file.write, block)
+                on_bytes(size, total)
+            await asyncio.to_thread(_sync, file)
+        if total is not None and size != total:
+            raise EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"{size} of {total} bytes came", retryable=True)
+        wanted = _announced_digests(response.headers)
+        if wanted and not await asyncio.to_thread(partial.matches, wanted):
+            await asyncio.to_thread(partial.discard)
+            raise EpisodeError(
+                EpisodeErrorCode.WRONG_CHECKSUM,
+                "what came is not what the server's checksum says",
+                retryable=True,
+            )
+
+
+class _ExpiredError(EpisodeError):
+    def __init__(self, message: str) -> None:
+        super().__init__(EpisodeErrorCode.DOWNLOAD_FAILED, message, retryable=True)
+
+
+class _ChangedError(EpisodeError):
+    def __init__(self) -> None:
+        super().__init__(EpisodeErrorCode.DOWNLOAD_FAILED, "the server's file has changed", retryable=True)
+
+
+class _Partial:
+    """A file that is not whole yet, and what it must be continued with."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f"{path.name}.partial")
+        self._etag = path.with_name(f"{path.name}.etag")
+
+    def size(self) -> int:
+        return self._partial.stat().st_size if self._partial.exists() else 0
+
+    def validator(self) -> str:
+        """The strong ETag of what is here; empty when it cannot be continued."""
+        return self._etag.read_text(encoding="latin-1") if self._etag.exists() else ""
+
+    def open(self, start: int, etag: str) -> BinaryIO:
+        if start:
+            return self._partial.open("ab")
+        self.discard()
+        if etag and not etag.startswith("W/"):
+            self._etag.write_text(etag, encoding="latin-1")
+        return self._partial.open("xb")
+
+    def matches(self, wanted: Mapping[str, bytes]) -> bool:
+        return all(_digest(self._partial, name).digest() == digest for name, digest in wanted.items())
+
+    def discard(self) -> None:
+        self._etag.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
+
+    def complete(self) -> None:
+        self._partial.replace(self._path)
+        self._etag.unlink(missing_ok=True)
+        sync_folder(self._path.parent)
+
+
+def _announced_digests(headers: httpx.Headers) -> dict[str, bytes]:
+    """Digests of the whole file, as storage services announce them (S3, and RFC 9530)."""
+    texts = {"sha256": headers.get("x-amz-checksum-sha256", "")}
+    for item in headers.get("repr-digest", "").split(","):
+        name, _, value = item.strip().partition("=")
+        if name == "sha-256" and value.startswith(":") and value.endswith(":"):
+            texts["sha256"] = value[1:-1]
+    if "content-range" not in headers:
+        texts["md5"] = headers.get("content-md5", "")
+    found: dict[str, bytes] = {}
+    for name, text in texts.items():
+        try:
+            digest = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        if len(digest) == hashlib.new(name, usedforsecurity=False).digest_size:
+            found[name] = digest
+    return found
+
+
+def _describe(path: Path) -> Fetched:
+    return Fetched(path, path.stat().st_size, _digest(path, "sha256").hexdigest())
+
+
+def _digest(path: Path, name: str) -> hashlib._Hash:
+    digest = hashlib.new(name, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _too_large(size: int) -> EpisodeError:
+    return EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"the file has {size} bytes or more, too many")
+
+
+def _failed(reason: str) -> EpisodeError:
+    return EpisodeError(EpisodeErrorCode.DOWNLOAD_FAILED, reason, retryable=True)
+
+
+def _host(url: str) -> str:
+    """The server of a URL. The rest of a presigned URL is a secret."""
+    try:
+        return urlsplit(url).hostname or "the server"
+    except ValueError:
+        return "the server"

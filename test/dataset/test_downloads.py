@@ -1,0 +1,311 @@
+"""Downloads from a real server on this machine that does what servers do wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import itertools
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.dataset.patience import Patience
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONTENT = bytes(range(256)) * 12_000
+SECRET = "signature=verysecret"
+
+
+class FileServer:
+    """Serves `CONTENT`; each request is answered by the next of `answers`, and well when there are none."""
+
+    def __init__(self) -> None:
+        self.answers: list[Callable[[web.Request], Awaitable[web.StreamResponse]]] = []
+        self.ranges: list[str | None] = []
+        self.renewed = 0
+        self.url = ""
+        self.etag = '"v1"'
+        self.content = CONTENT
+        self.headers: dict[str, str] = {}
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.ranges.append(request.headers.get("Range"))
+        if self.answers:
+            return await self.answers.pop(0)(request)
+        return await self.well(request)
+
+    async def well(self, request: web.Request) -> web.StreamResponse:
+        headers = {"ETag": self.etag, **self.headers}
+        wanted = request.headers.get("Range")
+        if wanted is None or request.headers.get("If-Range") != self.etag:
+            return web.Response(body=self.content, headers=headers)
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        size = len(self.content)
+        if start >= size:
+            return web.Response(status=416)
+        headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        return web.Response(status=206, body=self.content[start:], headers=headers)
+
+    async def cut(self, request: web.Request) -> web.StreamResponse:
+        """A third of the file, then the connection breaks."""
+        start = len(self.content) // 3 if request.headers.get("Range") else 0
+        response = web.StreamResponse(
+            status=206 if start else 200,
+            headers={"ETag": self.etag, "Content-Length": str(len(self.content) - start)},
+        )
+        if start:
+            response.headers["Content-Range"] = f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"
+        await response.prepare(request)
+        await response.write(self.content[start : start + len(self.content) // 3])
+        await asyncio.sleep(0.05)
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    def status(self, status: int) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return web.Response(status=status, text="<Error>AccessDenied</Error>")
+
+        return answer
+
+    async def renew(self) -> str:
+        self.renewed += 1
+        return self.url
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FileServer]:
+    file_server = FileServer()
+    app = web.Application()
+    app.router.add_get("/video.mp4", file_server.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    file_server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/video.mp4?{SECRET}"
+    yield file_server
+    await runner.cleanup()
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def _at_once(seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+PATIENCE = Patience(retries=2, sleep=_at_once)
+
+
+@pytest.fixture
+async def fetch(server: FileServer, tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[object]]]:
+    async with download_client() as client:
+
+        async def run(**options: int) -> object:
+            downloader = Downloader(client, PATIENCE, **options)
+            return await downloader.fetch(server.url, server.renew, tmp_path / "video.mp4")
+
+        yield run
+
+
+Fetch = Callable[..., Awaitable[object]]
+
+
+def _assert_whole(tmp_path: Path, content: bytes = CONTENT) -> None:
+    assert (tmp_path / "video.mp4").read_bytes() == content
+    assert _names(tmp_path) == ["video.mp4"]
+
+
+async def test_a_file_its_size_and_its_digest(server: FileServer, tmp_path: Path) -> None:
+    heard: list[tuple[int, int | None]] = []
+    async with download_client() as client:
+        downloader = Downloader(client, PATIENCE)
+        for _ in range(2):
+            fetched = await downloader.fetch(
+                server.url, server.renew, tmp_path / "video.mp4", on_bytes=lambda *args: heard.append(args)
+            )
+            assert fetched.size == len(CONTENT)
+            assert fetched.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert len(server.ranges) == 1
+    assert heard[-1] == (len(CONTENT), len(CONTENT))
+    _assert_whole(tmp_path)
+
+
+async def test_a_broken_connection_is_continued_where_it_broke(
+    server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    server.answers = [server.cut, server.cut]
+    await fetch()
+    _assert_whole(tmp_path)
+    starts = [int(wanted[6:-1]) if wanted else 0 for wanted in server.ranges]
+    assert starts[0] == 0
+    # What is in flight when it breaks is lost, and no more.
+    assert all(later - sooner > len(CONTENT) // 3 - 200_000 for sooner, later in itertools.pairwise(starts))
+
+
+async def test_so_is_a_download_whose_process_was_killed(
+    server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    (tmp_path / "video.mp4.partial").write_bytes(CONTENT[:1000])
+    (tmp_path / "video.mp4.etag").write_text(server.etag)
+    await fetch()
+    _assert_whole(tmp_path)
+    assert server.ranges == ["bytes=1000-"]
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"v1"', '"v0"'])
+async def test_but_not_when_the_file_may_be_another(
+    etag: str, server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    (tmp_path / "video.mp4.partial").write_bytes(b"x" * 1000)
+    if etag.startswith('"'):
+        (tmp_path / "video.mp4.etag").write_text(etag)
+    else:
+        server.etag = etag or server.etag
+    await fetch()
+    _assert_whole(tmp_path)
+
+
+async def test_a_partial_file_longer_than_the_whole(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+    (tmp_path / "video.mp4.partial").write_bytes(CONTENT + b"more")
+    (tmp_path / "video.mp4.etag").write_text(server.etag)
+    await fetch()
+    _assert_whole(tmp_path)
+
+
+async def test_a_range_that_was_not_asked_for(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+    async def other_range(request: web.Request) -> web.StreamResponse:
+        return web.Response(
+            status=206, body=b"x", headers={"Content-Range": "bytes 5-5/6", "ETag": server.etag}
+        )
+
+    (tmp_path / "video.mp4.partial").write_bytes(CONTENT[:1000])
+    (tmp_path / "video.mp4.etag").write_text(server.etag)
+    server.answers = [other_range]
+    await fetch()
+    _assert_whole(tmp_path)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_an_expired_url_is_fetched_anew(
+    status: int, server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    server.answers = [server.cut, server.status(status)]
+    await fetch()
+    assert server.renewed == 1
+    _assert_whole(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("status", "tries", "text"),
+    [
+        (403, 3, "the URL has expired or is refused (status 403)"),
+        (503, 3, "the server answers 503"),
+        (400, 1, "the server answers 400"),
+    ],
+)
+async def test_within_a_bound(status: int, tries: int, text: str, server: FileServer, fetch: Fetch) -> None:
+    server.answers = [server.status(status)] * 9
+    with pytest.raises(EpisodeError) as caught:
+        await fetch()
+    assert caught.value.code is EpisodeErrorCode.DOWNLOAD_FAILED
+    assert caught.value.message == text
+    assert len(server.ranges) == tries
+
+
+def _digests(content: bytes) -> list[dict[str, str]]:
+    sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    return [
+        {"x-amz-checksum-sha256": sha256},
+        {"Repr-Digest": f"sha-512=:AAAA:, sha-256=:{sha256}:"},
+        {"Content-MD5": md5},
+    ]
+
+
+@pytest.mark.parametrize("way", range(3))
+async def test_a_right_checksum(way: int, server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+    server.headers = _digests(CONTENT)[way]
+    await fetch()
+    _assert_whole(tmp_path)
+
+
+@pytest.mark.parametrize("way", range(3))
+async def test_a_wrong_checksum(way: int, server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+    server.headers = _digests(b"other")[way]
+    with pytest.raises(EpisodeError) as caught:
+        await fetch()
+    assert caught.value.code is EpisodeErrorCode.WRONG_CHECKSUM
+    assert len(server.ranges) == 3
+    assert _names(tmp_path) == []
+
+
+async def test_checksums_that_are_none_are_not_taken_for_wrong(
+    server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    server.headers = {"x-amz-checksum-sha256": "composite-3", "Content-MD5": "", "Repr-Digest": "sha-256=x"}
+    await fetch()
+    _assert_whole(tmp_path)
+
+
+async def test_too_large_a_file(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+    async def unannounced(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(CONTENT)
+        return response
+
+    for answers in ([], [unannounced]):
+        server.answers = answers
+        with pytest.raises(EpisodeError) as caught:
+            await fetch(max_bytes=1_000_000)
+        assert caught.value.code is EpisodeErrorCode.WRONG_SIZE
+        assert not (tmp_path / "video.mp4").exists()
+
+
+async def test_nobody_there_and_no_secret_told(fetch: Fetch, server: FileServer, tmp_path: Path) -> None:
+    for url in ("http://127.0.0.1:9/video.mp4?" + SECRET, "http://[/?" + SECRET, "nonsense?" + SECRET):
+        server.url = url
+        with pytest.raises(EpisodeError) as caught:
+            await fetch()
+        assert caught.value.code is EpisodeErrorCode.DOWNLOAD_FAILED
+        assert "secret" not in repr(caught.value)
+
+
+async def test_a_folder_that_is_not_there(server: FileServer, tmp_path: Path) -> None:
+    async with download_client() as client:
+        with pytest.raises(EpisodeError) as caught:
+            await Downloader(client, PATIENCE).fetch(server.url, server.renew, tmp_path / "no" / "video.mp4")
+    assert caught.value.code is EpisodeErrorCode.DISK_FAILED
+
+
+async def test_a_full_disk(server: FileServer, tmp_path: Path) -> None:
+    program = """
+import asyncio, resource, sys
+from typing import TYPE_CHECKING
+from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.patience import Patience
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+async def main():
+    async with download_client() as client:
+        async def renew(): return sys.argv[1]
+        try:
+            await Downloader(client, Patience()).fetch(sys.argv[1], renew, Path(sys.argv[2]))
+        except Exception as error:
+            print(error)
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", program, server.url, str(tmp_path / "video.mp4")]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "disk_full: no room to write video.mp4: File too large", done.stderr
