@@ -1,4 +1,4 @@
-"""Files fetched from presigned URLs: continued after a kill, renewed when the URL expires, checked, bounded."""
+"""Files fetched from presigned URLs: continued after a kill, renewed when it expires, checked, bounded."""
 
 from __future__ import annotations
 
