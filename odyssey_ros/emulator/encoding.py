@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import av
 from av.video.frame import PictureType
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 if TYPE_CHECKING:
     from .config import Codec
@@ -91,6 +92,11 @@ class VideoEncoder:
         context.framerate = self._fps
         context.time_base = Fraction(1, RTP_CLOCK)
         context.gop_size = max(1, round(self._fps * _KEYFRAME_SECONDS))
+        # Without being told, players take pictures of this size for BT.709, and show the colours wrong.
+        context.color_range = ColorRange.MPEG
+        context.colorspace = Colorspace.ITU601
+        context.color_primaries = ColorPrimaries.SMPTE170M
+        context.color_trc = ColorTrc.SMPTE170M
         # One thread: slices in parallel cost more in total, and a 2-core machine has other work.
         context.thread_count = 1
         rate = str(self._bitrate)

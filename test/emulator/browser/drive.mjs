@@ -1,0 +1,39 @@
+// Runs one scenario in a headless Chromium: node drive.mjs <modules> <chromium> <page URL> <scenario> <arguments>.
+// Prints what the scenario returned as JSON; what the page writes to its console goes to standard error.
+
+import { createRequire } from "node:module";
+
+const [modules, executablePath, pageUrl, scenario, scenarioArguments] = process.argv.slice(2);
+const { chromium } = createRequire(`${modules}/`)("playwright-core");
+
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    // Media is to stay on loopback, which a browser otherwise leaves out and hides behind multicast DNS.
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+  ],
+});
+try {
+  const page = await browser.newPage();
+  page.on("console", (message) => process.stderr.write(`${message.text()}\n`));
+  page.on("pageerror", (error) => process.stderr.write(`${error}\n`));
+  page.on("requestfailed", (request) => process.stderr.write(`${request.url().split("?")[0]} failed\n`));
+  await page.goto(pageUrl);
+  await page.waitForFunction(() => window.scenarios !== undefined);
+  const seen = await page.evaluate(
+    ([name, given]) => window.scenarios[name](given),
+    [scenario, JSON.parse(scenarioArguments)],
+  );
+  process.stdout.write(JSON.stringify(seen));
+} finally {
+  await browser.close();
+}

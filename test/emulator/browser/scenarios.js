@@ -1,0 +1,198 @@
+// What a web application does with the official SDK. Each scenario returns what it saw, for the test to judge.
+
+import { Odyssey, credentialsFromDict, credentialsToDict } from "/sdk/index.js";
+
+const LANDSCAPE = { portrait: false };
+
+function within(seconds, promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${seconds} s`)), seconds * 1000);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function nextFrame(video) {
+  return within(20, new Promise((resolve) => video.requestVideoFrameCallback(resolve)), "a video frame");
+}
+
+// The picture that the video element shows, after `count` further frames, as a PNG data URL.
+async function picture(video, count = 1) {
+  for (let index = 0; index < count; index += 1) {
+    await nextFrame(video);
+  }
+  const canvas = document.createElement("canvas");
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  return canvas.toDataURL("image/png");
+}
+
+async function watch(stream) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.srcObject = stream;
+  document.body.append(video);
+  // It begins to play only when there are pictures, which is after the start of a stream.
+  await within(20, video.play(), "playing the stream");
+  return video;
+}
+
+function recordingHandlers(events) {
+  const note = (name) => (...values) => events.push([name, ...values.map(String)]);
+  return {
+    onStatusChange: (status) => events.push(["status", status]),
+    onConnected: () => events.push(["connected"]),
+    onDisconnected: note("disconnected"),
+    onStreamStarted: note("started"),
+    onStreamEnded: note("ended"),
+    onInteractAcknowledged: note("acknowledged"),
+    onStreamError: note("streamError"),
+    onError: note("error"),
+  };
+}
+
+async function until(condition, what) {
+  const check = async () => {
+    let value;
+    while (!(value = await condition())) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return value;
+  };
+  return within(40, check(), what);
+}
+
+export async function interactive({ apiKey, prompts }) {
+  const events = [];
+  const client = new Odyssey({ apiKey });
+  const stream = await client.connect(recordingHandlers(events));
+  const streamId = await client.startStream({ prompt: prompts[0], ...LANDSCAPE });
+  const video = await watch(stream);
+  const pictures = [await picture(video), await picture(video, 10)];
+  const acknowledged = await client.interact({ prompt: prompts[1] });
+  pictures.push(await picture(video, 5));
+  await client.endStream();
+  client.disconnect();
+  return { events, streamId, pictures, acknowledged };
+}
+
+export async function imageToVideo({ apiKey, prompt, colour }) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 640;
+  canvas.height = 480;
+  const context = canvas.getContext("2d");
+  context.fillStyle = colour;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const image = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  const client = new Odyssey({ apiKey });
+  const stream = await client.connect();
+  const streamId = await client.startStream({ prompt, portrait: true, image });
+  const shown = await picture(await watch(stream));
+  client.disconnect();
+  return { streamId, picture: shown };
+}
+
+export async function recordings({ apiKey, prompt }) {
+  const client = new Odyssey({ apiKey });
+  const stream = await client.connect();
+  const streamIds = [];
+  for (let index = 0; index < 2; index += 1) {
+    streamIds.push(await client.startStream({ prompt, ...LANDSCAPE }));
+    await picture(await watch(stream), 20);
+    await client.endStream();
+  }
+  client.disconnect();
+  const recording = await until(async () => {
+    const found = await client.getRecording(streamIds[1]);
+    return found.video_url && found;
+  }, "the recording");
+  const newest = await client.listStreamRecordings({ limit: 1 });
+  const player = document.createElement("video");
+  player.muted = true;
+  player.crossOrigin = "anonymous";
+  player.src = recording.video_url;
+  await within(20, player.play(), "playing the recording");
+  const replayed = await picture(player, 3);
+  const thumbnail = new Image();
+  thumbnail.src = recording.thumbnail_url;
+  await within(20, thumbnail.decode(), "the thumbnail");
+  const eventLines = (await (await fetch(recording.events_url)).text()).trim().split("\n");
+  return {
+    streamIds,
+    recording,
+    newest,
+    replayed,
+    duration: player.duration,
+    thumbnail: [thumbnail.naturalWidth, thumbnail.naturalHeight],
+    events: eventLines.map((line) => JSON.parse(line)),
+  };
+}
+
+export async function simulations({ apiKey, prompts }) {
+  const client = new Odyssey({ apiKey });
+  const script = (milliseconds) => [
+    { timestamp_ms: 0, start: { prompt: prompts[0] } },
+    { timestamp_ms: milliseconds / 2, interact: { prompt: prompts[1] } },
+    { timestamp_ms: milliseconds, end: {} },
+  ];
+  const submitted = await client.simulate({ script: script(2000), ...LANDSCAPE });
+  const waiting = await client.simulate({ scripts: [script(4000), script(4000)], portrait: true });
+  const cancelled = await client.cancelSimulation(waiting.job_id);
+  const finished = await until(async () => {
+    const job = await client.getSimulateStatus(submitted.job_id);
+    return ["completed", "failed"].includes(job.status) && job;
+  }, "the simulation");
+  const player = document.createElement("video");
+  player.muted = true;
+  player.crossOrigin = "anonymous";
+  player.src = finished.streams[0].video_url;
+  await within(20, player.play(), "playing the simulation");
+  const replayed = await picture(player, 2);
+  return {
+    submitted,
+    cancelled,
+    finished,
+    replayed,
+    afterwards: await client.getSimulateStatus(waiting.job_id),
+    listed: await client.listSimulations({ limit: 10 }),
+    active: await client.listSimulations({ active: true }),
+  };
+}
+
+export async function credentials({ apiKey, prompt }) {
+  const minted = credentialsToDict(await new Odyssey({ apiKey }).createClientCredentials());
+  const events = [];
+  const client = new Odyssey();
+  const received = credentialsFromDict(JSON.parse(JSON.stringify(minted)));
+  const stream = await client.connectWithCredentials(received, recordingHandlers(events));
+  const streamId = await client.startStream({ prompt, ...LANDSCAPE });
+  const shown = await picture(await watch(stream));
+  const sessionId = client.currentSessionId;
+  client.disconnect();
+  return { minted: Object.keys(minted), sessionId, mintedSession: received.sessionId, streamId, picture: shown, events };
+}
+
+export async function broadcast({ apiKey, prompts }) {
+  const client = new Odyssey({ apiKey });
+  let ready;
+  const announced = new Promise((resolve) => (ready = resolve));
+  const stream = await client.connect({ onBroadcastReady: ready });
+  await client.startStream({ prompt: prompts[0], broadcast: true, ...LANDSCAPE });
+  const own = await watch(stream);
+  const info = await within(20, announced, "the broadcast");
+  const spectators = await Promise.all(
+    [0, 1].map(() => Odyssey.connectToStream(info.webrtcUrl, info.spectatorToken)),
+  );
+  const videos = await Promise.all(spectators.map((spectator) => watch(spectator.stream)));
+  const before = await Promise.all([own, ...videos].map((video) => picture(video)));
+  await client.interact({ prompt: prompts[1] });
+  const after = await Promise.all([own, ...videos].map((video) => picture(video, 8)));
+  const refusal = await Odyssey.connectToStream(info.webrtcUrl, "wrong").catch((error) => error.message);
+  spectators[0].disconnect();
+  const told = new Promise((resolve) => spectators[1].onDisconnect(() => resolve(true)));
+  await client.endStream();
+  const spectatorTold = await within(40, told, "the end of the broadcast");
+  client.disconnect();
+  return { before, after, refusal, spectatorTold };
+}
