@@ -50,7 +50,7 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
         "--api-key",
         action="append",
         metavar="KEY",
-        help=f"an API key that is accepted, an account of its own; may be repeated (default: {DEFAULT_API_KEY})",
+        help=f"an API key, each an account of its own; may be repeated (default: {DEFAULT_API_KEY})",
     )
     add(
         "--suspend", metavar="REASON", help="suspend the accounts: session requests get 429 ACCOUNT_SUSPENDED"

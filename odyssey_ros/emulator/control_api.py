@@ -39,6 +39,13 @@ def describe_fault(armed: ArmedFault) -> dict[str, object]:
     }
 
 
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
 class ControlApi:
     """Handlers of the control endpoint.
 
@@ -140,6 +147,9 @@ class ControlApi:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if request.remote is None or not ipaddress.ip_address(request.remote).is_loopback:
                 raise HttpError(403, "The control endpoint serves this machine only")
+            # A page whose host name was made to point at this machine (DNS rebinding) names that host.
+            if not _is_loopback(request.url.host):
+                raise HttpError(403, "The control endpoint is reached by a loopback address only")
             return await handler(request)
 
         return guarded

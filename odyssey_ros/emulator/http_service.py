@@ -140,6 +140,8 @@ class HttpService:
 
     async def _open_socket(self, request: web.Request) -> web.StreamResponse:
         session = self._session_of_socket(request)
+        if not await session.take_over():
+            raise HttpError(409, "The session is in use")
         socket = web.WebSocketResponse(
             timeout=_SOCKET_CLOSE_SECONDS, max_msg_size=LARGEST_MESSAGE, compress=False
         )
@@ -160,8 +162,6 @@ class HttpService:
         session = self._sessions.find(session_id)
         if session is None:
             raise HttpError(404, "Session not found")
-        if session.state != "provisioned":
-            raise HttpError(409, "The session is in use")
         return session
 
     def authorize(self, request: web.Request) -> Account:

@@ -78,6 +78,8 @@ class Session:
         self.base_url = ""
         self.streamer: Streamer | None = None
         self.ending: asyncio.Future[Ending] | None = None
+        self._vacant = asyncio.Event()
+        self._vacant.set()
 
     def open_connection(self, now: float, base_url: str) -> asyncio.Future[Ending]:
         """The socket was opened.
@@ -90,6 +92,7 @@ class Session:
             The future that tells how the service ends the connection.
         """
         self.state = "connecting"
+        self._vacant.clear()
         self.base_url = base_url
         self.moments = SessionMoments(self.session_id, now)
         self.ending = asyncio.get_running_loop().create_future()
@@ -99,6 +102,22 @@ class Session:
         """Have the signaling handler end the connection; only the first call counts."""
         if self.ending is not None and not self.ending.done():
             self.ending.set_result(ending)
+
+    def vacate(self) -> None:
+        """The connection is over."""
+        self.streamer = None
+        self._vacant.set()
+
+    async def take_over(self) -> bool:
+        """Make room for a new connection; whether there is room.
+
+        A client that lost its socket before the peers met tries again, maybe before the service has noticed
+        the loss. Its old connection gives way to the new one.
+        """
+        if self.state == "connecting":
+            self.end(Ending(1008, "replaced by another socket"))
+            await self._vacant.wait()
+        return self.state == "provisioned"
 
 
 class SessionRegistry:
@@ -169,8 +188,8 @@ class SessionRegistry:
 
     def release(self, session: Session) -> None:
         """The socket closed: over, unless the peers never met; then the client may try again."""
-        session.streamer = None
         if session.state == "connecting":
             session.state = "provisioned"
         else:
             self.remove(session)
+        session.vacate()

@@ -1,0 +1,166 @@
+"""The program, as a user starts and stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from odyssey_ros.emulator.command_line import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def program():
+    started = []
+
+    async def start(*arguments):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "odyssey_ros.emulator",
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def outcome(process):
+    out, error = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, out.decode(), error.decode()
+
+
+async def url_of(process):
+    line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    ready = re.fullmatch(r"odyssey emulator ready at (http://127\.0\.0\.1:\d+)\n", line)
+    assert ready, line
+    return ready[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_says_when_it_is_ready_and_ends_quietly(program, number):
+    process = await program("--host", "127.0.0.1", "--port", "0", "--api-key", "ody_local")
+    url = await url_of(process)
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        assert (await http.post("/auth/token", json={"api_key": "ody_local"})).status_code == 200
+    began = time.monotonic()
+    process.send_signal(number)
+    assert await outcome(process) == (0, "", "")
+    assert time.monotonic() - began < 5
+
+
+async def test_it_ends_within_five_seconds_while_it_streams(program, new_caller, until):
+    process = await program("--port", "0")
+    caller = new_caller(await url_of(process))
+    connections = [await caller.connect() for _ in range(2)]
+    for connection in connections:
+        await connection.start(broadcast=True)
+    await until(lambda: all(connection.frames for connection in connections))
+    began = time.monotonic()
+    process.terminate()
+    assert await outcome(process) == (0, "", "")
+    assert time.monotonic() - began < 5
+    for connection in connections:
+        assert (await until(lambda connection=connection: connection.closed))[0] == 1001
+    await caller.close()
+
+
+async def test_an_early_interrupt_is_quiet(program):
+    process = await program("--port", "0")
+    await asyncio.sleep(0.15)
+    process.send_signal(signal.SIGINT)
+    status, out, error = await outcome(process)
+    assert "Traceback" not in out + error
+    # Before Python itself is up, the signal's default ends the process.
+    assert status in {0, -signal.SIGINT, 130, 1}
+
+
+async def test_a_port_in_use_is_explained(program):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, out, error = await outcome(await program("--port", port))
+    assert (status, out) == (1, "")
+    assert error == (
+        f"odyssey emulator: 127.0.0.1:{port} is in use; choose another port with --port, "
+        "or --port 0 for a free one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (("--fps", "0"), 2, "fps must be above 0"),
+        (("--port", "70000"), 2, "port must be between 0 and 65535"),
+        (("--api-key", "secret"), 2, "an API key starts with ody_"),
+        (("--api-key", "ody_twice", "--api-key", "ody_twice"), 2, "an API key and a name of its own"),
+        (("--bitrate", "1"), 2, "bitrate must be"),
+        (("--ice-server", "http://x"), 2, "--ice-server takes"),
+        (("--fault", "nonsense"), 2, "must be one of"),
+        (("--render-workers", "0"), 2, "at least one render worker"),
+        (("--streamers", "-1"), 2, "number of streamers"),
+        (("--codec", "av1"), 2, "invalid choice"),
+        (("--idle-seconds", "soon"), 2, "'soon' is not a number or off"),
+        (("--url-seconds", "off"), 2, "'off' is not a number"),
+        (("--host", "no.such.host.invalid"), 1, "there is no host no.such.host.invalid"),
+        (("--port", "0", "--data-dir", "/dev/null/x"), 1, "check --data-dir"),
+    ],
+)
+def test_a_user_error_is_one_clear_line(capsys, arguments, status, text):
+    try:
+        found = main(arguments)
+    except SystemExit as end:  # argparse's way
+        found = end.code
+    out, error = capsys.readouterr()
+    assert (found, out) == (status, "")
+    assert text in error.splitlines()[-1]
+    assert "Traceback" not in error
+    assert "secret" not in error
+
+
+async def test_a_damaged_data_directory_is_explained(program, tmp_path):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "one.json").write_text("{")
+    status, _, error = await outcome(await program("--port", "0", "--data-dir", str(tmp_path)))
+    assert status == 1
+    assert len(error.splitlines()) == 1
+    assert "is damaged" in error
+
+
+async def test_the_flags_reach_the_service(program):
+    process = await program(
+        "--port", "0", "--region", "here", "--region", "there", "--streamers", "0", "--no-control",
+        "--fault", "http_status,endpoint=config,status=418", "--ice-server", "stun:127.0.0.1:3478",
+        "--concurrent-sessions", "off", "--suspend", "unpaid",
+    )  # fmt: skip
+    async with httpx.AsyncClient(base_url=await url_of(process), trust_env=False) as http:
+        assert (await http.get("/config")).status_code == 418
+        assert (await http.get("/config")).json() == {"iceServers": [{"urls": "stun:127.0.0.1:3478"}]}
+        assert (await http.get("/control/state")).status_code == 404
+        token = (await http.post("/auth/token", json={"api_key": "ody_local"})).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        regions = (await http.get("/regions", headers=headers)).json()["regions"]
+        assert [region["id"] for region in regions] == ["here", "there"]
+        refused = await http.post("/sessions/request", headers=headers)
+        assert refused.json()["detail"]["details"] == {"reason": "unpaid"}
+    process.terminate()
+    assert (await outcome(process))[0] == 0
