@@ -114,9 +114,10 @@ class Connection:
 
     async def close(self) -> None:
         """Disconnect and leave nothing behind. May be called at any time, any number of times."""
-        if self._task is not None:
+        # A library may lose a cancellation; what must not be interrupted does not mind a second one.
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=1.0)
         self._finish(ConnectionStatus.DISCONNECTED, None)
 
     async def _run(self) -> None:

@@ -60,7 +60,7 @@ class MediaClock:
         self._ticks = 0
 
     def media_time_ns(self, frame: av.VideoFrame) -> int:
-        """Nanoseconds from the first frame's presentation time to this one's; the last answer when it has none."""
+        """Nanoseconds since the first frame was to be shown; the last answer for one without a time."""
         if frame.pts is not None and frame.time_base is not None:
             if self._last_pts is not None:
                 step = (frame.pts - self._last_pts + _RTP_WRAP // 2) % _RTP_WRAP - _RTP_WRAP // 2

@@ -24,6 +24,7 @@ from odyssey_ros.client.errors import (
 from odyssey_ros.client.ice import parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
 from odyssey_ros.client.signaling import is_loopback_host
+from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
     import ssl
@@ -104,6 +105,10 @@ class HttpApi:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def authenticate(self) -> None:
+        """Make sure that there is a bearer token."""
+        await self._access_token()
 
     async def regions(self) -> list[Region]:
         """List the regions."""
@@ -283,7 +288,7 @@ class HttpApi:
         request = self._http.request(method, url, headers=headers, params=query, content=body)
         try:
             # httpx bounds each phase of a request, not the whole.
-            return await asyncio.wait_for(request, self._timeout_s)
+            return await within(self._timeout_s, request)
         except (asyncio.TimeoutError, httpx.TimeoutException):
             raise OdysseyConnectionError(
                 f"{what}: no answer within {self._timeout_s:g} s", code="timeout"

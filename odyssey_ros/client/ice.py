@@ -1,21 +1,18 @@
-"""Ways for media: ICE servers as the service names them, candidates, and media on loopback."""
+"""Ways for media: ICE servers and candidates, as the service names them."""
 
 from __future__ import annotations
 
 import logging
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aiortc import RTCConfiguration, RTCIceServer
 from aiortc.sdp import candidate_from_sdp
 
 from odyssey_ros.client.json_object import JsonObject, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aiortc import RTCIceCandidate, RTCPeerConnection
+    from aiortc import RTCIceCandidate
 
 logger = logging.getLogger(__name__)
 
@@ -50,16 +47,6 @@ def parse_ice_servers(config: JsonObject) -> tuple[IceServer, ...]:
     return tuple(servers)
 
 
-def configuration(servers: Sequence[IceServer]) -> RTCConfiguration:
-    """What aiortc is to be told. With no servers it asks none, instead of its default."""
-    return RTCConfiguration(
-        iceServers=[
-            RTCIceServer(urls=list(server.urls), username=server.username, credential=server.credential)
-            for server in servers
-        ]
-    )
-
-
 def parse_candidate(
     attribute: str, sdp_mid: str | None, sdp_mline_index: int | None
 ) -> RTCIceCandidate | None:
@@ -73,31 +60,6 @@ def parse_candidate(
     candidate.sdpMid = sdp_mid
     candidate.sdpMLineIndex = sdp_mline_index
     return candidate
-
-
-def keep_media_on_loopback(peer: RTCPeerConnection) -> None:
-    """Let a peer offer 127.0.0.1 as its only address.
-
-    aioice leaves loopback out of its host candidates. A service on this machine is reached over loopback,
-    also where there is no other interface, and its media has no reason to show on any other. Call when the
-    transports exist and candidates are not yet gathered.
-    """
-    transports = [transceiver.receiver.transport for transceiver in peer.getTransceivers()]
-    if peer.sctp is not None:
-        transports.append(peer.sctp.transport)
-    for gatherer in {transport.transport.iceGatherer for transport in transports}:
-        _gather_on_loopback(gatherer._connection)  # noqa: SLF001 - aiortc has no public way
-
-
-def _gather_on_loopback(connection: Any) -> None:
-    gather = connection.get_component_candidates
-
-    async def on_loopback(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
-        del addresses
-        candidates: list[Any] = await gather(component=component, addresses=["127.0.0.1"], timeout=timeout)
-        return candidates
-
-    connection.get_component_candidates = on_loopback
 
 
 def _parse_server(server: JsonObject) -> IceServer:

@@ -11,7 +11,7 @@ from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
 from odyssey_ros.client.ice import PUBLIC_STUN
 from odyssey_ros.client.peer import Peer
 from odyssey_ros.client.signaling import Offer, RemoteCandidate, ServerError, Signaling
-from odyssey_ros.client.tasks import TaskOwner
+from odyssey_ros.client.tasks import TaskOwner, within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ class Link:
             OdysseyConnectionError: It did not work, or not in time.
         """
         try:
-            await asyncio.wait_for(self._open(), self._config.connect_timeout_s)
+            await within(self._config.connect_timeout_s, self._open())
         except asyncio.TimeoutError:
             raise OdysseyConnectionError(
                 f"No connection within {self._config.connect_timeout_s:g} s: still waiting for {self._stage}",

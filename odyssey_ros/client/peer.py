@@ -8,11 +8,12 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-from odyssey_ros.client import ice
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
+from odyssey_ros.client.ice import parse_candidate
+from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.tasks import TaskOwner
 
 if TYPE_CHECKING:
@@ -67,13 +68,13 @@ class Peer:
         on_ready: Callable[[], None],
         on_lost: Callable[[OdysseyConnectionError], None],
     ) -> None:
-        self._loopback_only = loopback_only
         self._consume_video = consume_video
         self._on_message = on_message
         self._on_ready = on_ready
         self._on_lost = on_lost
-        self._connection = RTCPeerConnection(ice.configuration(servers))
+        self._connection = PeerConnection(servers, loopback_only=loopback_only)
         self._connection.on("connectionstatechange", self._connection_state_changed)
+        self._connection.on("connectfailed", lambda _error: self._lost("No media connection could be made"))
         self._connection.on("track", self._track_added)
         self._connection.on("datachannel", self._channel_added)
         self._tasks = TaskOwner(self._task_failed)
@@ -94,8 +95,8 @@ class Peer:
         """
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
-            if self._loopback_only:
-                ice.keep_media_on_loopback(self._connection)
+            if self._connection.sctp is None or not self._has_video:
+                raise ValueError("no video, or no data channels")
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except Exception as error:  # aiortc raises many kinds for a description that it cannot use
             logger.debug("The offer cannot be used", exc_info=True)
@@ -109,7 +110,7 @@ class Peer:
         """Add a way to the streamer, after `answer`. One that cannot be used is left out."""
         if not remote.candidate:
             return
-        candidate = ice.parse_candidate(remote.candidate, remote.sdp_mid, remote.sdp_mline_index)
+        candidate = parse_candidate(remote.candidate, remote.sdp_mid, remote.sdp_mline_index)
         if candidate is None:
             logger.warning("Leaving out an ICE candidate that cannot be read")
             return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from odyssey_ros.client.errors import OdysseyConnectionError
+from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,16 +50,19 @@ class RegionLatencies:
             return dict(self._latencies_ms)
         deadline = self._clock() + timeout_s
         try:
-            regions = await asyncio.wait_for(api.regions(), timeout_s)
+            regions = await within(timeout_s, api.regions())
         except (OdysseyConnectionError, asyncio.TimeoutError, ValueError) as error:
             logger.debug("No regions to measure: %s", type(error).__name__)
             return {}
         if not regions:
             return {}
         measured: dict[str, int] = {}
-        pings = [self._ping_twice(api, region, measured) for region in regions]
+
+        async def ping_all() -> None:
+            await asyncio.gather(*(self._ping_twice(api, region, measured) for region in regions))
+
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*pings), max(0.0, deadline - self._clock()))
+            await within(max(0.0, deadline - self._clock()), ping_all())
         self._latencies_ms = {
             region.region_id: measured.get(region.region_id, UNANSWERED_MS) for region in regions
         }

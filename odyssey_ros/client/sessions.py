@@ -128,6 +128,8 @@ class RequestedSessions:
             raise OdysseyConnectionError(str(error), code="session_not_found") from None
 
     async def _request(self) -> SessionGrant:
+        # What ends in a refusal ends here, before anything is measured.
+        await self._api.authenticate()
         latencies_ms = {}
         if self._config.region_timeout_s is not None:
             latencies_ms = dict(await self._regions.measure(self._api, self._config.region_timeout_s))

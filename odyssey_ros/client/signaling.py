@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
     import ssl
@@ -234,7 +235,7 @@ class Signaling:
     async def close(self) -> None:
         """Say goodbye, if the other side still listens, and close. Takes twice the close timeout at most."""
         with contextlib.suppress(asyncio.TimeoutError, OdysseyConnectionError):
-            await asyncio.wait_for(self.send_text('{"type": "client_disconnecting"}'), self._close_timeout_s)
+            await within(self._close_timeout_s, self.send_text('{"type": "client_disconnecting"}'))
         await self._socket.close(1000, "Client disconnect")
 
 

@@ -19,6 +19,7 @@ from odyssey_ros.client.errors import (
     StreamDurationExceededError,
 )
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.tasks import within
 from odyssey_ros.client.types import BroadcastInfo
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ class StreamControl:
 
     async def _ask(self, reply: _Reply[_T], send: Callable[[StreamTransport], Awaitable[None]]) -> _T:
         try:
-            return await asyncio.wait_for(self._take_turn(reply, send), self._timeout_s)
+            return await within(self._timeout_s, self._take_turn(reply, send))
         except asyncio.TimeoutError:
             raise OdysseyStreamError(
                 f"Cannot {reply.name} stream: no answer within {self._timeout_s:g} s", code="timeout"

@@ -25,11 +25,12 @@ class TaskOwner:
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a coroutine until it ends or `close` ends it."""
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     async def close(self) -> None:
         """Cancel the tasks and wait until all have ended. Must not be called from one of them."""
@@ -46,6 +47,39 @@ class TaskOwner:
         error = task.exception()
         if isinstance(error, Exception):
             self._on_failure(error)
+
+
+async def within(timeout_s: float | None, coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Await with a bound.
+
+    `asyncio.wait_for` before Python 3.12 loses a cancellation that comes in the same turn of the loop as the
+    result: whoever cancelled waits for ever. This one never does.
+
+    Args:
+        timeout_s: Seconds; None for no bound.
+        coroutine: What to await. It is cancelled, and waited for, when the time is up or the caller is
+            cancelled.
+
+    Raises:
+        asyncio.TimeoutError: The time is up.
+    """
+    task = asyncio.get_running_loop().create_task(coroutine)
+    try:
+        await asyncio.wait({task}, timeout=timeout_s)
+    except asyncio.CancelledError:
+        await uninterrupted(_cancelled(task))
+        raise
+    if not task.done():
+        await uninterrupted(_cancelled(task))
+        raise asyncio.TimeoutError
+    return task.result()
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled() and task.exception() is not None:
+        logger.debug("Ended while being cancelled: %s", type(task.exception()).__name__)
 
 
 async def uninterrupted(coroutine: Coroutine[Any, Any, _T]) -> _T:

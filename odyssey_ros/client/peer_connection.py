@@ -1,0 +1,108 @@
+"""An aiortc peer connection that keeps to loopback when told to, and whose close leaves nothing behind.
+
+All that this client must know of aiortc's insides is in this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
+
+from odyssey_ros.client.tasks import TaskOwner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from aiortc import RTCIceTransport, RTCSessionDescription
+
+    from odyssey_ros.client.ice import IceServer
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_TIMEOUT_S = 3.0
+# The mangled name of aiortc's private method.
+_CONNECT = "_RTCPeerConnection__connect"
+
+
+class PeerConnection(RTCPeerConnection):
+    """A peer connection that owns what it starts.
+
+    aiortc connects in a task that nobody keeps: when a connection is closed meanwhile, the task goes on and
+    starts consent checks, or a decoder thread, that nothing ends. Here the task is ended first.
+
+    Args:
+        servers: ICE servers; with none, none is asked, where aiortc would ask a public one.
+        loopback_only: Whether 127.0.0.1 is the only address to offer. aioice leaves loopback out. A service
+            on this machine is reached over it, also where there is no other interface, and its media has no
+            reason to show on any other.
+    """
+
+    def __init__(self, servers: Sequence[IceServer], *, loopback_only: bool) -> None:
+        super().__init__(
+            RTCConfiguration(
+                iceServers=[
+                    RTCIceServer(
+                        urls=list(server.urls), username=server.username, credential=server.credential
+                    )
+                    for server in servers
+                ]
+            )
+        )
+        self._loopback_only = loopback_only
+        self._connecting = TaskOwner(self._connect_failed)
+        self._connect: Callable[[], Coroutine[Any, Any, None]] = getattr(self, _CONNECT)
+        setattr(self, _CONNECT, self._connect_owned)
+
+    async def setLocalDescription(  # noqa: N802 - aiortc's name
+        self,
+        sessionDescription: RTCSessionDescription | None = None,  # noqa: N803 - aiortc's name
+    ) -> None:
+        """Gather candidates, on loopback only where that is asked for."""
+        if self._loopback_only:
+            for transport in self._ice_transports():
+                _gather_on_loopback(transport.iceGatherer._connection)  # noqa: SLF001
+        await super().setLocalDescription(sessionDescription)
+
+    async def close(self) -> None:
+        """Close, in a few seconds at most, and end every task and thread."""
+        await self._connecting.close()
+        closing = asyncio.get_running_loop().create_task(super().close())
+        await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT_S)
+        if closing.done() and not closing.cancelled() and closing.exception() is None:
+            return
+        # Something that aiortc waits for has been cancelled, as happens when a loop ends.
+        logger.debug("Closing the transports one by one")
+        closing.cancel()
+        for transport in self._ice_transports():
+            await transport.iceGatherer._connection.close()  # noqa: SLF001
+        await asyncio.wait({closing})
+        if not closing.cancelled():
+            closing.exception()
+
+    async def _connect_owned(self) -> None:
+        task = self._connecting.spawn(self._connect(), "odyssey-peer-connect")
+        await asyncio.wait({task})
+
+    def _connect_failed(self, error: Exception) -> None:
+        logger.warning("Connecting the peer failed (%s)", type(error).__name__, exc_info=error)
+        self.emit("connectfailed", error)
+
+    def _ice_transports(self) -> set[RTCIceTransport]:
+        transports = [transceiver.receiver.transport for transceiver in self.getTransceivers()]
+        if self.sctp is not None:
+            transports.append(self.sctp.transport)
+        return {transport.transport for transport in transports}
+
+
+def _gather_on_loopback(connection: Any) -> None:
+    gather = connection.get_component_candidates
+
+    async def on_loopback(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
+        del addresses
+        candidates: list[Any] = await gather(component=component, addresses=["127.0.0.1"], timeout=timeout)
+        return candidates
+
+    connection.get_component_candidates = on_loopback

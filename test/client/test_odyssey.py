@@ -1,0 +1,67 @@
+"""The public class, against a real service on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from odyssey_ros.client import ConnectionStatus, OdysseyConnectionError, OdysseyStreamError
+
+
+async def test_the_main_job(service, client, witness, eventually):
+    await client.connect(**witness.callbacks(frames=True))
+    assert client.is_connected
+    assert client.current_session_id == "session-1"
+    assert client.capabilities.image_to_video is True
+    stream_id = await client.start_stream("a cat", portrait=False)
+    assert stream_id == "stream-session-1-1"
+    assert client.last_applied_prompt == "[a cat]"
+    await eventually(lambda: len(witness.frames) > 3)
+    assert await client.interact("a dog") == "[a dog]"
+    assert client.last_applied_prompt == "[a dog]"
+    seen = len(witness.decoded)
+    await eventually(lambda: len(witness.decoded) > seen + 2)
+    assert witness.decoded[-1].prompt == "[a dog]"
+    assert witness.decoded[-1].stream_id == stream_id
+    await client.end_stream()
+    await client.disconnect()
+    assert client.current_status is ConnectionStatus.DISCONNECTED
+    assert witness.statuses() == ["authenticating", "connecting", "connected", "disconnected"]
+    assert [event[0] for event in witness.events if event[0] != "on_status_change"] == [
+        "on_connected",
+        "on_stream_started",
+        "on_interact_acknowledged",
+        "on_stream_ended",
+        "on_disconnected",
+    ]
+    frame = witness.frames[-1]
+    assert frame.data.shape == (48, 64, 3)
+    assert (frame.width, frame.height) == (64, 48)
+    indices = [decoded.index for decoded in witness.decoded if decoded.stream_id == stream_id]
+    assert indices == list(range(len(indices)))
+    statistics = client.statistics
+    assert statistics.frames_decoded == len(witness.decoded)
+    assert statistics.frames_converted == len(witness.frames)
+    assert statistics.streams_started == 1
+
+
+async def test_calls_without_a_connection_say_so(client):
+    with pytest.raises(OdysseyStreamError, match="Cannot start stream: client is disconnected"):
+        await client.start_stream("x")
+    with pytest.raises(OdysseyStreamError, match="Cannot interact with stream: client is disconnected"):
+        await client.interact("x")
+    with pytest.raises(OdysseyStreamError, match="Cannot end stream: client is disconnected"):
+        await client.end_stream()
+    await client.disconnect()
+
+
+async def test_a_second_connect_is_refused_and_harms_nothing(client):
+    connecting = asyncio.create_task(client.connect())
+    await asyncio.sleep(0)
+    with pytest.raises(OdysseyConnectionError, match="Already connecting"):
+        await client.connect()
+    await connecting
+    with pytest.raises(OdysseyConnectionError, match="Already connected"):
+        await client.connect()
+    assert client.is_connected
