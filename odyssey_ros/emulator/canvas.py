@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["RGB", "Backdrop", "Drawable", "Layer", "Particles", "Planes", "Sprite", "scroll", "swing", "yuv"]
+__all__ = [
+    "RGB",
+    "Backdrop",
+    "Drawable",
+    "Layer",
+    "Particles",
+    "Planes",
+    "Sprite",
+    "even",
+    "mix",
+    "scaled",
+    "scroll",
+    "swing",
+    "yuv",
+]
 
 RGB = tuple[float, float, float]
 """A colour, each channel 0 to 255; channels outside of it are clipped when drawn."""
@@ -34,6 +48,23 @@ def yuv(colour: RGB) -> tuple[int, int, int]:
         round(128 - 0.148 * red - 0.291 * green + 0.439 * blue),
         round(128 + 0.439 * red - 0.368 * green - 0.071 * blue),
     )
+
+
+def mix(first: RGB, second: RGB, share: float) -> RGB:
+    """Return the colour that lies between two by ``share``, from 0 to 1, of the way."""
+    red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
+    return (red, green, blue)
+
+
+def scaled(colour: RGB, factors: RGB) -> RGB:
+    """Return ``colour``, each channel times its factor."""
+    red, green, blue = (channel * factor for channel, factor in zip(colour, factors, strict=True))
+    return (red, green, blue)
+
+
+def even(value: float) -> int:
+    """Return the even number at or below ``value``."""
+    return int(value) // 2 * 2
 
 
 @dataclass(frozen=True, slots=True)

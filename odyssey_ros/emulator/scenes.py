@@ -14,7 +14,7 @@ import av
 import numpy as np
 from PIL import Image, ImageOps
 
-from . import landscapes
+from . import landscapes, skies
 from .canvas import Backdrop, Drawable, Planes, swing
 from .captions import CAPTION_HEIGHT, Caption
 from .landscapes import Painting
@@ -131,7 +131,7 @@ class _SeedPicture:
         planes = self._planes
         drawables: list[Drawable] = []
         if answered:
-            planes, drawables = landscapes.relit(planes, look), landscapes.visitors(look, width, height)
+            planes, drawables = skies.relit(planes, look), skies.visitors(look, width, height)
         # The view begins at the middle of the picture.
         across, along = swing(self._pan[0], 24.0, 0.25), swing(self._pan[1], 17.0, 0.25)
         return Painting(Backdrop(planes, across, along), drawables)
