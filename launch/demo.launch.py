@@ -10,6 +10,7 @@ from __future__ import annotations
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
+    ExecuteProcess,
     GroupAction,
     IncludeLaunchDescription,
     RegisterEventHandler,
@@ -19,8 +20,7 @@ from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.actions import Node
-from launch_ros.substitutions import FindPackageShare
+from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
 
 from launch import LaunchDescription
 
@@ -31,11 +31,12 @@ FIRST_PROMPT = "a harbour at dawn, calm water"
 def generate_launch_description() -> LaunchDescription:
     """Return what `ros2 launch` runs."""
     port, fps = LaunchConfiguration("port"), LaunchConfiguration("fps")
-    emulator = Node(
-        package="odyssey_ros",
-        executable="emulator",
-        arguments=["--host", "127.0.0.1", "--port", port, "--api-key", LOCAL_KEY, "--fps", fps],
-        ros_arguments=[],
+    emulator = ExecuteProcess(
+        cmd=[
+            PathJoinSubstitution([FindPackagePrefix("odyssey_ros"), "lib", "odyssey_ros", "emulator"]),
+            *("--host", "127.0.0.1", "--port", port, "--api-key", LOCAL_KEY, "--fps", fps),
+        ],
+        name="emulator",
         output="screen",
     )
     bridge = IncludeLaunchDescription(

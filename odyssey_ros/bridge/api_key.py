@@ -69,9 +69,7 @@ def read_credentials(credentials_file: str) -> ClientCredentials:
     text = read_secret_file(credentials_file, "credentials")
     try:
         document = json.loads(text)
-        if not isinstance(document, dict):
-            raise ValueError("not an object")
-        return ClientCredentials.from_dict(document)
+        return ClientCredentials.from_dict(document if isinstance(document, dict) else {})
     except ValueError:
         raise SecretError(
             f"the credentials file {credentials_file} does not hold the JSON of ClientCredentials.to_dict()"

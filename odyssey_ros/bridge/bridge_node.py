@@ -14,9 +14,11 @@ from std_msgs.msg import String
 from odyssey_ros.bridge.api_key import SecretError, read_api_key, read_credentials
 from odyssey_ros.bridge.camera_calibration import CalibrationError, load_calibration
 from odyssey_ros.bridge.conversions import event_message, status_message
+from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.image_topics import FrameCounters, ImageSettings, ImageTopics
 from odyssey_ros.bridge.managed_node import ConfigurationRefused, ManagedNode, spin_node
 from odyssey_ros.bridge.parameters import BridgeParameters, ParameterTable
+from odyssey_ros.bridge.services import BridgeServices, CallTarget
 from odyssey_ros.bridge.session import Event, EventKind, OdysseySession, SessionState, StreamWish
 from odyssey_ros.bridge.stamping import ArrivalStamps, MediaStamps
 from odyssey_ros.client import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyArgumentError, OdysseyError
@@ -50,6 +52,7 @@ class BridgeNode(ManagedNode):
         self._status = self.create_publisher(StreamStatus, "~/status", LATCHED)
         self._events = self.create_publisher(StreamEvent, "~/events", QoSProfile(depth=100))
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
+        BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)
         self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
         if self._settings.current.autostart:
@@ -128,12 +131,34 @@ class BridgeNode(ManagedNode):
         if "prompt" in changed and self.lifecycle_state == "active":
             self._prompt(parameters.prompt)
 
+    # -- calls of others ---------------------------------------------------------------------------
+
+    def call_target(self) -> CallTarget:
+        """Return what services and actions work on now.
+
+        Raises:
+            OdysseyError: The node is unconfigured.
+        """
+        if self._link is None:
+            reason = f" ({self._state.message})" if self._state.message else ""
+            raise OdysseyError(
+                f"the node is unconfigured{reason}: run "
+                f"`ros2 lifecycle set {self.get_fully_qualified_name()} configure`",
+                code="UNCONFIGURED",
+            )
+        return CallTarget(self._link.session, holds_key=self._link.holds_key)
+
+    def call_failed(self, error: Exception) -> None:
+        """Log what no caller can be to blame for."""
+        if error_code(error) == "INTERNAL":
+            self.get_logger().error(f"A call failed: {error_text(error)}")
+
     # -- what the session tells, on the executor's thread ------------------------------------------
 
     def session_state_changed(self, state: SessionState) -> None:
         """Say where the session stands."""
         before, self._state = self._state, state
-        if (state.connection, state.message) != (before.connection, before.message):
+        if state.connection is not before.connection:
             self._log_connection(state)
         self._publish_status()
 
@@ -214,6 +239,7 @@ class SessionLink:
         self._stamp_source = ""
         self.images = ImageTopics(node, settings, self._image_failed)
         self.session = OdysseySession(client, self, credentials=credentials)
+        self.holds_key = credentials is None
         self.apply(parameters)
 
     def apply(self, parameters: BridgeParameters) -> None:

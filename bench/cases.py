@@ -1,0 +1,195 @@
+"""One measurement: the emulator, one or more bridges and subscribers, each a process, for a few seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+PREFIX = TOP / "install" / "odyssey_ros"
+PROFILE = str(PREFIX / "share" / "odyssey_ros" / "config" / "fastdds.xml")
+KEY = "ody_local"
+READY = "odyssey emulator ready at "
+PROMPT = "a harbour at dawn, calm water"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured."""
+
+    name: str
+    plain: bool = False
+    fps: int = 30
+    seconds: float = 12.0
+    subscribers: int = 1
+    bridges: int = 1
+    compressed: bool = False
+    portrait: bool = False
+    encoding: str = "rgb8"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was seen; times in milliseconds."""
+
+    name: str
+    frames_in: int
+    published: int
+    received: list[int]
+    fps: float
+    cpu_per_frame: float
+    p50: float | None
+    p95: float | None
+    stages: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """For the file."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """A percentile by nearest rank."""
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2) if ordered else None
+
+
+class Run:
+    """The processes of one case; all are gone when the block ends."""
+
+    def __init__(self, domain: int, *, plain: bool) -> None:
+        self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ODYSSEY_API_KEY": KEY}
+        for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+            self.environment.pop(variable, None)
+            if not plain:
+                self.environment[variable] = PROFILE
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a process that ends with the run."""
+        process = subprocess.Popen(
+            command,
+            env={**self.environment, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._stack.callback(end, process)
+        return process
+
+    def start_emulator(self, fps: int) -> str:
+        """Start the emulator; returns its address."""
+        process = self.start(
+            str(PREFIX / "lib" / "odyssey_ros" / "emulator"),
+            *("--host", "127.0.0.1", "--port", "0", "--api-key", KEY, "--fps", str(fps)),
+        )
+        return expect(process, READY)
+
+    def start_subscriber(self, topic: str) -> subprocess.Popen[str]:
+        """Start a measuring subscriber."""
+        return self.start(sys.executable, str(TOP / "bench" / "subscriber.py"), topic)
+
+
+def expect(process: subprocess.Popen[str], beginning: str) -> str:
+    """Read until a line begins so; returns the rest of it.
+
+    Raises:
+        RuntimeError: The process ended first.
+    """
+    assert process.stdout is not None  # noqa: S101 -- it is a pipe
+    for line in process.stdout:
+        if line.startswith(beginning):
+            return line.removeprefix(beginning).strip()
+    raise RuntimeError(f"{process.args} ended before it said {beginning!r}")
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, object]:
+    """End a subscriber; returns its figures."""
+    output, _ = process.communicate(timeout=30)
+    return dict(json.loads(output.strip().splitlines()[-1]))
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=10)
+    except (subprocess.TimeoutExpired, ValueError):
+        process.kill()
+        process.wait()
+
+
+def latencies(results: list[dict[str, object]]) -> list[float]:
+    """All subscribers' latencies, without each one's first second, in which connections settle."""
+    found: list[float] = []
+    for result in results:
+        values = result["latencies_ms"]
+        assert isinstance(values, list)  # noqa: S101 -- our own subscriber wrote it
+        found.extend(values[len(values) // 10 :])
+    return found
+
+
+def figures(
+    case: Case, results: list[dict[str, object]], frames_in: int, published: int, cpu: float
+) -> Figures:
+    """Put together what was seen."""
+    counts = [len(result["latencies_ms"]) for result in results]  # type: ignore[arg-type]
+    seconds = [float(result["seconds"]) for result in results if result["seconds"]]  # type: ignore[arg-type]
+    rates = [(count - 1) / span for count, span in zip(counts, seconds, strict=False) if span > 0]
+    values = latencies(results)
+    return Figures(
+        name=case.name,
+        frames_in=frames_in,
+        published=published,
+        received=counts,
+        fps=round(statistics.mean(rates), 2) if rates else 0.0,
+        cpu_per_frame=round(cpu / frames_in * 1000, 2) if frames_in else 0.0,
+        p50=percentile(values, 0.5),
+        p95=percentile(values, 0.95),
+    )
+
+
+def measure_plain(case: Case, domain: int) -> Figures:
+    """Measure the baseline."""
+    with Run(domain, plain=True) as run:
+        url = run.start_emulator(case.fps)
+        bridge = run.start(
+            *(sys.executable, str(TOP / "bench" / "plain_bridge.py")),
+            ODYSSEY_API_URL=url,
+            SUBSCRIBERS=str(case.subscribers),
+        )
+        subscribers = [run.start_subscriber("/odyssey/image_raw") for _ in range(case.subscribers)]
+        for subscriber in subscribers:
+            expect(subscriber, "ready")
+        time.sleep(3.0)
+        before = cpu_seconds(bridge.pid)
+        time.sleep(case.seconds)
+        cpu = cpu_seconds(bridge.pid) - before
+        bridge.send_signal(signal.SIGINT)
+        counts = json.loads(expect(bridge, "{").join(("{", "")))
+        time.sleep(0.5)
+        results = [finish(subscriber) for subscriber in subscribers]
+    share = case.seconds / (counts["received"] / case.fps)
+    return figures(case, results, counts["received"], counts["published"], cpu / share)

@@ -1,0 +1,73 @@
+"""A subscriber that measures: how many pictures came, and how long after their arrival at the bridge.
+
+Prints "ready" once it is matched, and its figures as JSON when its standard input ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import threading
+import time
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage, Image
+
+
+class Subscriber(Node):
+    """Counts and times."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__("subscriber")
+        kind = CompressedImage if topic.endswith("/compressed") else Image
+        self.latencies_ms: list[float] = []
+        self.first = self.last = 0.0
+        self.subscription = self.create_subscription(kind, topic, self.on_message, QoSProfile(depth=5))
+
+    def on_message(self, message: Image | CompressedImage) -> None:
+        """Take the time."""
+        now_ns = time.time_ns()
+        header = message.header
+        arrival_ns = int(header.frame_id) if header.frame_id.isdigit() else to_ns(header.stamp)
+        self.latencies_ms.append((now_ns - arrival_ns) / 1e6)
+        self.last = time.monotonic()
+        self.first = self.first or self.last
+
+
+def to_ns(stamp: object) -> int:
+    """A stamp in nanoseconds."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    """Listen until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("topic")
+    arguments = parser.parse_args()
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    node = Subscriber(arguments.topic)
+    spinning = threading.Thread(target=spin, args=(node,))
+    spinning.start()
+    while node.count_publishers(arguments.topic) == 0:
+        time.sleep(0.05)
+    print("ready", flush=True)
+    sys.stdin.read()
+    result = {"latencies_ms": node.latencies_ms, "seconds": node.last - node.first}
+    print(json.dumps(result), flush=True)
+    rclpy.shutdown()
+    spinning.join()
+
+
+def spin(node: Subscriber) -> None:
+    """Spin until the context is shut down."""
+    with contextlib.suppress(ExternalShutdownException):
+        rclpy.spin(node)
+
+
+if __name__ == "__main__":
+    main()
