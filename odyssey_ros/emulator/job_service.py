@@ -318,6 +318,8 @@ class JobService:
                 await asyncio.wait({task})
             finally:
                 del self._running[job_id]
+            if not task.cancelled() and (error := task.exception()) is not None:
+                logger.error("the state of simulation job %s could not be kept", job_id, exc_info=error)
 
     async def _run(self, job_id: str) -> None:
         try:
@@ -353,6 +355,8 @@ class JobService:
         scripts = await asyncio.to_thread(self._files.read_scripts, job.job_id)
         if not scripts and job.script_url is not None:
             scripts = (await self._fetch(job.script_url),)
+        if not scripts:
+            raise _JobFailedError("The script was lost")
         await self._pass(job, JobStatus.PROCESSING)
         streams = tuple(JobStream(str(uuid.uuid4()), index) for index in range(len(scripts)))
         job = self._set(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 __all__ = ["MAX_SCRIPTS", "Job", "JobFiles", "JobRequest", "JobStatus", "JobStream"]
+
+logger = logging.getLogger(__name__)
+
+_SCRIPTS = ".scripts.json"
 
 MAX_SCRIPTS = 20
 """Most scripts of one job."""
@@ -217,14 +222,23 @@ class JobFiles:
         directory.mkdir(parents=True, exist_ok=True)
 
     def read_all(self) -> list[Job]:
-        """Return all jobs, oldest first.
+        """Return all jobs, oldest first, and remove what belongs to none of them.
 
         Raises:
-            OSError: a file cannot be read.
-            ValueError: a file does not hold what was written.
+            OSError: the folder cannot be read.
         """
-        paths = [path for path in self._directory.glob("*.json") if not path.name.endswith(".scripts.json")]
-        return sorted((_read_job(path) for path in paths), key=lambda job: (job.created_at, job.job_id))
+        jobs = []
+        for path in self._directory.glob("*.json"):
+            if not path.name.endswith(_SCRIPTS):
+                try:
+                    jobs.append(_read_job(path))
+                except (OSError, ValueError) as error:
+                    logger.warning("%s is no simulation job and is left alone: %s", path, error)
+        unfinished = {f"{job.job_id}{_SCRIPTS}" for job in jobs if job.status.active}
+        for path in [*self._directory.glob(f"*{_SCRIPTS}"), *self._directory.glob("*.partial")]:
+            if path.name not in unfinished:
+                path.unlink()
+        return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
 
     def write(self, job: Job) -> None:
         """Write a job's state; a reader sees the old or the new one."""
@@ -252,7 +266,7 @@ class JobFiles:
 
     def write_scripts(self, job_id: str, scripts: tuple[Script, ...]) -> None:
         """Write a job's scripts, with their pictures; blocks."""
-        self._replace(f"{job_id}.scripts.json", json.dumps({"scripts": [s.to_json() for s in scripts]}))
+        self._replace(f"{job_id}{_SCRIPTS}", json.dumps({"scripts": [s.to_json() for s in scripts]}))
 
     def read_scripts(self, job_id: str) -> tuple[Script, ...]:
         """Return the scripts of a job; none when they were never written; blocks.
@@ -261,7 +275,7 @@ class JobFiles:
             OSError: the file cannot be read.
             ValueError: it does not hold what was written.
         """
-        path = self._directory / f"{job_id}.scripts.json"
+        path = self._directory / f"{job_id}{_SCRIPTS}"
         if not path.exists():
             return ()
         batch = Fields.parse(path.read_bytes()).items("scripts")
@@ -269,7 +283,7 @@ class JobFiles:
 
     def remove_scripts(self, job_id: str) -> None:
         """Remove the scripts of a job that is over."""
-        (self._directory / f"{job_id}.scripts.json").unlink(missing_ok=True)
+        (self._directory / f"{job_id}{_SCRIPTS}").unlink(missing_ok=True)
 
     def _replace(self, name: str, text: str) -> None:
         path = self._directory / name

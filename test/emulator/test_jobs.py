@@ -341,6 +341,26 @@ async def test_a_job_that_was_processing_is_begun_again(bench: Bench) -> None:
     assert bench.recordings.get(first_streams[0].stream_id) is None
 
 
+async def test_damaged_and_left_over_files_harm_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = await bench.start(faults=Gate(JobStatus.DISPATCHED))
+    lost, kept = [await service.submit("local", request()) for _ in range(2)]
+    await service.close()
+    folder = bench.folder / "jobs"
+    (folder / "damaged.json").write_text("{")
+    (folder / "cut.partial").write_text("")
+    (folder / "orphan.scripts.json").write_text("{}")
+    (folder / f"{lost.job_id}.scripts.json").unlink()
+
+    service = await bench.start()
+    assert "is no simulation job" in caplog.text
+    assert not (folder / "cut.partial").exists()
+    assert not (folder / "orphan.scripts.json").exists()
+    assert (await bench.done(lost)).error_message == "The script was lost"
+    assert (await bench.done(kept)).status is JobStatus.COMPLETED
+
+
 def workers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
