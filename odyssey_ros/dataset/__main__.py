@@ -1,0 +1,10 @@
+"""`python -m odyssey_ros.dataset` is the command `odyssey-dataset`."""
+
+from __future__ import annotations
+
+import sys
+
+from odyssey_ros.dataset.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,395 @@
+"""The command `odyssey-dataset`: scripts, recordings and jobs in, bags out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console
+
+from odyssey_ros.client import Odyssey
+from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.collector import Collector, Width
+from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
+from odyssey_ros.dataset.events import parse_events
+from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.iso_time import parse_time_ns
+from odyssey_ros.dataset.journal import Journal, jobs_in
+from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
+from odyssey_ros.dataset.patience import STANDARD
+from odyssey_ros.dataset.progress import BarProgress, LogProgress
+from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
+from odyssey_ros.dataset.sources import (
+    SimulatedEpisode,
+    recordings_between,
+    recordings_by_id,
+    streams_of_jobs,
+)
+from odyssey_ros.dataset.sweep import Shard, read_plans
+from odyssey_ros.dataset.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from odyssey_ros.dataset.collector import Outcome
+    from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.progress import ProgressDisplay
+    from odyssey_ros.dataset.service import RemoteStream
+    from odyssey_ros.dataset.sources import EpisodeSource
+    from odyssey_ros.dataset.sweep import EpisodePlan
+
+EXIT_DONE: Final = 0
+EXIT_INCOMPLETE: Final = 1
+EXIT_UNUSABLE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+_END_OF_TIME_NS: Final = 2**63 - 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the return value is its exit status.
+
+    0: everything is there. 1: some episodes could not be made, or a check failed. 2: the command, a script
+    file or the output folder cannot be used; nothing was sent. 130: interrupted.
+    """
+    arguments = _parser().parse_args(argv)
+    console = Console(stderr=True)
+    _set_up_logging(verbose=arguments.verbose)
+    try:
+        status: int = arguments.run(arguments, console)
+    except DatasetError as error:
+        console.print(f"odyssey-dataset: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return EXIT_UNUSABLE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("interrupted; the same command goes on from here", markup=False)
+        return EXIT_INTERRUPTED
+    return status
+
+
+def _simulate(arguments: argparse.Namespace, console: Console) -> int:
+    plans = read_plans(arguments.files, portrait=arguments.portrait)
+    plans = [plans[place] for place in arguments.shard.of(len(plans))]
+    if arguments.dry_run:
+        for plan in plans:
+            _say(
+                json.dumps({"episode": plan.name, "source": plan.source, "script": plan.script}, default=str)
+            )
+        return EXIT_DONE
+    return _run(_collect(arguments, console, plans=plans))
+
+
+def _recordings(arguments: argparse.Namespace, console: Console) -> int:
+    if bool(arguments.ids) == bool(arguments.since or arguments.until):
+        raise PlanError("name recordings by their stream ids, or a time by --since and --until")
+    return _run(_collect(arguments, console))
+
+
+def _jobs(arguments: argparse.Namespace, console: Console) -> int:
+    return _run(_collect(arguments, console))
+
+
+def _merge(arguments: argparse.Namespace, console: Console) -> int:
+    target: Path = arguments.output
+    folders = [target, *arguments.sources]
+    paths = [path for folder in folders for path in sorted(folder.glob("manifest*.jsonl"))]
+    if not paths:
+        raise PlanError(f"no manifest in {', '.join(map(str, folders))}")
+    entries = merged(read_manifest(path) for path in paths)
+    try:
+        for folder in arguments.sources:
+            _take_bags(folder, target)
+        missing = [entry.bag for entry in entries if not (target / entry.bag).is_dir()]
+        if missing:
+            raise PlanError(f"{len(missing)} bags are in none of the folders, {missing[0]} for one")
+        write_manifest(target / "manifest.jsonl", entries)
+    except OSError as error:
+        raise StateError(f"cannot merge: {error}") from error
+    console.print(f"{len(entries)} episodes in {target / 'manifest.jsonl'}", markup=False, highlight=False)
+    return EXIT_DONE
+
+
+def _take_bags(folder: Path, target: Path) -> None:
+    (target / "episodes").mkdir(parents=True, exist_ok=True)
+    for bag in sorted((folder / "episodes").glob("[!.]*")):
+        if not (target / "episodes" / bag.name).exists():
+            bag.rename(target / "episodes" / bag.name)
+
+
+def _verify(arguments: argparse.Namespace, console: Console) -> int:
+    paths = sorted(arguments.output.glob("manifest*.jsonl"))
+    if not paths:
+        raise PlanError(f"no manifest in {arguments.output}")
+    entries = merged(read_manifest(path) for path in paths)
+    faults = 0
+    for fault in check_files(arguments.output, entries):
+        faults += 1
+        console.print(fault, style="red", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(entries)} episodes checked, {faults} faults", markup=False, highlight=False)
+    return EXIT_INCOMPLETE if faults else EXIT_DONE
+
+
+async def _collect(
+    arguments: argparse.Namespace, console: Console, *, plans: Sequence[EpisodePlan] | None = None
+) -> int:
+    layout = BagLayout(arguments.images, arguments.namespace, arguments.frame_id, arguments.jpeg_quality)
+    width = Width(arguments.jobs, arguments.downloads, arguments.decoders)
+    with ExitStack() as stack:
+        workspace = stack.enter_context(Workspace(arguments.output, layout, arguments.shard))
+        journal = stack.enter_context(Journal(workspace.journal_path))
+        progress: ProgressDisplay = LogProgress()
+        if console.is_terminal and not arguments.verbose:
+            progress = stack.enter_context(BarProgress(console))
+        async with (
+            Odyssey(_api_key(arguments), api_url=arguments.api_url) as service,
+            download_client() as http,
+        ):
+            downloader = Downloader(http, STANDARD)
+            sources: Sequence[EpisodeSource]
+            if plans is not None:
+                jobs = SimulationJobs(
+                    service,
+                    journal,
+                    foreign_jobs=lambda: jobs_in(workspace.other_journals()),
+                    fetch_events=_EventFetcher(downloader, workspace),
+                    limits=JobLimits(retries=arguments.retries, poll_s=arguments.poll),
+                )
+                sources = [SimulatedEpisode(plan, jobs) for plan in plans]
+            else:
+                sources = await _existing(arguments, service)
+            collector = Collector(
+                workspace, downloader, layout, width, progress, keep_downloads=arguments.keep_downloads
+            )
+            outcome = await collector.collect(sources)
+    return _conclude(outcome, arguments.output)
+
+
+async def _existing(arguments: argparse.Namespace, service: Odyssey) -> Sequence[EpisodeSource]:
+    """Recordings or finished jobs, this shard's part of them."""
+    found: Sequence[EpisodeSource]
+    if arguments.run is _jobs:
+        found = await streams_of_jobs(arguments.ids, service, STANDARD)
+    elif arguments.ids:
+        found = await recordings_by_id(arguments.ids, service, STANDARD)
+    else:
+        until_ns = _END_OF_TIME_NS if arguments.until is None else arguments.until
+        found = await recordings_between(arguments.since or 0, until_ns, service, STANDARD)
+    return [found[place] for place in arguments.shard.of(len(found))]
+
+
+class _EventFetcher:
+    """Reads events logs of streams that may turn out to be somebody else's."""
+
+    def __init__(self, downloader: Downloader, workspace: Workspace) -> None:
+        self._downloader = downloader
+        self._workspace = workspace
+
+    async def __call__(self, stream: RemoteStream) -> EventLog | None:
+        url = stream.events_url
+        if url is None:
+            return None
+
+        async def same() -> str:
+            return url
+
+        path = self._workspace.downloads("candidates") / f"{safe_name(stream.stream_id)}.jsonl"
+        await self._downloader.fetch(url, same, path)
+        log = parse_events(await asyncio.to_thread(path.read_bytes))
+        await asyncio.to_thread(path.unlink)
+        return log
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    async def until_signalled() -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if task is not None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, task.cancel)
+        return await work
+
+    return asyncio.run(until_signalled())
+
+
+def _conclude(outcome: Outcome, folder: Path) -> int:
+    _say(f"{len(outcome.entries)} episodes in {folder}, {len(outcome.failures)} failed")
+    return EXIT_INCOMPLETE if outcome.failures else EXIT_DONE
+
+
+def _api_key(arguments: argparse.Namespace) -> str:
+    """The key from the file that was named; empty leaves it to the environment."""
+    path: Path | None = arguments.api_key_file
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"the API key cannot be read from {path}: {type(error).__name__}") from error
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _set_up_logging(*, verbose: bool) -> None:
+    # Only our own: at this level the HTTP library would write down presigned URLs.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("odyssey_ros").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="odyssey-dataset",
+        epilog="The key is taken from ODYSSEY_API_KEY or --api-key-file. A killed command goes on when it is "
+        epilog="The API key is taken from ODYSSEY_API_KEY or --api-key-file. A killed command goes on when it is "
+        "started again.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    simulate = commands.add_parser(
+        "simulate", help="run script files as simulation jobs, one bag for each script"
+    )
+    simulate.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON; see the docs")
+    orientation = simulate.add_mutually_exclusive_group()
+    orientation.add_argument(
+        "--portrait",
+        action="store_true",
+        default=True,
+        help="704x1280, unless a file says otherwise (default)",
+    )
+    orientation.add_argument(
+        "--landscape", dest="portrait", action="store_false", help="1280x704, unless a file says otherwise"
+    )
+    simulate.add_argument("--dry-run", action="store_true", help="print the episodes and send nothing")
+    simulate.add_argument(
+        "--retries",
+        type=_count,
+        default=2,
+        metavar="N",
+        help="new jobs for a script whose job failed (%(default)s)",
+    )
+    simulate.add_argument(
+        "--poll", type=_seconds, default=5.0, metavar="S", help="seconds between looks at a job (%(default)g)"
+    )
+    simulate.set_defaults(run=_simulate)
+
+    recordings = commands.add_parser("recordings", help="bags of recorded streams, by id or by date")
+    recordings.add_argument("ids", nargs="*", metavar="STREAM_ID")
+    recordings.add_argument(
+        "--since", type=_time, metavar="TIME", help="ISO 8601, UTC unless it says otherwise"
+    )
+    recordings.add_argument("--until", type=_time, metavar="TIME", help="likewise; not included")
+    recordings.set_defaults(run=_recordings)
+
+    jobs = commands.add_parser("jobs", help="bags of simulation jobs that have completed, by id")
+    jobs.add_argument("ids", nargs="+", metavar="JOB_ID")
+    jobs.set_defaults(run=_jobs)
+
+    for command in (simulate, recordings, jobs):
+        _add_common(command)
+
+    merge = commands.add_parser(
+        "merge", help="make one dataset of the folders, or the manifests, of several shards"
+    )
+    merge.add_argument("output", type=Path, metavar="FOLDER", help="the dataset's folder")
+    merge.add_argument(
+        "sources", nargs="*", type=Path, metavar="FROM", help="folders whose bags are moved there"
+    )
+    merge.set_defaults(run=_merge, verbose=False)
+
+    verify = commands.add_parser("verify", help="compare the files of a dataset with its manifest")
+    verify.add_argument("output", type=Path, metavar="FOLDER")
+    verify.set_defaults(run=_verify, verbose=False)
+    return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="the dataset's folder"
+    )
+    command.add_argument(
+        "--shard",
+        type=_shard,
+        default=Shard(),
+        metavar="I/N",
+        help="do part I, from 1, of N parts of the work",
+    )
+    bags = command.add_argument_group("bags")
+    bags.add_argument(
+        "--images",
+        type=ImageEncoding,
+        choices=list(ImageEncoding),
+        default=ImageEncoding.JPEG,
+        help="rgb8, JPEG, or the service's H.264 as it is (%(default)s)",
+    )
+    bags.add_argument("--jpeg-quality", type=_quality, default=90, metavar="Q", help="1 to 100 (%(default)s)")
+    bags.add_argument(
+        "--namespace", default="/odyssey", metavar="NAME", help="what the topics begin with (%(default)s)"
+    )
+    bags.add_argument(
+        "--frame-id", default="odyssey_optical_frame", metavar="FRAME", help="of all headers (%(default)s)"
+    )
+    bags.add_argument("--keep-downloads", action="store_true", help="leave the MP4 files in the work folder")
+    width = command.add_argument_group("at once")
+    for name, default, what in (
+        ("jobs", 5, "simulation jobs"),
+        ("downloads", 4, "downloads"),
+        ("decoders", 2, "videos being written, a thread each"),
+    ):
+        width.add_argument(
+            f"--{name}", type=_positive, default=default, metavar="N", help=f"{what} (%(default)s)"
+        )
+    service = command.add_argument_group("service")
+    service.add_argument("--api-url", metavar="URL", help="default: ODYSSEY_API_URL, or the public service")
+    service.add_argument("--api-key-file", type=Path, metavar="FILE", help="a file that holds the key alone")
+    command.add_argument(
+        "-v", "--verbose", action="store_true", help="log lines instead of bars, and more of them"
+    )
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except PlanError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _time(text: str) -> int:
+    time_ns = parse_time_ns(text)
+    if time_ns is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, such as 2026-11-01T12:00Z")
+    return time_ns
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number from 0 is needed, not {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not 1 <= _count(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"a number from 1 to 1000 is needed, not {text}")
+    return int(text)
+
+
+def _quality(text: str) -> int:
+    if not 1 <= _count(text) <= 100:
+        raise argparse.ArgumentTypeError(f"a number from 1 to 100 is needed, not {text}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.01 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"seconds, from 0.01 to 3600, are needed, not {text!r}")
+    return seconds

@@ -1,0 +1,298 @@
+"""From sources to bags: so many at once, each by itself, and going on where a killed run stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from odyssey_ros.dataset.bags import write_bag
+from odyssey_ros.dataset.episodes import Episode
+from odyssey_ros.dataset.errors import DatasetError, EpisodeError, EpisodeErrorCode, disk_error
+from odyssey_ros.dataset.events import EventKind, parse_events
+from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
+from odyssey_ros.dataset.simulation_jobs import ServiceRefusalError
+from odyssey_ros.dataset.sources import job_making
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from odyssey_ros.dataset.bags import BagLayout, BagSummary
+    from odyssey_ros.dataset.downloads import Downloader, Fetched
+    from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.progress import ProgressDisplay
+    from odyssey_ros.dataset.service import RemoteStream
+    from odyssey_ros.dataset.sources import EpisodeSource
+    from odyssey_ros.dataset.workspace import Workspace
+
+_LARGEST_LOG: Final = 64 * 1024 * 1024
+_FRAMES_A_REPORT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """How much is done at once.
+
+    Attributes:
+        jobs: Simulation jobs in the account's queue.
+        downloads: Downloads.
+        decoders: Videos decoded and bags written, a thread each.
+    """
+
+    jobs: int = 5
+    downloads: int = 4
+    decoders: int = 2
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        entries: The episodes that are there now, of those that were wanted.
+        failures: The others, by name.
+    """
+
+    entries: list[ManifestEntry] = field(default_factory=list)
+    failures: dict[str, EpisodeError] = field(default_factory=dict)
+
+
+class Collector:
+    """Makes the bags of a dataset. On one event loop, for one `collect`.
+
+    Args:
+        workspace: The dataset's folder.
+        downloader: Fetches the files.
+        layout: What the bags look like.
+        width: How much is done at once.
+        progress: Hears how it goes.
+        keep_downloads: Leave the service's own files where they were fetched to.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        downloader: Downloader,
+        layout: BagLayout,
+        width: Width,
+        progress: ProgressDisplay,
+        *,
+        keep_downloads: bool = False,
+    ) -> None:
+        self._workspace = workspace
+        self._downloader = downloader
+        self._layout = layout
+        self._width = width
+        self._progress = progress
+        self._keep_downloads = keep_downloads
+        self._job_slots = asyncio.Semaphore(width.jobs)
+        self._download_slots = asyncio.Semaphore(width.downloads)
+        self._writers = ThreadPoolExecutor(width.decoders, thread_name_prefix="odyssey-dataset")
+        self._stopped = threading.Event()
+        self._refusal: ServiceRefusalError | None = None
+
+    async def collect(self, sources: Sequence[EpisodeSource]) -> Outcome:
+        """Make what is not there yet, and write the manifest, also when it ends early.
+
+        Raises:
+            StateError: The dataset's folder holds what cannot be read.
+        """
+        outcome = Outcome()
+        wanted: list[EpisodeSource] = []
+        for source in sources:
+            entry = await asyncio.to_thread(self._workspace.finished, source.name)
+            if entry is None:
+                wanted.append(source)
+            else:
+                outcome.entries.append(entry)
+                await asyncio.to_thread(self._forget_downloads, source)
+        self._progress.begin(len(sources), len(outcome.entries))
+        at_once = self._width.jobs + self._width.downloads + self._width.decoders
+        queue = iter(wanted)
+        workers = [asyncio.create_task(self._work(queue, outcome)) for _ in range(min(at_once, len(wanted)))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            self._stopped.set()
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            self._writers.shutdown(wait=True)
+            self._workspace.write_lists(outcome.entries, outcome.failures)
+        return outcome
+
+    async def _work(self, queue: Iterator[EpisodeSource], outcome: Outcome) -> None:
+        for source in queue:
+            try:
+                if self._refusal is not None:
+                    raise _refused(self._refusal)
+                entry = await self._make(source)
+            except ServiceRefusalError as error:
+                self._refusal = error
+                outcome.failures[source.name] = _refused(error)
+            except EpisodeError as error:
+                outcome.failures[source.name] = error
+            else:
+                outcome.entries.append(entry)
+                seconds = entry.duration_ns / 1e9
+                self._progress.finished(source.name, f"{entry.frames} frames, {seconds:.1f} s")
+                continue
+            self._progress.failed(source.name, str(outcome.failures[source.name]))
+
+    async def _make(self, source: EpisodeSource) -> ManifestEntry:
+        report = _Report(self._progress, source.name)
+        async with self._job_slots:
+            stream = await source.locate(report)
+        async with self._download_slots:
+            video, events = await self._fetch(source, stream)
+        report.phase("waiting to be written")
+        loop = asyncio.get_running_loop()
+        try:
+            entry = await loop.run_in_executor(self._writers, self._write, source, stream, video, events)
+        except EpisodeError as error:
+            if error.code is EpisodeErrorCode.VIDEO_BROKEN:
+                # Perhaps it broke on its way here: the next run shall fetch it anew.
+                await asyncio.to_thread(self._workspace.forget_downloads, source.name)
+            raise
+        await asyncio.to_thread(self._forget_downloads, source)
+        return entry
+
+    async def _fetch(self, source: EpisodeSource, stream: RemoteStream) -> tuple[Fetched, Fetched | None]:
+        try:
+            folder = await asyncio.to_thread(self._workspace.downloads, source.name)
+        except OSError as error:
+            raise disk_error(error, "the downloads") from error
+
+        async def renewed_video() -> str:
+            return _video_url(await source.renew(stream))
+
+        async def renewed_events() -> str:
+            url = (await source.renew(stream)).events_url
+            if url is None:
+                raise EpisodeError(EpisodeErrorCode.DOWNLOAD_FAILED, "the events log is gone")
+            return url
+
+        def on_bytes(done: int, total: int | None) -> None:
+            self._progress.phase(source.name, "downloading", done, total)
+
+        name = safe_name(stream.stream_id)
+        video = await self._downloader.fetch(
+            _video_url(stream), renewed_video, folder / f"{name}.mp4", on_bytes=on_bytes
+        )
+        if stream.events_url is None:
+            return video, None
+        path = folder / f"{name}.events.jsonl"
+        return video, await self._downloader.fetch(stream.events_url, renewed_events, path)
+
+    def _write(
+        self, source: EpisodeSource, stream: RemoteStream, video: Fetched, events: Fetched | None
+    ) -> ManifestEntry:
+        """Write a bag and make it final. Runs on a thread of the pool."""
+        name = source.name
+        expected = stream.frame_count
+
+        def on_frame(frames: int) -> None:
+            if self._stopped.is_set():
+                raise _StoppedError
+            if frames % _FRAMES_A_REPORT == 0:
+                self._progress.phase(name, "writing", frames, expected)
+
+        log = source.expected_events if events is None else _read_log(events)
+        known = log if log.events else source.expected_events
+        episode = Episode(stream.stream_id, video.path, known, stream.start_time_ns)
+        try:
+            partial = self._workspace.clean_partial(name)
+            try:
+                summary = write_bag(partial, name, episode, self._layout, on_frame=on_frame)
+                entry = self._entry(source, stream, summary, episode, video, events, log, partial)
+                self._workspace.publish(entry, partial)
+            except BaseException:
+                # Above all when the disk is full: others need the room.
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+        except OSError as error:
+            raise disk_error(error, "the bag") from error
+        return entry
+
+    def _entry(
+        self,
+        source: EpisodeSource,
+        stream: RemoteStream,
+        summary: BagSummary,
+        episode: Episode,
+        video: Fetched,
+        events: Fetched | None,
+        log: EventLog,
+        partial: Path,
+    ) -> ManifestEntry:
+        bag = self._workspace.relative(self._workspace.bag_path(source.name))
+        metadata = partial / "metadata.yaml"
+        return ManifestEntry(
+            episode=source.name,
+            bag=bag,
+            files=(
+                FileEntry(f"{bag}/{summary.file}", summary.size, summary.crc32),
+                FileEntry(f"{bag}/{metadata.name}", metadata.stat().st_size, crc32_of(metadata)),
+            ),
+            stream_id=stream.stream_id,
+            images=str(self._layout.images),
+            frames=summary.frames,
+            width=summary.width,
+            height=summary.height,
+            start_time_ns=summary.start_time_ns,
+            duration_ns=summary.duration_ns,
+            prompts=tuple(
+                {"time_ns": event.stream_time_ns, "prompt": event.prompt}
+                for event in episode.events.events
+                if event.kind is not EventKind.ENDED
+            ),
+            video={"size": video.size, "sha256": video.sha256, "frame_count": stream.frame_count},
+            events=None
+            if events is None
+            else {"size": events.size, "sha256": events.sha256, "ignored": log.ignored},
+            making={**source.making(), **job_making(stream)},
+        )
+
+    def _forget_downloads(self, source: EpisodeSource) -> None:
+        if not self._keep_downloads:
+            self._workspace.forget_downloads(source.name)
+
+
+class _StoppedError(DatasetError):
+    """The run ends: nobody waits for this bag any more."""
+
+
+class _Report:
+    def __init__(self, progress: ProgressDisplay, name: str) -> None:
+        self._progress = progress
+        self._name = name
+
+    def phase(self, text: str) -> None:
+        self._progress.phase(self._name, text)
+
+    def note(self, text: str) -> None:
+        self._progress.note(self._name, text)
+
+
+def _video_url(stream: RemoteStream) -> str:
+    if stream.video_url is None:
+        raise EpisodeError(EpisodeErrorCode.NO_VIDEO, "the service has no video of the stream")
+    return stream.video_url
+
+
+def _read_log(events: Fetched) -> EventLog:
+    if events.size > _LARGEST_LOG:
+        raise EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"the events log has {events.size} bytes")
+    try:
+        return parse_events(events.path.read_bytes())
+    except OSError as error:
+        raise disk_error(error, "the events log") from error
+
+
+def _refused(error: ServiceRefusalError) -> EpisodeError:
+    return EpisodeError(EpisodeErrorCode.SUBMIT_REFUSED, str(error))
