@@ -246,8 +246,8 @@ def _set_up_logging(*, verbose: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="odyssey-dataset",
+        description="Make rosbag2 bags (MCAP) of what an Odyssey world model dreams.",
         epilog="The key is taken from ODYSSEY_API_KEY or --api-key-file. A killed command goes on when it is "
-        epilog="The API key is taken from ODYSSEY_API_KEY or --api-key-file. A killed command goes on when it is "
         "started again.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
