@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ACCEPTED_TYPES = frozenset(
     f"image/{name}" for name in ("jpeg", "jpg", "png", "webp", "gif", "bmp", "heic", "heif", "avif")
 )
-_MAX_PIXELS = 100_000_000
+_MAX_PIXELS = 50_000_000
 
 
 class InvalidImageError(ValueError):
@@ -57,7 +57,9 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
             if image.width * image.height > _MAX_PIXELS:
                 raise InvalidImageError("the image has too many pixels")
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (
+        OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning
+    ) as error:  # fmt: skip # all that Pillow raises for damaged and for oversized pictures
         if isinstance(error, InvalidImageError):
             raise
         raise InvalidImageError("the image cannot be decoded") from None
@@ -65,8 +67,10 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
 
 def _open(content: bytes) -> Image.Image:
     stream = io.BytesIO(content)
-    if pillow_heif.is_supported(stream):
+    try:
+        return Image.open(stream)
+    except UnidentifiedImageError:
+        # HEIC and HEIF are what Pillow lacks.
+        stream.seek(0)
         picture: Image.Image = pillow_heif.open_heif(stream).to_pillow()
         return picture
-    stream.seek(0)
-    return Image.open(stream)

@@ -137,7 +137,7 @@ class Stream:
         Raises:
             StreamEndedError: the stream ended before that.
         """
-        if self._scene is None:
+        if self._scene is None or self._finished.done():
             raise StreamEndedError
         await asyncio.to_thread(self._scene.interact, prompt)
         shown_at: asyncio.Future[int] = self._loop.create_future()

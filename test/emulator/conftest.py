@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -166,8 +167,11 @@ class Caller:
         url = f"{base}/client/{session_id}?token={token}"
         return session_id, await websockets.connect(url, max_size=2**26, proxy=None)
 
-    async def connect(self, *, ready: bool = True, trickle: bool = False) -> Connection:
-        """Open a session and answer its offer; with `ready`, wait for track and channel."""
+    async def connect(self, *, ready: bool = True, hide_addresses: bool = False) -> Connection:
+        """Open a session and answer its offer.
+
+        With `ready`, wait for track and channels; with `hide_addresses`, name mDNS hosts, as browsers do.
+        """
         session_id, socket = await self.open_socket()
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         connection = Connection(session_id, socket, peer)
@@ -190,7 +194,10 @@ class Caller:
         await peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], "offer"))
         on_loopback(peer)
         await peer.setLocalDescription(await peer.createAnswer())
-        await socket.send(json.dumps({"type": "answer", "sdp": peer.localDescription.sdp}))
+        sdp = peer.localDescription.sdp
+        if hide_addresses:
+            sdp = re.sub(r"(a=candidate:\S+ \d udp \d+) \S+", r"\1 0123abcd.local", sdp)
+        await socket.send(json.dumps({"type": "answer", "sdp": sdp}))
         if ready:
             await until(lambda: len(connection.channels) == 2 and connection.track is not None)
         return connection

@@ -1,0 +1,88 @@
+"""Input images of every accepted kind."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pillow_heif
+import pytest
+from PIL import Image
+
+from odyssey_ros.emulator.images import InvalidImageError, decode_data_url
+
+LIMIT = 1_000_000
+
+
+def data_url(image, kind, media_type, **options):
+    content = io.BytesIO()
+    if kind == "HEIF":
+        pillow_heif.from_pillow(image).save(content)
+    else:
+        image.save(content, kind, **options)
+    return f"data:{media_type};base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "media_type"),
+    [
+        ("JPEG", "image/jpeg"),
+        ("JPEG", "image/jpg"),
+        ("PNG", "image/png"),
+        ("WEBP", "image/webp"),
+        ("GIF", "image/gif"),
+        ("BMP", "image/bmp"),
+        ("AVIF", "image/avif"),
+        ("HEIF", "image/heic"),
+        ("HEIF", "image/heif"),
+    ],
+)
+def test_every_kind_is_decoded(kind, media_type):
+    pixels = decode_data_url(data_url(Image.new("RGB", (64, 32), (200, 30, 40)), kind, media_type), LIMIT)
+    assert pixels.shape == (32, 64, 3)
+    assert abs(pixels.astype(int).mean(axis=(0, 1)) - (200, 30, 40)).max() < 12
+
+
+def test_a_picture_is_turned_upright():
+    image = Image.new("RGB", (64, 32))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode_data_url(data_url(image, "JPEG", "image/jpeg", exif=exif), LIMIT).shape == (64, 32, 3)
+
+
+def test_transparency_and_grey_become_rgb():
+    for mode in ("RGBA", "L", "P", "1"):
+        assert decode_data_url(data_url(Image.new(mode, (8, 8)), "PNG", "image/png"), LIMIT).shape == (
+            8,
+            8,
+            3,
+        )
+
+
+def test_more_bytes_than_allowed_are_refused():
+    url = data_url(Image.new("RGB", (700, 700)), "BMP", "image/bmp")
+    with pytest.raises(InvalidImageError, match="larger than"):
+        decode_data_url(url, LIMIT)
+
+
+def test_more_pixels_than_a_picture_has_are_refused():
+    url = data_url(Image.new("1", (8_000, 8_000)), "PNG", "image/png")
+    with pytest.raises(InvalidImageError, match="too many pixels"):
+        decode_data_url(url, LIMIT)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "data:",
+        "data:image/png;base64",
+        "data:image/png;base64,%%%",
+        "http://127.0.0.1/x.png",
+        "data:;base64,AAAA",
+    ],
+)
+def test_no_data_url_is_refused(url):
+    with pytest.raises(InvalidImageError):
+        decode_data_url(url, LIMIT)
