@@ -21,6 +21,7 @@ from odyssey_ros.client.errors import (
 from odyssey_ros.client.frames import DecodedFrame
 from odyssey_ros.client.odyssey import Odyssey
 from odyssey_ros.client.scripts import InteractAction, ScriptEntry, StartAction
+from odyssey_ros.client.spectator import SpectatorConnection, connect_to_stream
 from odyssey_ros.client.types import (
     BroadcastInfo,
     ClientCredentials,
@@ -69,10 +70,12 @@ __all__ = [
     "SimulationJobStatus",
     "SimulationJobsList",
     "SimulationStream",
+    "SpectatorConnection",
     "StartAction",
     "StreamDurationExceededError",
     "StreamRecordingInfo",
     "StreamRecordingsList",
     "StreamerCapabilities",
     "VideoFrame",
+    "connect_to_stream",
 ]

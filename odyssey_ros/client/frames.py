@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,6 +47,13 @@ class DecodedFrame:
     index: int
     stream_id: str | None
     prompt: str | None
+
+
+async def discard(track: MediaStreamTrack) -> None:
+    """Take a track's frames until it ends, for nothing: an unread track piles them up."""
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            await track.recv()
 
 
 class MediaClock:

@@ -72,9 +72,15 @@ class TokenCache:
             self._stale_at = 0.0
 
 
+async def shared_tls_context() -> ssl.SSLContext:
+    """The certificates that servers are checked against, read from files once, and not on the event loop."""
+    if _tls_context.cache_info().currsize:
+        return _tls_context()
+    return await asyncio.to_thread(_tls_context)
+
+
 @functools.cache
-def tls_context() -> ssl.SSLContext:
-    """The certificates that servers are checked against. Reads files: call it on a thread first."""
+def _tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
@@ -86,7 +92,7 @@ class HttpApi:
         api_key: The key; empty when none is needed.
         tokens: Where the bearer token is kept.
         timeout_s: Seconds that one request may take in all.
-        tls: Certificates, from `tls_context`.
+        tls: Certificates, from `shared_tls_context`.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from odyssey_ros.client.callbacks import Callbacks
 from odyssey_ros.client.config import AdvancedConfig, ClientConfig
 from odyssey_ros.client.connection import Connection
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyStreamError
-from odyssey_ros.client.http_api import HttpApi, TokenCache, tls_context
+from odyssey_ros.client.http_api import HttpApi, TokenCache, shared_tls_context
 from odyssey_ros.client.images import prepare_image
 from odyssey_ros.client.regions import RegionLatencies
 from odyssey_ros.client.sessions import MintedSession, RequestedSessions
@@ -460,8 +460,7 @@ class Odyssey:
 
     @contextlib.asynccontextmanager
     async def _lease_api(self) -> AsyncIterator[HttpApi]:
-        # Files are read for the certificates, once.
-        tls = tls_context() if tls_context.cache_info().currsize else await asyncio.to_thread(tls_context)
+        tls = await shared_tls_context()
         loop = asyncio.get_running_loop()
         if self._api is None or self._api_loop is not loop:
             self._api = HttpApi(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
 
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
+from odyssey_ros.client.frames import discard
 from odyssey_ros.client.ice import parse_candidate
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.tasks import TaskOwner
@@ -161,8 +160,7 @@ class Peer:
             self._tasks.spawn(self._watch_statistics(), "odyssey-statistics")
             self._check_ready()
         else:
-            # An unread track piles up its frames.
-            self._tasks.spawn(_discard(track), f"odyssey-discard-{track.kind}")
+            self._tasks.spawn(discard(track), f"odyssey-discard-{track.kind}")
 
     def _channel_added(self, channel: RTCDataChannel) -> None:
         if channel.label == SEND_CHANNEL:
@@ -214,9 +212,3 @@ class Peer:
                     self.packets_received = statistics.packetsReceived
                     self.packets_lost = statistics.packetsLost
                     self.jitter_s = statistics.jitter / _VIDEO_CLOCK_RATE
-
-
-async def _discard(track: MediaStreamTrack) -> None:
-    with contextlib.suppress(MediaStreamError):
-        while True:
-            await track.recv()

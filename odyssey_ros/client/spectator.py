@@ -1,0 +1,341 @@
+"""Watching a broadcast: a WHEP client (RFC 9725 without trickling). Needs no API key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import httpx
+from aiortc import RTCSessionDescription
+
+from odyssey_ros.client.callbacks import Callbacks
+from odyssey_ros.client.config import AdvancedConfig
+from odyssey_ros.client.errors import (
+    OdysseyArgumentError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyNotFoundError,
+)
+from odyssey_ros.client.frames import FramePipeline, discard
+from odyssey_ros.client.http_api import shared_tls_context
+from odyssey_ros.client.ice import PUBLIC_STUN, parse_ice_servers
+from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.peer_connection import PeerConnection
+from odyssey_ros.client.signaling import is_loopback_host
+from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiortc import MediaStreamTrack, RTCPeerConnection
+
+    from odyssey_ros.client.frames import DecodedFrame
+    from odyssey_ros.client.ice import IceServer
+    from odyssey_ros.client.types import VideoFrame
+
+logger = logging.getLogger(__name__)
+
+_POLL_INTERVAL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class WhepEndpoint:
+    """Where a broadcast is watched.
+
+    Attributes:
+        offer_url: Where the offer is posted, without the token.
+        config_url: Where the ICE servers are told.
+        token: What the spectator shows; a secret.
+        is_loopback: Whether it is this machine, by name.
+    """
+
+    offer_url: str
+    config_url: str
+    token: str = field(repr=False)
+    is_loopback: bool
+
+    @classmethod
+    def parse(cls, webrtc_url: str, spectator_token: str) -> WhepEndpoint:
+        """Read what `BroadcastInfo` holds. The URL may end with a slash and may have a query, which is kept.
+
+        Raises:
+            OdysseyArgumentError: It is no http or https URL.
+        """
+        try:
+            parts = urlsplit(webrtc_url.strip())
+            host, _port = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in {"http", "https"}:
+            raise OdysseyArgumentError("The WebRTC URL must be an http:// or https:// URL")
+        path = f"{parts.path.rstrip('/')}/whep"
+        return cls(
+            offer_url=urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")),
+            config_url=urlunsplit((parts.scheme, parts.netloc, "/config", "", "")),
+            token=spectator_token,
+            is_loopback=is_loopback_host(host),
+        )
+
+
+class SpectatorConnection:
+    """A broadcast that is being watched. Made by `connect_to_stream`.
+
+    Args:
+        endpoint: Where.
+        callbacks: Who gets the frames, and hears of the end.
+        config: Timeouts.
+        http: The HTTP client; owned from now on.
+    """
+
+    def __init__(
+        self, endpoint: WhepEndpoint, callbacks: Callbacks, config: AdvancedConfig, http: httpx.AsyncClient
+    ) -> None:
+        self._endpoint = endpoint
+        self._callbacks = callbacks
+        self._config = config
+        self._http = http
+        self._frames = FramePipeline(callbacks)
+        self._tasks = TaskOwner(self._task_failed)
+        self._peer: PeerConnection | None = None
+        self._resource_url: str | None = None
+        self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether frames can come."""
+        return self._closing is None and self._connected.done()
+
+    @property
+    def peer_connection(self) -> RTCPeerConnection | None:
+        """The peer connection; None before there is one."""
+        return self._peer
+
+    async def open(self) -> None:
+        """Connect. Used by `connect_to_stream`; on failure everything is closed.
+
+        Raises:
+            OdysseyError: Why it cannot be.
+        """
+        try:
+            await within(self._config.connect_timeout_s, self._open())
+        except asyncio.TimeoutError:
+            await uninterrupted(self.close())
+            raise OdysseyConnectionError(
+                f"No video connection within {self._config.connect_timeout_s:g} s", code="timeout"
+            ) from None
+        except BaseException:
+            await uninterrupted(self.close())
+            raise
+
+    async def close(self) -> None:
+        """Stop watching. Any number of times; `on_disconnected` is not called for what the caller knows."""
+        await asyncio.wait({self._start_closing(tell_server=True)})
+
+    async def __aenter__(self) -> SpectatorConnection:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.close()
+
+    async def _open(self) -> None:
+        self._peer = peer = PeerConnection(
+            await self._ice_servers(), loopback_only=self._endpoint.is_loopback
+        )
+        peer.on("connectionstatechange", self._state_changed)
+        peer.on("track", self._track_added)
+        peer.addTransceiver("video", direction="recvonly")
+        peer.addTransceiver("audio", direction="recvonly")
+        await peer.setLocalDescription(await peer.createOffer())
+        answer = await self._post_offer(peer.localDescription.sdp)
+        try:
+            await peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
+        except Exception as error:  # aiortc raises many kinds for a description that it cannot use
+            logger.debug("The answer cannot be used", exc_info=True)
+            raise OdysseyConnectionError(f"The answer cannot be used ({type(error).__name__})") from None
+        if self._frames.converter is not None:
+            self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
+        await self._connected
+        self._tasks.spawn(self._ask_for_key_frame(peer), "odyssey-key-frame")
+
+    async def _ice_servers(self) -> Sequence[IceServer]:
+        try:
+            response = await within(self._config.request_timeout_s, self._http.get(self._endpoint.config_url))
+            response.raise_for_status()
+            return parse_ice_servers(JsonObject.parse(response.content))
+        except (httpx.HTTPError, OSError, MalformedError, asyncio.TimeoutError) as error:
+            if self._endpoint.is_loopback:
+                return ()
+            logger.warning("Using a public STUN server: %s", type(error).__name__)
+            return PUBLIC_STUN
+
+    async def _post_offer(self, sdp: str) -> str:
+        request = self._http.post(
+            self._endpoint.offer_url, content=sdp.encode(), headers={"Content-Type": "application/sdp"}
+        )
+        try:
+            response = await within(self._config.request_timeout_s, request)
+        except (httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
+            raise OdysseyConnectionError(
+                f"The broadcast cannot be reached ({type(error).__name__})", code="unreachable"
+            ) from None
+        if location := response.headers.get("location"):
+            self._resource_url = _same_origin(self._endpoint.offer_url, location)
+        status = response.status_code
+        if response.is_success:
+            return response.text
+        if status in {401, 403}:
+            raise OdysseyAuthError("Invalid spectator token", status_code=status)
+        if status == 404:
+            raise OdysseyNotFoundError("Stream not found", status_code=status)
+        raise OdysseyConnectionError(f"WHEP connection failed: {status}", status_code=status)
+
+    def _track_added(self, track: MediaStreamTrack) -> None:
+        if track.kind == "video":
+            self._tasks.spawn(self._video(track), "odyssey-spectator-video")
+        else:
+            self._tasks.spawn(discard(track), "odyssey-spectator-audio")
+
+    def _state_changed(self) -> None:
+        state = "closed" if self._peer is None else self._peer.connectionState
+        if state == "connected" and not self._connected.done():
+            self._connected.set_result(None)
+        elif state in {"failed", "closed"}:
+            self._lost(OdysseyConnectionError("The media connection ended", code="media_lost"))
+
+    def _lost(self, error: OdysseyError) -> None:
+        if self._closing is not None:
+            return
+        if not self._connected.done():
+            self._connected.set_exception(error)
+            return
+        logger.info("The broadcast ended: %s", error)
+        # The server has let go already, or never will hear of it.
+        self._start_closing(tell_server=False)
+        self._callbacks.disconnected()
+
+    def _task_failed(self, error: Exception) -> None:
+        logger.error("A task of the spectator failed", exc_info=error)
+        self._lost(OdysseyConnectionError(f"Receiving failed ({type(error).__name__})"))
+
+    async def _video(self, track: MediaStreamTrack) -> None:
+        await self._frames.consume(track)
+        self._lost(OdysseyConnectionError("The video track ended", code="media_lost"))
+
+    async def _ask_for_key_frame(self, peer: PeerConnection) -> None:
+        """Ask for a picture to begin with, naming the stream that it is asked of (RFC 4585, 6.3.1)."""
+        for receiver in peer.getReceivers():
+            while receiver.track.kind == "video" and self._frames.decoded == 0:
+                sources = receiver.getSynchronizationSources()
+                if sources:
+                    await receiver._send_rtcp_pli(sources[0].source)  # noqa: SLF001 - there is no other way
+                    break
+                await asyncio.sleep(_POLL_INTERVAL_S)
+
+    def _start_closing(self, *, tell_server: bool) -> asyncio.Task[None]:
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(
+                self._release(tell_server=tell_server), name="odyssey-spectator-close"
+            )
+        return self._closing
+
+    async def _release(self, *, tell_server: bool) -> None:
+        if self._connected.done() and not self._connected.cancelled():
+            self._connected.exception()  # seen
+        try:
+            if self._peer is not None:
+                await self._peer.close()
+            await self._tasks.close()
+            if tell_server and self._resource_url is not None:
+                await self._delete(self._resource_url)
+        finally:
+            await self._http.aclose()
+
+    async def _delete(self, url: str) -> None:
+        try:
+            await within(self._config.close_timeout_s, self._http.delete(url))
+        except (httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
+            logger.debug("The server did not hear the goodbye: %s", type(error).__name__)
+
+
+async def connect_to_stream(
+    webrtc_url: str,
+    spectator_token: str,
+    on_video_frame: Callable[[VideoFrame], None] | None = None,
+    on_disconnected: Callable[[], None] | None = None,
+    debug: bool = False,
+    *,
+    on_decoded_frame: Callable[[DecodedFrame], None] | None = None,
+    advanced: AdvancedConfig | None = None,
+) -> SpectatorConnection:
+    """Watch a broadcast. Needs no API key.
+
+    Args:
+        webrtc_url: `BroadcastInfo.webrtc_url`.
+        spectator_token: `BroadcastInfo.spectator_token`.
+        on_video_frame: The newest frame, converted to RGB.
+        on_disconnected: The broadcast ended, or the connection was lost: once, and not when the spectator
+            leaves.
+        debug: Whether this package's loggers emit DEBUG records.
+        on_decoded_frame: Every frame, as soon as it is decoded and not converted.
+        advanced: Timeouts; retries do not apply.
+
+    Returns:
+        The connection, connected. `await connection.close()` leaves.
+
+    Raises:
+        OdysseyAuthError: The token is refused.
+        OdysseyNotFoundError: There is no such broadcast.
+        OdysseyConnectionError: It cannot be reached, or no media connection can be made.
+        OdysseyArgumentError: The URL cannot be used.
+    """
+    if debug:
+        logging.getLogger("odyssey_ros.client").setLevel(logging.DEBUG)
+    config = advanced or AdvancedConfig()
+    endpoint = WhepEndpoint.parse(webrtc_url, spectator_token)
+    http = httpx.AsyncClient(
+        transport=_WithToken(
+            httpx.AsyncHTTPTransport(verify=await shared_tls_context()), endpoint.offer_url, spectator_token
+        ),
+        timeout=config.request_timeout_s,
+    )
+    callbacks = Callbacks(
+        on_video_frame=on_video_frame, on_disconnected=on_disconnected, on_decoded_frame=on_decoded_frame
+    )
+    connection = SpectatorConnection(endpoint, callbacks, config, http)
+    await connection.open()
+    return connection
+
+
+class _WithToken(httpx.AsyncBaseTransport):
+    """Adds the token to the one URL that needs it, below where httpx logs URLs."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, url: str, token: str) -> None:
+        self._transport = transport
+        self._url = httpx.URL(url)
+        self._token = token
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url == self._url:
+            request = httpx.Request(
+                request.method,
+                request.url.copy_add_param("token", self._token),
+                headers=request.headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+def _same_origin(base: str, location: str) -> str | None:
+    """Where to say goodbye, if that is on the server that was asked."""
+    url = urljoin(base, location)
+    same = urlsplit(url)[:2] == urlsplit(base)[:2]
+    return url if same else None

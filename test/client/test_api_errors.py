@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odyssey_ros.client import OdysseyArgumentError, OdysseyConnectionError, OdysseyError, OdysseyUsageError
+from odyssey_ros.client.api_errors import error_of
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(
+            st.sampled_from(
+                ["detail", "error", "code", "message", "action", "action_url", "details", "loc", "msg"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.integers(300, 999),
+    st.binary() | anything.map(lambda value: json.dumps(value).encode()),
+    st.none() | st.text() | st.integers(0, 10**6).map(str),
+)
+def test_every_answer_becomes_an_error_of_this_client(status, body, retry_after):
+    error = error_of(status, body, what="Request", retry_after=retry_after)
+    assert isinstance(error, OdysseyError)
+    assert error.status_code == status
+    assert len(str(error)) < 5000 or len(body) > 4000
+    assert error.retry_after_s is None or error.retry_after_s >= 0
+
+
+def test_a_validation_error_tells_place_and_message_and_never_the_input():
+    body = {
+        "detail": [
+            {"loc": ["body", "prompt"], "msg": "too long", "input": "ody_secret"},
+            "odd",
+            {"msg": "other"},
+        ]
+    }
+    error = error_of(422, json.dumps(body).encode(), what="Request")
+    assert isinstance(error, OdysseyArgumentError)
+    assert str(error) == "body.prompt: too long; other"
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("5", 5), ("0", 0), ("-1", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("²", None), (None, None)],
+)
+def test_retry_after_is_read_in_seconds(header, wait):
+    error = error_of(503, b"", what="Request", retry_after=header)
+    assert isinstance(error, OdysseyConnectionError)
+    assert error.retry_after_s == wait
+
+
+def test_a_usage_error_may_come_with_other_statuses():
+    body = json.dumps({"detail": {"error": "MONTHLY_LIMIT_REACHED", "message": "m"}}).encode()
+    assert isinstance(error_of(402, body, what="Request"), OdysseyUsageError)
+    assert not isinstance(error_of(500, body, what="Request"), OdysseyUsageError)

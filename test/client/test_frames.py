@@ -1,0 +1,219 @@
+"""Frames: taken at once, stamped, labelled; converted off the loop, newest only."""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+import threading
+import time
+
+import av
+import numpy as np
+import pytest
+from aiortc.mediastreams import MediaStreamError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odyssey_ros.client.callbacks import Callbacks
+from odyssey_ros.client.frames import DecodedFrame, FrameConverter, FramePipeline, MediaClock, to_video_frame
+
+
+def picture(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), level, np.uint8), format="rgb24").reformat(
+        format="yuv420p"
+    )
+    frame.pts = pts
+    frame.time_base = fractions.Fraction(1, 90000)
+    return frame
+
+
+def decoded(index: int = 0) -> DecodedFrame:
+    return DecodedFrame(picture(), 0, index * 50_000_000, index, None, None)
+
+
+class Track:
+    def __init__(self, frames):
+        self._frames = list(frames)
+
+    async def recv(self):
+        if not self._frames:
+            raise MediaStreamError
+        return self._frames.pop(0)
+
+
+async def test_every_frame_is_handed_on_stamped_and_labelled():
+    heard: list[DecodedFrame] = []
+    clock = iter(range(100, 200))
+    pipeline = FramePipeline(Callbacks(on_decoded_frame=heard.append), monotonic_ns=lambda: next(clock))
+    await pipeline.consume(Track([picture(0), "no video", picture(4500)]))
+    pipeline.begin_stream("s", "a cat")
+    await pipeline.consume(Track([picture(9000), picture(13500)]))
+    pipeline.set_prompt("a dog")
+    await pipeline.consume(Track([picture(0)]))
+    pipeline.end_stream()
+    await pipeline.consume(Track([picture(0)]))
+    assert [(f.arrival_ns, f.index, f.stream_id, f.prompt) for f in heard] == [
+        (100, 0, None, None),
+        (101, 1, None, None),
+        (102, 0, "s", "a cat"),
+        (103, 1, "s", "a cat"),
+        (104, 2, "s", "a dog"),
+        (105, 0, None, None),
+    ]
+    assert [f.media_time_ns for f in heard[:4]] == [0, 50_000_000, 0, 50_000_000]
+    assert pipeline.decoded == 6
+    assert pipeline.last_arrival_ns == 105
+
+
+def test_media_time_goes_on_over_the_wrap_of_rtp_time_and_does_not_leap():
+    clock = MediaClock()
+    times = [
+        clock.media_time_ns(picture(pts)) for pts in ((1 << 32) - 9000, 0, 9000, 4500, (1 << 32) + 9000, None)
+    ]
+    assert times == [0, 100_000_000, 200_000_000, 150_000_000, 200_000_000, 200_000_000]
+    assert MediaClock().media_time_ns(picture(None)) == 0
+
+
+@given(st.integers(0, 1 << 33), st.lists(st.integers(-90_000, 900_000), min_size=1, max_size=30))
+def test_media_time_is_the_sum_of_the_steps(first, steps):
+    clock = MediaClock()
+    clock.media_time_ns(picture(first))
+    pts, total = first, 0
+    for step in steps:
+        pts, total = pts + step, total + step
+        assert clock.media_time_ns(picture(pts % (1 << 32))) == int(total * fractions.Fraction(10**9, 90000))
+
+
+async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_waits():
+    seen: list[int] = []
+    threads: set[str] = set()
+    converter = FrameConverter(Callbacks(on_video_frame=lambda frame: seen.append(frame.timestamp_ms)))
+    running = asyncio.create_task(converter.run())
+
+    def watched(frame):
+        threads.add(threading.current_thread().name)
+        time.sleep(0.02)
+        return to_video_frame(frame)
+
+    import odyssey_ros.client.frames as frames
+
+    original, frames.to_video_frame = frames.to_video_frame, watched
+    try:
+        for index in range(50):
+            converter.offer(decoded(index))
+            await asyncio.sleep(0.001)
+        while not seen or seen[-1] != 49 * 50:
+            await asyncio.sleep(0.01)
+    finally:
+        frames.to_video_frame = original
+        running.cancel()
+        await asyncio.wait({running})
+    assert seen == sorted(seen)
+    assert len(seen) < 50
+    assert converter.converted == len(seen)
+    assert converter.converted + converter.dropped == 50
+    assert all(name.startswith("odyssey-convert") for name in threads)
+
+
+async def test_the_loop_stays_free_while_pictures_are_converted_and_images_prepared(
+    service, client, witness, eventually
+):
+    longest = 0.0
+    done = False
+
+    async def watch() -> None:
+        nonlocal longest
+        while not done:
+            begun = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - begun)
+
+    await client.connect(**witness.callbacks(frames=True))
+    watching = asyncio.create_task(watch())
+    await client.start_stream("x", image=np.random.default_rng(1).integers(0, 255, (3000, 4000, 3), np.uint8))
+    await eventually(lambda: len(witness.frames) > 5)
+    done = True
+    await watching
+    assert longest < 0.25  # preparing this image takes longer than that
+
+
+async def test_defect_31_a_callback_that_raises_is_reported_and_frames_go_on(
+    service, client, witness, eventually
+):
+    calls = []
+
+    def broken(frame: object) -> None:
+        calls.append(frame)
+        raise RuntimeError("a defect of the program")
+
+    heard = witness.callbacks()
+    heard["on_video_frame"] = broken
+    heard["on_decoded_frame"] = broken
+    await client.connect(**heard)
+    await eventually(lambda: len(calls) > 10)
+    assert client.is_connected
+    errors = witness.named("on_error")
+    assert all(isinstance(error, RuntimeError) and fatal is False for error, fatal in errors)
+    assert len(errors) >= 10
+
+
+async def test_defect_31_no_callback_that_raises_does_harm(service, client, witness, eventually):
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("a defect of the program")
+
+    await client.connect(**dict.fromkeys(witness.callbacks(frames=True), broken))
+    assert await client.start_stream("a cat")
+    assert await client.interact("a dog")
+    await (await service.streamer()).socket.close(code=1011)
+    await service.streamer(2)
+    await eventually(lambda: client.is_connected)
+    await client.disconnect()
+
+
+async def test_defect_32_audio_is_read_and_discarded(service, client, witness, eventually, monkeypatch):
+    taken = []
+    import odyssey_ros.client.peer as peer
+
+    discard = peer.discard
+
+    async def watched(track):
+        class Counted:
+            async def recv(self):
+                frame = await track.recv()
+                taken.append(track._queue.qsize())
+                return frame
+
+        await discard(Counted())
+
+    monkeypatch.setattr(peer, "discard", watched)
+    service.audio = True
+    await client.connect(**witness.callbacks())
+    await eventually(lambda: len(taken) > 20)
+    assert max(taken) < 10
+    await eventually(lambda: len(witness.decoded) > 3)
+
+
+async def test_nothing_is_converted_unless_somebody_looks(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    await eventually(lambda: len(witness.decoded) > 5)
+    assert client.statistics.frames_converted == 0
+    assert client.statistics.frames_dropped == 0
+    assert not [t for t in threading.enumerate() if t.name.startswith("odyssey-convert")]
+
+
+async def test_packet_statistics_are_kept(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    await eventually(lambda: client.statistics.packets_received > 10)
+    assert client.statistics.packets_lost == 0
+    assert client.statistics.jitter_s >= 0
+
+
+def test_a_video_frame_is_rgb():
+    frame = to_video_frame(decoded(3))
+    assert frame.data.dtype == np.uint8
+    assert frame.data.shape == (48, 64, 3)
+    assert frame.data.flags.c_contiguous
+    assert abs(int(frame.data.mean()) - 128) < 3
+    assert frame.timestamp_ms == 150
+    with pytest.raises(AttributeError):
+        frame.width = 3

@@ -1,0 +1,440 @@
+"""The HTTP API against a real server: every endpoint, every status, the token, and what cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from odyssey_ros.client import (
+    AccountSuspendedError,
+    ConcurrentLimitReachedError,
+    MonthlyLimitReachedError,
+    NoStreamerError,
+    Odyssey,
+    OdysseyArgumentError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyNotFoundError,
+    OdysseyScriptError,
+    OdysseyUsageError,
+    RateLimitError,
+    SimulationJobStatus,
+    StreamDurationExceededError,
+)
+from odyssey_ros.client.http_api import TokenCache
+from odyssey_ros.client.responses import AccessToken
+
+SCRIPT = [
+    {"timestamp_ms": 0, "start": {"prompt": "a cat"}},
+    {"timestamp_ms": 3000, "interact": {"prompt": "a dog"}},
+    {"timestamp_ms": 6000, "end": {}},
+]
+JOB = {"job_id": "j", "status": "pending", "priority": "normal", "created_at": "2026-01-01T00:00:00Z"}
+
+# Each method that is one request, with the endpoint that it asks.
+CALLS = {
+    "get_recording": (lambda c: c.get_recording("s"), "GET /recordings/s"),
+    "list_stream_recordings": (lambda c: c.list_stream_recordings(), "GET /stream-recordings"),
+    "simulate": (lambda c: c.simulate(SCRIPT), "POST /simulation-jobs"),
+    "get_simulate_status": (lambda c: c.get_simulate_status("j"), "GET /simulation-jobs/j"),
+    "list_simulations": (lambda c: c.list_simulations(), "GET /simulation-jobs"),
+    "cancel_simulation": (lambda c: c.cancel_simulation("j"), "DELETE /simulation-jobs/j"),
+    "create_client_credentials": (lambda c: c.create_client_credentials(), "POST /sessions/request"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, OdysseyArgumentError),
+        (401, OdysseyAuthError),
+        (402, OdysseyUsageError),
+        (403, OdysseyAuthError),
+        (404, OdysseyNotFoundError),
+        (409, OdysseyArgumentError),
+        (422, OdysseyArgumentError),
+        (429, RateLimitError),
+        (500, OdysseyConnectionError),
+        (502, OdysseyConnectionError),
+        (503, OdysseyConnectionError),
+        (418, OdysseyConnectionError),
+    ],
+)
+async def test_defect_26_every_method_raises_typed_errors_for_every_status(
+    service, make_client, name, status, kind
+):
+    call, endpoint = CALLS[name]
+    service.script(endpoint, status, {"detail": "the reason"}, always=True)
+    with pytest.raises(kind) as caught:
+        await call(make_client(queue_timeout_s=0))
+    assert isinstance(caught.value, OdysseyError)
+    assert caught.value.status_code == status
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "text", ["", "not JSON", "[]", "null", '"text"', "{}", '{"session_id": 5, "job_id": []}']
+)
+async def test_every_method_survives_what_it_cannot_read(service, client, name, text):
+    call, endpoint = CALLS[name]
+    service.script(endpoint, 200, text=text)
+    if name in {"list_stream_recordings", "list_simulations"} and text.startswith("{"):
+        assert (await call(client)).total == 0
+        return
+    with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
+        await call(client)
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_every_method_has_a_bound(service, make_client, name):
+    call, endpoint = CALLS[name]
+    service.script(endpoint, 200, {}, delay_s=2.0)
+    client = make_client(request_timeout_s=0.2)
+    with pytest.raises(OdysseyConnectionError, match="no answer within 0.2 s"):
+        await call(client)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["POST /auth/token", "GET /regions", "POST /sessions/request", "POST /sessions/token"]
+)
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_passing_failure_of_any_endpoint_does_not_keep_a_client_from_connecting(
+    service, client, endpoint, status
+):
+    service.script(endpoint, status, text="<html>boom</html>")
+    await client.connect()
+    assert client.is_connected
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("MONTHLY_LIMIT_REACHED", MonthlyLimitReachedError),
+        ("CONCURRENT_LIMIT_REACHED", ConcurrentLimitReachedError),
+        ("CONCURRENT_LIMIT_EXCEEDED", ConcurrentLimitReachedError),
+        ("STREAM_DURATION_EXCEEDED", StreamDurationExceededError),
+        ("ACCOUNT_SUSPENDED", AccountSuspendedError),
+        ("RATE_LIMITED", RateLimitError),
+        ("SOMETHING_NEW", OdysseyUsageError),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize("key", ["error", "code"])
+async def test_each_kind_of_429_is_typed(service, make_client, code, kind, wrapped, key):
+    body = {
+        key: code,
+        "message": "The message",
+        "action": "The action",
+        "action_url": "https://example.org/upgrade",
+        "details": {"limit": 5},
+    }
+    service.script("POST /sessions/request", 429, {"detail": body} if wrapped else body)
+    with pytest.raises(kind) as caught:
+        await make_client(max_retries=0).connect()
+    error = caught.value
+    assert type(error) is kind
+    assert (error.code, error.message, error.action) == (code, "The message", "The action")
+    assert error.action_url == "https://example.org/upgrade"
+    assert error.details == {"limit": 5}
+
+
+async def test_a_usage_error_without_a_code_is_unknown(service, make_client):
+    service.script("POST /sessions/request", 429, {"detail": {"message": "m", "action": "a"}})
+    with pytest.raises(OdysseyUsageError) as caught:
+        await make_client(max_retries=0).connect()
+    assert caught.value.code == "UNKNOWN"
+
+
+async def test_defect_24_auth_and_connection_errors_are_told_apart_by_status_not_by_text(
+    service, make_client
+):
+    service.script("POST /auth/token", 403, {"detail": "Account disabled"})
+    with pytest.raises(OdysseyAuthError, match="Account disabled"):
+        await make_client(max_retries=0).connect()
+    service.script("POST /sessions/request", 200, {"nothing": "of use, and invalid 401 403"})
+    with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
+        await make_client(max_retries=0).connect()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "text"),
+    [
+        (200, {}, OdysseyConnectionError, "Invalid auth response"),
+        (401, {"detail": "x"}, OdysseyAuthError, "Invalid API key"),
+        (403, {}, OdysseyAuthError, "API key access denied"),
+        (
+            422,
+            {"detail": [{"loc": ["body"], "msg": "bad", "input": "secret"}]},
+            OdysseyAuthError,
+            "Invalid API key format",
+        ),
+        (404, {}, OdysseyConnectionError, "No Odyssey API at"),
+        (429, {}, RateLimitError, "Request limit exceeded"),
+        (500, {}, OdysseyConnectionError, "Authentication failed: 500 Internal Server Error"),
+        (599, {}, OdysseyConnectionError, "Authentication failed: 599 unknown status"),
+    ],
+)
+async def test_the_exchange_of_the_key_says_what_is_wrong(service, make_client, status, body, kind, text):
+    service.script("POST /auth/token", status, body, always=True)
+    with pytest.raises(kind, match=text):
+        await make_client(max_retries=0).connect()
+
+
+async def test_defect_23_a_refused_token_is_refreshed_once_and_one_exchange_serves_all(service, client):
+    service.script("GET /stream-recordings", 200, {}, always=True)
+    await asyncio.gather(*(client.list_stream_recordings() for _ in range(5)))
+    assert service.count("POST /auth/token") == 1
+    service.valid_access_tokens.clear()
+    service.unscript("GET /stream-recordings")
+    service.script("GET /recordings/s", 401, {"detail": "Token expired"})
+    service.script("GET /recordings/s", 200, {"stream_id": "s"})
+    assert (await client.get_recording("s")).stream_id == "s"
+    assert service.count("POST /auth/token") == 2
+    service.script("GET /recordings/s", 401, {"detail": "Token expired"}, always=True)
+    with pytest.raises(OdysseyAuthError, match="Token expired"):
+        await client.get_recording("s")
+    assert service.count("POST /auth/token") == 3
+
+
+def test_a_token_is_stale_a_minute_before_it_expires():
+    now = 0.0
+    cache = TokenCache(lambda: now)
+    assert cache.get() is None
+    cache.put(AccessToken("a", 3600))
+    now = 3539
+    assert cache.get() == "a"
+    now = 3540
+    assert cache.get() is None
+    cache.put(AccessToken("b", 10))
+    now += 4.9
+    assert cache.get() == "b"
+    cache.discard("a")
+    assert cache.get() == "b"
+    cache.discard("b")
+    assert cache.get() is None
+
+
+async def test_defect_29_ids_are_encoded(service, client):
+    hostile = "../a b/c?d=e&f#g%"
+    for name in ("get_recording", "get_simulate_status", "cancel_simulation"):
+        with pytest.raises(OdysseyNotFoundError):
+            await getattr(client, name)(hostile)
+    paths = [path for _method, path, _body in service.requests if "recordings/" in path or "jobs/" in path]
+    assert len(paths) == 3
+    assert all("?" not in path and "#" not in path and "/a" not in path for path in paths)
+
+
+async def test_recordings(service, client):
+    service.script(
+        "GET /recordings/s",
+        200,
+        {"stream_id": "s", "video_url": "http://x/v?sig=1", "frame_count": 120, "duration_seconds": 6.5},
+    )
+    recording = await client.get_recording("s")
+    assert (recording.video_url, recording.frame_count, recording.duration_seconds) == (
+        "http://x/v?sig=1",
+        120,
+        6.5,
+    )
+    assert recording.preview_url is None
+    assert "sig=1" not in repr(recording)
+    service.script(
+        "GET /stream-recordings",
+        200,
+        {
+            "recordings": [{"stream_id": "s", "width": None, "height": 704, "started_at": "t"}],
+            "total": 9,
+            "limit": 1,
+            "offset": 2,
+        },
+    )
+    page = await client.list_stream_recordings(limit=1, offset=2)
+    assert (page.total, page.limit, page.offset) == (9, 1, 2)
+    assert page.recordings[0].width is None
+    assert service.requests[-1][1] == "/stream-recordings?limit=1&offset=2"
+
+
+async def test_simulations(service, client, grey_image):
+    service.script("POST /simulation-jobs", 201, JOB, always=True)
+    job = await client.simulate(
+        [{"timestamp_ms": 0, "start": {"prompt": "a cat", "image": grey_image}}, *SCRIPT[1:]], portrait=False
+    )
+    assert job.status is SimulationJobStatus.PENDING
+    sent = service.requests[-1][2]
+    assert sent["portrait"] is False
+    assert sent["output_video"] is True
+    assert sent["script"][0]["start"]["image"].startswith("data:image/jpeg;base64,")
+    assert sent["script"][1:] == SCRIPT[1:]
+    assert "bypass_vlm_expansion" not in sent
+    await client.simulate(scripts=[SCRIPT, SCRIPT], bypass_prompt_expansion=True)
+    assert service.requests[-1][2]["scripts"] == [SCRIPT, SCRIPT]
+    assert service.requests[-1][2]["bypass_vlm_expansion"] is True
+    await client.simulate(script_url="https://example.org/script.json")
+    assert service.requests[-1][2]["script_url"] == "https://example.org/script.json"
+    asked = len(service.requests)
+    with pytest.raises(OdysseyScriptError):
+        await client.simulate(SCRIPT, scripts=[SCRIPT])
+    with pytest.raises(OdysseyScriptError):
+        await client.simulate([])
+    assert len(service.requests) == asked
+
+
+async def test_simulation_details(service, client):
+    stream = {"stream_id": "s", "video_url": "u", "script_index": 1}
+    service.script(
+        "GET /simulation-jobs/j", 200, {**JOB, "status": "completed", "streams": [stream], "retry_count": 2}
+    )
+    job = await client.get_simulate_status("j")
+    assert job.status is SimulationJobStatus.COMPLETED
+    assert (job.streams[0].script_index, job.streams[0].video_url, job.retry_count) == (1, "u", 2)
+    service.script("GET /simulation-jobs", 200, {"jobs": [JOB], "total": 1, "limit": 5, "offset": 0})
+    page = await client.list_simulations(status=SimulationJobStatus.PENDING, active=False, limit=5)
+    assert page.jobs[0].job_id == "j"
+    assert service.requests[-1][1] == "/simulation-jobs?status=pending&active=false&limit=5&offset=0"
+    service.script("DELETE /simulation-jobs/j", 200, {"job_id": "j", "status": "cancelled"})
+    cancelled = await client.cancel_simulation("j")
+    assert cancelled.status is SimulationJobStatus.CANCELLED
+    assert cancelled.priority == "normal"
+
+
+async def test_defect_27_a_job_state_that_nobody_knows_yet_is_no_error(service, client):
+    service.script("GET /simulation-jobs/j", 200, {**JOB, "status": "paused_for_tea"})
+    assert (await client.get_simulate_status("j")).status is SimulationJobStatus.UNKNOWN
+
+
+async def test_bad_arguments_are_refused_before_anything_is_sent(service, client):
+    with pytest.raises(ValueError, match="limit"):
+        await client.list_simulations(limit=101)
+    with pytest.raises(ValueError, match="offset"):
+        await client.list_stream_recordings(offset=-1)
+    with pytest.raises(ValueError, match="stream_id is empty"):
+        await client.get_recording("")
+    assert service.requests == []
+
+
+async def test_a_busy_service_is_no_streamer(service, make_client):
+    service.script("POST /sessions/request", 503, {}, headers={"Retry-After": "7"})
+    with pytest.raises(NoStreamerError) as caught:
+        await make_client(queue_timeout_s=0).create_client_credentials()
+    assert caught.value.retry_after_s == 7
+    assert isinstance(caught.value, ConnectionError)
+
+
+async def test_defect_33_no_secret_reaches_a_log_a_repr_or_an_error(
+    service, client, witness, caplog, eventually
+):
+    caplog.set_level(logging.DEBUG)
+    for name in ("websockets", "httpx", "httpcore", "aiortc", "aioice", "odyssey_ros"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    service.ice_config = {
+        "iceServers": [{"urls": "turns:127.0.0.1:9", "username": "turn-user", "credential": "turn-password"}]
+    }
+    await client.connect(**witness.callbacks())
+    streamer = await service.streamer()
+    credentials = await client.create_client_credentials()
+    await streamer.socket.close(code=1011)
+    await service.streamer(2)
+    await eventually(lambda: client.is_connected)
+    service.handshake_statuses = [403]
+    with pytest.raises(OdysseyAuthError) as caught:
+        await Odyssey(api_url=service.url).connect_with_credentials(credentials)
+    text = "\n".join(
+        [
+            record.getMessage()
+            for record in caplog.records
+            if not record.name.startswith(("aiohttp", "asyncio"))
+        ]
+        + [repr(client), repr(credentials), repr(caught.value), str(caught.value), repr(witness.events)]
+    )
+    for secret in (
+        "ody_test_key_123",
+        "access-1",
+        streamer.token,
+        credentials.session_token,
+        "turn-password",
+    ):
+        assert secret not in text
+
+
+async def test_the_key_is_not_shown_when_the_service_echoes_it(service, make_client):
+    service.script("POST /auth/token", 403, {"detail": "key ody_test_key_123 is blocked"})
+    with pytest.raises(OdysseyAuthError) as caught:
+        await make_client(max_retries=0).connect()
+    assert "ody_test_key_123" not in str(caught.value)
+    assert "blocked" in str(caught.value)
+
+
+async def test_credentials_can_be_handed_on_and_used_without_a_key(
+    service, client, make_client, witness, monkeypatch
+):
+    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
+    credentials = await client.create_client_credentials()
+    from odyssey_ros.client import ClientCredentials
+
+    received = ClientCredentials.from_dict(json.loads(json.dumps(credentials.to_dict())))
+    asked = len(service.requests)
+    keyless = Odyssey(api_url="http://127.0.0.1:9")
+    await keyless.connect_with_credentials(received, **witness.callbacks())
+    assert keyless.is_connected
+    assert keyless.current_session_id == credentials.session_id
+    assert keyless.capabilities.image_to_video is True
+    assert witness.statuses() == ["connecting", "connected"]
+    assert [path for _method, path, _body in service.requests[asked:]] == ["/signal/config"]
+    await keyless.disconnect()
+
+
+async def test_credentials_reconnect_while_the_server_accepts_them(service, client, witness, eventually):
+    credentials = await client.create_client_credentials()
+    keyless = Odyssey(api_url=service.url, advanced=client._config.advanced)
+    await keyless.connect_with_credentials(credentials, **witness.callbacks())
+    await (await service.streamer()).socket.close(code=1011)
+    await service.streamer(2)
+    await eventually(lambda: keyless.is_connected)
+    service.handshake_statuses = [403]
+    await (await service.streamer(2)).socket.close(code=1011)
+    await eventually(lambda: keyless.current_status.value == "failed")
+    assert isinstance(witness.named("on_error")[-1][0], OdysseyAuthError)
+
+
+async def test_credentials_with_a_useless_url_are_refused(service, client):
+    credentials = await client.create_client_credentials()
+    data = {**credentials.to_dict(), "signaling_url": "ftp://x"}
+    from odyssey_ros.client import ClientCredentials
+
+    with pytest.raises(OdysseyArgumentError, match="cannot be used"):
+        await client.connect_with_credentials(ClientCredentials.from_dict(data))
+
+
+async def test_a_token_that_is_no_jwt_is_an_answer_that_cannot_be_used(service, client):
+    service.script("POST /sessions/token", 200, {"session_token": "no jwt"})
+    with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
+        await client.create_client_credentials()
+
+
+async def test_a_session_that_is_unknown_as_soon_as_it_is_made_is_tried_again(service, client):
+    service.script("POST /sessions/token", 404, {})
+    await client.connect()
+    assert client.is_connected
+
+
+async def test_one_client_serves_loop_after_loop(service, client):
+    service.script("GET /stream-recordings", 200, {}, always=True)
+    for _ in range(2):
+        await asyncio.to_thread(lambda: asyncio.run(client.list_stream_recordings()))
+    assert service.count("POST /auth/token") == 1
+
+
+async def test_as_a_context_manager_it_disconnects_and_keeps_its_http_connections(service, make_client):
+    service.script("GET /stream-recordings", 200, {}, always=True)
+    async with make_client() as client:
+        api = client._api
+        await client.list_stream_recordings()
+        await client.connect()
+        assert client._api is api
+    assert client._api is None
+    assert not client.is_connected

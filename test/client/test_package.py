@@ -1,0 +1,70 @@
+"""The package as a whole: its public names, and what it does without."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import odyssey_ros.client as client
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run(program: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_what_is_visible_is_what_is_named():
+    # In a fresh interpreter: here, other tests have imported the modules, which makes them visible too.
+    modules = {path.stem for path in pathlib.Path(client.__file__).parent.glob("*.py")}
+    visible = {name for name in vars(client) if not name.startswith("_")}
+    assert visible - modules == set(client.__all__)
+    assert sorted(client.__all__, key=str) == client.__all__
+
+
+@pytest.mark.parametrize("package", ["client", "emulator", "dataset"])
+def test_no_ros_is_needed(package):
+    program = f"""
+import pkgutil, importlib, sys
+class NoRos:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {{"rclpy", "rosidl_runtime_py", "sensor_msgs", "std_msgs", "launch"}}:
+            raise ImportError("blocked: " + name)
+sys.meta_path.insert(0, NoRos())
+package = importlib.import_module("odyssey_ros.{package}")
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print("fine")
+"""
+    assert run(program) == "fine\n"
+
+
+def test_the_client_and_the_emulator_share_nothing():
+    imported = (
+        "import sys, odyssey_ros.client; print([m for m in sys.modules if m.startswith('odyssey_ros')])"
+    )
+    assert "emulator" not in run(imported)
+    for path in (ROOT / "odyssey_ros" / "emulator").rglob("*.py"):
+        assert "odyssey_ros.client" not in path.read_text(), path
+    for path in (ROOT / "odyssey_ros" / "client").rglob("*.py"):
+        text = path.read_text()
+        assert "odyssey_ros.emulator" not in text, path
+        assert "rclpy" not in text, path
+
+
+def test_importing_decodes_nothing_yet():
+    heavy = "import sys, odyssey_ros.client; print([m for m in ('PIL', 'cv2', 'pillow_heif') if m in sys.modules])"
+    assert run(heavy) == "[]\n"

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import dataclasses
+import pickle
+
+import jwt
+import numpy as np
+import pytest
+
+import odyssey_ros.client as public
+from odyssey_ros.client import (
+    BroadcastInfo,
+    ClientCredentials,
+    ConnectionStatus,
+    OdysseyArgumentError,
+    OdysseyConnectionError,
+    OdysseyError,
+    Recording,
+    SimulationJobDetail,
+    SimulationJobInfo,
+    SimulationJobsList,
+    SimulationJobStatus,
+    SimulationStream,
+    StreamerCapabilities,
+    StreamRecordingInfo,
+    StreamRecordingsList,
+    VideoFrame,
+)
+
+TOKEN = jwt.encode({"session_id": "the-session"}, "a secret of the service, long enough", "HS256")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (VideoFrame, "data width height timestamp_ms"),
+        (Recording, "stream_id video_url events_url thumbnail_url preview_url frame_count duration_seconds"),
+        (StreamRecordingInfo, "stream_id width height started_at ended_at duration_seconds"),
+        (StreamRecordingsList, "recordings total limit offset"),
+        (
+            SimulationStream,
+            "stream_id video_url events_url thumbnail_url preview_url frame_count duration_seconds script_index",
+        ),
+        (SimulationJobInfo, "job_id status priority created_at completed_at error_message"),
+        (
+            SimulationJobDetail,
+            "job_id status priority created_at dispatched_at started_at completed_at error_message assigned_region "
+            "retry_count streams estimated_wait_minutes",
+        ),
+        (SimulationJobsList, "jobs total limit offset"),
+        (StreamerCapabilities, "image_to_video"),
+        (ClientCredentials, "session_id signaling_url session_token expires_in capabilities"),
+        (BroadcastInfo, "webrtc_url spectator_token hls_url"),
+    ],
+)
+def test_types_are_frozen_and_slotted_with_their_fields_in_order(kind, fields):
+    assert [field.name for field in dataclasses.fields(kind)] == fields.split()
+    assert kind.__dataclass_params__.frozen
+    assert "__slots__" in vars(kind)
+
+
+def test_credentials_take_their_session_from_the_token_alone():
+    credentials = ClientCredentials.from_dict(
+        {"session_id": "forged", "signaling_url": "wss://h", "session_token": TOKEN, "expires_in": 600.0}
+    )
+    assert credentials.session_id == "the-session"
+    assert credentials.capabilities is None
+    assert TOKEN not in repr(credentials)
+    assert credentials.to_dict() == {
+        "session_id": "the-session",
+        "signaling_url": "wss://h",
+        "session_token": TOKEN,
+        "expires_in": 600,
+    }
+    assert ClientCredentials.from_dict(credentials.to_dict()) == credentials
+    able = ClientCredentials("wss://h", TOKEN, 600, StreamerCapabilities(image_to_video=True))
+    assert able.to_dict()["capabilities"] == {"image_to_video": True}
+    assert ClientCredentials.from_dict(able.to_dict()) == able
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"signaling_url": None},
+        {"signaling_url": ""},
+        {"session_token": 5},
+        {"session_token": "no.jwt.atall"},
+        {"session_token": jwt.encode({"session_id": 5}, "a secret of the service, long enough", "HS256")},
+        {"expires_in": "600"},
+        {"expires_in": True},
+        {"expires_in": float("nan")},
+        {"capabilities": []},
+    ],
+)
+def test_credentials_that_cannot_be_used_are_refused(change):
+    data = {"signaling_url": "wss://h", "session_token": TOKEN, "expires_in": 600, **change}
+    with pytest.raises(OdysseyArgumentError) as caught:
+        ClientCredentials.from_dict(data)
+    assert TOKEN not in str(caught.value)
+
+
+def test_broadcast_details_are_made_as_documented_and_by_keyword():
+    info = BroadcastInfo("http://h/live/x", "spectator_abc")
+    assert info.hls_url is None
+    assert info == BroadcastInfo(webrtc_url="http://h/live/x", spectator_token="spectator_abc", hls_url=None)
+    assert "spectator_abc" not in repr(info)
+
+
+def test_states_are_their_words():
+    assert ConnectionStatus.CONNECTED == "connected"
+    assert str(SimulationJobStatus.COMPLETED) == "completed"
+    assert [status.value for status in ConnectionStatus] == [
+        "authenticating", "connecting", "reconnecting", "connected", "disconnected", "failed",
+    ]  # fmt: skip
+
+
+def test_frames_compare_by_identity():
+    data = np.zeros((2, 2, 3), np.uint8)
+    frame = VideoFrame(data, 2, 2, 0)
+    assert frame == frame  # noqa: PLR0124
+    assert frame != VideoFrame(data, 2, 2, 0)
+    assert {frame}
+
+
+def test_all_errors_have_one_root_and_carry_what_is_known():
+    errors = [
+        value for value in vars(public).values() if isinstance(value, type) and issubclass(value, Exception)
+    ]
+    assert len(errors) == 15
+    for kind in errors:
+        error = kind(
+            "what", code="CODE", action="do", action_url="http://x", details={"a": 1}, status_code=400
+        )
+        assert isinstance(error, OdysseyError)
+        assert (str(error), error.code, error.action, error.action_url) == ("what", "CODE", "do", "http://x")
+        assert error.details == {"a": 1}
+        assert error.status_code == 400
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), copy.code) == (kind, "what", "CODE")
+    assert issubclass(public.OdysseyNotFoundError, ValueError)
+    assert issubclass(public.OdysseyArgumentError, ValueError)
+    assert issubclass(OdysseyConnectionError, ConnectionError)
+    assert issubclass(public.RateLimitError, public.OdysseyUsageError)
