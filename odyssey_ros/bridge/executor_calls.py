@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -44,7 +45,8 @@ class ExecutorCalls:
 
         def complete() -> None:
             if result.cancelled():
-                future.cancel()
+                # An rclpy future that is cancelled gives None to who awaits it.
+                future.set_exception(CancelledError())
             elif (error := result.exception()) is not None:
                 future.set_exception(error)
             else:

@@ -11,6 +11,7 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from odyssey_ros.bridge.error_codes import error_code
 from odyssey_ros.client import (
     AccountSuspendedError,
     BroadcastInfo,
@@ -105,13 +106,6 @@ class SessionObserver(Protocol):
         """The session has ended for good; only a new one helps."""
 
 
-def error_code(error: BaseException) -> str:
-    """Return the stable name of an error: the service's own code, else the class's name."""
-    if isinstance(error, OdysseyError) and error.code:
-        return error.code
-    return type(error).__name__
-
-
 class OdysseySession:
     """Keeps a connection, and on it the stream that is wanted.
 
@@ -175,9 +169,8 @@ class OdysseySession:
         self._active = False
         self._wish = None
         self._changed.set()
-        if self.state.streaming:
-            with contextlib.suppress(OdysseyError):  # it ends with the connection at the latest
-                await self._end()
+        with contextlib.suppress(OdysseyError):  # it ends with the connection at the latest
+            await self._end()
 
     async def close(self) -> None:
         """Disconnect and release everything. Idempotent."""
@@ -214,24 +207,30 @@ class OdysseySession:
         Raises:
             OdysseyError: There is no stream, or it refuses.
         """
+        self._require_connection()
         async with self._operation:
             applied = await self.client.interact(text)
         if self._wish is not None:
             self._wish = replace(self._wish, prompt=text, image=None)
         return applied
 
-    async def start(self, wish: StreamWish) -> str:
-        """Start a stream; returns its id.
+    async def start(self, wish: StreamWish) -> tuple[str, str]:
+        """Start a stream; returns its id, and the prompt as applied.
 
         Raises:
-            OdysseyError: There is no connection, a stream runs already, or the service refuses.
+            OdysseyError: The node is not active, there is no connection, a stream runs already, or the
+                service refuses.
         """
+        self._require_connection()
         async with self._operation:
+            if not self._active:
+                raise OdysseyStreamError("the node is not active: activate it first", code="NOT_ACTIVE")
             if self.state.streaming:
                 raise OdysseyStreamError("a stream runs already: end it first", code="STREAM_RUNNING")
             stream_id = await self._start_wish(wish)
-        self._wish = wish
-        return stream_id
+            if self._active:
+                self._wish = wish
+            return stream_id, self.state.prompt
 
     async def end(self) -> str:
         """End the running stream and want no other; returns its id.
@@ -239,6 +238,7 @@ class OdysseySession:
         Raises:
             OdysseyError: No stream runs, or the connection is gone.
         """
+        self._require_connection()
         stream_id = self.state.stream_id
         if not self.state.streaming:
             raise OdysseyStreamError("no stream runs", code="NO_STREAM")
@@ -300,6 +300,14 @@ class OdysseySession:
         self._acknowledge()
         return stream_id
 
+    def _require_connection(self) -> None:
+        state = self.state
+        if state.connection is not ConnectionStatus.CONNECTED:
+            reason = f": {state.message}" if state.message else ""
+            raise OdysseyStreamError(
+                f"there is no connection ({state.connection.value}{reason})", code="NOT_CONNECTED"
+            )
+
     async def _end(self) -> None:
         async with self._operation:
             if self.state.streaming:
@@ -341,8 +349,8 @@ class OdysseySession:
         self._tell(EventKind.ACKNOWLEDGED, prompt=prompt)
 
     def _stream_failed(self, reason: str, message: str) -> None:
-        self._update(error_code=reason, message=message)
-        self._tell(EventKind.STREAM_ERROR, error_code=reason, message=message)
+        self._update(error_code=reason.upper(), message=message)
+        self._tell(EventKind.STREAM_ERROR, error_code=reason.upper(), message=message)
 
     def _failed(self, error: Exception, fatal: bool) -> None:
         if fatal and isinstance(error, OdysseyError):
