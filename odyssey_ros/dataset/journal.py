@@ -67,7 +67,7 @@ class Journal:
             self._file = path.open("ab")
             # What was cut off would spoil the next line.
             self._file.truncate(end)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError) as error:
             raise StateError(f"the log of submissions {path} cannot be used: {error}") from error
 
     def __enter__(self) -> Journal:

@@ -169,6 +169,11 @@ class SimulationJobs:
                     raise _service_failed(error) from error
                 report.phase("the service cannot be reached")
                 await self._limits.patience.sleep(max(wait_s, error.retry_after_s or 0.0))
+            except OdysseyError as error:
+                # 403 concerns what was asked for, such as a privilege; any other refusal the account.
+                if isinstance(error, OdysseyAuthError) and error.status_code != 403:
+                    raise ServiceRefusalError(str(error)) from error
+                raise EpisodeError(EpisodeErrorCode.SUBMIT_REFUSED, str(error)) from error
 
     async def _submit(self, plan: EpisodePlan) -> str:
         """Submit a script; raises the client's error when there is no job, or nobody knows."""
@@ -186,10 +191,6 @@ class SimulationJobs:
             except OdysseyError as error:
                 if _certainly_refused(error):
                     await asyncio.to_thread(self._journal.not_sent, plan.name)
-                if isinstance(error, OdysseyAuthError) and error.status_code != 403:
-                    raise ServiceRefusalError(str(error)) from error
-                if not isinstance(error, (OdysseyUsageError, OdysseyConnectionError)):
-                    raise EpisodeError(EpisodeErrorCode.SUBMIT_REFUSED, str(error)) from error
                 raise
             await asyncio.to_thread(self._journal.submitted, plan.name, job.job_id)
             return job.job_id

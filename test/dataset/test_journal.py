@@ -1,0 +1,94 @@
+"""The log of submissions: what it remembers, cut off at any byte."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from odyssey_ros.dataset.errors import StateError
+from odyssey_ros.dataset.journal import EpisodeState, Intent, Journal, jobs_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _story(journal: Journal) -> list[dict[str, EpisodeState]]:
+    """A run's steps; the states after each."""
+    steps = [
+        lambda: journal.intends("a", Intent()),
+        lambda: journal.submitted("a", "job-1"),
+        lambda: journal.intends("b", Intent("2026-11-01T10:00:00Z", frozenset(["x", "y"]))),
+        lambda: journal.not_sent("b"),
+        lambda: journal.job_failed("a", "job-1"),
+        lambda: journal.intends("a", Intent("2026-11-01T10:00:01Z", frozenset(["job-1"]))),
+        lambda: journal.submitted("a", "job-2"),
+    ]
+    states = [_states(journal)]
+    for step in steps:
+        step()
+        states.append(_states(journal))
+    return states
+
+
+def _states(journal: Journal) -> dict[str, EpisodeState]:
+    return {
+        name: EpisodeState(state.intent, state.job_id, list(state.failed_jobs))
+        for name, state in ((name, journal.state(name)) for name in "ab")
+    }
+
+
+def test_it_remembers(tmp_path: Path) -> None:
+    path = tmp_path / "submissions.jsonl"
+    with Journal(path) as journal:
+        states = _story(journal)
+    assert states[3]["b"].intent == Intent("2026-11-01T10:00:00Z", frozenset(["x", "y"]))
+    assert states[4]["b"] == EpisodeState()
+    assert states[5]["a"] == EpisodeState(failed_jobs=["job-1"])
+    assert states[7]["a"] == EpisodeState(job_id="job-2", failed_jobs=["job-1"])
+    with Journal(path) as journal:
+        assert _states(journal) == states[-1]
+        assert journal.job_ids() == {"job-1", "job-2"}
+    assert jobs_in([path, tmp_path / "none"]) == {"job-1", "job-2"}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(data=st.data())
+def test_cut_off_anywhere_it_is_what_it_was_after_the_last_whole_step(
+    data: st.DataObject, tmp_path: Path
+) -> None:
+    path = tmp_path / "whole.jsonl"
+    path.unlink(missing_ok=True)
+    with Journal(path) as journal:
+        states = _story(journal)
+    content = path.read_bytes()
+    cut = data.draw(st.integers(0, len(content)))
+    path.write_bytes(content[:cut])
+    for _ in range(2):
+        with Journal(path) as journal:
+            assert _states(journal) == states[content[:cut].count(b"\n")]
+            before = _states(journal)["b"]
+            journal.intends("c", Intent())
+            assert _states(journal)["b"] == before
+            assert journal.state("c").intent == Intent()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"nonsense\n",
+        b"3\n",
+        b"{}\n",
+        b'{"event": "dances", "episode": "a"}\n',
+        b'{"event": "submitted", "episode": "a"}\n',
+        b'{"event": "intends", "episode": "a", "newest": "", "seen": 3}\n',
+    ],
+)
+def test_a_log_that_is_none_is_not_guessed_at(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "submissions.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(StateError, match="cannot be used"):
+        Journal(path)
+    assert path.read_bytes() == content

@@ -1,0 +1,319 @@
+"""Jobs at the emulator: each script once, whatever becomes of requests, answers and processes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from odyssey_ros.client import Odyssey, OdysseyConnectionError
+from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.dataset.events import EventLog, parse_events
+from odyssey_ros.dataset.journal import Intent, Journal
+from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.simulation_jobs import JobLimits, ServiceRefusalError, SimulationJobs, resembles
+from odyssey_ros.dataset.sweep import EpisodePlan
+from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
+from odyssey_ros.emulator.fault_registry import Schedule
+from odyssey_ros.emulator.faults import HttpDrop, HttpMalformed, HttpStatus, HttpUsageError, JobFail, JobHold
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from odyssey_ros.dataset.service import RemoteStream
+
+
+def _plan(name: str, prompt: str = "a cat", *, end_ms: int = 200) -> EpisodePlan:
+    script: Any = (
+        {"timestamp_ms": 0, "start": {"prompt": prompt}},
+        {"timestamp_ms": 100, "interact": {"prompt": f"{prompt} sleeps"}},
+        {"timestamp_ms": end_ms, "end": {}},
+    )
+    return EpisodePlan(name, "test", script, False, None, {})
+
+
+@dataclass
+class Report:
+    phases: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def phase(self, text: str) -> None:
+        self.phases.append(text)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+class Lossy:
+    """The client, but for answers to submissions that get lost on their way back."""
+
+    def __init__(self, client: Odyssey) -> None:
+        self._client = client
+        self.lose = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def simulate(self, **arguments: Any) -> Any:
+        answer = await self._client.simulate(**arguments)
+        if self.lose:
+            self.lose -= 1
+            raise OdysseyConnectionError("no answer within 30 s", code="timeout")
+        return answer
+
+
+async def _soon(seconds: float) -> None:
+    await asyncio.sleep(min(seconds, 0.05))
+
+
+LIMITS = JobLimits(retries=1, poll_s=0.05, settle_s=0.05, patience=Patience(retries=3, sleep=_soon))
+
+
+@dataclass
+class Bench:
+    """The emulator, a client of it, and jobs as one process after another sees them."""
+
+    emulator: Emulator
+    client: Odyssey
+    folder: Path
+
+    @asynccontextmanager
+    async def process(
+        self, service: Any = None, foreign: set[str] = frozenset()
+    ) -> AsyncIterator[SimulationJobs]:  # type: ignore[assignment]
+        async def fetch_events(stream: RemoteStream) -> EventLog | None:
+            if stream.events_url is None:
+                return None
+            async with httpx.AsyncClient() as http:
+                return parse_events((await http.get(stream.events_url)).content)
+
+        with Journal(self.folder / "submissions.jsonl") as journal:
+            yield SimulationJobs(
+                service or self.client,
+                journal,
+                foreign_jobs=lambda: set(foreign),
+                fetch_events=fetch_events,
+                limits=LIMITS,
+            )
+
+    async def job_ids(self) -> list[str]:
+        return [job.job_id for job in (await self.client.list_simulations(limit=100)).jobs]
+
+
+@asynccontextmanager
+async def _bench(tmp_path: Path, **config: Any) -> AsyncIterator[Bench]:
+    async with (
+        Emulator(EmulatorConfig(render_workers=2, **config)) as emulator,
+        Odyssey("ody_local", api_url=emulator.url) as client,
+    ):
+        yield Bench(emulator, client, tmp_path)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with _bench(tmp_path) as it:
+        yield it
+
+
+async def test_scripts_become_streams_one_job_each(bench: Bench) -> None:
+    async with bench.process() as jobs:
+        streams = await asyncio.gather(*(jobs.obtain(_plan(name, name), Report()) for name in "abc"))
+        assert len({stream.stream_id for stream in streams}) == 3
+        assert all(stream.video_url and stream.job and stream.start_time_ns > 10**18 for stream in streams)
+        again = await jobs.obtain(_plan("a", "a"), Report())
+        assert again.stream_id == streams[0].stream_id
+        fresh = await jobs.refreshed(again)
+        assert fresh.stream_id == again.stream_id
+    async with bench.process() as jobs:
+        later = await jobs.obtain(_plan("b", "b"), Report())
+    assert later.stream_id == streams[1].stream_id
+    assert len(await bench.job_ids()) == 3
+
+
+async def test_a_lost_answer_is_no_reason_to_submit_twice(bench: Bench) -> None:
+    service = Lossy(bench.client)
+    service.lose = 2
+    report = Report()
+    async with bench.process(service) as jobs:
+        await asyncio.gather(jobs.obtain(_plan("a", "a"), report), jobs.obtain(_plan("b", "b"), Report()))
+    assert len(await bench.job_ids()) == 2
+    assert "settling an earlier submission" in report.phases
+    assert "was found again" in report.notes[0]
+
+
+async def test_a_process_killed_before_it_heard_finds_its_job(bench: Bench) -> None:
+    other = await bench.client.simulate(script=_plan("", "somebody else's").script, portrait=False)
+    for name, sent in (("a", True), ("b", False)):
+        with Journal(bench.folder / "submissions.jsonl") as journal:
+            newest = (await bench.client.list_simulations(limit=1)).jobs[0]
+            journal.intends(name, Intent(newest.created_at, frozenset([newest.job_id])))
+        if sent:
+            await bench.client.simulate(script=_plan(name, name).script, portrait=False)
+    async with bench.process() as jobs:
+        streams = await asyncio.gather(*(jobs.obtain(_plan(name, name), Report()) for name in "ab"))
+    assert len(await bench.job_ids()) == 3
+    assert other.job_id not in {stream.job.job_id for stream in streams if stream.job}
+
+
+async def test_jobs_of_others_are_not_taken(bench: Bench) -> None:
+    """In the gap of a submission that never arrived, others submit: another script, and a twin of ours."""
+    with Journal(bench.folder / "submissions.jsonl") as journal:
+        journal.intends("a", Intent())
+    twin = await bench.client.simulate(script=_plan("", "a").script, portrait=False)
+    other = await bench.client.simulate(script=_plan("", "b").script, portrait=False)
+    async with bench.process(foreign={twin.job_id}) as jobs:
+        stream = await jobs.obtain(_plan("a", "a"), Report())
+    assert stream.job is not None
+    assert stream.job.job_id not in {twin.job_id, other.job_id}
+
+
+async def test_two_doubts_do_not_settle_on_one_job(bench: Bench) -> None:
+    with Journal(bench.folder / "submissions.jsonl") as journal:
+        journal.intends("a", Intent())
+        journal.intends("b", Intent())
+    await bench.client.simulate(script=_plan("", "same").script, portrait=False)
+    async with bench.process() as jobs:
+        streams = await asyncio.gather(*(jobs.obtain(_plan(name, "same"), Report()) for name in "ab"))
+    assert len({stream.stream_id for stream in streams}) == 2
+    assert len(await bench.job_ids()) == 2
+
+
+async def test_a_failed_job_is_made_anew_within_the_bound(bench: Bench) -> None:
+    report = Report()
+    bench.emulator.faults.arm(JobFail(message="out of dreams"))
+    async with bench.process() as jobs:
+        await jobs.obtain(_plan("a"), report)
+        assert "failed (out of dreams); the script is submitted again" in report.notes[0]
+        bench.emulator.faults.arm(JobFail(message="out of dreams"), Schedule(count=2))
+        with pytest.raises(EpisodeError, match="failed: out of dreams") as caught:
+            await jobs.obtain(_plan("b"), report)
+    assert caught.value.code is EpisodeErrorCode.JOB_FAILED
+    assert len(await bench.job_ids()) == 4
+    # Another run has its own bound.
+    async with bench.process() as jobs:
+        await jobs.obtain(_plan("b"), report)
+
+
+async def test_a_cancelled_job_is_not_made_anew(bench: Bench) -> None:
+    bench.emulator.faults.arm(JobHold())
+    async with bench.process() as jobs:
+        task = asyncio.create_task(jobs.obtain(_plan("a"), Report()))
+        while not (ids := await bench.job_ids()):  # noqa: ASYNC110 - the service tells no one
+            await asyncio.sleep(0.02)
+        await bench.client.cancel_simulation(ids[0])
+        with pytest.raises(EpisodeError) as caught:
+            await task
+    assert caught.value.code is EpisodeErrorCode.JOB_CANCELLED
+    assert len(await bench.job_ids()) == 1
+
+
+async def test_the_accounts_limits_are_waited_for(tmp_path: Path) -> None:
+    async with _bench(tmp_path, limits=Limits(queued_jobs=1)) as bench:
+        reports = [Report() for _ in range(3)]
+        async with bench.process() as jobs:
+            await asyncio.gather(
+                *(jobs.obtain(_plan(str(number)), report) for number, report in enumerate(reports))
+            )
+        assert len(await bench.job_ids()) == 3
+        assert "waiting for the account's limits" in {phase for report in reports for phase in report.phases}
+
+
+@pytest.mark.parametrize("code", ["MONTHLY_LIMIT_REACHED", "ACCOUNT_SUSPENDED"])
+async def test_but_not_those_that_people_must_lift(code: str, bench: Bench) -> None:
+    bench.emulator.faults.arm(HttpUsageError(endpoint="jobs_submit", code=code))
+    async with bench.process() as jobs:
+        with pytest.raises(ServiceRefusalError):
+            await jobs.obtain(_plan("a"), Report())
+    assert await bench.job_ids() == []
+
+
+async def test_a_wrong_key_is_refused_at_once(bench: Bench) -> None:
+    async with Odyssey("ody_another", api_url=bench.emulator.url) as client, bench.process(client) as jobs:
+        with pytest.raises(ServiceRefusalError, match="Invalid API key"):
+            await jobs.obtain(_plan("a"), Report())
+
+
+async def test_a_script_that_the_service_refuses_concerns_its_episode(bench: Bench) -> None:
+    plan = _plan("a")
+    plan = EpisodePlan("a", "test", plan.script, False, True, {})
+    async with bench.process() as jobs:
+        with pytest.raises(EpisodeError, match="may not bypass") as caught:
+            await jobs.obtain(plan, Report())
+        assert caught.value.code is EpisodeErrorCode.SUBMIT_REFUSED
+        await jobs.obtain(_plan("b"), Report())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        HttpStatus(endpoint="jobs_list", status=503),
+        HttpStatus(endpoint="jobs_submit", status=500),
+        HttpDrop(endpoint="jobs_submit"),
+        HttpMalformed(endpoint="jobs_submit"),
+        HttpStatus(endpoint="jobs_get", status=502),
+        HttpDrop(endpoint="jobs_get"),
+    ],
+    ids=lambda fault: f"{fault.name}-{fault.endpoint}",
+)
+async def test_requests_that_fail_are_made_again_and_no_job_twice(fault: Any, bench: Bench) -> None:
+    bench.emulator.faults.arm(fault, Schedule(count=2))
+    async with bench.process() as jobs:
+        await jobs.obtain(_plan("a"), Report())
+    ids = await bench.job_ids()
+    assert len(ids) == 1 or fault.name == "http_malformed"
+
+
+@pytest.mark.parametrize("endpoint", ["jobs_list", "jobs_submit", "jobs_get"])
+async def test_within_a_bound(endpoint: str, bench: Bench) -> None:
+    bench.emulator.faults.arm(HttpStatus(endpoint=endpoint, status=503), Schedule(count=0))
+    async with bench.process() as jobs:
+        with pytest.raises(EpisodeError) as caught:
+            await jobs.obtain(_plan("a"), Report())
+    assert caught.value.code is EpisodeErrorCode.SERVICE_FAILED
+
+
+async def test_a_doubt_that_cannot_be_settled_is_told_and_kept(bench: Bench) -> None:
+    with Journal(bench.folder / "submissions.jsonl") as journal:
+        journal.intends("a", Intent())
+    bench.emulator.faults.arm(HttpStatus(endpoint="jobs_list", status=503), Schedule(count=0))
+    async with bench.process() as jobs:
+        with pytest.raises(EpisodeError) as caught:
+            await jobs.obtain(_plan("a"), Report())
+    assert caught.value.code is EpisodeErrorCode.SUBMIT_IN_DOUBT
+    with Journal(bench.folder / "submissions.jsonl") as journal:
+        assert journal.state("a").intent is not None
+
+
+async def test_a_job_that_the_service_forgot_is_made_anew(bench: Bench) -> None:
+    with Journal(bench.folder / "submissions.jsonl") as journal:
+        journal.submitted("a", "no-such-job")
+    report = Report()
+    async with bench.process() as jobs:
+        await jobs.obtain(_plan("a"), report)
+    assert "does not know it any more" in report.notes[0]
+
+
+def test_what_a_script_asks_for_is_told_from_what_it_does_not() -> None:
+    plan = _plan("a", "cat", end_ms=9000)
+
+    def log(*lines: dict[str, Any]) -> EventLog:
+        import json
+
+        return parse_events("\n".join(json.dumps(line) for line in lines).encode())
+
+    start = {"timestamp_ms": 30, "type": "start", "prompt": "cat", "applied_prompt": "a cat"}
+    interact = {"timestamp_ms": 140, "type": "interact", "prompt": "cat sleeps", "applied_prompt": "x"}
+    end = {"timestamp_ms": 9010, "type": "end"}
+    assert resembles(plan, log(start, interact, end), 9.0)
+    assert resembles(plan, log({"timestamp_ms": 0, "prompt": "rewritten"}, interact), 9.0)
+    assert not resembles(plan, log(start, end), 9.0)
+    assert not resembles(plan, log({**start, "prompt": "dog"}, interact), 9.0)
+    assert not resembles(plan, log(start, {**interact, "timestamp_ms": 5000}), 9.0)
+    assert resembles(plan, None, 9.0)
+    assert resembles(plan, EventLog(), None)
+    assert not resembles(plan, None, 20.0)
