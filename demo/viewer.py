@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import time
@@ -21,9 +22,9 @@ from lifecycle_msgs.srv import ChangeState
 from odyssey_ros.msg import StreamEvent, StreamStatus
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
@@ -76,6 +77,7 @@ class Viewer(Node):
         self.latest: Image | None = None
         self.status: StreamStatus | None = None
         self.fatal = ""
+        self.interrupted = False
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(Image, f"{bridge}/image_raw", self._picture, QoSProfile(depth=5))
         self.create_subscription(StreamStatus, f"{bridge}/status", self._status, latched)
@@ -125,12 +127,12 @@ def watch(viewer: Viewer, duration: float, say: Callable[[str], None]) -> str:
     """Watch for ``duration`` seconds (0: until interrupted); returns why it failed, or nothing."""
     started = time.monotonic()
     next_line = started
+    tally = viewer.tally
     gap = max(3.0, duration / 4.5) if duration else 8.0
     least_prompts = 3
-    while True:
+    while not viewer.interrupted:
         rclpy.spin_once(viewer, timeout_sec=0.05)
         now = time.monotonic()
-        tally = viewer.tally
         if now >= next_line:
             say(progress(viewer, now - started))
             next_line += 1.0
@@ -149,6 +151,7 @@ def watch(viewer: Viewer, duration: float, say: Callable[[str], None]) -> str:
             answered = all(row.after is not None for row in viewer.rows)
             if answered or now - tally.first >= duration + 10.0:
                 return ""
+    return "" if tally.first is not None else "interrupted before there was a picture"
 
 
 def progress(viewer: Viewer, seconds: float) -> str:
@@ -256,18 +259,16 @@ def main() -> int:
     parser.add_argument("--service", default="emulator")
     arguments = parser.parse_args()
 
-    rclpy.init()
+    # An interrupt ends the watching, not the graph: the stream is stopped and counted in any case.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     viewer = Viewer(arguments.bridge)
-    problem = ""
-    try:
-        problem = watch(viewer, arguments.duration, lambda line: print(line, flush=True))
-    except (KeyboardInterrupt, ExternalShutdownException):
-        print("interrupted", flush=True)
-    if rclpy.ok():
-        viewer.stop_stream()
-        settle = time.monotonic() + 1.5
-        while time.monotonic() < settle:
-            rclpy.spin_once(viewer, timeout_sec=0.1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: setattr(viewer, "interrupted", True))
+    problem = watch(viewer, arguments.duration, lambda line: print(line, flush=True))
+    viewer.stop_stream()
+    settle = time.monotonic() + 1.5
+    while time.monotonic() < settle:
+        rclpy.spin_once(viewer, timeout_sec=0.1)
     result = summary(viewer, arguments.service)
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "summary.json").write_text(json.dumps(result, indent=2) + "\n")
