@@ -174,6 +174,10 @@ class ImageTopics:
             jpeg = CompressedImage(header=header, format=image_format(settings.encoding))
             jpeg.data = self._converter.jpeg(frame, settings.encoding, settings.jpeg_quality)
         converted = time.thread_time()
+        if image is not None:
+            self._image.publish(image)
+        if jpeg is not None:
+            self._compressed.publish(jpeg)
         info = camera_info(frame.width, frame.height, settings.calibration)
         info.header = header
         self._camera_info.publish(info)
@@ -186,10 +190,6 @@ class ImageTopics:
                 prompt=decoded.prompt or "",
             )
         )
-        if image is not None:
-            self._image.publish(image)
-        if jpeg is not None:
-            self._compressed.publish(jpeg)
         self.counters.convert_cpu_s += converted - started
         self.counters.publish_cpu_s += time.thread_time() - converted
 
