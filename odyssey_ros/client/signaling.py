@@ -54,7 +54,7 @@ class SignalingEndpoint:
         Raises:
             MalformedError: The URL has another scheme, a query, or no host.
         """
-        url = url.strip().rstrip("/")
+        url = url.strip()
         if "://" not in url:
             url = f"ws://{url}"
         try:
@@ -65,7 +65,7 @@ class SignalingEndpoint:
         secure = {"ws": False, "http": False, "wss": True, "https": True}.get(parts.scheme.lower())
         if secure is None or not host or parts.query or parts.fragment:
             raise MalformedError("the signaling URL is malformed")
-        rest = f"{parts.netloc}{parts.path}"
+        rest = f"{parts.netloc}{parts.path.rstrip('/')}"
         return cls(
             ws_base=("wss://" if secure else "ws://") + rest,
             http_base=("https://" if secure else "http://") + rest,

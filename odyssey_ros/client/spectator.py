@@ -161,6 +161,8 @@ class SpectatorConnection:
             self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
         await self._connected
         self._tasks.spawn(self._ask_for_key_frame(peer), "odyssey-key-frame")
+        if self._config.frame_timeout_s is not None:
+            self._tasks.spawn(self._watch_frames(self._config.frame_timeout_s), "odyssey-frame-watch")
 
     async def _ice_servers(self) -> Sequence[IceServer]:
         try:
@@ -228,13 +230,20 @@ class SpectatorConnection:
 
     async def _ask_for_key_frame(self, peer: PeerConnection) -> None:
         """Ask for a picture to begin with, naming the stream that it is asked of (RFC 4585, 6.3.1)."""
-        for receiver in peer.getReceivers():
-            while receiver.track.kind == "video" and self._frames.decoded == 0:
-                sources = receiver.getSynchronizationSources()
-                if sources:
-                    await receiver._send_rtcp_pli(sources[0].source)  # noqa: SLF001 - there is no other way
-                    break
-                await asyncio.sleep(_POLL_INTERVAL_S)
+        receiver = next(item.receiver for item in peer.getTransceivers() if item.kind == "video")
+        while self._frames.decoded == 0:
+            sources = receiver.getSynchronizationSources()
+            if sources:
+                await receiver._send_rtcp_pli(sources[0].source)  # noqa: SLF001 - there is no other way
+                return
+            await asyncio.sleep(_POLL_INTERVAL_S)
+
+    async def _watch_frames(self, timeout_s: float) -> None:
+        seen = -1
+        while seen != self._frames.decoded:
+            seen = self._frames.decoded
+            await asyncio.sleep(timeout_s)
+        self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen"))
 
     def _start_closing(self, *, tell_server: bool) -> asyncio.Task[None]:
         if self._closing is None:
@@ -282,7 +291,7 @@ async def connect_to_stream(
             leaves.
         debug: Whether this package's loggers emit DEBUG records.
         on_decoded_frame: Every frame, as soon as it is decoded and not converted.
-        advanced: Timeouts; retries do not apply.
+        advanced: Timeouts; retries do not apply. No frame for `frame_timeout_s` counts as a loss.
 
     Returns:
         The connection, connected. `await connection.close()` leaves.

@@ -95,7 +95,7 @@ async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_w
         time.sleep(0.02)
         return to_video_frame(frame)
 
-    import odyssey_ros.client.frames as frames
+    from odyssey_ros.client import frames
 
     original, frames.to_video_frame = frames.to_video_frame, watched
     try:
@@ -172,7 +172,7 @@ async def test_defect_31_no_callback_that_raises_does_harm(service, client, witn
 
 async def test_defect_32_audio_is_read_and_discarded(service, client, witness, eventually, monkeypatch):
     taken = []
-    import odyssey_ros.client.peer as peer
+    from odyssey_ros.client import peer
 
     discard = peer.discard
 

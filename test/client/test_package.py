@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-import odyssey_ros.client as client
+from odyssey_ros import client
 
 ROOT = pathlib.Path(__file__).parents[2]
 

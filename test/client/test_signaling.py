@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.signaling import (
+    Offer,
+    RemoteCandidate,
+    ServerError,
+    SignalingEndpoint,
+    is_loopback_host,
+    parse_message,
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "ws_base", "http_base"),
+    [
+        ("wss://h.example/base/", "wss://h.example/base", "https://h.example/base"),
+        ("https://h.example", "wss://h.example", "https://h.example"),
+        ("ws://h:8090//", "ws://h:8090", "http://h:8090"),
+        ("http://127.0.0.1:1/x", "ws://127.0.0.1:1/x", "http://127.0.0.1:1/x"),
+        ("h.example:8090/x", "ws://h.example:8090/x", "http://h.example:8090/x"),
+        ("WSS://h", "wss://h", "https://h"),
+        ("ws://[::1]:5", "ws://[::1]:5", "http://[::1]:5"),
+    ],
+)
+def test_defect_16_socket_and_configuration_are_found_by_the_same_rule(url, ws_base, http_base):
+    endpoint = SignalingEndpoint.parse(url)
+    assert (endpoint.ws_base, endpoint.http_base) == (ws_base, http_base)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://h", "ws://", "ws://h?x=1", "ws://h#x", "ws://h:port", "ws://[::1"]
+)
+def test_a_url_that_is_none_is_refused(url):
+    with pytest.raises(MalformedError):
+        SignalingEndpoint.parse(url)
+
+
+def test_session_and_token_are_encoded():
+    url = SignalingEndpoint.parse("ws://h").client_url("a/b?c", "d&e=f/g")
+    assert url == "ws://h/client/a%2Fb%3Fc?token=d%26e%3Df%2Fg"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True), ("LOCALHOST", True), ("x.localhost", True), ("127.0.0.1", True), ("127.9.9.9", True),
+        ("::1", True), ("example.org", False), ("10.0.0.1", False), ("localhost.example", False),
+    ],
+)  # fmt: skip
+def test_what_is_this_machine(host, expected):
+    assert is_loopback_host(host) is expected
+
+
+def test_messages():
+    assert parse_message('{"type": "offer", "sdp": "v=0"}') == Offer("v=0")
+    assert parse_message('{"type": "ice_candidate"}') == RemoteCandidate("", None, None)
+    assert parse_message('{"type": "error"}') == ServerError("unknown")
+    assert parse_message('{"type": "error", "reason": "' + "x" * 999 + '"}').reason == "x" * 200
+    assert parse_message('{"type": "hello"}') is None
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+fields = st.dictionaries(st.sampled_from(["sdp", "candidate", "sdpMid", "sdpMLineIndex", "reason"]), anything)
+
+
+@given(
+    st.text()
+    | st.builds(
+        lambda k, d: json.dumps({**d, "type": k}),
+        st.sampled_from(["offer", "ice_candidate", "error", "x"]),
+        fields,
+    )
+)
+def test_whatever_the_server_sends_is_read_or_refused(text):
+    try:
+        message = parse_message(text)
+    except MalformedError:
+        return
+    if isinstance(message, Offer):
+        assert message.sdp
+
+
+@given(st.text(), st.text())
+def test_any_url_is_read_or_refused(host, path):
+    try:
+        endpoint = SignalingEndpoint.parse(f"wss://{host}/{path}")
+    except MalformedError:
+        return
+    assert endpoint.ws_base.startswith("wss://")
+    assert not endpoint.ws_base.endswith("/")

@@ -1,0 +1,319 @@
+"""Watching a broadcast over WHEP, from a real peer on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from aiohttp import web
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from odyssey_ros.client import (
+    AdvancedConfig,
+    OdysseyArgumentError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyNotFoundError,
+    connect_to_stream,
+)
+from odyssey_ros.client.spectator import WhepEndpoint, _same_origin
+
+TOKEN = "spectator_abc/def=="
+
+
+class Broadcast:
+    """A WHEP server. `status` and the like steer what it answers."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.status = 201
+        self.answer: str | None = None
+        self.location: str | None = "/live/session/1?x=y"
+        self.requests: list[tuple[str, str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.peers: list[RTCPeerConnection] = []
+        self.rtcp: list[object] = []
+        self.config: object = {"iceServers": []}
+        self.takes_media = True
+        self.delay_s = 0.0
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append((request.method, request.path_qs))
+        self.headers.append(dict(request.headers))
+        if request.path == "/config":
+            if self.config is None:
+                return web.Response(status=500)
+            return web.json_response(self.config)
+        if request.method == "DELETE":
+            return web.Response(status=200)
+        await asyncio.sleep(self.delay_s)
+        headers = {"Location": self.location} if self.location else {}
+        if self.status != 201:
+            return web.Response(status=self.status, headers=headers)
+        if request.query.get("token") != TOKEN:
+            return web.Response(status=401)
+        sdp = self.answer if self.answer is not None else await self.accept(await request.text())
+        return web.Response(status=201, text=sdp, content_type="application/sdp", headers=headers)
+
+    async def accept(self, offer: str) -> str:
+        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.peers.append(peer)
+        peer.addTrack(self.track)
+        await peer.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
+        self.on_loopback(peer)
+        for sender in peer.getSenders():
+            self.watch(sender)
+        await peer.setLocalDescription(await peer.createAnswer())
+        sdp = peer.localDescription.sdp
+        return sdp if self.takes_media else sdp.replace("a=ice-pwd:", "a=ice-pwd:wrong")
+
+    def watch(self, sender) -> None:
+        handle = sender._handle_rtcp_packet
+
+        async def note(packet) -> None:
+            self.rtcp.append((sender._ssrc, packet))
+            await handle(packet)
+
+        sender._handle_rtcp_packet = note
+
+
+@pytest.fixture
+async def broadcast(nothing_left_behind, service):
+    import importlib.util
+    import pathlib
+
+    spec = importlib.util.spec_from_file_location(
+        "conftest_of_client", pathlib.Path(__file__).parent / "conftest.py"
+    )
+    shared = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(shared)
+    whep = Broadcast()
+    whep.track = shared.PictureTrack(30)
+    whep.on_loopback = shared.on_loopback
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", whep.handle)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    whep.url = f"http://127.0.0.1:{runner.addresses[0][1]}/live/stream-1"
+    yield whep
+    for peer in whep.peers:
+        await peer.close()
+    await runner.cleanup()
+
+
+FAST = AdvancedConfig(connect_timeout_s=5, request_timeout_s=2, close_timeout_s=1)
+
+
+async def test_frames_come_and_leaving_is_told(broadcast, eventually):
+    frames, decoded, ended = [], [], []
+    connection = await connect_to_stream(
+        broadcast.url + "/",
+        TOKEN,
+        frames.append,
+        lambda: ended.append(True),
+        on_decoded_frame=decoded.append,
+        advanced=FAST,
+    )
+    assert connection.is_connected
+    await eventually(lambda: len(frames) > 3)
+    assert frames[0].data.shape == (48, 64, 3)
+    assert decoded
+    assert connection.peer_connection.connectionState == "connected"
+    await connection.close()
+    await connection.close()
+    assert not connection.is_connected
+    assert ("DELETE", "/live/session/1?x=y") in broadcast.requests
+    posted = [method for method, _path in broadcast.requests].index("POST")
+    assert broadcast.requests[posted][1].startswith("/live/stream-1/whep?token=spectator_abc")
+    assert broadcast.headers[posted]["Content-Type"] == "application/sdp"
+
+
+async def test_defect_38_on_disconnected_is_called_once_for_a_loss_and_never_for_leaving(
+    broadcast, eventually
+):
+    ended = []
+    async with await connect_to_stream(broadcast.url, TOKEN, None, lambda: ended.append(True), advanced=FAST):
+        pass
+    assert ended == []
+    frames = []
+    connection = await connect_to_stream(
+        broadcast.url, TOKEN, None, lambda: ended.append(True), on_decoded_frame=frames.append, advanced=FAST
+    )
+    await eventually(lambda: frames)
+    await broadcast.peers[-1].close()
+    await eventually(lambda: ended)
+    await connection.close()
+    await asyncio.sleep(0.1)
+    assert ended == [True]
+    assert [method for method, _path in broadcast.requests].count(
+        "DELETE"
+    ) == 1  # the one that left by itself
+
+
+async def test_defect_39_the_request_for_a_key_frame_names_its_stream(broadcast, eventually, monkeypatch):
+    from odyssey_ros.client.frames import FramePipeline
+
+    # With frames that come by themselves there is nothing to ask for.
+    monkeypatch.setattr(FramePipeline, "_take", lambda *_arguments: None)
+    connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+    from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
+
+    def requests() -> list[tuple[int, int]]:
+        return [
+            (ssrc, packet.media_ssrc)
+            for ssrc, packet in broadcast.rtcp
+            if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_PLI
+        ]
+
+    await eventually(requests)
+    assert all(ssrc == media_ssrc for ssrc, media_ssrc in requests())
+    await connection.close()
+
+
+async def test_defect_40_what_was_posted_is_deleted_when_connecting_fails(broadcast):
+    broadcast.takes_media = False
+    with pytest.raises(OdysseyConnectionError):
+        await connect_to_stream(broadcast.url, TOKEN, advanced=AdvancedConfig(connect_timeout_s=1))
+    assert ("DELETE", "/live/session/1?x=y") in broadcast.requests
+
+
+async def test_defect_40_what_was_posted_is_deleted_when_the_caller_leaves(broadcast, eventually):
+    broadcast.takes_media = False
+    connecting = asyncio.create_task(connect_to_stream(broadcast.url, TOKEN, advanced=FAST))
+    await eventually(lambda: broadcast.peers)
+    await asyncio.sleep(0.1)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    assert ("DELETE", "/live/session/1?x=y") in broadcast.requests
+
+
+@pytest.mark.parametrize(
+    ("url", "offer_url"),
+    [
+        ("http://h:8889/live/x", "http://h:8889/live/x/whep"),
+        ("http://h:8889/live/x/", "http://h:8889/live/x/whep"),
+        ("https://h/live/x?a=b", "https://h/live/x/whep?a=b"),
+        ("https://h", "https://h/whep"),
+    ],
+)
+def test_defect_40_queries_and_slashes_do_not_break_the_url(url, offer_url):
+    endpoint = WhepEndpoint.parse(url, TOKEN)
+    assert endpoint.offer_url == offer_url
+    assert endpoint.config_url.endswith("/config")
+    assert TOKEN not in repr(endpoint)
+
+
+@pytest.mark.parametrize("url", ["", "h/live", "ws://h/live", "http://", "http://h:port/x"])
+async def test_a_url_that_is_none_is_refused(url):
+    with pytest.raises(OdysseyArgumentError, match="WebRTC URL"):
+        await connect_to_stream(url, TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "text"),
+    [
+        (401, OdysseyAuthError, "Invalid spectator token"),
+        (403, OdysseyAuthError, "Invalid spectator token"),
+        (404, OdysseyNotFoundError, "Stream not found"),
+        (500, OdysseyConnectionError, "WHEP connection failed: 500"),
+    ],
+)
+async def test_each_refusal_is_typed(broadcast, status, kind, text):
+    broadcast.status = status
+    with pytest.raises(kind, match=text):
+        await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+
+
+@pytest.mark.parametrize("answer", ["", "v=0\r\n", "this is no answer"])
+async def test_an_answer_that_cannot_be_used_is_an_error(broadcast, answer):
+    broadcast.answer = answer
+    with pytest.raises(OdysseyConnectionError, match="answer cannot be used"):
+        await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+
+
+async def test_a_server_that_does_not_answer_is_given_up(broadcast):
+    broadcast.delay_s = 2
+    with pytest.raises(OdysseyConnectionError, match="cannot be reached"):
+        await connect_to_stream(broadcast.url, TOKEN, advanced=AdvancedConfig(request_timeout_s=0.2))
+
+
+@pytest.mark.parametrize("config", [None, [], {"iceServers": 5}])
+async def test_a_configuration_that_cannot_be_had_does_not_keep_a_local_spectator_away(broadcast, config):
+    broadcast.config = config
+    connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+    await connection.close()
+
+
+async def test_a_server_elsewhere_is_reached_with_a_public_stun_server(broadcast, monkeypatch):
+    from odyssey_ros.client import spectator
+    from odyssey_ros.client.ice import PUBLIC_STUN
+
+    found = []
+
+    class Watched(spectator.PeerConnection):
+        def __init__(self, servers, *, loopback_only):
+            found.append((servers, loopback_only))
+            super().__init__((), loopback_only=True)
+
+    broadcast.config = None
+    monkeypatch.setattr(spectator, "is_loopback_host", lambda _host: False)
+    monkeypatch.setattr(spectator, "PeerConnection", Watched)
+    connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+    await connection.close()
+    assert found == [(PUBLIC_STUN, False)]
+
+
+async def test_the_token_is_no_secret_that_logs_tell(broadcast, caplog):
+    caplog.set_level(logging.DEBUG)
+    connection = await connect_to_stream(broadcast.url, TOKEN, debug=True, advanced=FAST)
+    await connection.close()
+    logging.getLogger("odyssey_ros.client").setLevel(logging.NOTSET)
+    told = "\n".join(r.getMessage() for r in caplog.records if not r.name.startswith(("aiohttp", "asyncio")))
+    assert "spectator_abc" not in told
+    assert "/live/stream-1/whep" in told
+
+
+async def test_a_goodbye_that_nobody_hears_is_no_error(broadcast, eventually):
+    broadcast.location = "http://127.0.0.1:9/elsewhere"
+    connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+    await connection.close()
+    assert "DELETE" not in [method for method, _path in broadcast.requests]
+    assert _same_origin("http://h/x", "y") == "http://h/y"
+    assert _same_origin("http://h/x", "//evil/y") is None
+
+
+async def test_a_failure_of_its_own_is_a_loss(broadcast, eventually, monkeypatch):
+    from odyssey_ros.client.frames import FramePipeline
+
+    async def broken(self, track):
+        await asyncio.sleep(0.3)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(FramePipeline, "consume", broken)
+    ended = []
+    connection = await connect_to_stream(
+        broadcast.url, TOKEN, None, lambda: ended.append(True), advanced=FAST
+    )
+    await eventually(lambda: ended)
+    await connection.close()
+    assert ended == [True]
+
+
+async def test_frames_that_stop_are_a_loss(broadcast, eventually):
+    ended, frames = [], []
+    connection = await connect_to_stream(
+        broadcast.url,
+        TOKEN,
+        None,
+        lambda: ended.append(True),
+        on_decoded_frame=frames.append,
+        advanced=AdvancedConfig(frame_timeout_s=0.5),
+    )
+    await eventually(lambda: len(frames) > 3)
+    broadcast.track.paused = True
+    await eventually(lambda: ended)
+    await connection.close()

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+
+
+async def test_the_first_failure_is_reported_and_closing_ends_the_rest(nothing_left_behind):
+    failures: list[Exception] = []
+    owner = TaskOwner(failures.append)
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    owner.spawn(fail(), "fail")
+    endless = owner.spawn(asyncio.sleep(3600), "endless")
+    await asyncio.sleep(0.01)
+    assert [type(failure) for failure in failures] == [ZeroDivisionError]
+    await owner.close()
+    assert endless.cancelled()
+    await owner.close()
+
+
+async def test_a_bound_that_is_kept(nothing_left_behind):
+    async def value() -> int:
+        return 5
+
+    assert await within(1, value()) == 5
+    assert await within(None, value()) == 5
+    with pytest.raises(asyncio.TimeoutError):
+        await within(0.01, asyncio.sleep(3600))
+
+
+async def test_a_cancellation_in_the_turn_of_the_result_is_not_lost(nothing_left_behind):
+    answer = asyncio.get_running_loop().create_future()
+
+    async def wait() -> str:
+        return await answer
+
+    waiting = asyncio.ensure_future(within(10, wait()))
+    await asyncio.sleep(0.01)
+    answer.set_result("there")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_what_fails_while_being_cancelled_is_not_raised(nothing_left_behind):
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            raise ZeroDivisionError from None
+
+    with pytest.raises(asyncio.TimeoutError):
+        await within(0.01, stubborn())
+
+
+async def test_a_clean_up_goes_to_its_end_through_several_cancellations(nothing_left_behind, caplog):
+    done = []
+
+    async def clean(*, fail: bool = False) -> None:
+        await asyncio.sleep(0.05)
+        done.append(True)
+        if fail:
+            raise ZeroDivisionError
+
+    for fail in (False, True):
+        cleaning = asyncio.ensure_future(uninterrupted(clean(fail=fail)))
+        for _ in range(3):
+            await asyncio.sleep(0.005)
+            cleaning.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cleaning
+    assert len(done) == 2
+    assert "Cleaning up failed" in caplog.text
+    with pytest.raises(ZeroDivisionError):
+        await uninterrupted(clean(fail=True))
