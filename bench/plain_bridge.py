@@ -1,7 +1,7 @@
 """The baseline, written for the comparison: an Odyssey stream on a topic in the plain way.
 
-Every frame is converted and published on the event loop, one after another, stamped when it is published, with
-the default quality of service and the default middleware. The header's frame_id carries the frame's arrival,
+Every frame is converted and published on the event loop, one after another, stamped when it is published,
+with the default quality of service and middleware. The header's frame_id carries the frame's arrival,
 for the measurement alone. This is what one writes in an afternoon; nobody should run it.
 """
 

@@ -455,7 +455,7 @@ def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_
     if moment == "streaming":
         wait_until(lambda: not emulator.state()["sessions"], "the session to be gone at the service")
     ours = {path.name for path in Path("/dev/shm").iterdir() if path.stat().st_uid == os.getuid()} - before
-    assert not [name for name in ours if name.startswith("fastrtps") and "port" not in name], ours
+    assert not [name for name in ours if name.startswith("fastrtps") and "port" not in name]
 
 
 # -- several ---------------------------------------------------------------------------------------------------
