@@ -1,0 +1,321 @@
+"""The command as people run it: a sweep, kills at random moments, and every picture against its labels."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import random
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+from mcap.reader import make_reader
+from mcap_ros2.decoder import DecoderFactory
+from PIL import Image
+from rosbags.highlevel import AnyReader
+
+from odyssey_ros.client import Odyssey
+from odyssey_ros.dataset.cli import main
+from odyssey_ros.emulator import Emulator, EmulatorConfig
+from odyssey_ros.emulator.marker import prompt_digest, read_marker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+ROOT = Path(__file__).parents[2]
+
+SWEEP = """
+portrait: false
+variables:
+  animal: [a fox, a heron, an otter]
+  weather: [rain, snow]
+  speed: [slowly, fast]
+script:
+  - {timestamp_ms: 0, start: {prompt: "{animal} walks {speed} in {weather}"}}
+  - {timestamp_ms: 200, interact: {prompt: "the {weather} stops"}}
+  - {timestamp_ms: 450, end: {}}
+"""
+
+
+@dataclass
+class Run:
+    """A finished command."""
+
+    status: int
+    out: str
+    log: str
+
+
+class Shell:
+    """Runs `odyssey-dataset` in processes of its own, against the emulator."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.folder = folder
+        self._env = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "ODYSSEY_API_URL": url,
+            "ODYSSEY_API_KEY": "ody_local",
+            "NO_COLOR": "1",
+        }
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "odyssey_ros.dataset", *arguments),
+            cwd=self.folder,
+            env=self._env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def run(self, *arguments: str) -> Run:
+        process = await self.start(*arguments)
+        out, log = await asyncio.wait_for(process.communicate(), 100)
+        assert process.returncode is not None
+        return Run(process.returncode, out.decode(), log.decode())
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with Emulator(EmulatorConfig(render_workers=2)) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(emulator: Emulator, tmp_path: Path) -> Shell:
+    (tmp_path / "walk.yaml").write_text(SWEEP)
+    return Shell(emulator.url, tmp_path)
+
+
+async def _jobs(emulator: Emulator) -> int:
+    async with Odyssey("ody_local", api_url=emulator.url) as client:
+        return (await client.list_simulations()).total
+
+
+def _entries(folder: Path, name: str = "manifest.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+def _by_rosbags(bag: Path) -> Iterator[tuple[str, Any]]:
+    with AnyReader([bag]) as reader:
+        for connection, _, data in reader.messages():
+            yield connection.topic, reader.deserialize(data, connection.msgtype)
+
+
+def _by_mcap(bag: Path) -> Iterator[tuple[str, Any]]:
+    with next(bag.glob("*.mcap")).open("rb") as file:
+        reader = make_reader(file, decoder_factories=[DecoderFactory()], validate_crcs=True)
+        for _, channel, _, message in reader.iter_decoded_messages():
+            yield channel.topic, message
+
+
+def _pictures(images: str, messages: list[Any]) -> list[Any]:
+    if images == "raw":
+        return [
+            np.frombuffer(bytes(message.data), np.uint8)
+            .reshape(message.height, message.step)[:, : message.width * 3]
+            .reshape(message.height, message.width, 3)
+            for message in messages
+        ]
+    if images == "jpeg":
+        return [np.asarray(Image.open(io.BytesIO(bytes(message.data)))) for message in messages]
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    frames = [frame for message in messages for frame in decoder.decode(av.Packet(bytes(message.data)))]
+    return [frame.to_ndarray(format="rgb24") for frame in [*frames, *decoder.decode(None)]]
+
+
+TOPICS = {"raw": "image_raw", "jpeg": "image_raw/compressed", "h264": "image_raw/foxglove"}
+
+
+def _assert_labelled(
+    bag: Path,
+    images: str,
+    script: list[dict[str, Any]],
+    readers: Sequence[Callable[[Path], Iterator[tuple[str, Any]]]] = (_by_rosbags, _by_mcap),
+) -> None:
+    """Every frame's counter and prompt, in the picture, are what frame_info says."""
+    for read in readers:
+        found: dict[str, list[Any]] = {}
+        for topic, message in read(bag):
+            found.setdefault(topic.removeprefix("/odyssey/"), []).append(message)
+        infos, pictures = found["frame_info"], _pictures(images, found[TOPICS[images]])
+        assert len(infos) == len(pictures) == len(found["camera_info"]) == 9
+        for at, (info, picture) in enumerate(zip(infos, pictures, strict=True)):
+            marker = read_marker(picture)
+            assert marker is not None
+            assert marker.counter == info.frame_index == at
+            media_time_ms = info.media_time.sec * 1000 + info.media_time.nanosec // 1_000_000
+            assert marker.stream_time_ms == media_time_ms == at * 50
+            action = script[0]["start"] if at < 4 else script[1]["interact"]
+            assert info.prompt.startswith(action["prompt"])
+            assert marker.prompt_id in {prompt_digest(info.prompt), prompt_digest(action["prompt"])}
+        assert [event.type for event in found["events"]] == [1, 3, 2]
+
+
+@pytest.mark.parametrize("images", ["jpeg", "h264"])
+async def test_twelve_scripts_of_one_template(images: str, shell: Shell, emulator: Emulator) -> None:
+    options = ["walk.yaml", "-o", "out", "--images", images, "--poll", "0.1"]
+    dry = await shell.run("simulate", *options, "--dry-run")
+    assert len(dry.out.splitlines()) == 12
+    assert not (shell.folder / "out").exists()
+    run = await shell.run("simulate", *options)
+    assert (run.status, run.out) == (0, "12 episodes in out, 0 failed\n"), run.log
+    assert await _jobs(emulator) == 12
+    out = shell.folder / "out"
+    entries = _entries(out)
+    assert [entry["episode"] for entry in entries] == sorted(
+        json.loads(line)["episode"] for line in dry.out.splitlines()
+    )
+    for entry in entries:
+        await asyncio.to_thread(_assert_labelled, out / entry["bag"], images, entry["making"]["script"])
+    verified = await shell.run("verify", "out")
+    assert (verified.status, verified.log) == (0, "12 episodes checked, 0 faults\n")
+    assert "ody_local" not in run.log
+    assert "signature" not in run.log
+
+
+async def test_killed_at_random_moments_it_goes_on(shell: Shell, emulator: Emulator) -> None:
+    moments = random.Random(6)
+    options = ["simulate", "walk.yaml", "-o", "out", "--poll", "0.1", "--images", "raw", "--jobs", "3"]
+    out = shell.folder / "out"
+    for _ in range(4):
+        process = await shell.start(*options)
+        log = shell.folder / "out" / "work" / "1-of-1" / "submissions.jsonl"
+        size = log.stat().st_size if log.exists() else 0
+        # From when it does something on: starting takes longer than all the rest.
+        while process.returncode is None and not (log.exists() and log.stat().st_size > size):
+            await asyncio.sleep(0.005)
+            if len(list(out.glob("episodes/[!.]*"))) + len(list(out.glob("episodes/.*"))) > 3:
+                break
+        await asyncio.sleep(moments.uniform(0, 1.0))
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+        for bag in out.glob("episodes/[!.]*"):
+            assert (bag / "metadata.yaml").exists()
+            assert (bag / "episode.json").exists()
+    run = await shell.run(*options)
+    assert (run.status, run.out) == (0, "12 episodes in out, 0 failed\n"), run.log
+    assert await _jobs(emulator) == 12
+    for entry in _entries(out):
+        script = entry["making"]["script"]
+        await asyncio.to_thread(_assert_labelled, out / entry["bag"], "raw", script, (_by_rosbags,))
+    assert (await shell.run("verify", "out")).status == 0
+    assert [path.name for path in (out / "episodes").glob(".*")] == []
+
+
+async def test_interrupted_it_says_that_it_goes_on(shell: Shell, emulator: Emulator) -> None:
+    process = await shell.start("simulate", "walk.yaml", "-o", "out", "--poll", "0.1")
+    while await _jobs(emulator) == 0:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, log = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 130
+    assert log.decode().endswith("interrupted; the same command goes on from here\n")
+    assert "Traceback" not in log.decode()
+
+
+async def test_shards_are_merged_to_what_one_run_makes(shell: Shell, emulator: Emulator) -> None:
+    script = [{"timestamp_ms": 0, "start": {"prompt": "dream"}}, {"timestamp_ms": 200, "end": {}}]
+    async with Odyssey("ody_local", api_url=emulator.url) as client:
+        job: Any = await client.simulate(scripts=[script] * 3)
+        while str(job.status) != "completed":
+            await asyncio.sleep(0.1)
+            job = await client.get_simulate_status(job.job_id)
+    common = ["jobs", job.job_id, "--images", "h264"]
+    runs = await asyncio.gather(
+        shell.run(*common, "-o", "whole"),
+        *(shell.run(*common, "-o", f"part{part}", "--shard", f"{part}/2") for part in (1, 2)),
+    )
+    assert [run.out for run in runs] == [
+        "3 episodes in whole, 0 failed\n",
+        "2 episodes in part1, 0 failed\n",
+        "1 episodes in part2, 0 failed\n",
+    ]
+    run = await shell.run("merge", "merged", "part1", "part2")
+    assert (run.status, run.log) == (0, "3 episodes in merged/manifest.jsonl\n"), run.log
+    assert (shell.folder / "merged" / "manifest.jsonl").read_bytes() == (
+        shell.folder / "whole" / "manifest.jsonl"
+    ).read_bytes()
+    assert (await shell.run("verify", "merged")).status == 0
+    unknown = await shell.run("jobs", "no-such-job", "-o", "out")
+    assert (unknown.status, unknown.out) == (2, "")
+    assert "job no-such-job: Simulation not found" in unknown.log
+
+
+async def test_recordings_by_id_and_by_date(shell: Shell, emulator: Emulator) -> None:
+    ids = []
+    async with Odyssey("ody_local", api_url=emulator.url) as client:
+        await client.connect()
+        for _ in range(2):
+            ids.append(await client.start_stream("a cat", portrait=False))
+            await asyncio.sleep(0.3)
+            await client.end_stream()
+    by_date = await shell.run("recordings", "--since", "2020-01-01", "-o", "all", "--images", "h264")
+    assert (by_date.status, by_date.out) == (0, "2 episodes in all, 0 failed\n"), by_date.log
+    assert sorted(entry["stream_id"] for entry in _entries(shell.folder / "all")) == sorted(ids)
+    named, none, unknown = await asyncio.gather(
+        shell.run("recordings", *ids, "-o", "named", "--images", "h264"),
+        shell.run("recordings", "--until", "2020-01-01", "-o", "none"),
+        shell.run("recordings", "no-such-stream", "-o", "unknown"),
+    )
+    assert named.status == 0
+    assert _entries(shell.folder / "named") == _entries(shell.folder / "all")
+    assert none.out == "0 episodes in none, 0 failed\n"
+    assert unknown.status == 1
+    assert "no_video: Recording not found" in unknown.log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["simulate", "bad.yaml", "-o", "out"], "bad.yaml: script[0] (interact at 5 ms): the first entry"),
+        (["simulate", "none.yaml", "-o", "out"], "none.yaml: cannot be read: No such file or directory"),
+        (["simulate", "walk.yaml", "-o", "walk.yaml"], "walk.yaml cannot be used: "),
+        (["simulate", "walk.yaml", "-o", "out", "--shard", "3/2"], "a shard is i/n with i from 1 to n"),
+        (["simulate", "walk.yaml", "-o", "out", "--jpeg-quality", "0"], "a number from 1 to 100 is needed"),
+        (["simulate", "walk.yaml", "-o", "out", "--jobs", "0"], "a number from 1 to 1000 is needed"),
+        (["simulate", "walk.yaml", "-o", "out", "--poll", "never"], "seconds, from 0.01 to 3600"),
+        (["simulate", "walk.yaml", "-o", "out", "--images", "png"], "invalid"),
+        (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "none"], "the API key cannot be read"),
+        (["recordings", "-o", "out"], "by --since and --until"),
+        (["recordings", "x", "--since", "2020-01-01", "-o", "out"], "by --since and --until"),
+        (["recordings", "--since", "yesterday", "-o", "out"], "no ISO 8601 time"),
+        (["merge", "out"], "no manifest in out"),
+        (["verify", "out"], "no manifest in out"),
+        ([], "required"),
+    ],
+)
+def test_what_cannot_be_used_is_said(
+    arguments: list[str],
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "walk.yaml").write_text(SWEEP)
+    (tmp_path / "bad.yaml").write_text(
+        "[{timestamp_ms: 5, interact: {prompt: x}}, {timestamp_ms: 9, end: {}}]"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ODYSSEY_API_URL", "http://127.0.0.1:9")
+    try:
+        status = main(arguments)
+    except SystemExit as end:
+        status = int(str(end.code))
+    assert status == 2
+    assert text in " ".join(capsys.readouterr().err.split())
+
+
+def test_bags_of_another_disk_are_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "manifest.jsonl").write_text("{}\n")
+    assert main(["verify", str(tmp_path)]) == 2
+    assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())

@@ -1,0 +1,48 @@
+"""What people see, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from odyssey_ros.dataset.progress import BarProgress, LogProgress
+
+if TYPE_CHECKING:
+    import pytest
+
+    from odyssey_ros.dataset.progress import ProgressDisplay
+
+
+def _tell(progress: ProgressDisplay) -> None:
+    progress.begin(5, 2)
+    progress.phase("walk-1", "processing")
+    progress.phase("walk-1", "downloading", 10, 100)
+    progress.phase("walk-1", "downloading", 90, 100)
+    progress.note("walk-1", "job [7] is made anew")
+    progress.finished("walk-1", "9 frames")
+    progress.failed("walk-2", "job_failed: out of [red]dreams")
+
+
+def test_bars() -> None:
+    screen = io.StringIO()
+    with BarProgress(Console(file=screen, force_terminal=True, width=120, no_color=True)) as progress:
+        _tell(progress)
+    text = screen.getvalue()
+    for part in ("episodes", "walk-1: job [7] is made anew", "walk-1: 9 frames", "out of [red]dreams"):
+        assert part in text
+
+
+def test_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    _tell(LogProgress())
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "5 episodes, 2 of them there already"),
+        ("INFO", "walk-1: processing"),
+        ("INFO", "walk-1: downloading"),
+        ("WARNING", "walk-1: job [7] is made anew"),
+        ("INFO", "walk-1: 9 frames (3 of 5)"),
+        ("ERROR", "walk-2: job_failed: out of [red]dreams"),
+    ]
