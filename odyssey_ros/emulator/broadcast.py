@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
-from .loopback import restrict_to, without_mdns_candidates
-from .peer import NegotiationError, ice_configuration, mime_type, on_keyframe_request
+from .loopback import gather_on, without_mdns_candidates
+from .peer import MALFORMED_DESCRIPTION, NegotiationError, ice_configuration, mime_type, on_keyframe_request
 from .video_track import EncodedVideoTrack, VideoFanout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import Codec, IceServer
 
 logger = logging.getLogger(__name__)
@@ -45,12 +46,14 @@ class BroadcastRegistry:
 
     Args:
         ice_servers: used for gathering.
-        loopback_addresses: when not empty, the only addresses that media uses.
+        media_addresses: chooses the addresses that media uses.
     """
 
-    def __init__(self, ice_servers: tuple[IceServer, ...], loopback_addresses: tuple[str, ...]) -> None:
+    def __init__(
+        self, ice_servers: tuple[IceServer, ...], media_addresses: Callable[[list[str]], list[str]]
+    ) -> None:
         self._ice_servers = ice_servers
-        self._loopback_addresses = loopback_addresses
+        self._media_addresses = media_addresses
         self._broadcasts: dict[str, Broadcast] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -128,18 +131,14 @@ class BroadcastRegistry:
         capabilities = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([c for c in capabilities if c.mimeType in usable])
         on_keyframe_request(transceiver.sender, track.need_keyframe)
-        if self._loopback_addresses:
-            offer = without_mdns_candidates(offer)
+        offer = without_mdns_candidates(offer)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             if transceiver.mid is None:
                 raise NegotiationError("the offer has no video")
-            restrict_to(self._loopback_addresses, peer)
+            gather_on(self._media_addresses, peer)
             await peer.setLocalDescription(await peer.createAnswer())
-        except (
-            AssertionError, AttributeError, IndexError, KeyError, ValueError,
-            InvalidAccessError, InvalidStateError, OperationError,
-        ) as error:  # fmt: skip # what aiortc raises for malformed descriptions
+        except MALFORMED_DESCRIPTION as error:
             raise NegotiationError(str(error) or type(error).__name__) from error
 
     def _close_later(self, peer: RTCPeerConnection) -> None:

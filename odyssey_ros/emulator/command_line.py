@@ -227,6 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
+    logging.getLogger("odyssey_ros").setLevel(min(level, logging.WARNING))
     try:
         config = configuration(arguments)
     except ConfigurationError as error:
@@ -236,9 +237,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         asyncio.run(serve(config))
     except OSError as error:
         sys.stderr.write(f"odyssey emulator: {_explain(error, config)}\n")
-        return 1
-    except ConfigurationError as error:
-        sys.stderr.write(f"odyssey emulator: {error}\n")
         return 1
     return 0
 

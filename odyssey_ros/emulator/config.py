@@ -126,13 +126,19 @@ class EmulatorConfig:
         if any(not key.startswith("ody_") or len(key) < 8 for key in keys):
             raise ConfigurationError("an API key starts with ody_ and has at least 8 characters")
 
-    @property
-    def loopback_addresses(self) -> tuple[str, ...]:
-        """The loopback addresses that media is bound to; empty when the service is not on loopback."""
-        if self.host == "localhost":
-            return ("127.0.0.1",)
+    def media_addresses(self, found: list[str]) -> list[str]:
+        """The addresses that media is bound to.
+
+        Args:
+            found: the machine's addresses, without loopback.
+
+        Returns:
+            The loopback address alone when the service is bound to it; loopback too when it is bound to all.
+        """
         try:
-            address = ipaddress.ip_address(self.host)
+            address = ipaddress.ip_address("127.0.0.1" if self.host == "localhost" else self.host)
         except ValueError:
-            return ()
-        return (str(address),) if address.is_loopback else ()
+            return found
+        if address.is_loopback:
+            return [str(address)]
+        return [*found, "127.0.0.1"] if address.is_unspecified else found

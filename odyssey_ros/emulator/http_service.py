@@ -47,7 +47,7 @@ class HttpService:
         """The aiohttp application, every endpoint under its name."""
         context = self._context
         app = web.Application(
-            middlewares=[cross_origin, errors_as_json, fault_middleware(context.faults, context.counters)],
+            middlewares=[cross_origin, fault_middleware(context.faults, context.counters), errors_as_json],
             client_max_size=_LARGEST_BODY,
         )
         recordings = RecordingsApi(context, self.authorize)

@@ -19,7 +19,7 @@ from aiortc import (
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from .loopback import is_mdns, restrict_to, without_mdns_candidates
+from .loopback import gather_on, is_mdns, without_mdns_candidates
 from .video_track import EncodedVideoTrack
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ CLIENT_TO_STREAMER = "clientToStreamer"
 STREAMER_TO_CLIENT = "streamerToClient"
 
 _MIME: dict[Codec, str] = {"h264": "video/H264", "vp8": "video/VP8"}
+
+
+MALFORMED_DESCRIPTION = (
+    AssertionError, AttributeError, IndexError, KeyError, RuntimeError, StopIteration, ValueError,
+    InvalidAccessError, InvalidStateError, OperationError,
+)  # fmt: skip
+"""What aiortc raises for a malformed session description."""
 
 
 class NegotiationError(Exception):
@@ -99,7 +106,7 @@ class StreamerPeer:
     Args:
         codec: the preferred codec.
         ice_servers: used for gathering.
-        loopback_addresses: when not empty, the only addresses that media uses.
+        media_addresses: chooses the addresses that media uses.
         on_message: called with every text that arrives on `clientToStreamer`.
         on_lost: called once when the client's peer is gone, by its own will or not; not after `close`.
         labels: the data channels to open.
@@ -111,7 +118,7 @@ class StreamerPeer:
         *,
         codec: Codec,
         ice_servers: tuple[IceServer, ...],
-        loopback_addresses: tuple[str, ...],
+        media_addresses: Callable[[list[str]], list[str]],
         on_message: Callable[[str | bytes], None],
         on_lost: Callable[[], None],
         labels: tuple[str, ...] = (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT),
@@ -119,7 +126,6 @@ class StreamerPeer:
     ) -> None:
         self._preferred = codec
         self.codec: Codec = codec
-        self._loopback_addresses = loopback_addresses
         self._on_lost = on_lost
         self._closed = False
         self.connected = asyncio.Event()
@@ -137,7 +143,7 @@ class StreamerPeer:
             self.channels[label] = self.connection.createDataChannel(label)
         if CLIENT_TO_STREAMER in self.channels:
             self.channels[CLIENT_TO_STREAMER].on("message", on_message)
-        restrict_to(loopback_addresses, self.connection)
+        gather_on(media_addresses, self.connection)
 
     async def offer(self) -> str:
         """Gather candidates and make the offer, all candidates included."""
@@ -155,19 +161,9 @@ class StreamerPeer:
             if codec is None and self.sender is not None:
                 raise NegotiationError("the answer has no usable video codec")
             self.codec = codec or self._preferred
-            if self._loopback_addresses:
-                sdp = without_mdns_candidates(sdp)
+            sdp = without_mdns_candidates(sdp)
             await self.connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
-        except (
-            AssertionError,
-            AttributeError,
-            IndexError,
-            KeyError,
-            ValueError,
-            InvalidAccessError,
-            InvalidStateError,
-            OperationError,
-        ) as error:  # what aiortc raises for malformed descriptions
+        except MALFORMED_DESCRIPTION as error:
             raise NegotiationError(str(error) or type(error).__name__) from error
 
     async def add_candidate(self, candidate: str, mid: str | None, line_index: int | None) -> None:
@@ -177,7 +173,7 @@ class StreamerPeer:
             NegotiationError: it is malformed.
         """
         text = candidate.removeprefix("candidate:")
-        if not text or (self._loopback_addresses and is_mdns(f"a={candidate}")):
+        if not text or is_mdns(candidate):
             return
         if mid is None and line_index is None:
             raise NegotiationError("a candidate needs sdpMid or sdpMLineIndex")

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from .accounts import AccountBook
 from .broadcast import BroadcastRegistry
-from .config import ConfigurationError, EmulatorConfig
+from .config import EmulatorConfig
 from .fault_registry import FaultRegistry
 from .http_service import HttpService
 from .job_service import JobService
@@ -86,7 +86,6 @@ class Emulator:
 
         Raises:
             OSError: the address cannot be bound, or the data directory not be used.
-            ConfigurationError: a file in the data directory is damaged.
         """
         for fault, schedule in self.config.faults:
             self.faults.arm(fault, schedule)
@@ -110,17 +109,14 @@ class Emulator:
     async def _make_context(self) -> ServiceContext:
         directory = self._data_directory()
         recordings = await asyncio.to_thread(RecordingStore, directory / "recordings")
-        try:
-            self._jobs = self._open_jobs(directory / "jobs", recordings)
-        except ValueError as error:
-            raise ConfigurationError(f"a file in {directory / 'jobs'} is damaged: {error}") from error
+        self._jobs = self._open_jobs(directory / "jobs", recordings)
         return ServiceContext(
             config=self.config,
             tokens=TokenAuthority(self._now),
             accounts=self._accounts,
             recordings=recordings,
             jobs=self._jobs,
-            broadcasts=BroadcastRegistry(self.config.ice_servers, self.config.loopback_addresses),
+            broadcasts=BroadcastRegistry(self.config.ice_servers, self.config.media_addresses),
             faults=self.faults,
             counters=self.counters,
             now=self._now,

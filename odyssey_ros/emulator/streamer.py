@@ -194,7 +194,7 @@ class Streamer:
         return StreamerPeer(
             codec=self._config.codec,
             ice_servers=self._config.ice_servers,
-            loopback_addresses=self._config.loopback_addresses,
+            media_addresses=self._config.media_addresses,
             on_message=self.receive,
             on_lost=self._peer_lost,
             labels=tuple(

@@ -42,7 +42,9 @@ class EncodedVideoTrack(MediaStreamTrack):
         self._needs_keyframe = True
 
     def push(self, frame: EncodedFrame) -> None:
-        """Queue one picture for the peer."""
+        """Queue one picture for the peer; nothing once the track has ended."""
+        if self.readyState != "live":
+            return
         if self._needs_keyframe and not frame.keyframe:
             self.frames_dropped += 1
             self.request_keyframe()

@@ -137,13 +137,16 @@ def test_a_user_error_is_one_clear_line(capsys, arguments, status, text):
     assert "secret" not in error
 
 
-async def test_a_damaged_data_directory_is_explained(program, tmp_path):
+async def test_a_damaged_file_is_passed_over(program, tmp_path):
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "one.json").write_text("{")
-    status, _, error = await outcome(await program("--port", "0", "--data-dir", str(tmp_path)))
-    assert status == 1
-    assert len(error.splitlines()) == 1
-    assert "is damaged" in error
+    process = await program("--port", "0", "--data-dir", str(tmp_path))
+    await url_of(process)
+    process.terminate()
+    status, _, error = await outcome(process)
+    assert status == 0
+    assert "one.json is no simulation job" in error
+    assert "Traceback" not in error
 
 
 async def test_the_flags_reach_the_service(program):

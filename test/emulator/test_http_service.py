@@ -172,6 +172,8 @@ async def test_pages_of_any_origin_may_use_the_service(service):
     assert "Authorization" in preflight.headers["access-control-allow-headers"]
     refused = await caller.http.get("/regions", headers=origin)
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")
+    emulator, _ = service
+    assert emulator.counters["http.regions.401"] == 1
     control = await caller.http.get("/control/state", headers=origin)
     assert "access-control-allow-origin" not in control.headers
 
