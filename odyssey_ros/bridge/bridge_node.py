@@ -20,6 +20,7 @@ from odyssey_ros.bridge.managed_node import ConfigurationRefused, ManagedNode, s
 from odyssey_ros.bridge.parameters import BridgeParameters, ParameterTable
 from odyssey_ros.bridge.services import BridgeServices, CallTarget
 from odyssey_ros.bridge.session import Event, EventKind, OdysseySession, SessionState, StreamWish
+from odyssey_ros.bridge.simulation_action import SimulationAction
 from odyssey_ros.bridge.stamping import ArrivalStamps, MediaStamps
 from odyssey_ros.client import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyArgumentError, OdysseyError
 from odyssey_ros.msg import StreamEvent, StreamStatus
@@ -53,6 +54,12 @@ class BridgeNode(ManagedNode):
         self._events = self.create_publisher(StreamEvent, "~/events", QoSProfile(depth=100))
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
         BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)
+        self._simulations = SimulationAction(
+            self,
+            self,
+            poll_period_s=lambda: self._settings.current.simulation_poll_period,
+            max_retries=lambda: retries(self._settings.current),
+        )
         self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
         if self._settings.current.autostart:
@@ -102,11 +109,17 @@ class BridgeNode(ManagedNode):
             return
         link, self._link = self._link, None
         link.forget()
+        self._simulations.release()
         self.say_goodbye(self.asyncio_thread.submit(link.session.close()))
         link.images.destroy()
         if self._state.connection is not ConnectionStatus.FAILED:
             self._state = SessionState()
         self._publish_status()
+
+    def destroy_node(self) -> None:
+        """Release everything and end."""
+        self._simulations.destroy()
+        super().destroy_node()
 
     # -- inputs ------------------------------------------------------------------------------------
 
@@ -235,6 +248,7 @@ class SessionLink:
         self._node = node
         self._clock = node.get_clock()
         self._forgotten = False
+        self._stream_began_ns = 0
         self._stamps: MediaStamps | ArrivalStamps = ArrivalStamps()
         self._stamp_source = ""
         self.images = ImageTopics(node, settings, self._image_failed)
@@ -259,7 +273,11 @@ class SessionLink:
         arrival_ns = self._clock.now().nanoseconds
         if not self._clock.ros_time_is_active:
             arrival_ns -= time.monotonic_ns() - decoded.arrival_ns
-        self.images.offer(decoded, self._stamps.stamp(arrival_ns, decoded.media_time_ns))
+        stamp_ns = self._stamps.stamp(arrival_ns, decoded.media_time_ns)
+        if decoded.index == 0:
+            self._stream_began_ns = decoded.media_time_ns
+        since_beginning_ns = decoded.media_time_ns - self._stream_began_ns
+        self.images.offer(replace(decoded, media_time_ns=since_beginning_ns), stamp_ns)
 
     def state_changed(self, state: SessionState) -> None:
         """Pass it on."""
@@ -305,12 +323,17 @@ def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:
         api_key,
         api_url=parameters.api_url or None,
         advanced=AdvancedConfig(
-            max_retries=None if parameters.max_retries < 0 else parameters.max_retries,
+            max_retries=retries(parameters),
             max_retry_delay_ms=30_000,
             queue_timeout_s=parameters.queue_timeout,
             frame_timeout_s=parameters.frame_timeout,
         ),
     )
+
+
+def retries(parameters: BridgeParameters) -> int | None:
+    """Return how often what may pass is tried again; None for ever."""
+    return None if parameters.max_retries < 0 else parameters.max_retries
 
 
 def image_settings(parameters: BridgeParameters) -> ImageSettings:

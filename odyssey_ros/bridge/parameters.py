@@ -179,6 +179,13 @@ SETTINGS: tuple[Setting, ...] = (
         bounds=(0.1, 240.0),
     ),
     Setting(
+        "simulation_poll_period",
+        2.0,
+        "Seconds between two looks at a simulation job that ~/run_simulation follows.",
+        Change.ALWAYS,
+        bounds=(0.1, 300.0),
+    ),
+    Setting(
         "allow_credential_minting",
         False,
         "Let ~/create_client_credentials answer with a secret, in clear on the graph.",
@@ -208,6 +215,7 @@ class BridgeParameters:
     camera_info_url: str
     jpeg_quality: int
     expected_frame_rate: float
+    simulation_poll_period: float
     allow_credential_minting: bool
 
 
