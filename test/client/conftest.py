@@ -1,5 +1,7 @@
-"""A small Odyssey service for the client's tests: a real HTTP and WebSocket server and a real WebRTC streamer on
-loopback, whose every answer a test can change. Shares nothing with the client or the emulator.
+"""A small Odyssey service for the client's tests, whose every answer a test can change.
+
+A real HTTP and WebSocket server and a real WebRTC streamer on loopback. Shares nothing with the client or the
+emulator.
 """
 
 from __future__ import annotations
@@ -7,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fractions
-import gc
 import json
 import threading
 import time
@@ -70,7 +71,7 @@ class PictureTrack(MediaStreamTrack):
         self._count += 1
         delay = self._begun + self._count / self._fps - time.monotonic()
         await asyncio.sleep(max(0.0, delay))
-        while self.paused:
+        while self.paused:  # noqa: ASYNC110 - a test sets it at any time
             await asyncio.sleep(0.02)
         frame = av.VideoFrame(64, 48, "yuv420p")
         for plane in frame.planes:
@@ -436,9 +437,8 @@ async def nothing_left_behind() -> AsyncIterator[None]:
         return tasks + threads
 
     deadline = time.monotonic() + 10
-    while leftovers() and time.monotonic() < deadline:
+    while leftovers() and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0.02)
-    gc.collect()
     await asyncio.sleep(0)
     assert leftovers() == []
     assert unhandled == []

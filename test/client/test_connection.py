@@ -74,7 +74,7 @@ async def test_defect_11_a_peer_that_closes_is_noticed(service, client, witness,
 async def test_defect_11_a_peer_that_vanishes_is_noticed_by_ice_consent(
     service, client, witness, eventually, monkeypatch
 ):
-    # aioice asks for consent every five seconds and gives up after six failures; the rule is what is tested here.
+    # aioice asks for consent every five seconds and gives up after six failures: here, sooner.
     monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.1)
     await client.connect(**witness.callbacks())
     (await service.streamer()).vanish()
@@ -121,7 +121,7 @@ async def test_an_error_of_the_server_is_noticed(service, client, witness, event
     assert fatal is False
 
 
-async def test_defect_12_what_cannot_be_understood_on_the_socket_is_no_secret(
+async def test_defect_12_what_cannot_be_understood_on_the_socket_is_reported(
     service, client, witness, eventually
 ):
     await client.connect(**witness.callbacks())
@@ -252,6 +252,41 @@ async def test_a_connection_that_flaps_does_not_retry_for_ever(service, make_cli
     assert len(service.streamers) == 3
 
 
+async def test_a_streamer_that_offers_again_before_the_connection_is_up_is_answered_again(service, client):
+    service.takes_answer = False
+    connecting = asyncio.create_task(client.connect())
+    streamer = await service.streamer()
+    while "answer" not in streamer.kinds():  # noqa: ASYNC110 - the streamer only keeps a list
+        await asyncio.sleep(0.01)
+    service.takes_answer = True
+    await streamer.close_peer()
+    await streamer.offer()
+    await connecting
+    assert client.is_connected
+    assert streamer.kinds().count("answer") == 2
+
+
+async def test_a_defect_in_a_task_of_the_connection_is_a_loss(
+    service, client, witness, eventually, monkeypatch
+):
+    from odyssey_ros.client.signaling import Signaling
+
+    parse, calls = Signaling.receive, []
+
+    async def broken(self):
+        message = await parse(self)
+        if witness.named("on_connected") and not calls:
+            calls.append(True)
+            raise ZeroDivisionError
+        return message
+
+    monkeypatch.setattr(Signaling, "receive", broken)
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).send({"type": "ice_candidate", "candidate": ""})
+    await regained(client, witness, service, eventually)
+    assert "The connection failed (ZeroDivisionError)" in str(witness.named("on_error")[0][0])
+
+
 async def test_defect_34_each_attempt_closes_the_one_before(service, make_client, witness, eventually):
     service.offers = False
     client = make_client(connect_timeout_s=0.3, max_retries=2)
@@ -270,7 +305,7 @@ async def test_defect_13_a_connect_that_times_out_leaves_nothing_and_can_be_repe
 ):
     service.takes_answer = False
     client = make_client(connect_timeout_s=0.5, max_retries=0)
-    with pytest.raises(OdysseyConnectionError, match="No connection within 0.5 s"):
+    with pytest.raises(OdysseyConnectionError, match=r"No connection within 0\.5 s"):
         await client.connect(**witness.callbacks())
     assert client.current_status is ConnectionStatus.FAILED
     service.takes_answer = True

@@ -177,7 +177,7 @@ async def test_a_consumer_that_fails_is_a_loss(service, make_client, witness, ev
     async def broken(self, track):
         calls.append(track)
         if len(calls) == 1:
-            await asyncio.sleep(0.05)
+            await eventually(lambda: witness.named("on_connected"))
             raise ZeroDivisionError
         await consume(self, track)
 

@@ -50,10 +50,17 @@ def test_session_and_token_are_encoded():
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("localhost", True), ("LOCALHOST", True), ("x.localhost", True), ("127.0.0.1", True), ("127.9.9.9", True),
-        ("::1", True), ("example.org", False), ("10.0.0.1", False), ("localhost.example", False),
+        ("localhost", True),
+        ("LOCALHOST", True),
+        ("x.localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("example.org", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
     ],
-)  # fmt: skip
+)
 def test_what_is_this_machine(host, expected):
     assert is_loopback_host(host) is expected
 

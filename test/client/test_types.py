@@ -39,13 +39,18 @@ TOKEN = jwt.encode({"session_id": "the-session"}, "a secret of the service, long
         (StreamRecordingsList, "recordings total limit offset"),
         (
             SimulationStream,
-            "stream_id video_url events_url thumbnail_url preview_url frame_count duration_seconds script_index",
+            (
+                "stream_id video_url events_url thumbnail_url preview_url frame_count duration_seconds "
+                "script_index"
+            ),
         ),
         (SimulationJobInfo, "job_id status priority created_at completed_at error_message"),
         (
             SimulationJobDetail,
-            "job_id status priority created_at dispatched_at started_at completed_at error_message assigned_region "
-            "retry_count streams estimated_wait_minutes",
+            (
+                "job_id status priority created_at dispatched_at started_at completed_at error_message "
+                "assigned_region retry_count streams estimated_wait_minutes"
+            ),
         ),
         (SimulationJobsList, "jobs total limit offset"),
         (StreamerCapabilities, "image_to_video"),
