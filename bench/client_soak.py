@@ -1,0 +1,148 @@
+"""Connect, stream and disconnect many times in one process, and show that nothing is left behind.
+
+Run from the root of the project::
+
+    python bench/client_soak.py --cycles 1000
+
+The emulator runs as a process of its own, so that every number is the client's. Exit status 0 when tasks,
+threads and file descriptors end where they began, and so does memory: the median of the last tenth of the
+cycles against that
+of the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import os
+import statistics
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from odyssey_ros.client import AdvancedConfig, Odyssey
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# Importing, the first connection and the allocator's pools take their memory in the first cycles.
+WARM_UP_CYCLES = 20
+ALLOWED_GROWTH_MIB = 10.0
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What the process holds."""
+
+    tasks: int
+    threads: int
+    descriptors: int
+    memory_mib: float
+
+    @classmethod
+    def take(cls) -> Footprint:
+        """Count, after collecting garbage."""
+        gc.collect()
+        process = psutil.Process()
+        return cls(
+            tasks=len(asyncio.all_tasks()),
+            threads=threading.active_count(),
+            descriptors=process.num_fds(),
+            memory_mib=process.memory_info().rss / 2**20,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.tasks:>5} tasks {self.threads:>4} threads {self.descriptors:>5} descriptors "
+            f"{self.memory_mib:>8.1f} MiB"
+        )
+
+
+@contextlib.asynccontextmanager
+async def emulator(fps: float) -> AsyncIterator[str]:
+    """Run the emulator as a process and yield its URL."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "odyssey_ros.emulator",
+        *("--host", "127.0.0.1", "--port", "0", "--api-key", "ody_local", "--fps", str(fps)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        line = b"" if process.stdout is None else await asyncio.wait_for(process.stdout.readline(), 60)
+        yield next(word for word in line.decode().split() if word.startswith("http"))
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def cycle(url: str, frames_wanted: int) -> int:
+    """Connect, start a stream, see some frames, prompt, end, disconnect; the frames seen."""
+    seen = 0
+    enough = asyncio.Event()
+
+    def on_frame(_frame: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen >= frames_wanted:
+            enough.set()
+
+    client = Odyssey("ody_local", api_url=url, advanced=AdvancedConfig(max_retries=2))
+    try:
+        await client.connect(on_video_frame=on_frame)
+        await client.start_stream("a lighthouse at dusk", portrait=False)
+        await asyncio.wait_for(enough.wait(), 30)
+        await client.interact("a storm comes")
+        await client.end_stream()
+    finally:
+        await client.disconnect()
+    return seen
+
+
+async def soak(cycles: int, frames_wanted: int, fps: float) -> bool:
+    """Run the cycles; whether the end is as the beginning."""
+    async with emulator(fps) as url:
+        for _ in range(min(WARM_UP_CYCLES, cycles)):
+            await cycle(url, frames_wanted)
+        begin = Footprint.take()
+        print(f"{0:>6}  {begin}", flush=True)
+        begun, frames = time.monotonic(), 0
+        memory: list[float] = []
+        for number in range(1, cycles + 1):
+            frames += await cycle(url, frames_wanted)
+            memory.append(psutil.Process().memory_info().rss / 2**20)
+            if number % max(1, cycles // 10) == 0:
+                print(f"{number:>6}  {Footprint.take()}", flush=True)
+        took = time.monotonic() - begun
+        end = Footprint.take()
+    tenth = max(1, cycles // 10)
+    growth = statistics.median(memory[-tenth:]) - statistics.median(memory[:tenth])
+    print(f"{cycles} cycles, {frames} frames, {took / cycles * 1000:.0f} ms a cycle, {growth:+.1f} MiB")
+    same = (end.tasks, end.threads, end.descriptors) == (begin.tasks, begin.threads, begin.descriptors)
+    return same and growth < ALLOWED_GROWTH_MIB
+
+
+def main() -> int:
+    """Parse the arguments and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cycles", type=int, default=1000)
+    parser.add_argument("--frames", type=int, default=3, help="frames to see in each cycle")
+    parser.add_argument("--fps", type=float, default=20.0)
+    arguments = parser.parse_args()
+    fine = asyncio.run(soak(arguments.cycles, arguments.frames, arguments.fps))
+    print("nothing is left behind" if fine else "something is left behind")
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).parents[1])
+    sys.exit(main())
