@@ -1,0 +1,178 @@
+"""The session's decisions, with a real client against a real emulator, without ROS."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from odyssey_ros.bridge.session import EventKind, OdysseySession, StreamWish
+from odyssey_ros.client import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyStreamError
+from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
+from odyssey_ros.emulator.fault_registry import Schedule
+from odyssey_ros.emulator.faults import HttpStatus, StreamRefusal
+
+KEY = "ody_local"
+WISH = StreamWish("a calm sea")
+
+
+class Observer:
+    """Remembers."""
+
+    def __init__(self):
+        self.frames, self.states, self.events, self.errors = [], [], [], []
+        self.frame_arrived = self.frames.append
+        self.state_changed = self.states.append
+        self.event_happened = self.events.append
+        self.gave_up = self.errors.append
+
+    def kinds(self, *wanted):
+        return [event.kind for event in self.events if event.kind in wanted]
+
+
+async def until(condition, what, timeout=30.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def session_on(url, *, key=KEY, **options):
+    client = Odyssey(key, api_url=url, advanced=AdvancedConfig(max_retries=None, initial_retry_delay_ms=100))
+    observer = Observer()
+    session = OdysseySession(client, observer, **options)
+    running = asyncio.get_running_loop().create_task(session.run())
+    try:
+        yield session, observer
+    finally:
+        await session.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def emulator(**limits):
+    return Emulator(EmulatorConfig(port=0, fps=10, limits=Limits(**limits)))
+
+
+async def test_a_stream_that_the_service_ended_starts_again():
+    async with emulator(stream_seconds=2) as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: len(observer.kinds(EventKind.STARTED)) == 3, "three streams")
+        streams = {event.stream_id for event in observer.events if event.kind is EventKind.STARTED}
+        assert len(streams) == 3
+        assert not observer.errors
+
+
+async def test_the_last_prompt_is_what_starts_again():
+    async with emulator(stream_seconds=3) as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+        await session.prompt("a red desert", WISH)
+        await until(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "the second stream")
+        assert session.state.prompt.startswith("a red desert")
+
+
+async def test_without_resume_it_waits_for_a_prompt():
+    async with (
+        emulator(stream_seconds=2) as service,
+        session_on(service.url, resume_stream=False) as (session, observer),
+    ):
+        await session.activate(WISH)
+        await until(lambda: observer.kinds(EventKind.ENDED), "the end")
+        await asyncio.sleep(1.0)
+        assert len(observer.kinds(EventKind.STARTED)) == 1
+        await session.prompt("again", StreamWish("again"))
+        await until(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "another stream")
+
+
+async def test_a_prompt_before_the_connection_is_kept():
+    async with emulator() as service, session_on(service.url) as (session, _):
+        await session.activate(None)
+        await session.prompt("first", StreamWish("first"))
+        await session.prompt("second", StreamWish("second"))
+        await until(lambda: session.state.streaming, "a stream")
+        assert session.state.prompt.startswith("second")
+        assert session.state.prompts_acknowledged == 1
+
+
+async def test_ending_means_wanting_no_other():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+        ended = await session.end()
+        assert ended == observer.events[-1].stream_id
+        await asyncio.sleep(1.0)
+        assert observer.kinds(EventKind.STARTED, EventKind.ENDED) == [EventKind.STARTED, EventKind.ENDED]
+        with pytest.raises(OdysseyStreamError, match="no stream"):
+            await session.end()
+
+
+async def test_a_second_start_is_refused_and_harms_nothing():
+    async with emulator() as service, session_on(service.url) as (session, _):
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+        with pytest.raises(OdysseyStreamError, match="end it first"):
+            await session.start(StreamWish("other"))
+        assert session.state.streaming
+
+
+async def test_prompts_are_refused_when_inactive_or_empty():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.prompt("early", WISH)
+        await session.activate(None)
+        await session.prompt(" \n", WISH)
+        codes = [event.error_code for event in observer.events if event.kind is EventKind.ERROR]
+        assert codes == ["NOT_ACTIVE", "EMPTY_PROMPT"]
+
+
+async def test_a_start_that_is_refused_is_tried_a_few_times_then_left():
+    waits = []
+
+    async def no_sleep(seconds):
+        waits.append(seconds)
+
+    async with emulator() as service, session_on(service.url, sleep=no_sleep) as (session, observer):
+        refusal = StreamRefusal(request="start", reason="moderation", message="no")
+        service.faults.arm(refusal, Schedule(count=0))
+        await session.activate(WISH)
+        await until(lambda: any(e.error_code == "STREAM_REFUSED" for e in observer.events), "giving up")
+        assert len(waits) == 5
+        assert waits == sorted(waits)
+        assert session.state.connection is ConnectionStatus.CONNECTED
+        service.faults.clear()
+        await session.prompt("something else", StreamWish("something else"))
+        await until(lambda: session.state.streaming, "a stream")
+
+
+async def test_a_fatal_error_is_told_once():
+    async with emulator() as service, session_on(service.url, key="ody_wrong") as (session, observer):
+        await until(lambda: observer.errors, "giving up")
+        await asyncio.sleep(0.3)
+        assert len(observer.errors) == 1
+        assert [event.fatal for event in observer.events if event.kind is EventKind.ERROR].count(True) == 1
+        assert session.state.connection is ConnectionStatus.FAILED
+
+
+async def test_deactivating_ends_the_stream_and_keeps_the_connection():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: observer.frames, "frames")
+        await session.deactivate()
+        assert not session.state.streaming
+        assert session.state.connection is ConnectionStatus.CONNECTED
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+
+
+async def test_closing_while_it_cannot_connect_leaves_nothing():
+    async with emulator() as service:
+        service.faults.arm(HttpStatus(endpoint="*", status=500), Schedule(count=0))
+        before = asyncio.all_tasks()
+        async with session_on(service.url) as (session, _):
+            await session.activate(WISH)
+            await asyncio.sleep(0.5)
+        left = {task for task in asyncio.all_tasks() - before if "session" in repr(task).lower()}
+        assert not left
