@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 
 import pytest
+from PIL import Image
 
-from odyssey_ros.client import ConnectionStatus, OdysseyConnectionError, OdysseyStreamError
+from odyssey_ros.client import ConnectionStatus, OdysseyConnectionError, OdysseyImageError, OdysseyStreamError
 
 
 async def test_the_main_job(service, client, witness, eventually):
@@ -65,3 +68,25 @@ async def test_a_second_connect_is_refused_and_harms_nothing(client):
     with pytest.raises(OdysseyConnectionError, match="Already connected"):
         await client.connect()
     assert client.is_connected
+
+
+async def test_defect_41_a_phone_photo_arrives_upright_in_the_streams_size_and_too_large_ones_do_not(
+    service, client
+):
+    photo = Image.new("RGB", (640, 480), "blue")
+    photo.paste("red", (0, 0, 640, 240))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise: the top comes to the right
+    data = io.BytesIO()
+    photo.save(data, "JPEG", exif=exif, quality=95)
+    await client.connect()
+    await client.start_stream("a beach", portrait=True, image=data.getvalue())
+    streamer = await service.streamer()
+    sent = next(m for m in streamer.received if m["type"] == "interactive_stream_start")["input_image_base64"]
+    arrived = Image.open(io.BytesIO(base64.b64decode(sent.partition(",")[2])))
+    assert arrived.size == (704, 1280)
+    assert arrived.getpixel((20, 640))[2] > 200
+    assert arrived.getpixel((684, 640))[0] > 200
+    too_large = "data:image/png;base64," + base64.b64encode(bytes(26 * 1024 * 1024)).decode()
+    with pytest.raises(OdysseyImageError, match="25 MB"):
+        await client.start_stream("a beach", image=too_large)

@@ -1,0 +1,128 @@
+"""The client against the emulator, each a process: the wire as two independent programs speak it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pathlib
+import sys
+
+import pytest
+
+from odyssey_ros.client import (
+    AdvancedConfig,
+    ConnectionStatus,
+    Odyssey,
+    OdysseyAuthError,
+    OdysseyNotFoundError,
+    SimulationJobStatus,
+    connect_to_stream,
+)
+
+ROOT = pathlib.Path(__file__).parents[2]
+QUICK = AdvancedConfig(
+    max_retries=None, initial_retry_delay_ms=100, max_retry_delay_ms=300, close_timeout_s=1
+)
+
+
+class EmulatorProcess:
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+        self.process = process
+        self.url = url
+
+    async def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+
+
+@pytest.fixture
+async def start_emulator(nothing_left_behind):
+    running: list[EmulatorProcess] = []
+
+    async def start(*options: str, port: int = 0) -> EmulatorProcess:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "odyssey_ros.emulator",
+            *("--host", "127.0.0.1", "--port", str(port), "--api-key", "ody_local", *options),
+            stdout=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        emulator = EmulatorProcess(process, next(word for word in line.split() if word.startswith("http")))
+        running.append(emulator)
+        return emulator
+
+    yield start
+    for emulator in running:
+        await emulator.kill()
+        emulator.process._transport.close()
+
+
+async def test_the_whole_service(start_emulator, witness, eventually):
+    emulator = await start_emulator("--broadcast-seconds", "0.2")
+    async with Odyssey("ody_local", api_url=emulator.url, advanced=QUICK) as client:
+        await client.connect(**witness.callbacks(frames=True))
+        stream_id = await client.start_stream("a harbour at dawn", portrait=False, broadcast=True)
+        await eventually(lambda: len(witness.frames) > 3)
+        assert witness.frames[-1].data.shape == (704, 1280, 3)
+        assert "storm" in await client.interact("a storm comes up")
+        (info,) = (await eventually(lambda: witness.named("on_broadcast_ready")))[0]
+        watched = []
+        async with await connect_to_stream(info.webrtc_url, info.spectator_token, watched.append):
+            await eventually(lambda: len(watched) > 2)
+        await client.end_stream()
+        await client.start_stream("a forest", portrait=True)
+        seen = len(witness.frames)
+        await eventually(lambda: len(witness.frames) > seen + 2 and witness.frames[-1].height == 1280)
+        await client.end_stream()
+        await client.disconnect()
+        assert witness.statuses() == ["authenticating", "connecting", "connected", "disconnected"]
+        assert witness.named("on_error") == []
+        recordings = await client.list_stream_recordings()
+        assert stream_id in [row.stream_id for row in recordings.recordings]
+        assert (await client.get_recording(stream_id)).stream_id == stream_id
+        with pytest.raises(OdysseyNotFoundError):
+            await client.get_recording("no-such-stream")
+        job = await client.simulate(
+            [{"timestamp_ms": 0, "start": {"prompt": "a cat"}}, {"timestamp_ms": 400, "end": {}}],
+            portrait=False,
+        )
+        detail = job
+        for _ in range(300):
+            detail = await client.get_simulate_status(job.job_id)
+            if detail.status in {SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED}:
+                break
+            await asyncio.sleep(0.1)
+        assert detail.status is SimulationJobStatus.COMPLETED, detail
+        assert job.job_id in [row.job_id for row in (await client.list_simulations()).jobs]
+        credentials = await client.create_client_credentials()
+    keyless = Odyssey(api_url=emulator.url)
+    await keyless.connect_with_credentials(credentials)
+    assert await keyless.start_stream("a garden")
+    await keyless.disconnect()
+    with pytest.raises(OdysseyAuthError, match="Invalid API key"):
+        await Odyssey("ody_other", api_url=emulator.url).connect()
+
+
+async def test_a_service_that_is_killed_and_comes_back_is_regained(start_emulator, witness, eventually):
+    emulator = await start_emulator()
+    client = Odyssey("ody_local", api_url=emulator.url, advanced=QUICK)
+    await client.connect(**witness.callbacks())
+    await client.start_stream("a river", portrait=False)
+    await eventually(lambda: len(witness.decoded) > 3)
+    interacting = asyncio.ensure_future(client.interact("a bridge"))
+    await emulator.kill()
+    await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
+    await eventually(interacting.done)
+    with contextlib.suppress(ConnectionError):
+        await interacting
+    assert witness.named("on_stream_ended") == [()]
+    await eventually(lambda: len(witness.named("on_error")) > 2)
+    port = int(emulator.url.rpartition(":")[2])
+    await start_emulator(port=port)
+    await eventually(lambda: client.is_connected)
+    assert await client.start_stream("a river again", portrait=False)
+    assert client.statistics.reconnects == 1
+    await client.disconnect()
