@@ -15,9 +15,10 @@ from odyssey_ros.bridge.api_key import SecretError, read_api_key, read_credentia
 from odyssey_ros.bridge.camera_calibration import CalibrationError, load_calibration
 from odyssey_ros.bridge.conversions import event_message, status_message
 from odyssey_ros.bridge.error_codes import error_code, error_text
-from odyssey_ros.bridge.image_topics import FrameCounters, ImageSettings, ImageTopics
+from odyssey_ros.bridge.frame_publisher import ImageSettings
+from odyssey_ros.bridge.image_topics import FrameCounters, ImageTopics
 from odyssey_ros.bridge.managed_node import ConfigurationRefused, ManagedNode, spin_node
-from odyssey_ros.bridge.parameters import BridgeParameters, ParameterTable
+from odyssey_ros.bridge.parameters import SETTINGS, BridgeParameters, ParameterTable
 from odyssey_ros.bridge.services import BridgeServices, CallTarget
 from odyssey_ros.bridge.session import Event, EventKind, OdysseySession, SessionState, StreamWish
 from odyssey_ros.bridge.simulation_action import SimulationAction
@@ -47,7 +48,12 @@ class BridgeNode(ManagedNode):
         self._counters = FrameCounters()
         self._frame_rate = FrameRate()
         self._settings = ParameterTable(
-            self, lambda: self._link is not None, self._parameters_changed, check_calibration
+            self,
+            SETTINGS,
+            BridgeParameters,
+            lambda: self._link is not None,
+            self._parameters_changed,
+            check_calibration,
         )
         self._settings.declare()
         self._status = self.create_publisher(StreamStatus, "~/status", LATCHED)

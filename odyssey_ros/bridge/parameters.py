@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.parameter import Parameter
 
+P = TypeVar("P")
 ENCODINGS = ("rgb8", "bgr8", "mono8")
 STAMP_SOURCES = ("media", "arrival")
 
@@ -220,17 +221,19 @@ class BridgeParameters:
 
 
 @dataclass(slots=True)
-class ParameterTable:
+class ParameterTable(Generic[P]):
     """Declares the parameters on a node, refuses bad changes, and tells of good ones.
 
     Not thread-safe: for the executor's thread.
     """
 
     node: Node
+    settings: tuple[Setting, ...]
+    make: Callable[..., P]  # takes one argument for each setting, by its name
     is_configured: Callable[[], bool]
-    on_changed: Callable[[BridgeParameters, frozenset[str]], None]
+    on_changed: Callable[[P, frozenset[str]], None]
     check: Callable[[dict[str, Any]], str | None] = field(default=lambda _: None)
-    current: BridgeParameters = field(init=False)
+    current: P = field(init=False)
 
     def declare(self) -> None:
         """Declare all parameters, taking overrides from the command line and from files.
@@ -239,18 +242,18 @@ class ParameterTable:
             rclpy.exceptions.ParameterException: An override has a wrong type, or a value that is not allowed.
         """
         self.node.add_on_set_parameters_callback(self._refuse_or_accept)
-        for setting in SETTINGS:
+        for setting in self.settings:
             self.node.declare_parameter(setting.name, setting.default, setting.descriptor())
         self.current = self._read()
         self.node.add_post_set_parameters_callback(self._changed)
 
-    def _read(self) -> BridgeParameters:
-        return BridgeParameters(
-            **{setting.name: self.node.get_parameter(setting.name).value for setting in SETTINGS}
+    def _read(self) -> P:
+        return self.make(
+            **{setting.name: self.node.get_parameter(setting.name).value for setting in self.settings}
         )
 
     def _refuse_or_accept(self, parameters: Iterable[Parameter]) -> SetParametersResult:
-        by_name = {setting.name: setting for setting in SETTINGS}
+        by_name = {setting.name: setting for setting in self.settings}
         for parameter in parameters:
             setting = by_name.get(parameter.name)
             if setting is None:
@@ -268,7 +271,7 @@ class ParameterTable:
 
     def _changed(self, parameters: Iterable[Parameter]) -> None:
         before, self.current = self.current, self._read()
-        names = {setting.name for setting in SETTINGS}
+        names = {setting.name for setting in self.settings}
         changed = frozenset(
             parameter.name
             for parameter in parameters
