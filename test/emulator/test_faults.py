@@ -330,11 +330,11 @@ async def test_pictures_freeze_for_a_time(service, until):
     emulator, caller = service
     connection = await caller.connect()
     await connection.start()
-    emulator.faults.arm(f.VideoFreeze(), Schedule(duration=0.6))
-    await until(lambda: len(connection.frames) > 30)
+    emulator.faults.arm(f.VideoFreeze(), Schedule(duration=1.0))
+    await until(lambda: len(connection.frames) > 40)
     counters = [marker_of(frame).counter for frame in connection.frames]
     repeats = [a == b for a, b in itertools.pairwise(counters)]
-    assert sum(repeats) >= 8
+    assert sum(repeats) >= 5
     assert not repeats[-1]
 
 
@@ -418,10 +418,10 @@ async def test_acts_happen_at_their_moment_on_their_session(service, until):
     emulator.faults.arm(f.StreamEnd(), Schedule(since="started", after=0.5, count=0))
     connection = await caller.connect()
     for _ in range(2):
-        await connection.start()
         began = time.monotonic()
+        await connection.start()
         await connection.reply("stream_ended")
-        assert time.monotonic() - began >= 0.4
+        assert time.monotonic() - began >= 0.5
     emulator.faults.clear()
     other = await caller.connect()
     emulator.faults.arm(f.SocketClose(code=4001), Schedule(session_id=other.session_id, count=0))

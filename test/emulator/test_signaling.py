@@ -147,10 +147,10 @@ async def test_a_peer_that_is_lost_ends_the_session(service, until):
 
 
 async def test_a_silent_socket_is_closed(running, until):
-    async with running(EmulatorConfig(limits=Limits(keepalive_seconds=0.5))) as (_, caller):
+    async with running(EmulatorConfig(limits=Limits(keepalive_seconds=1.5))) as (_, caller):
         connection = await caller.connect()
-        for _ in range(4):
-            await asyncio.sleep(0.2)
+        for _ in range(5):
+            await asyncio.sleep(0.4)
             await connection.socket.send('{"type": "keepalive"}')
         assert connection.closed is None
         assert await until(lambda: connection.closed) == (1008, "keepalive timeout")
