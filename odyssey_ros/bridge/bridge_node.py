@@ -14,8 +14,10 @@ from std_msgs.msg import String
 from odyssey_ros.bridge.api_key import SecretError, read_api_key, read_credentials
 from odyssey_ros.bridge.camera_calibration import CalibrationError, load_calibration
 from odyssey_ros.bridge.conversions import event_message, status_message
+from odyssey_ros.bridge.diagnostics import DiagnosticsTopic, bridge_diagnostics, service_host
 from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.frame_publisher import ImageSettings
+from odyssey_ros.bridge.health_watch import HealthWatch
 from odyssey_ros.bridge.image_topics import FrameCounters, ImageTopics
 from odyssey_ros.bridge.managed_node import ConfigurationRefused, ManagedNode, spin_node
 from odyssey_ros.bridge.parameters import SETTINGS, BridgeParameters, ParameterTable
@@ -23,7 +25,15 @@ from odyssey_ros.bridge.services import BridgeServices, CallTarget
 from odyssey_ros.bridge.session import Event, EventKind, OdysseySession, SessionState, StreamWish
 from odyssey_ros.bridge.simulation_action import SimulationAction
 from odyssey_ros.bridge.stamping import ArrivalStamps, MediaStamps
-from odyssey_ros.client import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyArgumentError, OdysseyError
+from odyssey_ros.client import (
+    AdvancedConfig,
+    ClientConfig,
+    ClientStatistics,
+    ConnectionStatus,
+    Odyssey,
+    OdysseyArgumentError,
+    OdysseyError,
+)
 from odyssey_ros.msg import StreamEvent, StreamStatus
 
 if TYPE_CHECKING:
@@ -58,6 +68,8 @@ class BridgeNode(ManagedNode):
         self._settings.declare()
         self._status = self.create_publisher(StreamStatus, "~/status", LATCHED)
         self._events = self.create_publisher(StreamEvent, "~/events", QoSProfile(depth=100))
+        self._health = HealthWatch()
+        self._diagnostics = DiagnosticsTopic(self)
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
         BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)
         self._simulations = SimulationAction(
@@ -93,6 +105,7 @@ class BridgeNode(ManagedNode):
             raise ConfigurationRefused(str(error)) from None
         self._link = SessionLink(self, client, credentials, settings, parameters)
         self._counters = self._link.images.counters
+        self._health.begin()
         self.asyncio_thread.submit(self._link.session.run())
 
     def activate(self) -> None:
@@ -168,7 +181,8 @@ class BridgeNode(ManagedNode):
         return CallTarget(self._link.session, holds_key=self._link.holds_key)
 
     def call_failed(self, error: Exception) -> None:
-        """Log what no caller can be to blame for."""
+        """Count limits that were met, and log what no caller can be to blame for."""
+        self._health.call_failed(error)
         if error_code(error) == "INTERNAL":
             self.get_logger().error(f"A call failed: {error_text(error)}")
 
@@ -177,12 +191,14 @@ class BridgeNode(ManagedNode):
     def session_state_changed(self, state: SessionState) -> None:
         """Say where the session stands."""
         before, self._state = self._state, state
+        self._health.state_changed(before, state)
         if state.connection is not before.connection:
             self._log_connection(state)
         self._publish_status()
 
     def session_event_happened(self, event: Event) -> None:
         """Publish an event, and log what an operator wants to read."""
+        self._health.event_happened(event)
         message = event_message(event)
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self._settings.current.frame_id
@@ -215,6 +231,19 @@ class BridgeNode(ManagedNode):
     def _every_second(self) -> None:
         self._frame_rate.update(self._counters.received)
         self._publish_status()
+        self._publish_diagnostics()
+
+    def _publish_diagnostics(self) -> None:
+        parameters, session = self._settings.current, self._link and self._link.session
+        health = self._health.look(
+            self.lifecycle_state,
+            self._state,
+            self._counters,
+            session.client.statistics if session else ClientStatistics(),
+            stream_wanted=session is not None and session.stream_wanted,
+            expected_hz=parameters.expected_frame_rate,
+        )
+        self._diagnostics.publish(service_host(api_url(parameters)), bridge_diagnostics(health))
 
     def _publish_status(self) -> None:
         message = status_message(self._state)
@@ -335,6 +364,14 @@ def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:
             frame_timeout_s=parameters.frame_timeout,
         ),
     )
+
+
+def api_url(parameters: BridgeParameters) -> str:
+    """Return the service's address, empty where it cannot be used."""
+    try:
+        return ClientConfig.resolve(api_url=parameters.api_url).api_url
+    except OdysseyArgumentError:
+        return ""
 
 
 def retries(parameters: BridgeParameters) -> int | None:

@@ -28,6 +28,7 @@ class FrameCounters:
     failed: int = 0  # could not be converted or published
     width: int = 0  # of the last frame received
     height: int = 0
+    last_arrival_ns: int = 0  # of the last frame received, on the monotonic clock
     convert_cpu_s: float = 0.0
     publish_cpu_s: float = 0.0
 
@@ -83,6 +84,7 @@ class ImageTopics:
         """Take a frame. It is converted only when somebody subscribes, and only while it is the newest."""
         counters = self.counters
         counters.received += 1
+        counters.last_arrival_ns = decoded.arrival_ns
         counters.width, counters.height = decoded.frame.width, decoded.frame.height
         if not self._active or not self._publisher.watched():
             counters.unwatched += 1

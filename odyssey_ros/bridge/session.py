@@ -246,6 +246,11 @@ class OdysseySession:
         await self._end()
         return stream_id
 
+    @property
+    def stream_wanted(self) -> bool:
+        """Whether a stream runs, or is to run as soon as it can. From any thread."""
+        return self._active and self._wish is not None
+
     # -- keeping the stream ------------------------------------------------------------------------
 
     async def _keep_stream(self) -> None:
