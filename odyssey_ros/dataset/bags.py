@@ -232,7 +232,7 @@ class _BagWriter:
         channel = self._mcap.add_channel(
             topic,
             schema,
-            {"offered_qos_profiles": _yaml(_QOS), "topic_type_hash": message.type_hash},
+            {"offered_qos_profiles": _QOS_TEXT, "topic_type_hash": message.type_hash},
         )
         self._topics.append((topic, type_name, channel))
         self._counts[channel] = 0
@@ -299,3 +299,6 @@ class _PlainDumper(yaml.SafeDumper):
 
 def _yaml(data: object) -> str:
     return yaml.dump(data, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+
+
+_QOS_TEXT: Final = _yaml(_QOS)

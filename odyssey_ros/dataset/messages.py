@@ -7,6 +7,7 @@ buffers which go to the file one behind the other, so that the picture is not co
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass
 from importlib import resources
@@ -61,6 +62,7 @@ class MessageType:
     type_hash: str
 
 
+@functools.cache
 def message_type(name: str) -> MessageType:
     """Describe a message type."""
     definition, _ = TYPESTORE.generate_msgdef(name, ros_version=2)
