@@ -9,6 +9,7 @@ from setuptools import find_packages, setup
 
 IMAGES = ["pillow>=10.1", "pillow-heif>=0.16"]
 EMULATOR = ["aiohttp>=3.9", "pillow>=10.1"]
+DATASET = ["mcap>=1.1", "PyYAML>=6", "rich>=12", "rosbags>=0.10", "simplejpeg>=1.6"]
 
 setup(
     name="odyssey_ros",
@@ -19,15 +20,17 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["odyssey_ros", "odyssey_ros.*"], exclude=["odyssey_ros.bridge*"]),
-    package_data={"odyssey_ros": ["py.typed"]},
+    package_data={"odyssey_ros": ["py.typed"], "odyssey_ros.dataset": ["definitions/*.msg"]},
     install_requires=["aiortc>=1.9", "httpx>=0.27", "numpy>=1.26", "PyJWT>=2.7", "websockets>=13"],
     extras_require={
         "images": IMAGES,
         "emulator": EMULATOR,
-        "all": sorted({*IMAGES, *EMULATOR}),
+        "dataset": DATASET,
+        "all": sorted({*IMAGES, *EMULATOR, *DATASET}),
     },
     entry_points={
         "console_scripts": [
+            "odyssey-dataset=odyssey_ros.dataset.cli:main",
             "odyssey-emulator=odyssey_ros.emulator.command_line:main",
         ]
     },

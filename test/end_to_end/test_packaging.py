@@ -1,0 +1,113 @@
+"""The pip face: what a machine without ROS gets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    pytest.importorskip("setuptools")
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    # A build leaves folders behind, so it gets a copy of what git knows.
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True).stdout.split(
+        b"\0"
+    )
+    for name in filter(None, files):
+        path = TOP / os.fsdecode(name)
+        if path.is_file():
+            target = source / os.fsdecode(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(source),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_holds_all_but_the_nodes(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        entry_points = archive.read(
+            next(name for name in names if name.endswith("entry_points.txt"))
+        ).decode()
+        metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
+    folders = {
+        name.split("/")[1] for name in names if name.startswith("odyssey_ros/") and name.count("/") > 1
+    }
+    assert folders == {"client", "emulator", "dataset"}
+    assert "odyssey_ros/py.typed" in names
+    for script in ("odyssey-dataset", "odyssey-emulator"):
+        assert script in entry_points
+    assert "License" in metadata
+    definitions = {name for name in names if name.endswith(".msg")}
+    assert definitions == {
+        f"odyssey_ros/dataset/definitions/{path.name}"
+        for path in (TOP / "odyssey_ros" / "dataset" / "definitions").glob("*.msg")
+    }
+
+
+def test_the_wheel_works_without_ros(wheel, tmp_path):
+    """Imported from the wheel alone, with rclpy and the messages out of reach."""
+    program = (
+        "import sys\n"
+        "for name in ('rclpy', 'sensor_msgs', 'std_msgs'): sys.modules[name] = None\n"
+        "import odyssey_ros.client, odyssey_ros.dataset.cli, odyssey_ros.emulator.command_line\n"
+        "print(odyssey_ros.client.__file__)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(wheel)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ".whl" in done.stdout
+
+
+def test_versions_and_licence_agree():
+    manifest = (TOP / "package.xml").read_text()
+    setup = (TOP / "setup.py").read_text()
+    version = manifest.split("<version>")[1].split("<")[0]
+    assert f'version="{version}"' in setup
+    assert "Apache-2.0" in manifest
+    assert 'license="Apache-2.0"' in setup
+    assert "Apache License" in (TOP / "LICENSE").read_text()
+
+
+def test_the_ranges_for_robots_are_those_of_the_pip_package():
+    lines = (TOP / "requirements" / "ranges.txt").read_text().splitlines()
+    ranges = {line for line in lines if line and not line.startswith("#")}
+    setup = (TOP / "setup.py").read_text()
+    missing = {one for one in ranges if f'"{one}"' not in setup}
+    assert not missing
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
+def test_tools_read_one_configuration():
+    import tomllib
+
+    with (TOP / "pyproject.toml").open("rb") as file:
+        assert {"ruff", "mypy", "pytest"} <= set(tomllib.load(file)["tool"])
