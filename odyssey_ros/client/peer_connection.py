@@ -63,12 +63,13 @@ class PeerConnection(RTCPeerConnection):
         """Gather candidates, on loopback only where that is asked for."""
         if self._loopback_only:
             for transport in self._ice_transports():
-                _gather_on_loopback(transport.iceGatherer._connection)  # noqa: SLF001
+                _gather_on_loopback(_connection_of(transport))
         await super().setLocalDescription(sessionDescription)
 
     async def close(self) -> None:
         """Close, in a few seconds at most, and end every task and thread."""
         await self._connecting.close()
+        await self._stop_checks()
         closing = asyncio.get_running_loop().create_task(super().close())
         await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT_S)
         if closing.done() and not closing.cancelled() and closing.exception() is None:
@@ -77,7 +78,7 @@ class PeerConnection(RTCPeerConnection):
         logger.debug("Closing the transports one by one")
         closing.cancel()
         for transport in self._ice_transports():
-            await transport.iceGatherer._connection.close()  # noqa: SLF001
+            await _connection_of(transport).close()
         await asyncio.wait({closing})
         if not closing.cancelled():
             closing.exception()
@@ -85,6 +86,19 @@ class PeerConnection(RTCPeerConnection):
     async def _connect_owned(self) -> None:
         task = self._connecting.spawn(self._connect(), "odyssey-peer-connect")
         await asyncio.wait({task})
+
+    async def _stop_checks(self) -> None:
+        # aioice before 0.11 leaves this to the connecting that has just been cancelled.
+        checks = {
+            pair.task
+            for transport in self._ice_transports()
+            for pair in _connection_of(transport)._check_list  # noqa: SLF001
+            if pair.task is not None
+        }
+        for check in checks:
+            check.cancel()
+        if checks:
+            await asyncio.wait(checks)
 
     def _connect_failed(self, error: Exception) -> None:
         logger.warning("Connecting the peer failed (%s)", type(error).__name__, exc_info=error)
@@ -95,6 +109,10 @@ class PeerConnection(RTCPeerConnection):
         if self.sctp is not None:
             transports.append(self.sctp.transport)
         return {transport.transport for transport in transports}
+
+
+def _connection_of(transport: RTCIceTransport) -> Any:
+    return transport.iceGatherer._connection  # noqa: SLF001 - aiortc has no public way to it
 
 
 def _gather_on_loopback(connection: Any) -> None:

@@ -123,7 +123,11 @@ class Streamer:
 
     def say(self, message: dict[str, Any] | str | bytes) -> None:
         """Send on the channel to the client."""
-        self.to_client.send(json.dumps(message) if isinstance(message, dict) else message)
+        data = json.dumps(message) if isinstance(message, dict) else message
+        if self.to_client.readyState == "connecting":
+            self.to_client.once("open", lambda: self.to_client.send(data))
+        else:
+            self.to_client.send(data)
 
     async def offer(self, edit: Callable[[str], str] = lambda sdp: sdp) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))

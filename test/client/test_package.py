@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -68,3 +69,21 @@ def test_the_client_and_the_emulator_share_nothing():
 def test_importing_decodes_nothing_yet():
     program = "import sys, odyssey_ros.client; print({'PIL', 'cv2', 'pillow_heif'} & set(sys.modules))"
     assert run(program) == "set()\n"
+
+
+def test_every_defect_of_the_sdk_has_its_test_and_its_line_in_the_docs():
+    of_javascript_alone = {28}
+    tested = {
+        (int(number), path.name)
+        for path in (ROOT / "test" / "client").glob("test_*.py")
+        for number in re.findall(r"def test_defect_(\d+)_", path.read_text())
+    }
+    rows = re.findall(
+        r"^\| (\d+) \|.*\| ([^|]*) \|$", (ROOT / "docs" / "client.md").read_text(), re.MULTILINE
+    )
+    documented = {
+        (int(number), name) for number, names in rows for name in re.findall(r"`(test_\w+\.py)`", names)
+    }
+    assert {number for number, _name in tested} == set(range(1, 43)) - of_javascript_alone
+    assert tested <= documented
+    assert {number for number, _name in documented} == {number for number, _name in tested}
