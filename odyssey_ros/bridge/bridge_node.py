@@ -106,7 +106,7 @@ class BridgeNode(ManagedNode):
         self._link = SessionLink(self, client, credentials, settings, parameters)
         self._counters = self._link.images.counters
         self._health.begin()
-        self.asyncio_thread.submit(self._link.session.run())
+        self.start(self._link.session.run())
 
     def activate(self) -> None:
         """Publish; have a stream when there is a prompt, as soon as there is a connection."""
@@ -114,13 +114,13 @@ class BridgeNode(ManagedNode):
         self._link.images.activate()
         prompt = self._settings.current.prompt
         wish = self._wish(prompt) if prompt.strip() else None
-        self.asyncio_thread.submit(self._link.session.activate(wish))
+        self.start(self._link.session.activate(wish))
 
     def deactivate(self) -> None:
         """End the stream, stop publishing, stay connected."""
         assert self._link is not None  # noqa: S101
         self._link.images.deactivate()
-        self.asyncio_thread.submit(self._link.session.deactivate())
+        self.start(self._link.session.deactivate())
 
     def release(self) -> None:
         """Disconnect and release everything; the goodbye goes on in the background."""
@@ -129,7 +129,7 @@ class BridgeNode(ManagedNode):
         link, self._link = self._link, None
         link.forget()
         self._simulations.release()
-        self.say_goodbye(self.asyncio_thread.submit(link.session.close()))
+        self.say_goodbye(self.start(link.session.close()))
         link.images.destroy()
         if self._state.connection is not ConnectionStatus.FAILED:
             self._state = SessionState()
@@ -151,7 +151,7 @@ class BridgeNode(ManagedNode):
                 "A prompt came while the node is unconfigured, and is dropped: configure it first"
             )
             return
-        self.asyncio_thread.submit(self._link.session.prompt(text, self._wish(text)))
+        self.start(self._link.session.prompt(text, self._wish(text)))
 
     def _wish(self, prompt: str) -> StreamWish:
         parameters = self._settings.current

@@ -24,7 +24,7 @@ from odyssey_ros.bridge.executor_calls import ExecutorCalls
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from lifecycle_msgs.srv import ChangeState
 
@@ -69,6 +69,16 @@ class ManagedNode(LifecycleNode):
     def release(self) -> None:
         """Give back what ``configure`` acquired. Idempotent, from any state."""
         raise NotImplementedError
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None]:
+        """Run a coroutine on the asyncio thread; should it break, the log says so."""
+        future = self.asyncio_thread.submit(coroutine)
+        future.add_done_callback(self._started_ended)
+        return future
+
+    def _started_ended(self, future: concurrent.futures.Future[None]) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            self.get_logger().error(f"Internal error: {type(error).__name__}: {error}")
 
     def say_goodbye(self, goodbye: concurrent.futures.Future[None]) -> None:
         """Let something end in the background; the process waits for it, within a bound."""

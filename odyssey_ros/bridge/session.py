@@ -192,14 +192,16 @@ class OdysseySession:
         if not self._active:
             self._refuse("NOT_ACTIVE", "the node is not active, so the prompt is dropped: activate it first")
             return
-        if not self.state.streaming:
-            self._wish = wish
-            self._changed.set()
-            return
         try:
-            await self.interact(text)
+            async with self._operation:  # behind a start that is under way, so that no prompt is lost to it
+                if self.state.streaming:
+                    await self._interact(text)
+                    return
         except OdysseyError as error:
             self._tell_error(error)
+            return
+        self._wish = wish
+        self._changed.set()
 
     async def interact(self, text: str) -> str:
         """Change the running stream; returns the prompt as applied.
@@ -209,10 +211,7 @@ class OdysseySession:
         """
         self._require_connection()
         async with self._operation:
-            applied = await self.client.interact(text)
-        if self._wish is not None:
-            self._wish = replace(self._wish, prompt=text, image=None)
-        return applied
+            return await self._interact(text)
 
     async def start(self, wish: StreamWish) -> tuple[str, str]:
         """Start a stream; returns its id, and the prompt as applied.
@@ -312,6 +311,12 @@ class OdysseySession:
             raise OdysseyStreamError(
                 f"there is no connection ({state.connection.value}{reason})", code="NOT_CONNECTED"
             )
+
+    async def _interact(self, text: str) -> str:
+        applied = await self.client.interact(text)
+        if self._wish is not None:
+            self._wish = replace(self._wish, prompt=text, image=None)
+        return applied
 
     async def _end(self) -> None:
         async with self._operation:

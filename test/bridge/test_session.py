@@ -12,7 +12,7 @@ from odyssey_ros.bridge.session import EventKind, OdysseySession, StreamWish
 from odyssey_ros.client import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyStreamError
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.fault_registry import Schedule
-from odyssey_ros.emulator.faults import HttpStatus, StreamRefusal
+from odyssey_ros.emulator.faults import HttpStatus, ReplyDelay, StreamRefusal
 
 KEY = "ody_local"
 WISH = StreamWish("a calm sea")
@@ -96,6 +96,22 @@ async def test_a_prompt_before_the_connection_is_kept():
         await until(lambda: session.state.streaming, "a stream")
         assert session.state.prompt.startswith("second")
         assert session.state.prompts_acknowledged == 1
+
+
+async def test_prompts_during_a_start_follow_it():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        service.faults.arm(ReplyDelay(request="start", delay_seconds=1.0))
+        await session.activate(WISH)
+        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        await asyncio.sleep(0.2)
+        assert not session.state.streaming
+        await asyncio.gather(*(session.prompt(text, StreamWish(text)) for text in ("first", "second")))
+        started, *acknowledged = [
+            event.prompt.split(",")[0]
+            for event in observer.events
+            if event.kind in (EventKind.STARTED, EventKind.ACKNOWLEDGED)
+        ]
+        assert (started, acknowledged) == ("a calm sea", ["first", "second"])
 
 
 async def test_ending_means_wanting_no_other():
