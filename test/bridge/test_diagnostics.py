@@ -191,29 +191,33 @@ def test_the_hardware_is_the_service():
 def test_on_a_graph(start_bridge, probe, emulator, wait_until):
     arrays = probe.listen(DiagnosticArray, "/diagnostics")
     probe.listen(Image, "/odyssey/image_raw", 5)
-    bridge = start_bridge({"prompt": "a calm sea", "expected_frame_rate": 10.0, "frame_timeout": 4.0})
-
-    def status(part):
-        named = {one.name: one for one in arrays[-1].status}
-        return named[f"odyssey: {part}"]
+    bridge = start_bridge({"prompt": "a calm sea", "expected_frame_rate": 2.0, "frame_timeout": 8.0})
+    seen = 0
 
     def becomes(part, level, text):
-        return wait_until(
-            lambda: arrays and status(part).level == level and text in status(part).message and status(part),
-            f"{part} to be {text!r}; it is {arrays and status(part).message!r}",
-        )
+        nonlocal seen
+
+        def found():
+            nonlocal seen
+            while seen < len(arrays):
+                named = {one.name: one for one in arrays[seen].status}
+                seen += 1
+                one = named[f"odyssey: {part}"]
+                if one.level == level and text in one.message:
+                    return one
+            return None
+
+        return wait_until(found, f"{part} to be {text!r}; the last were {arrays[-3:]}")
 
     well = becomes("frames", OK, "Hz")
     assert well.hardware_id == emulator.url.removeprefix("http://")
     values = {value.key: value.value for value in well.values}
-    assert float(values["frame rate (Hz)"]) == pytest.approx(10, abs=2.5)
-    assert float(values["age of the last frame (s)"]) < 2
-    assert int(values["published"]) > 10
+    assert 1.5 < float(values["frame rate (Hz)"]) < 12
+    assert float(values["age of the last frame (s)"]) < 2.5
+    assert int(values["published"]) > 3
     assert [one.name for one in arrays[-1].status] == [
         f"odyssey: {part}" for part in ("connection", "stream", "frames", "limits")
     ]
-    assert all(one.level == OK for one in arrays[-1].status)
-    count = len(arrays)
     stamps = [array.header.stamp.sec for array in arrays]
     assert stamps == sorted(stamps)
 
@@ -223,8 +227,8 @@ def test_on_a_graph(start_bridge, probe, emulator, wait_until):
 
     emulator.fault(fault="video_stall", duration=600)
     becomes("frames", ERROR, "No frame for")
-    becomes("stream", WARN, "No stream for")  # the next one begins with its first picture
-    assert len(arrays) > count + 3
+    emulator.process.popen.kill()
+    becomes("connection", WARN, "Reconnecting for")
     assert KEY not in repr(arrays) + bridge.text
 
 
