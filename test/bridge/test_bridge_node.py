@@ -458,7 +458,7 @@ def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_
     assert not [name for name in ours if name.startswith("fastrtps") and "port" not in name]
 
 
-# -- several ---------------------------------------------------------------------------------------------------
+# -- several -----------------------------------------------------------------------------------
 
 
 def test_two_bridges_in_one_graph(start_bridge, probe, wait_until):
