@@ -6,8 +6,7 @@ Run from the root of the project::
 
 The emulator runs as a process of its own, so that every number is the client's. Exit status 0 when tasks,
 threads and file descriptors end where they began, and so does memory: the median of the last tenth of the
-cycles against that
-of the first.
+cycles against that of the first.
 """
 
 from __future__ import annotations
