@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.events import Event
 
 _LIBRARY: Final = "odyssey_ros"
-_ROSBAG2_VERSION: Final = 9
+
+# Of the formats that Humble can play the newest; every later ROS 2 plays it too. Humble cannot play version 9.
+_ROSBAG2_VERSION: Final = 8
 
 _EVENT_KINDS: Final = {
     EventKind.STARTED: messages.STREAM_STARTED,
@@ -39,21 +41,19 @@ _EVENT_KINDS: Final = {
     EventKind.ENDED: messages.STREAM_ENDED,
 }
 
-# What the live bridge offers: reliable, volatile, keep last 5. A duration of this length means none.
-_FOREVER: Final = {"sec": 2147483647, "nsec": 4294967295}
-_QOS: Final[list[dict[str, Any]]] = [
-    {
-        "history": "keep_last",
-        "depth": 5,
-        "reliability": "reliable",
-        "durability": "volatile",
-        "deadline": _FOREVER,
-        "lifespan": _FOREVER,
-        "liveliness": "automatic",
-        "liveliness_lease_duration": _FOREVER,
-        "avoid_ros_namespace_conventions": False,
-    }
-]
+# What the live bridge offers, in the numbers of rmw: keep last 5, reliable, volatile, no time limits.
+_FOREVER: Final = {"sec": 9223372036, "nsec": 854775807}
+_QOS: Final = {
+    "history": 1,
+    "depth": 5,
+    "reliability": 1,
+    "durability": 2,
+    "deadline": _FOREVER,
+    "lifespan": _FOREVER,
+    "liveliness": 1,
+    "liveliness_lease_duration": _FOREVER,
+    "avoid_ros_namespace_conventions": False,
+}
 
 
 class ImageEncoding(str, Enum):
@@ -258,7 +258,7 @@ class _BagWriter:
         self._mcap.write(channel, stamp_ns, message)
 
     def _metadata(self, file: str) -> dict[str, Any]:
-        """What rosbag2 keeps of a bag, in version 9 of its format."""
+        """What rosbag2 keeps of a bag."""
         duration = {"nanoseconds": self._last_ns - (self._first_ns or 0)}
         start = {"nanoseconds_since_epoch": self._first_ns or 0}
         count = sum(self._counts.values())
@@ -275,7 +275,7 @@ class _BagWriter:
                         "name": topic,
                         "type": type_name,
                         "serialization_format": "cdr",
-                        "offered_qos_profiles": _QOS,
+                        "offered_qos_profiles": _QOS_TEXT,
                         "type_description_hash": message_type(type_name).type_hash,
                     },
                     "message_count": self._counts[channel],
@@ -301,4 +301,4 @@ def _yaml(data: object) -> str:
     return yaml.dump(data, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
 
 
-_QOS_TEXT: Final = _yaml(_QOS)
+_QOS_TEXT: Final = _yaml([_QOS])

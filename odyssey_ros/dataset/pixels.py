@@ -1,4 +1,7 @@
-"""Decoded pictures as what the image messages hold, by the shortest way."""
+"""Decoded pictures as what the image messages hold, by the shortest way.
+
+Conversions take one thread: FFmpeg's own take longer to wake than the work takes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ class Rgb8Converter:
     """Makes packed RGB of decoded pictures. For one thread, and pictures of one size."""
 
     def __init__(self) -> None:
-        # One thread: FFmpeg's own take longer to wake than the work takes.
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame) -> tuple[Buffer, int]:

@@ -176,9 +176,24 @@ def test_the_mcap_library_reads_it_too(images: ImageEncoding, tmp_path: Path, ma
         inner = yaml.safe_load(metadata.metadata["serialized_metadata"])
     outer = yaml.safe_load((folder / "metadata.yaml").read_text())
     assert outer == {"rosbag2_bagfile_information": inner}
-    assert inner["version"] == 9
+    assert inner["version"] == 8
     assert inner["message_count"] == 12 * 3 + 3
     assert "&id" not in (folder / "metadata.yaml").read_text()
+
+
+def test_players_offer_what_the_live_bridge_offers(tmp_path: Path, make_video: MakeVideo) -> None:
+    folder, _, _ = _written(tmp_path, make_video(), ImageEncoding.H264)
+    with AnyReader([folder]) as reader:
+        for connection in reader.connections:
+            (qos,) = connection.ext.offered_qos_profiles
+            names = (
+                qos.history.name,
+                qos.depth,
+                qos.reliability.name,
+                qos.durability.name,
+                qos.liveliness.name,
+            )
+            assert names == ("KEEP_LAST", 5, "RELIABLE", "VOLATILE", "AUTOMATIC")
 
 
 def test_the_same_episode_gives_the_same_bytes(tmp_path: Path, make_video: MakeVideo) -> None:
