@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _LIBRARY: Final = "odyssey_ros"
 
-# Of the formats that Humble can play the newest; every later ROS 2 plays it too. Humble cannot play version 9.
+# The newest of the formats that Humble can play; every later ROS 2 plays it too. Humble cannot play 9.
 _ROSBAG2_VERSION: Final = 8
 
 _EVENT_KINDS: Final = {
