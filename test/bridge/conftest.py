@@ -204,6 +204,21 @@ def start_node(domain_id: int) -> Iterator[Callable[..., Process]]:
 
 
 @pytest.fixture
+def start_command(domain_id: int) -> Iterator[Callable[..., Process]]:
+    """Starts any command on the test's domain: ``start_command(["ros2", ...], VARIABLE="value")``."""
+    with ExitStack() as stack:
+
+        def start(command: list[str], **environment: str) -> Process:
+            inherited = {key: value for key, value in os.environ.items() if not key.startswith("ODYSSEY_")}
+            graph = {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+            process = start_process(command, {**inherited, **graph, "PYTHONUNBUFFERED": "1", **environment})
+            stack.callback(process.stop)
+            return process
+
+        yield start
+
+
+@pytest.fixture
 def start_bridge(start_node: Callable[..., Process], emulator: EmulatorProcess) -> Callable[..., Process]:
     """Starts a bridge on the emulator, with its key."""
 
