@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset.bags import write_bag
-from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError, EpisodeErrorCode, disk_error
-from odyssey_ros.dataset.events import EventKind, parse_events
-from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.events import EventKind
+from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
 from odyssey_ros.dataset.simulation_jobs import ServiceRefusalError
 from odyssey_ros.dataset.sources import job_making
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.dataset.bags import BagLayout, BagSummary
-    from odyssey_ros.dataset.downloads import Downloader, Fetched
-    from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.downloads import Downloader
+    from odyssey_ros.dataset.episodes import Episode
+    from odyssey_ros.dataset.fetching import FetchedStream
     from odyssey_ros.dataset.progress import ProgressDisplay
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
     from odyssey_ros.dataset.workspace import Workspace
 
-_LARGEST_LOG: Final = 64 * 1024 * 1024
 _FRAMES_A_REPORT: Final = 20
 
 
@@ -149,11 +148,11 @@ class Collector:
         async with self._job_slots:
             stream = await source.locate(report)
         async with self._download_slots:
-            video, events = await self._fetch(source, stream)
+            fetched = await self._fetch(source, stream)
         report.phase("waiting to be written")
         loop = asyncio.get_running_loop()
         try:
-            entry = await loop.run_in_executor(self._writers, self._write, source, stream, video, events)
+            entry = await loop.run_in_executor(self._writers, self._write, source, fetched)
         except EpisodeError as error:
             if error.code is EpisodeErrorCode.VIDEO_BROKEN:
                 # Perhaps it broke on its way here: the next run shall fetch it anew.
@@ -162,54 +161,32 @@ class Collector:
         await asyncio.to_thread(self._forget_downloads, source)
         return entry
 
-    async def _fetch(self, source: EpisodeSource, stream: RemoteStream) -> tuple[Fetched, Fetched | None]:
+    async def _fetch(self, source: EpisodeSource, stream: RemoteStream) -> FetchedStream:
+        def on_bytes(done: int, total: int | None) -> None:
+            self._progress.phase(source.name, "downloading", done, total)
+
         try:
             folder = await asyncio.to_thread(self._workspace.downloads, source.name)
         except OSError as error:
             raise disk_error(error, "the downloads") from error
+        return await fetch_stream(source, stream, folder, self._downloader, on_bytes=on_bytes)
 
-        async def renewed_video() -> str:
-            return _video_url(await source.renew(stream))
-
-        async def renewed_events() -> str:
-            url = (await source.renew(stream)).events_url
-            if url is None:
-                raise EpisodeError(EpisodeErrorCode.DOWNLOAD_FAILED, "the events log is gone")
-            return url
-
-        def on_bytes(done: int, total: int | None) -> None:
-            self._progress.phase(source.name, "downloading", done, total)
-
-        name = safe_name(stream.stream_id)
-        video = await self._downloader.fetch(
-            _video_url(stream), renewed_video, folder / f"{name}.mp4", on_bytes=on_bytes
-        )
-        if stream.events_url is None:
-            return video, None
-        path = folder / f"{name}.events.jsonl"
-        return video, await self._downloader.fetch(stream.events_url, renewed_events, path)
-
-    def _write(
-        self, source: EpisodeSource, stream: RemoteStream, video: Fetched, events: Fetched | None
-    ) -> ManifestEntry:
+    def _write(self, source: EpisodeSource, fetched: FetchedStream) -> ManifestEntry:
         """Write a bag and make it final. Runs on a thread of the pool."""
         name = source.name
-        expected = stream.frame_count
 
         def on_frame(frames: int) -> None:
             if self._stopped.is_set():
                 raise _StoppedError
             if frames % _FRAMES_A_REPORT == 0:
-                self._progress.phase(name, "writing", frames, expected)
+                self._progress.phase(name, "writing", frames, fetched.stream.frame_count)
 
-        log = source.expected_events if events is None else _read_log(events)
-        known = log if log.events else source.expected_events
-        episode = Episode(stream.stream_id, video.path, known, stream.start_time_ns)
+        episode = fetched.episode(source.expected_events)
         try:
             partial = self._workspace.clean_partial(name)
             try:
                 summary = write_bag(partial, name, episode, self._layout, on_frame=on_frame)
-                entry = self._entry(source, stream, summary, episode, video, events, log, partial)
+                entry = self._entry(source, fetched, episode, summary, partial / "metadata.yaml")
                 self._workspace.publish(entry, partial)
             except BaseException:
                 # Above all when the disk is full: others need the room.
@@ -222,16 +199,13 @@ class Collector:
     def _entry(
         self,
         source: EpisodeSource,
-        stream: RemoteStream,
-        summary: BagSummary,
+        fetched: FetchedStream,
         episode: Episode,
-        video: Fetched,
-        events: Fetched | None,
-        log: EventLog,
-        partial: Path,
+        summary: BagSummary,
+        metadata: Path,
     ) -> ManifestEntry:
         bag = self._workspace.relative(self._workspace.bag_path(source.name))
-        metadata = partial / "metadata.yaml"
+        video, events = fetched.video, fetched.events
         return ManifestEntry(
             episode=source.name,
             bag=bag,
@@ -239,7 +213,7 @@ class Collector:
                 FileEntry(f"{bag}/{summary.file}", summary.size, summary.crc32),
                 FileEntry(f"{bag}/{metadata.name}", metadata.stat().st_size, crc32_of(metadata)),
             ),
-            stream_id=stream.stream_id,
+            stream_id=fetched.stream.stream_id,
             images=str(self._layout.images),
             frames=summary.frames,
             width=summary.width,
@@ -251,11 +225,15 @@ class Collector:
                 for event in episode.events.events
                 if event.kind is not EventKind.ENDED
             ),
-            video={"size": video.size, "sha256": video.sha256, "frame_count": stream.frame_count},
+            video={
+                "size": video.size,
+                "sha256": video.sha256,
+                "frame_count": fetched.stream.frame_count,
+            },
             events=None
             if events is None
-            else {"size": events.size, "sha256": events.sha256, "ignored": log.ignored},
-            making={**source.making(), **job_making(stream)},
+            else {"size": events.size, "sha256": events.sha256, "ignored": fetched.log.ignored},
+            making={**source.making(), **job_making(fetched.stream)},
         )
 
     def _forget_downloads(self, source: EpisodeSource) -> None:
@@ -277,21 +255,6 @@ class _Report:
 
     def note(self, text: str) -> None:
         self._progress.note(self._name, text)
-
-
-def _video_url(stream: RemoteStream) -> str:
-    if stream.video_url is None:
-        raise EpisodeError(EpisodeErrorCode.NO_VIDEO, "the service has no video of the stream")
-    return stream.video_url
-
-
-def _read_log(events: Fetched) -> EventLog:
-    if events.size > _LARGEST_LOG:
-        raise EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"the events log has {events.size} bytes")
-    try:
-        return parse_events(events.path.read_bytes())
-    except OSError as error:
-        raise disk_error(error, "the events log") from error
 
 
 def _refused(error: ServiceRefusalError) -> EpisodeError:

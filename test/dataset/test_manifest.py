@@ -1,0 +1,109 @@
+"""Manifests written, read, merged and compared with the files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.manifest import (
+    FileEntry,
+    ManifestEntry,
+    ManifestError,
+    check_files,
+    crc32_of,
+    merged,
+    read_manifest,
+    write_manifest,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _entry(name: str, **changes: Any) -> ManifestEntry:
+    entry = ManifestEntry(
+        episode=name,
+        bag=f"episodes/{name}",
+        files=(FileEntry(f"episodes/{name}/{name}.mcap", 4, "00000000"),),
+        stream_id="stream",
+        images="jpeg",
+        frames=3,
+        width=1280,
+        height=704,
+        start_time_ns=1,
+        duration_ns=2,
+        prompts=({"time_ns": 0, "prompt": "ein Fuchs – größer"},),
+        video={"size": 5, "sha256": "ab"},
+        events=None,
+        making={"source": "recording"},
+    )
+    return replace(entry, **changes)
+
+
+def test_written_and_read(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    write_manifest(path, [_entry("b"), _entry("a")])
+    write_manifest(path, [_entry("c"), _entry("b"), _entry("a")])
+    assert read_manifest(path) == [_entry("a"), _entry("b"), _entry("c")]
+    assert "größer" in path.read_text(encoding="utf-8")
+    assert [file.name for file in tmp_path.iterdir()] == ["manifest.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "line", ["nonsense", "3", "{}", "[]", '{"files": 3}', '{"files": [], "prompts": []}']
+)
+def test_what_is_no_manifest(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(_entry("a").to_line() + line + "\n")
+    with pytest.raises(ManifestError, match="line 2: not an entry"):
+        read_manifest(path)
+    with pytest.raises(ManifestError, match="cannot be read"):
+        read_manifest(tmp_path / "none.jsonl")
+
+
+@given(st.lists(st.integers(0, 3), max_size=12))
+def test_merging_is_sorting_and_no_order_matters(shards: list[int]) -> None:
+    whole = [_entry(f"e{at:02}") for at in range(len(shards))]
+    parts = [
+        [entry for entry, owner in zip(whole, shards, strict=True) if owner == part] for part in range(4)
+    ]
+    assert merged(parts) == merged(reversed(parts)) == merged([whole, *parts]) == whole
+
+
+def test_manifests_that_contradict_each_other() -> None:
+    with pytest.raises(ManifestError, match="contradict each other about a"):
+        merged([[_entry("a")], [_entry("a", frames=4)]])
+
+
+def test_files_against_the_manifest(tmp_path: Path) -> None:
+    for name in "abcd":
+        (tmp_path / name).write_bytes(b"1234")
+    crc32 = crc32_of(tmp_path / "a")
+    (tmp_path / "b").write_bytes(b"12345")
+    (tmp_path / "c").write_bytes(b"1235")
+    (tmp_path / "d").unlink()
+    entry = _entry("x", files=tuple(FileEntry(name, 4, crc32) for name in "abcd"))
+    assert list(check_files(tmp_path, [entry])) == [
+        "b: 5 bytes instead of 4",
+        "c: the checksum is wrong",
+        "d: No such file or directory",
+    ]
+
+
+@given(st.text(max_size=200))
+def test_any_identifier_is_fit_for_a_file_name(identifier: str) -> None:
+    name = safe_name(identifier)
+    assert 0 < len(name) <= 120
+    assert "/" not in name
+    assert not name.startswith((".", "-"))
+    assert name.isascii()
+
+
+def test_identifiers_stay_apart() -> None:
+    assert safe_name("0f490ce0-a281") == "0f490ce0-a281"
+    assert len({safe_name(text) for text in ("a/b", "a_b", "a:b", "../a_b", "")}) == 5
