@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
+import traceback
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odyssey_ros.client import OdysseyConnectionError
 from odyssey_ros.client.json_object import MalformedError
 from odyssey_ros.client.signaling import (
     Offer,
     RemoteCandidate,
     ServerError,
+    Signaling,
     SignalingEndpoint,
     is_loopback_host,
     parse_message,
@@ -106,3 +111,41 @@ def test_any_url_is_read_or_refused(host, path):
         return
     assert endpoint.ws_base.startswith("wss://")
     assert not endpoint.ws_base.endswith("/")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "text"),
+    [
+        ("closed port", "cannot be reached"),
+        ("silence", r"did not answer within 0\.3 s"),
+        ("garbage", "cannot be reached"),
+        ("hang up", "cannot be reached"),
+    ],
+)
+async def test_a_server_that_is_none_is_an_error_that_holds_no_token(nothing_left_behind, behaviour, text):
+    async def serve(reader, writer):
+        await reader.read(10)
+        if behaviour == "garbage":
+            writer.write(b"SSH-2.0-not-a-web-server\r\n\r\n")
+            await writer.drain()
+        if behaviour == "silence":
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    if behaviour == "closed port":
+        server.close()
+        await server.wait_closed()
+    with pytest.raises(OdysseyConnectionError, match=text) as caught:
+        await Signaling.connect(
+            SignalingEndpoint.parse(f"ws://127.0.0.1:{port}"),
+            "session",
+            "the-secret-token",
+            tls=ssl.create_default_context(),
+            open_timeout_s=0.3,
+            close_timeout_s=1,
+        )
+    assert "the-secret-token" not in "".join(traceback.format_exception(caught.value))
+    server.close()
+    await server.wait_closed()
