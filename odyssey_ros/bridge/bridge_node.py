@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from odyssey_ros.bridge.api_key import SecretError, read_api_key, read_credentials
@@ -18,6 +20,7 @@ from odyssey_ros.bridge.diagnostics import DiagnosticsTopic, bridge_diagnostics,
 from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.frame_publisher import ImageSettings
 from odyssey_ros.bridge.health_watch import HealthWatch
+from odyssey_ros.bridge.image_prompt import ImagePrompt
 from odyssey_ros.bridge.image_topics import FrameCounters, ImageTopics
 from odyssey_ros.bridge.managed_node import ConfigurationRefused, ManagedNode, spin_node
 from odyssey_ros.bridge.parameters import SETTINGS, BridgeParameters, ParameterTable
@@ -33,6 +36,7 @@ from odyssey_ros.client import (
     Odyssey,
     OdysseyArgumentError,
     OdysseyError,
+    OdysseyImageError,
 )
 from odyssey_ros.msg import StreamEvent, StreamStatus
 
@@ -71,6 +75,13 @@ class BridgeNode(ManagedNode):
         self._health = HealthWatch()
         self._diagnostics = DiagnosticsTopic(self)
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
+        self.create_subscription(
+            Image,
+            "~/image_prompt",
+            self._picture_received,
+            QoSProfile(depth=1),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
         BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)
         self._simulations = SimulationAction(
             self,
@@ -144,6 +155,21 @@ class BridgeNode(ManagedNode):
 
     def _prompt_received(self, message: String) -> None:
         self._prompt(message.data)
+
+    def _picture_received(self, message: Image) -> None:
+        if self._link is None:
+            self.get_logger().warning(
+                "A picture came while the node is unconfigured, and is dropped: configure it first",
+                throttle_duration_sec=10.0,
+            )
+            return
+        try:
+            picture = ImagePrompt.parse(message)
+        except OdysseyImageError as error:
+            event = Event(EventKind.ERROR, error_code=error_code(error), message=f"~/image_prompt: {error}")
+            self.session_event_happened(event)
+            return
+        self.start(self._link.session.illustrate(picture.load))
 
     def _prompt(self, text: str) -> None:
         if self._link is None:

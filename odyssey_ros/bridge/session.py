@@ -22,6 +22,7 @@ from odyssey_ros.client import (
     OdysseyAuthError,
     OdysseyConnectionError,
     OdysseyError,
+    OdysseyImageError,
     OdysseyStreamError,
     OdysseyUsageError,
     StreamerCapabilities,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedError)
 ALWAYS_RETRIED = "lease_denied"  # the service asks for another try; any other refusal is tried five times
 MOST_REFUSALS = 5
+NO_IMAGE_TO_VIDEO = "no_image_to_video"
 FIRST_RESUME_DELAY_S, LAST_RESUME_DELAY_S = 0.5, 30.0
 
 
@@ -86,7 +88,7 @@ class StreamWish:
     prompt: str
     portrait: bool = False
     broadcast: bool = False
-    image: Any = None  # whatever odyssey_ros.client takes as an image
+    image: Any = None  # what odyssey_ros.client takes as an image, or a function that makes it, on a thread
     bypass_prompt_expansion: bool | None = None
 
 
@@ -131,6 +133,7 @@ class OdysseySession:
         self._active = False
         self._closing = False
         self._wish: StreamWish | None = None
+        self._next_image: Any = None
         self._operation = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -203,6 +206,10 @@ class OdysseySession:
         self._wish = wish
         self._changed.set()
 
+    async def illustrate(self, image: Any) -> None:
+        """Let the next stream that brings no picture of its own start from this one."""
+        self._next_image = image
+
     async def interact(self, text: str) -> str:
         """Change the running stream; returns the prompt as applied.
 
@@ -226,7 +233,7 @@ class OdysseySession:
                 raise OdysseyStreamError("the node is not active: activate it first", code="NOT_ACTIVE")
             if self.state.streaming:
                 raise OdysseyStreamError("a stream runs already: end it first", code="STREAM_RUNNING")
-            stream_id = await self._start_wish(wish)
+            stream_id, wish = await self._start_wish(wish)
             if self._active:
                 self._wish = wish
             return stream_id, self.state.prompt
@@ -262,18 +269,19 @@ class OdysseySession:
                 try:
                     async with self._operation:
                         if self._wanted() is wish:
-                            await self._start_wish(wish)
+                            _, started = await self._start_wish(wish)
+                            self._wish = started if self._wish is wish else self._wish
                     break
                 except FATAL_ERRORS as error:
                     self._give_up(error)
                     return
                 except OdysseyConnectionError:
                     break  # the client regains the connection, and its status wakes this loop
-                except OdysseyArgumentError as error:
-                    self._tell_error(error)
-                    self._forget(wish)
                 except OdysseyError as error:
                     self._tell_error(error)
+                    if isinstance(error, OdysseyArgumentError) or error.code == NO_IMAGE_TO_VIDEO:
+                        self._forget(wish)
+                        continue
                     refusals += 1
                     if refusals == MOST_REFUSALS and error.code != ALWAYS_RETRIED:
                         self._forget(wish)
@@ -292,17 +300,29 @@ class OdysseySession:
         if self._wish is wish:
             self._wish = None
 
-    async def _start_wish(self, wish: StreamWish) -> str:
+    async def _start_wish(self, wish: StreamWish) -> tuple[str, StreamWish]:
+        """Start a stream; returns its id, and the wish with the picture that it started from."""
         self.broadcast = None
-        stream_id = await self.client.start_stream(
-            wish.prompt,
-            wish.portrait,
-            wish.image,
-            bypass_prompt_expansion=wish.bypass_prompt_expansion,
-            broadcast=wish.broadcast,
-        )
+        if wish.image is None:
+            wish = replace(wish, image=self._next_image)
+        try:
+            image = await asyncio.to_thread(wish.image) if callable(wish.image) else wish.image
+            stream_id = await self.client.start_stream(
+                wish.prompt,
+                wish.portrait,
+                image,
+                bypass_prompt_expansion=wish.bypass_prompt_expansion,
+                broadcast=wish.broadcast,
+            )
+        except OdysseyError as error:
+            unusable = isinstance(error, OdysseyImageError) or error.code == NO_IMAGE_TO_VIDEO
+            if unusable and self._next_image is wish.image:
+                self._next_image = None
+            raise
+        if self._next_image is wish.image:
+            self._next_image = None
         self._acknowledge()
-        return stream_id
+        return stream_id, wish
 
     def _require_connection(self) -> None:
         state = self.state
