@@ -21,12 +21,15 @@ from rclpy.signals import SignalHandlerOptions
 
 from odyssey_ros.bridge.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.executor_calls import ExecutorCalls
+from odyssey_ros.bridge.qos_events import publisher_events, subscription_events
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Coroutine, Sequence
 
     from lifecycle_msgs.srv import ChangeState
+    from rclpy.publisher import Publisher
+    from rclpy.subscription import Subscription
 
 RCLError = rclpy_implementation.RCLError  # rclpy gives these two no other name
 RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
@@ -51,6 +54,18 @@ class ManagedNode(LifecycleNode):
         self.asyncio_thread = AsyncioThread(f"{node_name}_asyncio")
         self.calls = ExecutorCalls(self)
         self._goodbyes: list[concurrent.futures.Future[None]] = []
+
+    def create_publisher(self, msg_type: type, topic: str, *arguments: Any, **options: Any) -> Publisher:
+        """Create a publisher that tells of subscribers which it cannot serve."""
+        options.setdefault("event_callbacks", publisher_events(self, msg_type, topic))
+        return super().create_publisher(msg_type, topic, *arguments, **options)
+
+    def create_subscription(
+        self, msg_type: type, topic: str, *arguments: Any, **options: Any
+    ) -> Subscription:
+        """Create a subscription that tells of publishers which it cannot hear."""
+        options.setdefault("event_callbacks", subscription_events(self, msg_type, topic))
+        return super().create_subscription(msg_type, topic, *arguments, **options)
 
     # -- for subclasses ----------------------------------------------------------------------------
 
