@@ -21,7 +21,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["odyssey_ros", "odyssey_ros.*"], exclude=["odyssey_ros.bridge*"]),
     package_data={"odyssey_ros": ["py.typed"], "odyssey_ros.dataset": ["definitions/*.msg"]},
-    install_requires=["aiortc>=1.9", "httpx>=0.27", "numpy>=1.26", "PyJWT>=2.7", "websockets>=13"],
+    install_requires=["aiortc>=1.13", "httpx>=0.27", "numpy>=1.26", "PyJWT>=2.7", "websockets>=15"],
     extras_require={
         "images": IMAGES,
         "emulator": EMULATOR,
