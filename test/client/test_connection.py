@@ -179,7 +179,7 @@ async def test_a_session_that_the_service_forgot_is_replaced(service, client, wi
     assert client.current_session_id == "session-2"
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 500])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 500])
 async def test_a_session_whose_socket_is_refused_is_replaced(service, client, witness, eventually, status):
     await client.connect(**witness.callbacks())
     service.handshake_statuses = [status]
