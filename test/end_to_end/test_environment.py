@@ -1,0 +1,87 @@
+"""What set-up says where it cannot go on: one reason, and what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "environment.py"
+Version = namedtuple("Version", "major minor micro")
+
+
+@pytest.fixture
+def environment():
+    spec = importlib.util.spec_from_file_location("environment", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("system", "machine"), [("Linux", "aarch64"), ("Darwin", "arm64")])
+def test_a_platform_without_wheels_is_told_to_install_ros(environment, monkeypatch, system, machine):
+    monkeypatch.setattr(environment.platform, "system", lambda: system)
+    monkeypatch.setattr(environment.platform, "machine", lambda: machine)
+    with pytest.raises(environment.SetupError, match=r"no ROS wheels .* Install ROS 2"):
+        environment.check_wheels_fit()
+
+
+@pytest.mark.parametrize("libc", [("glibc", "2.27"), ("", "")])
+def test_another_libc_is_named(environment, monkeypatch, libc):
+    monkeypatch.setattr(environment.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(environment.platform, "libc_ver", lambda: libc)
+    with pytest.raises(environment.SetupError, match=r"glibc 2\.28"):
+        environment.check_wheels_fit()
+
+
+def test_a_python_without_wheels_is_told_which_have_some(environment, monkeypatch):
+    monkeypatch.setattr(environment.sys, "version_info", Version(3, 15, 0))
+    with pytest.raises(environment.SetupError, match=r"3\.10 to 3\.14"):
+        environment.check_wheels_fit()
+
+
+def test_an_old_python_is_refused(environment, monkeypatch):
+    monkeypatch.setattr(environment.sys, "version_info", Version(3, 9, 0))
+    with pytest.raises(environment.SetupError, match="too old"):
+        environment.check_interpreter()
+
+
+def test_a_missing_compiler_is_named(environment, monkeypatch):
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    with pytest.raises(environment.SetupError, match="build-essential"):
+        environment.check_wheels_fit()
+
+
+def test_a_sourced_ros_that_this_python_cannot_import(environment, monkeypatch, tmp_path):
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    broken = tmp_path / "python3"
+    broken.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'rclpy'\" >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(environment.sys, "executable", str(broken))
+    with pytest.raises(environment.SetupError, match="cannot import rclpy") as caught:
+        environment.sourced_ros()
+    assert "No module named" in str(caught.value)
+    assert "unset ROS_DISTRO" in str(caught.value)
+
+
+def test_without_a_sourced_ros_the_wheels_serve(environment, monkeypatch):
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    assert environment.sourced_ros() is None
+
+
+def test_the_error_is_one_message_without_a_traceback():
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)],
+        env={"ODYSSEY_ROS_WHEELS": "none", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("setup: ")
+    assert "Traceback" not in done.stderr
