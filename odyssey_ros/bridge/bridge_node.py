@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from odyssey_ros.bridge.api_key import SecretError, read_api_key, read_credentials
-from odyssey_ros.bridge.camera_calibration import CalibrationError, load_calibration
+from odyssey_ros.bridge.camera_calibration import CalibrationError, check_calibration, load_calibration
 from odyssey_ros.bridge.conversions import event_message, status_message
 from odyssey_ros.bridge.diagnostics import DiagnosticsTopic, bridge_diagnostics, service_host
 from odyssey_ros.bridge.error_codes import error_code, error_text
@@ -417,15 +417,6 @@ def image_settings(parameters: BridgeParameters) -> ImageSettings:
         jpeg_quality=parameters.jpeg_quality,
         calibration=load_calibration(parameters.camera_info_url),
     )
-
-
-def check_calibration(changes: dict[str, Any]) -> str | None:
-    """Say why a new ``camera_info_url`` cannot be used, or return None."""
-    try:
-        load_calibration(changes.get("camera_info_url", ""))
-    except CalibrationError as error:
-        return str(error)
-    return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

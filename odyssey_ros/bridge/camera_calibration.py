@@ -62,6 +62,15 @@ def load_calibration(url: str) -> Calibration | None:
         ) from None
 
 
+def check_calibration(changes: dict[str, Any]) -> str | None:
+    """Say why a new ``camera_info_url`` cannot be used, or return None."""
+    try:
+        load_calibration(changes.get("camera_info_url", ""))
+    except CalibrationError as error:
+        return str(error)
+    return None
+
+
 def camera_info(width: int, height: int, calibration: Calibration | None) -> CameraInfo:
     """Return the camera's description for a picture of this size.
 

@@ -74,8 +74,15 @@ class FramePublisher:
     Create and destroy on the executor's thread; ``publish`` is for one thread, which may be another.
     """
 
-    def __init__(self, node: Node, settings: ImageSettings, name: str = "~/image_raw") -> None:
+    def __init__(
+        self,
+        node: Node,
+        settings: ImageSettings,
+        name: str = "~/image_raw",
+        qos: QoSProfile = IMAGE_QOS,
+    ) -> None:
         self.settings = settings
+        self._qos = qos
         self._node = node
         base = name.rsplit("/", 1)[0]
         self._image = self._publisher(Image, name)
@@ -134,7 +141,7 @@ class FramePublisher:
 
     def _publisher(self, message_type: type, name: str) -> Publisher:
         return self._node.create_publisher(
-            message_type, name, IMAGE_QOS, qos_overriding_options=QoSOverridingOptions.with_default_policies()
+            message_type, name, self._qos, qos_overriding_options=QoSOverridingOptions.with_default_policies()
         )
 
     def _image_message(self, frame: av.VideoFrame, encoding: str) -> Image:

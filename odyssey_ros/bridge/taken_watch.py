@@ -1,0 +1,149 @@
+"""Tells when every reliable subscriber has taken what was published.
+
+What the middleware acknowledges is that a message waits in a subscriber's queue. A queue that keeps the last
+N drops the oldest when its node is slow, and no publisher hears of it: not even N is known to others. So when
+all is acknowledged, each subscribing node is asked something trivial, through the parameter service that
+nodes have. Its executor finds the message before the question, and an executor with one thread answers when
+the message's callback has returned. Nodes without parameter services (the ros2 command line's, for one) count
+as having taken what they acknowledged; who runs a subscription apart from the rest of its node, in a thread
+of its own, keeps all (history KEEP_ALL) to lose nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rcl_interfaces.srv import GetParameterTypes
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.duration import Duration
+from rclpy.qos import ReliabilityPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rclpy.client import Client
+    from rclpy.publisher import Publisher
+
+    from odyssey_ros.bridge.managed_node import ManagedNode
+
+LOOK_S = 0.05
+SERVICE_DISCOVERY_S = 2.0  # a node's services are discovered a little after its subscriptions
+
+
+@dataclass(slots=True)
+class _Subscriber:
+    """A node that subscribes reliably."""
+
+    client: Client
+    seen_s: float
+
+
+@dataclass(slots=True)
+class _Round:
+    """One time of asking everybody."""
+
+    done: Future[None] = field(default_factory=Future)
+    asked: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+
+
+class TakenWatch:
+    """Watches the subscribers of some publishers.
+
+    Args:
+        node: Asks.
+        frames: Publish what must not be lost, one message at a time.
+        others: Publish what has deep queues: their subscribers are asked as well.
+
+    Create and destroy on the executor's thread; ``wait`` is for one other thread.
+    """
+
+    def __init__(
+        self, node: ManagedNode, frames: Sequence[Publisher], others: Sequence[Publisher] = ()
+    ) -> None:
+        self._node = node
+        self._frames = frames
+        self._publishers = (*frames, *others)
+        self._group = ReentrantCallbackGroup()
+        self._subscribers: dict[str, _Subscriber] = {}
+        self._round: _Round | None = None
+        self._destroyed = False
+
+    def wait(self, interrupted: Callable[[], bool]) -> bool:
+        """Wait until all that was published has been taken; call again after an interruption.
+
+        Returns:
+            False when ``interrupted`` got true before.
+        """
+        for publisher in self._frames:
+            while not publisher.wait_for_all_acked(Duration(seconds=LOOK_S)):
+                if interrupted():
+                    return False
+        if self._round is None:
+            self._round = _Round()
+        asking = self._round
+        while True:
+            self._node.calls.post(lambda: self._look(asking))
+            try:
+                asking.done.result(LOOK_S)
+            except FutureTimeoutError:
+                if interrupted():
+                    return False
+            else:
+                self._round = None
+                return True
+
+    def destroy(self) -> None:
+        """Forget the subscribers. On the executor's thread."""
+        self._destroyed = True
+        for subscriber in self._subscribers.values():
+            self._node.destroy_client(subscriber.client)
+        self._subscribers.clear()
+
+    def _look(self, asking: _Round) -> None:
+        """Ask who has not been asked; done when nobody owes an answer. On the executor's thread."""
+        if self._destroyed or asking.done.done():
+            return
+        self._meet_subscribers()
+        now = time.monotonic()
+        for name, subscriber in self._subscribers.items():
+            if name in asking.asked:
+                continue
+            if subscriber.client.service_is_ready():
+                asking.asked.add(name)
+                self._ask(name, subscriber, asking)
+            elif now - subscriber.seen_s > SERVICE_DISCOVERY_S:
+                asking.asked.add(name)
+                asking.answered.add(name)
+        self._conclude(asking)
+
+    def _ask(self, name: str, subscriber: _Subscriber, asking: _Round) -> None:
+        def answered(_: object) -> None:
+            asking.answered.add(name)
+            self._conclude(asking)
+
+        subscriber.client.call_async(GetParameterTypes.Request()).add_done_callback(answered)
+
+    def _conclude(self, asking: _Round) -> None:
+        if asking.answered.issuperset(self._subscribers) and not asking.done.done():
+            asking.done.set_result(None)
+
+    def _meet_subscribers(self) -> None:
+        """Find new subscribers, and forget those that are gone."""
+        names = {
+            f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+            for publisher in self._publishers
+            for info in self._node.get_subscriptions_info_by_topic(publisher.topic_name)
+            if info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+        }
+        for name in names - self._subscribers.keys():
+            client = self._node.create_client(
+                GetParameterTypes, f"{name}/get_parameter_types", callback_group=self._group
+            )
+            self._subscribers[name] = _Subscriber(client, time.monotonic())
+        for name in self._subscribers.keys() - names:
+            self._node.destroy_client(self._subscribers.pop(name).client)

@@ -1,0 +1,157 @@
+"""The command `simulate`: script files in, one finished simulation job out.
+
+The job's id goes to stdout, so that what plays or fetches it can take it from there; all else to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from odyssey_ros.client import Odyssey, OdysseyError, SimulationJobStatus
+from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.patience import STANDARD
+from odyssey_ros.dataset.sweep import read_plans
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from odyssey_ros.client.types import SimulationJobDetail
+    from odyssey_ros.dataset.patience import Patience
+    from odyssey_ros.dataset.service import Service
+    from odyssey_ros.dataset.sweep import EpisodePlan
+
+EXIT_DONE: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_UNUSABLE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+_ENDED: Final = frozenset(
+    (SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED, SimulationJobStatus.CANCELLED)
+)
+
+
+async def submit(service: Service, plans: Sequence[EpisodePlan]) -> SimulationJobDetail:
+    """Submit all scripts as one job.
+
+    Raises:
+        PlanError: They cannot be one job: they differ in size, or in the expansion of prompts.
+        OdysseyError: The service refuses them, or cannot be reached.
+    """
+    shapes = {(plan.portrait, plan.bypass_prompt_expansion) for plan in plans}
+    if len(shapes) > 1:
+        raise PlanError("scripts of one job have the same portrait and bypass_prompt_expansion")
+    portrait, bypass = shapes.pop()
+    return await service.simulate(
+        scripts=[plan.script for plan in plans], portrait=portrait, bypass_prompt_expansion=bypass
+    )
+
+
+async def follow(
+    service: Service,
+    job: SimulationJobDetail,
+    on_change: Callable[[SimulationJobDetail], None],
+    *,
+    poll_s: float = 2.0,
+    patience: Patience = STANDARD,
+) -> SimulationJobDetail:
+    """Wait until a job has ended.
+
+    Args:
+        service: The service.
+        job: The job.
+        on_change: Hears of it, and of every change of its status.
+        poll_s: Seconds between two looks.
+        patience: For requests that fail.
+
+    Raises:
+        OdysseyError: The service does not tell any more.
+    """
+    job_id, status = job.job_id, job.status
+    on_change(job)
+    while status not in _ENDED:
+        await patience.sleep(poll_s)
+        job = await patience.call(lambda: service.get_simulate_status(job_id))
+        if job.status is not status:
+            status = job.status
+            on_change(job)
+    return job
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the return value is its exit status.
+
+    0: the job is completed. 1: it failed, or was cancelled. 2: a script file or the account cannot be used.
+    130: interrupted; the job goes on.
+    """
+    arguments = _parser().parse_args(argv)
+    console = Console(stderr=True, highlight=False)
+    try:
+        plans = read_plans(arguments.files, portrait=arguments.portrait)
+        return asyncio.run(_run(arguments, plans, console))
+    except (PlanError, OdysseyError) as error:
+        action = getattr(error, "action", None)
+        console.print(
+            f"simulate: {error}{f' {action}' if action else ''}", style="red", markup=False, soft_wrap=True
+        )
+        return EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        console.print("interrupted; a job that was submitted goes on", markup=False, soft_wrap=True)
+        return EXIT_INTERRUPTED
+
+
+async def _run(arguments: argparse.Namespace, plans: Sequence[EpisodePlan], console: Console) -> int:
+    key = _api_key(arguments.api_key_file)
+    async with Odyssey(key, api_url=arguments.api_url or None) as service:
+        job = await submit(service, plans)
+        console.print(f"job {job.job_id}: {len(plans)} scripts submitted", markup=False, soft_wrap=True)
+        with console.status("simulating"):
+            job = await follow(
+                service,
+                job,
+                lambda now: console.print(f"job {now.job_id}: {now.status}", markup=False, soft_wrap=True),
+                poll_s=arguments.poll,
+            )
+    if job.status is not SimulationJobStatus.COMPLETED:
+        console.print(
+            f"job {job.job_id}: {job.error_message or job.status}", style="red", markup=False, soft_wrap=True
+        )
+        return EXIT_FAILED
+    sys.stdout.write(f"{job.job_id}\n")
+    return EXIT_DONE
+
+
+def _api_key(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"the API key cannot be read from {path}: {type(error).__name__}") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="simulate",
+        description="Run script files as one simulation job, wait for it, and print its id.",
+        epilog="The key is taken from ODYSSEY_API_KEY or --api-key-file.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON; see the docs")
+    parser.add_argument(
+        "--landscape", dest="portrait", action="store_false", help="1280x704, unless a file says otherwise"
+    )
+    parser.add_argument("--api-url", help="address of the service; ODYSSEY_API_URL otherwise")
+    parser.add_argument("--api-key-file", type=Path, help="file that holds the API key")
+    parser.add_argument(
+        "--poll", type=float, default=2.0, metavar="S", help="seconds between looks (%(default)g)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,422 @@
+"""The player as a process, on a real graph, with what a real emulator made."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import re
+import time
+
+import httpx
+import numpy as np
+import pytest
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
+from odyssey_ros.srv import Seek
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import Trigger
+
+from odyssey_ros.client import Odyssey
+from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.fetching import fetch_stream
+from odyssey_ros.dataset.patience import STANDARD
+from odyssey_ros.dataset.pixels import Rgb8Converter
+from odyssey_ros.dataset.sources import JobEpisode
+from odyssey_ros.emulator.marker import prompt_digest, read_marker
+
+KEY = "ody_test_key"
+EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_ALL)
+STATUS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+SCRIPTS = [
+    [
+        {"timestamp_ms": 0, "start": {"prompt": "a calm sea"}},
+        {"timestamp_ms": 1000, "interact": {"prompt": "a red desert"}},
+        {"timestamp_ms": 2500, "end": {}},
+    ],
+    [{"timestamp_ms": 0, "start": {"prompt": "a forest"}}, {"timestamp_ms": 1200, "end": {}}],
+]
+
+
+def stamp_ns(header):
+    return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
+def media_ns(info):
+    return info.media_time.sec * 1_000_000_000 + info.media_time.nanosec
+
+
+def pixels(message):
+    return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+
+
+async def finished_job(url, scripts=SCRIPTS):
+    async with Odyssey(KEY, api_url=url) as client:
+        job = await client.simulate(scripts=scripts, portrait=False)
+        while job.status.value not in ("completed", "failed"):
+            await asyncio.sleep(0.1)
+            job = await client.get_simulate_status(job.job_id)
+    return job
+
+
+async def fetched(url, job_id, index, folder):
+    async with Odyssey(KEY, api_url=url) as client, download_client() as http:
+        source = JobEpisode(job_id, index, client, STANDARD)
+        stream = await source.locate(Silent())
+        fetched = await fetch_stream(source, stream, folder, Downloader(http, STANDARD))
+        return fetched.episode()
+
+
+class Silent:
+    def phase(self, text):
+        pass
+
+    def note(self, text):
+        pass
+
+
+@pytest.fixture
+def job(emulator):
+    """A finished job of two scripts."""
+    return asyncio.run(finished_job(emulator.url))
+
+
+@pytest.fixture
+def start_player(start_node, emulator):
+    """Starts a player on the emulator, with its key."""
+
+    def start(parameters, *options, **environment):
+        return start_node(
+            "player",
+            {"api_url": emulator.url, **parameters},
+            *options,
+            environment={"ODYSSEY_API_KEY": KEY, **environment},
+        )
+
+    return start
+
+
+def status_that(statuses, *states):
+    return lambda: next((status for status in statuses if status.state in states), None)
+
+
+def trigger(probe, name):
+    return probe.call(Trigger, f"/player/{name}")
+
+
+def test_all_streams_of_a_job_are_played_as_the_live_bridge_would(
+    emulator, job, start_player, probe, wait_until, tmp_path
+):
+    images = probe.listen(Image, "/player/image_raw", EVERYTHING)
+    jpegs = probe.listen(CompressedImage, "/player/image_raw/compressed", EVERYTHING)
+    infos = probe.listen(CameraInfo, "/player/camera_info", EVERYTHING)
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    events = probe.listen(StreamEvent, "/player/events", QoSProfile(depth=100))
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    process = start_player(
+        {
+            "job_id": job.job_id,
+            "rate": 0.0,
+            "wait_for": "image_raw,image_raw/compressed,camera_info,frame_info,events,playback",
+        }
+    )
+    wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end")
+    wait_until(lambda: len(labels) == len(images) == len(jpegs) == len(infos), "the last messages")
+
+    # Frame by frame what the files hold.
+    expected = []
+    for index in range(2):
+        episode = asyncio.run(fetched(emulator.url, job.job_id, index, tmp_path))
+        converter = Rgb8Converter()
+        for frame in episode.frames():
+            data, step = converter.convert(frame.picture.frame)
+            rgb = np.frombuffer(data, np.uint8).reshape(frame.picture.frame.height, step)
+            expected.append((episode.stream_id, frame, rgb[:, : frame.picture.frame.width * 3].copy()))
+    assert len(images) == len(expected) > 30
+    for image, info, label, (stream_id, frame, rgb) in zip(images, infos, labels, expected, strict=True):
+        assert image.header == info.header == label.header
+        assert (label.stream_id, label.frame_index) == (stream_id, frame.picture.index)
+        assert (label.prompt, media_ns(label)) == (frame.prompt, frame.picture.media_time_ns)
+        np.testing.assert_array_equal(pixels(image).reshape(image.height, -1), rgb)
+        marker = read_marker(pixels(image))
+        assert marker.counter == label.frame_index
+        assert marker.prompt_id == prompt_digest(label.prompt.split(",")[0])
+    stamps = [stamp_ns(label.header) for label in labels]
+    assert stamps == sorted(set(stamps))
+    assert [jpeg.header for jpeg in jpegs] == [image.header for image in images]
+    assert (infos[0].width, infos[0].height, images[0].header.frame_id) == (
+        1280,
+        704,
+        "odyssey_optical_frame",
+    )
+
+    told = [(event.type, event.prompt.split(",")[0]) for event in events]
+    assert told == [
+        (StreamEvent.STARTED, "a calm sea"),
+        (StreamEvent.ACKNOWLEDGED, "a red desert"),
+        (StreamEvent.ENDED, ""),
+        (StreamEvent.STARTED, "a forest"),
+        (StreamEvent.ENDED, ""),
+    ]
+    first_desert = next(label for label in labels if label.prompt.startswith("a red desert"))
+    assert stamp_ns(events[1].header) == stamp_ns(first_desert.header)
+
+    complete = [status for status in statuses if status.state == PlaybackStatus.EPISODE_COMPLETE]
+    assert [(status.episode, status.script_index, status.whole) for status in complete] == [
+        (0, 0, True),
+        (1, 1, True),
+    ]
+    assert sum(status.frame_count for status in complete) == len(images)
+    begun = [status.episodes_begun for status in statuses if status.state == PlaybackStatus.PLAYING]
+    assert begun[-1] == 2
+    assert statuses[-1].episodes == statuses[-1].episodes_complete == 2
+    assert not re.search("Signature|X-Amz|token=|sig=|ody_test_key", process.text), process.text
+
+
+@pytest.mark.parametrize("depth", [1, 5])
+def test_at_rate_0_a_slow_subscriber_loses_nothing(job, start_player, probe, wait_until, depth):
+    taken = []
+
+    def slowly(label):
+        time.sleep(0.03)
+        taken.append((label.stream_id, label.frame_index))
+
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    probe.node.create_subscription(FrameInfo, "/player/frame_info", slowly, depth)
+    pictures = probe.listen(Image, "/player/image_raw", depth)
+    start_player({"job_id": job.job_id, "rate": 0.0, "wait_for": "frame_info,image_raw,playback"})
+    finished = wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end")
+    first, second = job.streams
+    expected = [(first.stream_id, n) for n in range(first.frame_count)]
+    expected += [(second.stream_id, n) for n in range(second.frame_count)]
+    assert taken == expected
+    assert len(pictures) == len(expected)
+    assert finished.episodes_complete == 2
+
+
+def test_pause_step_seek_and_resume(job, start_player, probe, wait_until):
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    events = probe.listen(StreamEvent, "/player/events", QoSProfile(depth=100))
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    start_player(
+        {"job_id": job.job_id, "script_index": 0, "start_paused": True, "wait_for": "frame_info,events"}
+    )
+    wait_until(status_that(statuses, PlaybackStatus.PAUSED), "the pause")
+    assert not labels
+    for index in range(3):
+        answer = trigger(probe, "step")
+        assert answer.success
+        assert answer.message.startswith(f"frame {index} of ")
+    wait_until(lambda: len(labels) == 3, "three frames")
+    assert [label.frame_index for label in labels] == [0, 1, 2]
+
+    answer = probe.call(Seek, "/player/seek", Seek.Request(frame_index=20))
+    assert (answer.success, answer.frame_index) == (True, 20)
+    assert trigger(probe, "step").success
+    label = wait_until(lambda: len(labels) == 4 and labels[3], "the frame sought")
+    assert label.frame_index == 20
+    assert label.prompt.startswith("a red desert")
+    told = wait_until(
+        lambda: next((e for e in events if e.type == StreamEvent.ACKNOWLEDGED), None), "the prompt in force"
+    )
+    assert told.prompt == label.prompt
+
+    answer = probe.call(Seek, "/player/seek", Seek.Request(position=0.55))
+    assert answer.success
+    assert answer.position <= 0.55 < answer.position + 0.2
+    refused = probe.call(Seek, "/player/seek", Seek.Request(position=99.0))
+    assert (refused.success, refused.error_code) == (False, "BAD_ARGUMENT")
+    refused = probe.call(Seek, "/player/seek", Seek.Request(episode=7))
+    assert (refused.success, refused.error_code) == (False, "BAD_ARGUMENT")
+
+    began = time.monotonic()
+    assert trigger(probe, "resume").success
+    wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end")
+    assert time.monotonic() - began > 1.5  # at rate 1 the remaining two seconds are played in two seconds
+    complete = next(s for s in statuses if s.state == PlaybackStatus.EPISODE_COMPLETE)
+    assert not complete.whole
+    indexes = [label.frame_index for label in labels[4:]]
+    assert indexes == list(range(answer.frame_index, complete.frame_count))
+    stamps = [stamp_ns(label.header) for label in labels]
+    assert stamps == sorted(set(stamps))
+    answer = trigger(probe, "step")
+    assert not answer.success
+    assert "all has been played" in answer.message
+    assert trigger(probe, "resume").success  # begins again
+    wait_until(lambda: labels[-1].frame_index < 5, "the beginning")
+    assert trigger(probe, "pause").success
+    count = len(labels)
+    time.sleep(0.5)
+    assert len(labels) <= count + 1
+
+
+def test_the_clock_runs_in_media_time_and_stands_while_paused(job, start_player, probe, wait_until):
+    clocks = probe.listen(Clock, "/clock", 10)
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    start_player(
+        {
+            "job_id": job.job_id,
+            "rate": 2.0,
+            "loop": True,
+            "publish_clock": True,
+            "wait_for": "frame_info",
+        }
+    )
+    looped = wait_until(lambda: statuses and statuses[-1].rounds >= 1 and statuses[-1], "a second round")
+    assert looped.episodes_begun >= 3
+    wait_until(lambda: len(labels) > 40, "more than all frames")
+    times = [message.clock.sec * 1_000_000_000 + message.clock.nanosec for message in clocks]
+    assert times == sorted(times)
+    assert len(set(times)) > len(labels)  # it goes on between the frames
+    stamps = [stamp_ns(label.header) for label in labels]
+    assert stamps == sorted(set(stamps))
+    for before, after in itertools.pairwise(labels):
+        between = stamp_ns(after.header) - stamp_ns(before.header)
+        if after.stream_id == before.stream_id and after.frame_index == before.frame_index + 1:
+            assert between == media_ns(after) - media_ns(before)
+    assert trigger(probe, "pause").success
+    stopped = clocks[-1]
+    count = len(clocks)
+    wait_until(lambda: len(clocks) > count + 4, "the clock of a pause")
+    assert clocks[-1].clock == clocks[-3].clock
+    assert clocks[-1].clock.sec - stopped.clock.sec <= 1
+
+
+def test_a_recording_is_played_at_its_own_rate(emulator, start_player, probe, wait_until):
+    async def recording():
+        async with Odyssey(KEY, api_url=emulator.url) as client:
+            await client.connect()
+            stream_id = await client.start_stream("a calm sea", portrait=False)
+            await asyncio.sleep(1.5)
+            await client.interact("a red desert")
+            await asyncio.sleep(1.0)
+            await client.end_stream()
+        return stream_id
+
+    stream_id = asyncio.run(recording())
+    images = probe.listen(Image, "/player/image_raw", EVERYTHING)
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    start_player({"stream_id": stream_id, "wait_for": "image_raw,frame_info"})
+    wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end")
+    complete = next(s for s in statuses if s.state == PlaybackStatus.EPISODE_COMPLETE)
+    wait_until(lambda: len(images) == len(labels) == complete.frame_count, "all frames")
+    assert {label.stream_id for label in labels} == {stream_id}
+    for image, label in zip(images, labels, strict=True):
+        marker = read_marker(pixels(image))
+        assert marker.prompt_id == prompt_digest(label.prompt.split(",")[0])
+    media_s = (media_ns(labels[-1]) - media_ns(labels[0])) / 1e9
+    stamp_s = (stamp_ns(labels[-1].header) - stamp_ns(labels[0].header)) / 1e9
+    assert media_s > 1.5
+    assert math.isclose(stamp_s, media_s, rel_tol=0.25)
+
+
+def test_a_file_is_played_and_the_lifecycle_holds(emulator, job, start_node, probe, wait_until, tmp_path):
+    episode = asyncio.run(fetched(emulator.url, job.job_id, 0, tmp_path))
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    start_node(
+        "player", {"video_file": episode.video_path, "rate": 1.0, "loop": True, "wait_for": "frame_info"}
+    )
+    wait_until(lambda: len(labels) > 3, "frames without a key")
+    assert labels[0].prompt.startswith("a calm sea")  # from the events log beside the video
+
+    def change(transition):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return probe.call(ChangeState, "/player/change_state", request).success
+
+    assert change(Transition.TRANSITION_DEACTIVATE)
+    wait_until(lambda: statuses[-1].state == PlaybackStatus.INACTIVE, "inactive")
+    time.sleep(0.3)
+    count = len(labels)
+    answer = trigger(probe, "step")
+    assert not answer.success
+    assert "not active" in answer.message
+    time.sleep(0.3)
+    assert len(labels) == count
+    assert change(Transition.TRANSITION_ACTIVATE)
+    wait_until(lambda: len(labels) > count + 3, "more frames")
+    assert labels[count].frame_index == labels[count - 1].frame_index + 1
+    assert change(Transition.TRANSITION_DEACTIVATE)
+    assert change(Transition.TRANSITION_CLEANUP)
+    wait_until(lambda: statuses[-1].state == PlaybackStatus.UNCONFIGURED, "unconfigured")
+    answer = trigger(probe, "resume")
+    assert "unconfigured" in answer.message
+    assert change(Transition.TRANSITION_CONFIGURE)
+    assert change(Transition.TRANSITION_ACTIVATE)
+    wait_until(lambda: labels[-1].frame_index == 0, "the beginning")
+
+
+def unconfigured(probe, wait_until, statuses):
+    """What the node says when it has given up."""
+    status = wait_until(
+        lambda: (
+            statuses
+            and statuses[-1].state == PlaybackStatus.UNCONFIGURED
+            and statuses[-1].error_code
+            and statuses[-1]
+        ),
+        "a reason",
+    )
+    state = probe.call(GetState, "/player/get_state").current_state.label
+    assert state == "unconfigured"
+    return status
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "words"),
+    [
+        ({}, "CONFIGURATION", "exactly one of"),
+        ({"stream_id": "a", "job_id": "b"}, "CONFIGURATION", "stream_id and job_id"),
+        ({"video_file": "/nowhere.mp4"}, "CONFIGURATION", "no file /nowhere.mp4"),
+        ({"stream_id": "a", "wait_for": "pictures"}, "CONFIGURATION", "image_raw"),
+        ({"stream_id": "no-such-stream"}, "NO_VIDEO", ""),
+        ({"job_id": "no-such-job"}, "", ""),
+    ],
+)
+def test_what_cannot_be_played_is_said(start_player, probe, wait_until, parameters, code, words):
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    process = start_player(parameters)
+    status = unconfigured(probe, wait_until, statuses)
+    assert code in status.error_code
+    assert words in status.message
+    wait_until(lambda: "ERROR" in process.text, "a line in the log")
+
+
+def test_a_job_that_failed_and_a_script_that_is_not_there(emulator, job, start_player, probe, wait_until):
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    process = start_player({"job_id": job.job_id, "script_index": 5})
+    assert unconfigured(probe, wait_until, statuses).error_code == "NO_SUCH_SCRIPT"
+    process.stop()
+    emulator.fault(fault="job_fail", message="out of dreams")
+    failed = asyncio.run(finished_job(emulator.url, SCRIPTS[1:]))
+    assert failed.status.value == "failed"
+    statuses.clear()
+    start_player({"job_id": failed.job_id})
+    status = wait_until(
+        lambda: next((s for s in statuses if s.error_code == "JOB_FAILED"), None), "the failure"
+    )
+    assert failed.job_id in status.message
+    assert "out of dreams" in status.message
+
+
+def test_expired_urls_are_asked_for_anew(emulator, job, start_player, probe, wait_until):
+    emulator.fault(fault="expired_urls")
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    process = start_player({"job_id": job.job_id, "wait_for": "frame_info"})
+    wait_until(lambda: "looking up" in process.text, "the fetching")
+    time.sleep(1.0)
+    httpx.delete(f"{emulator.url}/control/faults", timeout=10).raise_for_status()
+    wait_until(lambda: labels, "a frame")
+
+
+def test_a_broken_video_ends_its_episode_alone(start_node, probe, wait_until, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no video at all")
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    start_node("player", {"video_file": tmp_path / "broken.mp4"})
+    status = unconfigured(probe, wait_until, statuses)
+    assert status.error_code == "VIDEO_BROKEN"

@@ -1,0 +1,84 @@
+"""The command `simulate`: scripts in, the id of a finished job out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from odyssey_ros.client import Odyssey, SimulationJobStatus
+from odyssey_ros.dataset.simulate import main
+from odyssey_ros.emulator import Emulator, EmulatorConfig
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+SCRIPT = """
+portrait: {portrait}
+script:
+  - {{timestamp_ms: 0, start: {{prompt: "{prompt}"}}}}
+  - {{timestamp_ms: 300, end: {{}}}}
+"""
+
+
+@pytest.fixture
+async def emulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Emulator]:
+    async with Emulator(EmulatorConfig()) as running:
+        monkeypatch.setenv("ODYSSEY_API_URL", running.url)
+        monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
+        yield running
+
+
+def _script(folder: Path, name: str, *, portrait: bool = False) -> str:
+    path = folder / f"{name}.yaml"
+    path.write_text(SCRIPT.format(portrait=str(portrait).lower(), prompt=name))
+    return str(path)
+
+
+async def _simulate(*arguments: str) -> int:
+    return await asyncio.to_thread(main, ["--poll", "0.1", *arguments])
+
+
+async def test_files_become_one_job_and_its_id_is_all_of_stdout(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await _simulate(_script(tmp_path, "sea"), _script(tmp_path, "forest")) == 0
+    out, log = capsys.readouterr()
+    async with Odyssey() as client:
+        job = await client.get_simulate_status(out.strip())
+    assert out == f"{job.job_id}\n"
+    assert job.status is SimulationJobStatus.COMPLETED
+    assert sorted(stream.script_index for stream in job.streams) == [0, 1]
+    assert "2 scripts submitted" in log
+    assert "completed" in log
+    assert "ody_local" not in log
+
+
+async def test_what_cannot_be_one_job_is_not_sent(
+    emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide, tall = _script(tmp_path, "wide"), _script(tmp_path, "tall", portrait=True)
+    assert await _simulate(wide, tall) == 2
+    assert await _simulate(str(tmp_path / "nowhere.yaml")) == 2
+    out, log = capsys.readouterr()
+    assert not out
+    assert "portrait" in log
+    assert "nowhere.yaml" in log
+    async with Odyssey() as client:
+        assert (await client.list_simulations()).total == 0
+
+
+async def test_a_refused_key_is_said(
+    emulator: Emulator,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ODYSSEY_API_KEY", "ody_wrong")
+    assert await _simulate(_script(tmp_path, "sea")) == 2
+    out, log = capsys.readouterr()
+    assert not out
+    assert log.startswith("simulate: ")
+    assert "ody_wrong" not in log
