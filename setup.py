@@ -9,7 +9,7 @@ from setuptools import find_packages, setup
 
 IMAGES = ["pillow>=10.1", "pillow-heif>=0.16"]
 EMULATOR = ["aiohttp>=3.9", "pillow>=10.1"]
-DATASET = ["mcap>=1.1", "PyYAML>=6", "rich>=12", "rosbags>=0.10", "simplejpeg>=1.6"]
+DATASET = ["av>=17", "mcap>=1.1", "PyYAML>=6", "rich>=12", "rosbags>=0.11", "simplejpeg>=1.6"]
 
 setup(
     name="odyssey_ros",
