@@ -98,6 +98,8 @@ class FrameWatch:
             unwatched=counters.unwatched,
             dropped=counters.dropped,
             failed=counters.failed,
+            convert_ms=counters.convert_cpu_s * 1000 / max(counters.published, 1),
+            publish_ms=counters.publish_cpu_s * 1000 / max(counters.published, 1),
             recently_received=sample.received - first.received,
             recently_dropped=sample.dropped - first.dropped,
             recently_failed=sample.failed - first.failed,

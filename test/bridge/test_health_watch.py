@@ -180,3 +180,10 @@ def test_a_final_limit_holds_until_something_works(scene):
     scene.watch.event_happened(Event(EventKind.CONNECTED))
     assert not scene.look().limits.is_final
     assert scene.look().limits.count == 1
+
+
+def test_the_cost_of_a_frame_is_told_for_each_that_was_published(scene):
+    assert scene.run(1).frames.convert_ms == 0.0
+    scene.counters.published, scene.counters.convert_cpu_s, scene.counters.publish_cpu_s = 200, 0.3, 0.5
+    frames = scene.run(1).frames
+    assert (frames.convert_ms, frames.publish_ms) == (1.5, 2.5)
