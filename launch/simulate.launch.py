@@ -25,11 +25,15 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
 
 from launch import LaunchDescription
+from odyssey_ros.bridge.launch_arguments import node_arguments, parameter_arguments
+from odyssey_ros.bridge.player_parameters import SETTINGS
 
 if TYPE_CHECKING:
     from launch.events.process import ProcessExited, ProcessIO
 
     from launch import LaunchContext, LaunchDescriptionEntity
+
+SOURCES = ("stream_id", "job_id", "video_file", "events_file")  # the job is what is played
 
 
 def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -79,6 +83,8 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "portrait", default_value="false", description="704x1280 instead of 1280x704."
             ),
+            *node_arguments("player", "player"),
+            *parameter_arguments([setting for setting in SETTINGS if setting.name not in SOURCES]),
             OpaqueFunction(function=_simulate),
         ]
     )

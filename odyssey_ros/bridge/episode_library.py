@@ -181,7 +181,7 @@ async def _sources(
 
 
 class _Progress:
-    """Turns an episode's fetching into words, with whole percents."""
+    """Turns an episode's fetching into words, at every quarter."""
 
     def __init__(self, reader: LibraryReader, what: str) -> None:
         self._reader = reader
@@ -196,6 +196,6 @@ class _Progress:
 
     def bytes_came(self, done: int, total: int | None) -> None:
         percent = 100 * done // total if total else 0
-        if percent // 10 != self._percent // 10:
+        if percent // 25 != self._percent // 25:
             self._percent = percent
             self.phase(f"downloading, {percent} %" if total else "downloading")
