@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 TOP = Path(__file__).resolve().parent.parent
 PREFIX = TOP / "install" / "odyssey_ros"
@@ -85,30 +86,41 @@ class Run:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a process that ends with the run."""
+    def start(self, *command: str, log: IO[str] | None = None, **environment: str) -> subprocess.Popen[str]:
+        """Start a process that ends with the run; what it logs goes to ``log``, or to the terminal."""
         process = subprocess.Popen(
             command,
             env={**self.environment, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=log,
             text=True,
             start_new_session=True,
         )
         self._stack.callback(end, process)
         return process
 
-    def start_emulator(self, fps: int) -> str:
+    def start_emulator(self, fps: int, *options: str) -> str:
         """Start the emulator; returns its address."""
         process = self.start(
             str(PREFIX / "lib" / "odyssey_ros" / "emulator"),
-            *("--host", "127.0.0.1", "--port", "0", "--api-key", KEY, "--fps", str(fps)),
+            *("--host", "127.0.0.1", "--port", "0", "--api-key", KEY, "--fps", str(fps), *options),
         )
         return expect(process, READY)
 
-    def start_subscriber(self, topic: str) -> subprocess.Popen[str]:
+    def start_bridge(self, url: str, name: str = "odyssey", **parameters: object) -> subprocess.Popen[str]:
+        """Start a bridge; frames are stamped when they arrive, so that latencies are those of the bridge."""
+        options = {"api_url": url, "stamp_source": "arrival", **parameters}
+        return self.start(
+            *(str(PREFIX / "lib" / "odyssey_ros" / "bridge"), "--ros-args", "-r", f"__node:={name}"),
+            *("--log-level", "warn"),
+            *(part for option, value in options.items() for part in ("-p", f"{option}:={value}")),
+        )
+
+    def start_subscriber(self, topic: str, *options: str, **environment: str) -> subprocess.Popen[str]:
         """Start a measuring subscriber."""
-        return self.start(sys.executable, str(TOP / "bench" / "subscriber.py"), topic)
+        command = (sys.executable, str(TOP / "bench" / "subscriber.py"), topic, *options)
+        return self.start(*command, **environment)
 
 
 def expect(process: subprocess.Popen[str], beginning: str) -> str:

@@ -1,4 +1,4 @@
-"""make bench: the bridge as it is shipped, beside the plain way, in the same run.
+"""make bench: the bridge as it is shipped, beside the plain way, in one run; then what its cost is made of.
 
 Figures go to the terminal and to bench_output/figures.json. Compare within a run only: machines are noisy.
 """
@@ -9,153 +9,44 @@ import argparse
 import json
 import os
 import sys
-import threading
 import time
 
-import rclpy
-from cases import (
-    PREFIX,
-    PROMPT,
-    TOP,
-    Case,
-    Figures,
-    Run,
-    cpu_seconds,
-    expect,
-    figures,
-    finish,
-    measure_plain,
-)
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
-from odyssey_ros.msg import StreamStatus
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from std_msgs.msg import String
+from audience import disturb, grow
+from cases import PROMPT, TOP, Case, Figures, Run, expect, figures, finish, measure_plain
+from graph import Operator
+from stages import measure_stages
+from tables import Row, table
 
-PATIENCE_S = 40.0
-
-
-class Operator:
-    """Starts and stops the streams of bridges, through the graph."""
-
-    def __init__(self, domain: int, names: list[str]) -> None:
-        self._context = Context()
-        rclpy.init(context=self._context, domain_id=domain)
-        self.node = Node("operator", context=self._context)
-        self.statuses: dict[str, StreamStatus] = {}
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        for name in names:
-            self.node.create_subscription(
-                StreamStatus,
-                f"/{name}/status",
-                lambda status, name=name: self.statuses.update({name: status}),
-                latched,
-            )
-        self._prompts = {name: self.node.create_publisher(String, f"/{name}/prompt", 10) for name in names}
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
-
-    def wait(self, condition: object, what: str) -> None:
-        """Wait until ``condition()`` is true."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():  # type: ignore[operator]
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {PATIENCE_S:.0f} s: {what}")
-            time.sleep(0.02)
-
-    def start_streams(self) -> None:
-        """Wait for the connections, then prompt."""
-        connected = StreamStatus.CONNECTED
-        self.wait(
-            lambda: (
-                len(self.statuses) == len(self._prompts)
-                and all(status.connection == connected for status in self.statuses.values())
-            ),
-            "a connection",
-        )
-        for publisher in self._prompts.values():
-            self.wait(
-                lambda publisher=publisher: publisher.get_subscription_count() > 0,
-                "the bridge's subscription",
-            )
-            publisher.publish(String(data=PROMPT))
-        self.wait(lambda: all(status.streaming for status in self.statuses.values()), "streams")
-
-    def stop_streams(self) -> None:
-        """Deactivate, so that all counts come to rest."""
-        for name in self._prompts:
-            client = self.node.create_client(ChangeState, f"/{name}/change_state")
-            client.wait_for_service(timeout_sec=PATIENCE_S)
-            transition = Transition(id=Transition.TRANSITION_DEACTIVATE)
-            future = client.call_async(ChangeState.Request(transition=transition))
-            self.wait(future.done, "the deactivation")
-        time.sleep(1.5)
-
-    def close(self) -> None:
-        """Leave the graph."""
-        self._executor.shutdown()
-        self._thread.join(5)
-        self.node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+SHORT_S, LONG_S = 4.0, 8.0
 
 
 def measure(case: Case, domain: int) -> Figures:
     """Measure the bridge under its shipped settings."""
     if case.plain:
         return measure_plain(case, domain)
-    os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(
-        PREFIX / "share" / "odyssey_ros" / "config" / "fastdds.xml"
-    )
-    os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"]
     names = [f"odyssey{index}" if case.bridges > 1 else "odyssey" for index in range(case.bridges)]
     topic = "image_raw/compressed" if case.compressed else "image_raw"
     with Run(domain, plain=False) as run:
         url = run.start_emulator(case.fps)
-        options = {
-            "api_url": url,
-            "stamp_source": "arrival",
-            "encoding": case.encoding,
-            "portrait": str(case.portrait).lower(),
+        portrait = str(case.portrait).lower()
+        bridges = {
+            name: run.start_bridge(url, name, encoding=case.encoding, portrait=portrait) for name in names
         }
-        parameters = [part for name, value in options.items() for part in ("-p", f"{name}:={value}")]
-        bridges = [
-            run.start(
-                *(
-                    str(PREFIX / "lib" / "odyssey_ros" / "bridge"),
-                    "--ros-args",
-                    "-r",
-                    f"__node:={name}",
-                    *parameters,
-                )
-            )
-            for name in names
-        ]
         subscribers = [
             run.start_subscriber(f"/{name}/{topic}") for name in names for _ in range(case.subscribers)
         ]
-        operator = Operator(domain, names)
+        operator = Operator(domain, names, PROMPT)
         try:
             for subscriber in subscribers:
                 expect(subscriber, "ready")
             time.sleep(1.0)
             operator.start_streams()
             time.sleep(2.0)
-            frames = {name: status.frames_received for name, status in operator.statuses.items()}
-            before = [cpu_seconds(bridge.pid) for bridge in bridges]
+            before = {name: operator.mark(name, bridge.pid) for name, bridge in bridges.items()}
             time.sleep(case.seconds)
-            cpu = sum(cpu_seconds(bridge.pid) - was for bridge, was in zip(bridges, before, strict=True))
-            counted = sum(status.frames_received - frames[name] for name, status in operator.statuses.items())
+            after = {name: operator.mark(name, bridge.pid) for name, bridge in bridges.items()}
+            cpu = sum(after[name].cpu_s - before[name].cpu_s for name in names)
+            counted = sum(after[name].received - before[name].received for name in names)
             operator.stop_streams()
             statuses = list(operator.statuses.values())
         finally:
@@ -196,12 +87,37 @@ def compare(seconds: float, domain: int) -> tuple[list[Figures], dict[str, float
     return found, ratios
 
 
+def variants(seconds: float, domain: int) -> list[Row]:
+    """Measure other pictures, and more bridges than one."""
+    cases = (
+        Case("1280x704 rgb8", seconds=seconds),
+        Case("1280x704 mono8", seconds=seconds, encoding="mono8"),
+        Case("704x1280 rgb8", seconds=seconds, portrait=True),
+        Case("two bridges, 30 frames/s each", seconds=seconds, bridges=2),
+        Case("four bridges, 15 frames/s each", seconds=seconds, bridges=4, fps=15),
+    )
+    rows: list[Row] = []
+    for index, case in enumerate(cases):
+        figure = measure(case, domain + index)
+        rows.append(
+            {
+                "": case.name,
+                "frames/s": figure.fps,
+                "cpu ms/frame": figure.cpu_per_frame,
+                "p50 ms": figure.p50,
+                "p95 ms": figure.p95,
+            }
+        )
+    return rows
+
+
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=12.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of each measurement of the comparison")
+    parser.add_argument("--quick", action="store_true", help="only the comparison")
     arguments = parser.parse_args()
-    domain = 1 + os.getpid() % 90
+    domain = 1 + os.getpid() % 60
     print(
         f"Frames of 1280x704 rgb8 at 30 Hz, reliable, {arguments.seconds:.0f} s each, {os.cpu_count()} cores"
     )
@@ -210,12 +126,33 @@ def main() -> int:
     print(
         f"  ratio ours / plain:  p95 latency {ratios['p95_latency']}  cpu per frame {ratios['cpu_per_frame']}"
     )
+    document: dict[str, object] = {"figures": [figure.as_json() for figure in found], "ratios": ratios}
+    if not arguments.quick:
+        document |= measure_more(domain + 4)
     output = TOP / "bench_output"
     output.mkdir(exist_ok=True)
-    document = {"figures": [figure.as_json() for figure in found], "ratios": ratios}
     (output / "figures.json").write_text(json.dumps(document, indent=2) + "\n")
-    print(f"  {output / 'figures.json'}")
+    print(f"\n  {output / 'figures.json'}")
     return 0
+
+
+def measure_more(domain: int) -> dict[str, object]:
+    """Measure all but the comparison, printing as it goes; returns it for the file."""
+    rows, ratio = measure_stages(domain, LONG_S)
+    print(table("Where the cost of a frame goes, one subscriber, 30 frames/s", rows))
+    print(f"  the whole costs {ratio:.2f} times the sum of decoding, one conversion and one publish alone")
+    document: dict[str, object] = {"stages": rows, "whole_to_unavoidable": round(ratio, 2)}
+    audience = [
+        *grow(domain + 2, "image_raw", SHORT_S),
+        *grow(domain + 3, "image_raw/compressed", SHORT_S),
+    ]
+    print(table("Subscribers, each a process of its own (frames/s and latency over all of them)", audience))
+    document["subscribers"] = audience
+    document["variants"] = rows = variants(SHORT_S, domain + 4)
+    print(table("Pictures and bridges, one subscriber for each bridge", rows))
+    document["disturbed"] = rows = disturb(domain + 10, SHORT_S)
+    print(table("One subscriber at 30 frames/s, beside others that behave badly", rows))
+    return document
 
 
 if __name__ == "__main__":

@@ -22,10 +22,12 @@ from sensor_msgs.msg import CompressedImage, Image
 class Subscriber(Node):
     """Counts and times."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, pause_s: float) -> None:
         super().__init__("subscriber")
+        self._pause_s = pause_s
         kind = CompressedImage if topic.endswith("/compressed") else Image
         self.latencies_ms: list[float] = []
+        self.times: list[float] = []
         self.first = self.last = 0.0
         self.subscription = self.create_subscription(kind, topic, self.on_message, QoSProfile(depth=5))
 
@@ -36,7 +38,9 @@ class Subscriber(Node):
         arrival_ns = int(header.frame_id) if header.frame_id.isdigit() else to_ns(header.stamp)
         self.latencies_ms.append((now_ns - arrival_ns) / 1e6)
         self.last = time.monotonic()
+        self.times.append(self.last)
         self.first = self.first or self.last
+        time.sleep(self._pause_s)
 
 
 def to_ns(stamp: object) -> int:
@@ -48,16 +52,21 @@ def main() -> None:
     """Listen until standard input ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("topic")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds that each picture is worked on")
     arguments = parser.parse_args()
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    node = Subscriber(arguments.topic)
+    node = Subscriber(arguments.topic, arguments.pause)
     spinning = threading.Thread(target=spin, args=(node,))
     spinning.start()
     while node.count_publishers(arguments.topic) == 0:
         time.sleep(0.05)
     print("ready", flush=True)
     sys.stdin.read()
-    result = {"latencies_ms": node.latencies_ms, "seconds": node.last - node.first}
+    result = {
+        "latencies_ms": node.latencies_ms,
+        "times": node.times,  # when they came, on the monotonic clock that all processes share
+        "seconds": node.last - node.first,
+    }
     print(json.dumps(result), flush=True)
     rclpy.shutdown()
     spinning.join()

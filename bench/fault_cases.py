@@ -1,0 +1,232 @@
+"""What the fault run injects, and what the design lets expect of each."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+Fault = dict[str, Any]
+
+
+class Expected(enum.Enum):
+    """How a fault is to end."""
+
+    FLOWS = "pictures flow again by themselves"
+    UNHARMED = "pictures go on"
+    GIVES_UP = "unconfigured, with the reason; configure and activate mend it"
+    WAITS = "stays active and waits for another prompt"
+
+
+class Setting(enum.Enum):
+    """How the moment is brought about at which a fault can strike."""
+
+    STREAMING = enum.auto()  # a stream runs, nothing else
+    LOSS = enum.auto()  # the connection is lost at the same time, so that it has to be regained
+    STREAM_END = enum.auto()  # the service ends the stream, so that it has to be started again
+    PROMPT = enum.auto()  # a prompt is sent
+    RECONFIGURE = enum.auto()  # cleaned up and configured again, so that a token is asked for
+    RESTART = enum.auto()  # the service is killed and started again after `seconds`
+    PAUSE = enum.auto()  # the service is stopped as with Ctrl-Z, and goes on after `seconds`
+
+
+@dataclass(frozen=True)
+class FaultCase:
+    """One row of the table.
+
+    Attributes:
+        name: For people.
+        faults: As `POST /control/faults` takes them.
+        expected: What the design says.
+        setting: What makes the fault strike.
+        seconds: How long it lasts, where nothing in `faults` says so.
+    """
+
+    name: str
+    faults: tuple[Fault, ...] = ()
+    expected: Expected = Expected.FLOWS
+    setting: Setting = Setting.STREAMING
+    seconds: float = 0.0
+
+    @property
+    def lasts_s(self) -> float:
+        """Seconds from the injection until nothing of it is left."""
+        return max([self.seconds, *(float(fault.get("duration", 0.0)) for fault in self.faults)])
+
+
+def fault(name: str, **fields: Any) -> Fault:
+    """A fault as the control endpoint takes it."""
+    return {"fault": name, **fields}
+
+
+def act(name: str, expected: Expected = Expected.FLOWS, **fields: Any) -> FaultCase:
+    """A fault that strikes a running stream."""
+    words = [name, *(f"{value:g}" if isinstance(value, float) else str(value) for value in fields.values())]
+    return FaultCase(" ".join(words), (fault(name, **fields),), expected)
+
+
+def video(name: str, seconds: float, expected: Expected = Expected.FLOWS, **fields: Any) -> FaultCase:
+    """A fault of the video that holds for some seconds."""
+    words = [name, *(f"{field} {value:g}" for field, value in fields.items()), f"for {seconds:g} s"]
+    return FaultCase(" ".join(words), (fault(name, duration=seconds, **fields),), expected)
+
+
+def regaining(name: str, answer: Fault, expected: Expected = Expected.FLOWS) -> FaultCase:
+    """A fault that strikes while a lost connection is regained; for 4 s unless it says how often."""
+    if "count" not in answer:
+        answer = {**answer, "duration": 120.0 if expected is Expected.GIVES_UP else 4.0}
+    return FaultCase(f"loss, then {name}", (answer,), expected, Setting.LOSS)
+
+
+def authenticating(name: str, answer: Fault, expected: Expected = Expected.FLOWS) -> FaultCase:
+    """A fault that strikes the first request of all."""
+    answer = {**answer, "duration": 120.0 if expected is Expected.GIVES_UP else 4.0}
+    return FaultCase(f"configure, {name}", (answer,), expected, Setting.RECONFIGURE)
+
+
+def refusing(
+    reason: str, count: int, expected: Expected = Expected.FLOWS, name: str = "stream_refusal"
+) -> FaultCase:
+    """The service ends the stream, and refuses to start another some times."""
+    refusal = fault("stream_refusal", reason=reason, count=count)
+    times = f"{count} times" if count else "always"
+    return FaultCase(f"stream_end, then {name} {reason} {times}", (refusal,), expected, Setting.STREAM_END)
+
+
+def running_stream() -> list[FaultCase]:
+    """What strikes a connection with a running stream."""
+    unharmed = Expected.UNHARMED
+    return [
+        *(act("socket_close", code=code) for code in (1000, 1001, 1008, 1011)),
+        act("socket_drop"),
+        act("socket_error", reason="streamer_disconnected"),
+        act("socket_error", reason="streamer_not_available"),
+        act("socket_error", reason="duration_limit_reached"),
+        act("socket_error", reason="never_heard_of"),
+        act("socket_error", reason="streamer_disconnected", close=False),
+        act("socket_text", unharmed),
+        act("socket_text", unharmed, text='{"type": "never_heard_of"}'),
+        act("channel_close", label="clientToStreamer"),
+        act("channel_close", label="streamerToClient"),
+        act("channel_text", unharmed),
+        act("peer_close"),
+        act("peer_kill"),
+        act("track_end"),
+        act("stream_end"),
+        act("stream_fail", reason="model_crashed"),
+        act("stream_fail", reason="session_timeout"),
+        act("stream_fail", reason="lease_denied"),
+        refusing("moderation_failed", 2),
+        refusing("lease_denied", 2),
+        refusing("concurrent_limit_exceeded", 2),
+        refusing("moderation_failed", 0, Expected.WAITS),
+        refusing("quota_exceeded", 0, Expected.GIVES_UP),
+        FaultCase(
+            "stream_end, then reply_drop start",
+            (fault("reply_drop", request="start"),),
+            setting=Setting.STREAM_END,
+        ),
+        FaultCase(
+            "stream_end, then reply_delay start 3",
+            (fault("reply_delay", request="start", delay_seconds=3.0),),
+            setting=Setting.STREAM_END,
+        ),
+        FaultCase(
+            "prompt, reply_drop update",
+            (fault("reply_drop", request="update"),),
+            unharmed,
+            Setting.PROMPT,
+        ),
+        FaultCase(
+            "prompt, stream_refusal update",
+            (fault("stream_refusal", request="update", reason="moderation_failed"),),
+            unharmed,
+            Setting.PROMPT,
+        ),
+        video("video_freeze", 3.0),
+        video("video_black", 3.0),
+        video("video_stall", 3.0),
+        video("video_stall", 14.0),
+        video("video_resize", 3.0),
+        video("video_jump", 3.0, unharmed, jump_seconds=10.0),
+        video("video_jump", 3.0, unharmed, jump_seconds=-10.0),
+        video("packet_loss", 4.0, unharmed, fraction=0.05),
+        video("packet_loss", 4.0, fraction=0.5),
+        video("packet_delay", 4.0, unharmed, delay_seconds=0.3),
+        video("packet_delay", 4.0, unharmed, delay_seconds=0.1, jitter_seconds=0.05),
+    ]
+
+
+def regained_connection() -> list[FaultCase]:
+    """What strikes a connection on its way."""
+    gives_up = Expected.GIVES_UP
+    endpoints = ("sessions_request", "sessions_token", "signaling", "config")
+    cases = [
+        regaining(f"{status} of {endpoint}", fault("http_status", endpoint=endpoint, status=status))
+        for endpoint, status in (
+            *((endpoint, 500) for endpoint in endpoints),
+            ("sessions_request", 429),
+            ("sessions_request", 503),
+            ("signaling", 503),
+        )
+    ]
+    for endpoint, status, expected in (
+        ("sessions_request", 401, gives_up),
+        ("sessions_request", 403, gives_up),
+        ("sessions_request", 404, gives_up),
+        ("sessions_token", 401, gives_up),
+        ("sessions_token", 403, gives_up),
+        ("sessions_token", 404, Expected.FLOWS),
+        ("signaling", 401, gives_up),
+        ("signaling", 403, gives_up),
+        ("signaling", 404, gives_up),
+        ("config", 404, Expected.FLOWS),
+    ):
+        answer = fault("http_status", endpoint=endpoint, status=status)
+        cases.append(regaining(f"{status} of {endpoint}", answer, expected))
+    for code, expected in (
+        ("RATE_LIMITED", Expected.FLOWS),
+        ("CONCURRENT_LIMIT_REACHED", Expected.FLOWS),
+        ("STREAM_DURATION_EXCEEDED", Expected.FLOWS),
+        ("MONTHLY_LIMIT_REACHED", gives_up),
+        ("ACCOUNT_SUSPENDED", gives_up),
+    ):
+        cases.append(regaining(f"429 {code}", fault("http_usage_error", code=code), expected))
+    legacy = fault("http_usage_error", code="MONTHLY_LIMIT_REACHED", legacy=True)
+    cases.append(regaining("429 MONTHLY_LIMIT_REACHED in the older shape", legacy, gives_up))
+    for endpoint in endpoints:
+        cases.append(regaining(f"http_drop of {endpoint}", fault("http_drop", endpoint=endpoint, count=2)))
+        malformed = fault("http_malformed", endpoint=endpoint, count=2)
+        cases.append(regaining(f"http_malformed of {endpoint}", malformed))
+        cases.append(regaining(f"http_hang of {endpoint}", fault("http_hang", endpoint=endpoint, count=1)))
+    cases.append(regaining("http_delay 1 s of all", fault("http_delay", delay_seconds=1.0)))
+    variants = ("garbage", "empty", "missing", "wrong_fingerprint")
+    cases += [regaining(f"bad_offer {one}", fault("bad_offer", variant=one, count=1)) for one in variants]
+    cases += [
+        regaining("no_offer", fault("no_offer", count=1)),
+        regaining("no_track", fault("no_track", count=1)),
+        regaining("no_channel clientToStreamer", fault("no_channel", label="clientToStreamer", count=1)),
+        regaining("no_channel streamerToClient", fault("no_channel", label="streamerToClient", count=1)),
+    ]
+    cases += [
+        authenticating(
+            f"{status} of auth_token", fault("http_status", endpoint="auth_token", status=status), expected
+        )
+        for status, expected in (
+            (401, gives_up),
+            (403, gives_up),
+            (422, gives_up),
+            (429, Expected.FLOWS),
+            (500, Expected.FLOWS),
+            (503, Expected.FLOWS),
+        )
+    ]
+    return [
+        *cases,
+        FaultCase("service killed, started again after 4 s", setting=Setting.RESTART, seconds=4.0),
+        FaultCase("service stopped for 4 s", setting=Setting.PAUSE, seconds=4.0),
+        FaultCase("service stopped for 20 s", setting=Setting.PAUSE, seconds=20.0),
+    ]
+
+
+CASES = [*running_stream(), *regained_connection()]

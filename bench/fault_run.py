@@ -1,0 +1,392 @@
+"""The emulator's faults, one after another, under a running bridge: what happens, and how soon it is over.
+
+python3 bench/fault_run.py [--minutes 10] [--only socket_close]
+
+All cases run at least once; with time left, they run again. Writes bench_output/faults.json, faults.md (the
+table of docs/faults.md) and faults.log (what the bridge logged).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import math
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+from cases import KEY, PREFIX, PROMPT, READY, TOP, Run, expect
+from endurance import sample
+from fault_cases import CASES, Expected, FaultCase, Setting, fault
+from graph import Operator
+from lifecycle_msgs.msg import Transition
+from odyssey_ros.msg import StreamEvent, StreamStatus
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
+
+from odyssey_ros.emulator.marker import read_marker
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+NAME = "odyssey"
+LONGEST_PAUSE_S = 0.7  # without a new good picture, before it counts as a gap
+CALM_S = 2.0  # of pictures without a gap, before all is well again
+LEAST_WATCH_S = 4.0
+GAP_WITHIN_S = 20.0  # a fault that stops the pictures has done so by then
+PATIENCE_S = 100.0
+MEND_S = 60.0
+SETTLE_S = 120.0
+STABLE_S = 10.5  # `stable_after_s` of the client, and a little
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened in one case.
+
+    Attributes:
+        name: The case.
+        expected: What the design says, in words.
+        behaviour: What was seen, in words.
+        recovered_s: Seconds from the injection to the first new good picture after the longest gap; None when
+            nothing was noticed, or when it took the operator.
+        gap_s: The longest time without a new good picture.
+        said: What `~/status` said meanwhile, each once.
+        as_expected: Whether the design was met.
+    """
+
+    name: str
+    expected: str
+    behaviour: str
+    recovered_s: float | None
+    gap_s: float
+    said: list[str] = field(default_factory=list)
+    as_expected: bool = True
+
+
+class Witness(Operator):
+    """Sees every picture, status and event of the bridge."""
+
+    def __init__(self, domain: int) -> None:
+        self.pictures: list[float] = []  # when new good pictures came
+        self.said: list[tuple[float, str]] = []
+        self.events: list[tuple[float, StreamEvent]] = []
+        self.connected_at = math.inf
+        self._last_counter = -1
+        super().__init__(domain, [NAME])
+        self.node.create_subscription(Image, f"/{NAME}/image_raw", self._picture, QoSProfile(depth=5))
+        self.node.create_subscription(StreamEvent, f"/{NAME}/events", self._event, QoSProfile(depth=100))
+
+    @property
+    def status(self) -> StreamStatus:
+        """The last status."""
+        return self.statuses[NAME]
+
+    def _picture(self, message: Image) -> None:
+        pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
+        marker = read_marker(pixels) if (message.width, message.height) == (1280, 704) else None
+        if marker is not None and marker.counter != self._last_counter:
+            self._last_counter = marker.counter
+            self.pictures.append(time.monotonic())
+
+    def _event(self, message: StreamEvent) -> None:
+        self.events.append((time.monotonic(), message))
+
+    def _status(self, name: str, status: StreamStatus) -> None:
+        if status.connection != StreamStatus.CONNECTED:
+            self.connected_at = math.inf
+        elif self.connected_at == math.inf:
+            self.connected_at = time.monotonic()
+        super()._status(name, status)
+        text = status.connection_text + ("" if status.streaming else ", no stream")
+        if status.error_code or status.message:
+            text += f": {': '.join(filter(None, (status.error_code, status.message)))}"
+        if not self.said or self.said[-1][1] != text:
+            self.said.append((time.monotonic(), text))
+
+    def said_since(self, when: float) -> list[str]:
+        """What the status said, each text once; seconds that count down are taken as one text."""
+        texts: dict[str, str] = {}
+        for moment, text in self.said:
+            if moment >= when:
+                texts.setdefault(text.split("; trying again")[0], text)
+        return list(texts.values())
+
+    def longest_gap(self, since: float, until: float) -> tuple[float, float | None]:
+        """The longest time without a picture, and when it ended; None when it has not."""
+        times = [since, *(moment for moment in list(self.pictures) if moment > since)]
+        gaps = [(after - before, after) for before, after in itertools.pairwise(times)]
+        open_gap = until - times[-1]
+        longest = max(gaps, default=(0.0, None), key=lambda gap: gap[0])
+        return (open_gap, None) if open_gap > longest[0] else longest
+
+    def calm(self, since: float, now: float) -> bool:
+        """Whether pictures have come without a gap for a while, all of it after ``since``."""
+        begin = max(since, now - CALM_S)
+        return now - since >= CALM_S and self.longest_gap(begin, now)[0] <= LONGEST_PAUSE_S
+
+    def flows(self) -> bool:
+        """Whether all is well."""
+        status = self.status
+        return status.connection == StreamStatus.CONNECTED and bool(status.streaming)
+
+
+class Service:
+    """The emulator, killed and started again at will at the same port."""
+
+    def __init__(self, run: Run, fps: int) -> None:
+        self._run = run
+        self._fps = fps
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = ""
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start it; the limits of an account would only blur the picture."""
+        self.process = self._run.start(
+            str(PREFIX / "lib" / "odyssey_ros" / "emulator"),
+            *("--host", "127.0.0.1", "--port", str(self._port), "--api-key", KEY, "--fps", str(self._fps)),
+            *("--concurrent-sessions", "off", "--no-recordings", "--stream-seconds", "off"),
+            *("--connection-seconds", "off"),
+        )
+        self.url = expect(self.process, READY)
+        return self.process
+
+    def arm(self, *faults: dict[str, Any]) -> None:
+        """Arm faults."""
+        answer = httpx.post(f"{self.url}/control/faults", json=list(faults), timeout=10, trust_env=False)
+        if not answer.is_success:
+            raise RuntimeError(f"the emulator refused {faults}: {answer.text}")
+
+    def disarm(self) -> None:
+        """Disarm all faults."""
+        httpx.delete(f"{self.url}/control/faults", timeout=10, trust_env=False).raise_for_status()
+
+
+class FaultRun:
+    """Injects and watches."""
+
+    def __init__(self, service: Service, witness: Witness) -> None:
+        self._service = service
+        self._witness = witness
+
+    def run(self, case: FaultCase) -> Outcome:
+        """Inject one fault, watch until its end, and leave pictures flowing."""
+        self._settle()
+        witness = self._witness
+        started = time.monotonic()
+        self._inject(case)
+        end = self._watch(case, started)
+        now = time.monotonic()
+        gap_s, ended = witness.longest_gap(started, now)
+        had_gap = gap_s > LONGEST_PAUSE_S
+        said = witness.said_since(started)
+        harmed = had_gap or interrupted(said)
+        seconds = round(ended - started, 1) if harmed and ended is not None and end == "gap" else None
+        as_expected = True
+        if end == "gave up":
+            behaviour = f"unconfigured after {now - started:.1f} s"
+            as_expected = case.expected is Expected.GIVES_UP and len(said) > 0
+            recovered = self._mend(case)
+            behaviour += f"; pictures {recovered:.1f} s after configure" if recovered else "; NOT MENDED"
+            as_expected = as_expected and recovered is not None
+        elif end == "waits":
+            behaviour = f"refused for good after {now - started:.1f} s, waits for a prompt"
+            as_expected = case.expected is Expected.WAITS
+            recovered = self._mend(case)
+            behaviour += f"; pictures {recovered:.1f} s after it" if recovered else "; NOT MENDED"
+            as_expected = as_expected and recovered is not None
+        elif end == "stuck":
+            behaviour = f"NO PICTURES for {gap_s:.0f} s"
+            as_expected = False
+            self._mend(case)
+        else:
+            behaviour = f"pictures missing for {gap_s:.1f} s" if harmed else "pictures go on"
+            if any(text.startswith("reconnecting") for text in said):
+                behaviour = f"connects again, {behaviour}"
+            elif any("no stream" in text for text in said):
+                behaviour = f"starts the stream again, {behaviour}"
+            as_expected = case.expected in (Expected.FLOWS, Expected.UNHARMED)
+            as_expected = as_expected and not (had_gap and case.expected is Expected.UNHARMED)
+        return Outcome(case.name, case.expected.value, behaviour, seconds, round(gap_s, 2), said, as_expected)
+
+    def _inject(self, case: FaultCase) -> None:
+        service, faults = self._service, list(case.faults)
+        if case.setting is Setting.STREAMING:
+            service.arm(*faults)
+        elif case.setting is Setting.LOSS:
+            service.arm(*faults, fault("socket_drop"))
+        elif case.setting is Setting.STREAM_END:
+            service.arm(*faults, fault("stream_end"))
+        elif case.setting is Setting.PROMPT:
+            service.arm(*faults)
+            self._witness.send_prompt(NAME, "a storm at sea, tall waves")
+        elif case.setting is Setting.RECONFIGURE:
+            service.arm(*faults)
+            for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+                self._witness.change_state(NAME, transition)
+            self._configure()
+        elif case.setting is Setting.RESTART:
+            service.process.kill()
+            service.process.wait()
+            time.sleep(case.seconds)
+            service.start()
+        elif case.setting is Setting.PAUSE:
+            service.process.send_signal(signal.SIGSTOP)
+            time.sleep(case.seconds)
+            service.process.send_signal(signal.SIGCONT)
+
+    def _watch(self, case: FaultCase, started: float) -> str:
+        """Watch until it is known how the fault ended: "gap", "gave up", "waits", "stuck"."""
+        witness = self._witness
+        while (now := time.monotonic()) - started < PATIENCE_S:
+            time.sleep(0.05)
+            if witness.status.connection == StreamStatus.FAILED:
+                self._witness.wait(lambda: witness.lifecycle_state(NAME) == "unconfigured", "unconfigured")
+                return "gave up"
+            if any(when > started and event.error_code == "STREAM_REFUSED" for when, event in witness.events):
+                return "waits"
+            seen_gap = witness.longest_gap(started, now)[0] > LONGEST_PAUSE_S
+            seen_gap = seen_gap or interrupted(witness.said_since(started))
+            long_enough = LEAST_WATCH_S if case.expected is Expected.UNHARMED else GAP_WITHIN_S
+            watched = now - started > case.lasts_s + long_enough
+            if (
+                (seen_gap or watched)
+                and now - started > case.lasts_s + CALM_S
+                and witness.calm(started, now)
+                and witness.flows()
+            ):
+                return "gap"
+        return "stuck"
+
+    def _mend(self, case: FaultCase) -> float | None:
+        """Do what the operator would; seconds until a picture came, None when none did."""
+        self._service.disarm()
+        started = time.monotonic()
+        if case.expected is Expected.WAITS and self._witness.status.connection == StreamStatus.CONNECTED:
+            self._witness.send_prompt(NAME, PROMPT)
+        else:
+            for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
+                if self._witness.lifecycle_state(NAME) != "unconfigured":
+                    self._witness.change_state(NAME, transition)
+            self._configure()
+        witness = self._witness
+        with contextlib.suppress(TimeoutError):
+            witness.wait(
+                lambda: witness.calm(started, time.monotonic()) and witness.flows(), "pictures", 60.0
+            )
+            return next(moment for moment in witness.pictures if moment > started) - started
+        return None
+
+    def _configure(self) -> None:
+        """Configure and activate, as `ros2 lifecycle set` does."""
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            self._witness.change_state(NAME, transition)
+
+    def _settle(self) -> None:
+        """Have pictures flow, and the connection last long enough for the backoff to begin anew."""
+        self._service.disarm()
+        witness, started = self._witness, time.monotonic()
+        witness.wait(
+            lambda: (
+                witness.calm(started, time.monotonic())
+                and witness.flows()
+                and time.monotonic() - witness.connected_at > STABLE_S
+            ),
+            "pictures",
+            SETTLE_S,
+        )
+
+
+def interrupted(said: list[str]) -> bool:
+    """Whether the connection or the stream was lost, by what `~/status` said."""
+    return any(not text.startswith("connected") or "no stream" in text for text in said)
+
+
+def markdown(outcomes: list[Outcome]) -> str:
+    """The table as it stands in docs/faults.md."""
+    lines = ["| fault | behaviour | seconds to recover | what `~/status` said |", "|---|---|---|---|"]
+    for outcome in outcomes:
+        seconds = "" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f}"
+        troubles = [text for text in outcome.said if text != "connected"]
+        said = "; ".join(f"`{text}`" for text in troubles[:3]).replace("|", "\\|")
+        mark = "" if outcome.as_expected else "**not as designed:** "
+        lines.append(f"| {outcome.name} | {mark}{outcome.behaviour} | {seconds} | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+def row(outcome: Outcome) -> str:
+    """One line for the terminal."""
+    seconds = "-" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f}"
+    said = next((text for text in outcome.said if ":" in text), outcome.said[0] if outcome.said else "")
+    mark = " " if outcome.as_expected else "!"
+    return f"{mark} {outcome.name:<46.46} {outcome.behaviour:<58.58} {seconds:>6}  {said:.90}"
+
+
+def main() -> int:
+    """Run, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="at least; all cases run once in any case"
+    )
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--fps", type=int, default=20)
+    arguments = parser.parse_args()
+    selected = [case for case in CASES if arguments.only in case.name]
+    if not selected:
+        parser.error(f"no case is named like {arguments.only!r}")
+    output = TOP / "bench_output"
+    output.mkdir(exist_ok=True)
+    domain = 1 + os.getpid() % 90
+    outcomes: list[Outcome] = []
+    with Run(domain, plain=False) as run, (output / "faults.log").open("w") as log:
+        service = Service(run, arguments.fps)
+        bridge = run.start(
+            *(str(PREFIX / "lib" / "odyssey_ros" / "bridge"), "--ros-args"),
+            *("-p", f"api_url:={service.url}", "-p", f"prompt:={PROMPT}"),
+            log=log,
+        )
+        witness = Witness(domain)
+        try:
+            witness.wait(lambda: NAME in witness.statuses, "the bridge")
+            faults = FaultRun(service, witness)
+            before: dict[str, float] = {}
+            started = time.monotonic()
+            print(f"  {'fault':<46} {'behaviour':<58} {'s':>6}  ~/status")
+            while len(outcomes) < len(selected) or time.monotonic() - started < arguments.minutes * 60:
+                case = selected[len(outcomes) % len(selected)]
+                outcomes.append(faults.run(case))
+                before = before or sample(bridge.pid)
+                print(row(outcomes[-1]), flush=True)
+                write(output, outcomes, len(selected))
+                if arguments.only and len(outcomes) == len(selected):
+                    break
+            after = sample(bridge.pid)
+        finally:
+            witness.close()
+    failed = [outcome for outcome in outcomes if not outcome.as_expected]
+    minutes = (time.monotonic() - started) / 60
+    print(f"  {len(outcomes)} faults in {minutes:.1f} min, {len(failed)} not as designed")
+    print(f"  one bridge process throughout; it held {before} after the first and {after} after the last")
+    return 1 if failed else 0
+
+
+def write(output: Path, outcomes: list[Outcome], kinds: int) -> None:
+    """Write what is known so far: the table has each fault once, as it went first."""
+    (output / "faults.json").write_text(json.dumps([asdict(one) for one in outcomes], indent=1) + "\n")
+    (output / "faults.md").write_text(markdown(outcomes[:kinds]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

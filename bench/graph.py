@@ -1,0 +1,160 @@
+"""The operator's side of the graph: watches bridges, prompts them, and works their lifecycle."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import rclpy
+from cases import PROFILE, cpu_seconds
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from odyssey_ros.msg import StreamStatus
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import String
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_S = 40.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a bridge has done so far: at one moment, so that two marks can be compared."""
+
+    time: float
+    cpu_s: float
+    received: int
+    published: int
+    dropped: int
+
+
+class Operator:
+    """A node of its own context that spins in the background.
+
+    Args:
+        domain: The ROS domain.
+        names: The bridges.
+        prompt: What `start_streams` asks for.
+    """
+
+    def __init__(self, domain: int, names: list[str], prompt: str = "") -> None:
+        # The operator is part of the graph that is measured.
+        os.environ.update(FASTRTPS_DEFAULT_PROFILES_FILE=PROFILE, FASTDDS_DEFAULT_PROFILES_FILE=PROFILE)
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = Node("operator", context=self._context)
+        self.statuses: dict[str, StreamStatus] = {}
+        self._prompt = prompt
+        for name in names:
+            self.node.create_subscription(
+                StreamStatus, f"/{name}/status", lambda status, name=name: self._status(name, status), LATCHED
+            )
+        self._prompts = {name: self.node.create_publisher(String, f"/{name}/prompt", 10) for name in names}
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _status(self, name: str, status: StreamStatus) -> None:
+        self.statuses[name] = status
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except (ExternalShutdownException, ShutdownException):
+            return
+
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> None:
+        """Wait until ``condition()`` is true.
+
+        Raises:
+            TimeoutError: It did not become so.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+            time.sleep(0.02)
+
+    def send_prompt(self, name: str, prompt: str) -> None:
+        """Publish on the bridge's prompt topic, once it listens."""
+        publisher = self._prompts[name]
+        self.wait(lambda: publisher.get_subscription_count() > 0, "the bridge's subscription")
+        publisher.publish(String(data=prompt))
+
+    def start_streams(self) -> None:
+        """Wait for the connections, then prompt."""
+        connected = StreamStatus.CONNECTED
+        self.wait(
+            lambda: (
+                len(self.statuses) == len(self._prompts)
+                and all(status.connection == connected for status in self.statuses.values())
+            ),
+            "a connection",
+        )
+        for name in self._prompts:
+            self.send_prompt(name, self._prompt)
+        self.wait(lambda: all(status.streaming for status in self.statuses.values()), "streams")
+
+    def stop_streams(self) -> None:
+        """Deactivate, so that all counts come to rest."""
+        for name in self._prompts:
+            self.change_state(name, Transition.TRANSITION_DEACTIVATE)
+        time.sleep(1.5)
+
+    def mark(self, name: str, pid: int) -> Mark:
+        """What the bridge has done up to its next status."""
+        last = self.statuses[name]
+        self.wait(lambda: self.statuses[name] is not last, "a status")
+        status = self.statuses[name]
+        return Mark(
+            time.monotonic(),
+            cpu_seconds(pid),
+            status.frames_received,
+            status.frames_published,
+            status.frames_dropped,
+        )
+
+    def listen_to_diagnostics(self, values: dict[str, str]) -> None:
+        """Keep the last values of the graph's diagnostics in ``values``."""
+
+        def take(message: DiagnosticArray) -> None:
+            values.update({pair.key: pair.value for status in message.status for pair in status.values})
+
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", take, 10)
+
+    def change_state(self, name: str, transition: int) -> bool:
+        """Ask for a transition of a bridge's lifecycle; tells whether it succeeded."""
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(self._call(ChangeState, f"/{name}/change_state", request).success)
+
+    def lifecycle_state(self, name: str) -> str:
+        """Where a bridge is in its lifecycle."""
+        return str(self._call(GetState, f"/{name}/get_state", GetState.Request()).current_state.label)
+
+    def _call(self, kind: type, name: str, request: Any) -> Any:
+        client = self.node.create_client(kind, name)
+        try:
+            client.wait_for_service(timeout_sec=PATIENCE_S)
+            future = client.call_async(request)
+            self.wait(future.done, name)
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown()
+        self._thread.join(5)
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
