@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
+_END = '{"type": "interactive_stream_end"}'
+
 # The streamer's reasons that are limits of the account, with the code that the HTTP API gives the same limit.
 _LIMIT_REASONS: Mapping[str, tuple[type[OdysseyUsageError], str]] = {
     "quota_exceeded": (MonthlyLimitReachedError, "MONTHLY_LIMIT_REACHED"),
@@ -237,21 +239,31 @@ class StreamControl:
         """Start a stream and wait for its id.
 
         Raises:
-            OdysseyStreamError: There is no connection, the streamer refuses or does not answer.
+            OdysseyStreamError: There is no connection, the streamer refuses or does not answer. A start that
+                is not answered is taken back.
             OdysseyUsageError: A limit of the account.
             OdysseyConnectionError: The connection went while waiting.
         """
         message = request.to_json()
+        sent = False
 
         async def send(transport: StreamTransport) -> None:
+            nonlocal sent
             self._requested_prompt = request.prompt
+            sent = True
             # An image always goes by the socket; so does what the channel would not take.
             if request.image is None and transport.can_send(message):
                 transport.send(message)
             else:
                 await transport.send_by_signaling(message)
 
-        return await self._ask(self._start, send)
+        try:
+            return await self._ask(self._start, send)
+        except OdysseyStreamError as error:
+            if sent and error.code == "timeout" and self._transport is not None:
+                # It may run all the same: unseen, paid for, and in the way of the next.
+                self._transport.send(_END)
+            raise
 
     async def interact(self, prompt: str) -> str:
         """Send a prompt to the running stream and wait for the prompt that was applied.
@@ -284,7 +296,7 @@ class StreamControl:
             if self.stream_id is None and not self._start.is_awaited:
                 self._end.resolve(None)
             else:
-                transport.send('{"type": "interactive_stream_end"}')
+                transport.send(_END)
 
         await self._ask(self._end, send)
 

@@ -52,6 +52,22 @@ async def test_defect_01_every_call_has_a_bound(service, make_client, call):
     assert client.is_connected
 
 
+async def test_a_start_without_an_answer_is_taken_back(service, make_client, eventually):
+    client = make_client(operation_timeout_s=2)
+    await client.connect()
+    streamer = await service.streamer()
+    reactions, service.reactions = service.reactions, {}
+    with pytest.raises(OdysseyStreamError, match=r"no answer within 2 s"):
+        await client.start_stream("a cat")
+    await eventually(lambda: len(streamer.heard) == 2)
+    assert [message["type"] for message in streamer.heard] == [
+        "interactive_stream_start",
+        "interactive_stream_end",
+    ]
+    service.reactions = reactions
+    assert await client.start_stream("a dog")
+
+
 async def test_defect_03_an_error_of_the_stream_fails_every_pending_call(
     service, client, streamer, witness, eventually
 ):
