@@ -242,6 +242,7 @@ class Probe:
         self.node = Node("probe", context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
+        self._clients: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
@@ -273,14 +274,18 @@ class Probe:
 
     def call(self, service_type: type, name: str, request: Any = None, timeout: float = PATIENCE_S) -> Any:
         """Call a service and return its response."""
-        client = self.node.create_client(service_type, name)
-        try:
-            assert client.wait_for_service(timeout_sec=PATIENCE_S), f"there is no service {name}"
-            future = client.call_async(request if request is not None else service_type.Request())
-            wait_until(future.done, f"an answer of {name}", timeout)
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+        # Clients are kept: destroying one while the executor waits on it is an error of its own.
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = self.node.create_client(service_type, name)
+        assert client.wait_for_service(timeout_sec=PATIENCE_S), f"there is no service {name}"
+        future = client.call_async(request if request is not None else service_type.Request())
+        wait_until(future.done, f"an answer of {name}", timeout)
+        return future.result()
+
+    def wait_for_publisher(self, topic: str) -> None:
+        """Return when the topic's publisher has been found: what it says from now on is heard."""
+        wait_until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
 
     def close(self) -> None:
         """End the spinning, then the node."""
