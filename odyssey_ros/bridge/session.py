@@ -288,9 +288,25 @@ class OdysseySession:
                         self._refuse(
                             "STREAM_REFUSED", f"{refusals} starts were refused: waiting for another prompt"
                         )
-                    wait_asked_for = error.retry_after_s if isinstance(error, OdysseyUsageError) else None
-                    await self._sleep(max(wait_asked_for or 0.0, delay))
+                        break
+                    if isinstance(error, OdysseyUsageError) and error.retry_after_s is not None:
+                        await self._sleep(max(error.retry_after_s, delay))
+                    elif await self._another_wish_within(delay, wish):
+                        break
                     delay = min(delay * 2, LAST_RESUME_DELAY_S)
+
+    async def _another_wish_within(self, seconds: float, refused: StreamWish) -> bool:
+        """Wait before a retry, but no longer than until something else is wanted; tells whether it is."""
+        sleeping = asyncio.ensure_future(self._sleep(seconds))
+        try:
+            while self._wish is refused and not sleeping.done():
+                self._changed.clear()
+                changing = asyncio.ensure_future(self._changed.wait())
+                await asyncio.wait({sleeping, changing}, return_when=asyncio.FIRST_COMPLETED)
+                changing.cancel()
+        finally:
+            sleeping.cancel()
+        return self._wish is not refused
 
     def _wanted(self) -> StreamWish | None:
         connected = self.state.connection is ConnectionStatus.CONNECTED

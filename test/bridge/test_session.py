@@ -144,6 +144,40 @@ async def test_prompts_are_refused_when_inactive_or_empty():
         assert codes == ["NOT_ACTIVE", "EMPTY_PROMPT"]
 
 
+async def test_another_prompt_does_not_wait_for_the_retries_of_a_refused_one():
+    waits = []
+
+    async def never_ending(seconds):
+        waits.append(seconds)
+        await asyncio.Event().wait()
+
+    async with emulator() as service, session_on(service.url, sleep=never_ending) as (session, observer):
+        service.faults.arm(StreamRefusal(request="start", reason="moderation", message="no"))
+        await session.activate(StreamWish("refused"))
+        await until(lambda: waits, "the wait before a retry")
+        await session.prompt("another", StreamWish("another"))
+        await until(lambda: session.state.streaming, "the other stream")
+        assert session.state.prompt.startswith("another")
+        assert len(waits) == len(observer.kinds(EventKind.STARTED)) == 1
+
+
+async def test_a_prompt_after_the_last_refusal_starts_at_once():
+    waits = []
+
+    async def no_sleep(seconds):
+        waits.append(seconds)
+
+    async with emulator() as service, session_on(service.url, sleep=no_sleep) as (session, observer):
+        service.faults.arm(
+            StreamRefusal(request="start", reason="moderation", message="no"), Schedule(count=5)
+        )
+        await session.activate(WISH)
+        await until(lambda: any(event.error_code == "STREAM_REFUSED" for event in observer.events), "the end")
+        assert len(waits) == 4
+        await session.prompt("another", StreamWish("another"))
+        await until(lambda: session.state.streaming, "the other stream")
+
+
 async def test_a_start_that_is_refused_is_tried_a_few_times_then_left():
     waits = []
 
@@ -155,7 +189,7 @@ async def test_a_start_that_is_refused_is_tried_a_few_times_then_left():
         service.faults.arm(refusal, Schedule(count=0))
         await session.activate(WISH)
         await until(lambda: any(e.error_code == "STREAM_REFUSED" for e in observer.events), "giving up")
-        assert len(waits) == 5
+        assert len(waits) == 4
         assert waits == sorted(waits)
         assert session.state.connection is ConnectionStatus.CONNECTED
         service.faults.clear()
