@@ -179,7 +179,7 @@ def regained_connection() -> list[FaultCase]:
         ("sessions_token", 404, Expected.FLOWS),
         ("signaling", 401, gives_up),
         ("signaling", 403, gives_up),
-        ("signaling", 404, gives_up),
+        ("signaling", 404, Expected.FLOWS),
         ("config", 404, Expected.FLOWS),
     ):
         answer = fault("http_status", endpoint=endpoint, status=status)

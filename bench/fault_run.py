@@ -9,7 +9,6 @@ table of docs/faults.md) and faults.log (what the bridge logged).
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import math
@@ -282,12 +281,14 @@ class FaultRun:
                     self._witness.change_state(NAME, transition)
             self._configure()
         witness = self._witness
-        with contextlib.suppress(TimeoutError):
+        try:
             witness.wait(
-                lambda: witness.calm(started, time.monotonic()) and witness.flows(), "pictures", 60.0
+                lambda: witness.calm(started, time.monotonic()) and witness.flows(), "pictures", MEND_S
             )
-            return next(moment for moment in witness.pictures if moment > started) - started
-        return None
+        except TimeoutError:
+            return None
+        _, ended = witness.longest_gap(started, time.monotonic())
+        return None if ended is None else ended - started
 
     def _configure(self) -> None:
         """Configure and activate, as `ros2 lifecycle set` does."""
@@ -314,13 +315,26 @@ def interrupted(said: list[str]) -> bool:
     return any(not text.startswith("connected") or "no stream" in text for text in said)
 
 
+def reasons(said: list[str]) -> list[str]:
+    """What `~/status` gave as reasons, each once; where it gave none, the states."""
+    found: list[str] = []
+    for text in said:
+        _, colon, reason = text.partition(": ")
+        reason = reason.split("; trying again")[0]
+        if not colon or any(reason in earlier for earlier in found):
+            continue
+        # The reason comes first, its code with the next status.
+        found = [earlier for earlier in found if not reason.endswith(earlier)]
+        found.append(reason)
+    return found or [text for text in said if text != "connected"]
+
+
 def markdown(outcomes: list[Outcome]) -> str:
     """The table as it stands in docs/faults.md."""
     lines = ["| fault | behaviour | seconds to recover | what `~/status` said |", "|---|---|---|---|"]
     for outcome in outcomes:
         seconds = "" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f}"
-        troubles = [text for text in outcome.said if text != "connected"]
-        said = "; ".join(f"`{text}`" for text in troubles[:3]).replace("|", "\\|")
+        said = "; ".join(f"`{text}`" for text in reasons(outcome.said)[-2:]).replace("|", "\\|")
         mark = "" if outcome.as_expected else "**not as designed:** "
         lines.append(f"| {outcome.name} | {mark}{outcome.behaviour} | {seconds} | {said} |")
     return "\n".join(lines) + "\n"
@@ -329,7 +343,7 @@ def markdown(outcomes: list[Outcome]) -> str:
 def row(outcome: Outcome) -> str:
     """One line for the terminal."""
     seconds = "-" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f}"
-    said = next((text for text in outcome.said if ":" in text), outcome.said[0] if outcome.said else "")
+    said = "; ".join(reasons(outcome.said)[-1:])
     mark = " " if outcome.as_expected else "!"
     return f"{mark} {outcome.name:<46.46} {outcome.behaviour:<58.58} {seconds:>6}  {said:.90}"
 
