@@ -86,10 +86,10 @@ class ImageTopics:
         counters.received += 1
         counters.last_arrival_ns = decoded.arrival_ns
         counters.width, counters.height = decoded.frame.width, decoded.frame.height
-        if not self._active or not self._publisher.watched():
-            counters.unwatched += 1
-            return
-        with self._changed:
+        with self._changed:  # frames still come while the publishers are being destroyed
+            if self._closed or not self._active or not self._publisher.watched():
+                counters.unwatched += 1
+                return
             if self._waiting is not None:
                 counters.dropped += 1
             self._waiting = (decoded, stamp_ns)

@@ -31,7 +31,7 @@ from odyssey_ros.client import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from odyssey_ros.client import ClientCredentials, DecodedFrame
+    from odyssey_ros.client import ClientCredentials, ClientStatistics, DecodedFrame
 
 FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedError)
 ALWAYS_RETRIED = "lease_denied"  # the service asks for another try; any other refusal is tried five times
@@ -256,6 +256,11 @@ class OdysseySession:
     def stream_wanted(self) -> bool:
         """Whether a stream runs, or is to run as soon as it can. From any thread."""
         return self._active and self._wish is not None
+
+    @property
+    def statistics(self) -> ClientStatistics:
+        """What the client has counted. From any thread."""
+        return self.client.statistics
 
     # -- keeping the stream ------------------------------------------------------------------------
 
