@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
-import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import ExitStack
@@ -53,10 +54,17 @@ def wait_until(condition: Callable[[], Any], what: str, timeout: float = PATIENC
 
 
 @pytest.fixture
-def domain_id() -> int:
-    """A ROS domain that no other test of this run has."""
-    worker = re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "0")) or "0"
-    return 1 + int(worker) % 2 * 50 + (os.getpid() + next(counter)) % 50
+def domain_id() -> Iterator[int]:
+    """A ROS domain that no other test on this machine has, whoever runs it."""
+    while True:
+        number = 1 + (os.getpid() * 7 + next(counter)) % 100
+        with Path(tempfile.gettempdir(), f"odyssey_ros_test_domain_{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
 
 
 @dataclass
