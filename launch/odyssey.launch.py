@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.conditions import IfCondition
+from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -18,7 +17,7 @@ from odyssey_ros.bridge.launch_arguments import (
     node_arguments,
     parameter_arguments,
     picture_profile,
-    share_file,
+    rviz_on_pictures,
 )
 from odyssey_ros.bridge.parameters import SETTINGS
 
@@ -50,20 +49,7 @@ def generate_launch_description() -> LaunchDescription:
         [
             *node_arguments("odyssey", "bridge"),
             *parameter_arguments(SETTINGS),
-            DeclareLaunchArgument("rviz", default_value="false", description="Open rviz on the pictures."),
             OpaqueFunction(function=_bridge),
-            Node(
-                package="rviz2",
-                executable="rviz2",
-                arguments=["-d", share_file("config", "odyssey.rviz")],
-                remappings=[
-                    (
-                        "/odyssey/image_raw",
-                        [LaunchConfiguration("namespace"), "/", LaunchConfiguration("name"), "/image_raw"],
-                    )
-                ],
-                additional_env=picture_profile(),
-                condition=IfCondition(LaunchConfiguration("rviz")),
-            ),
+            *rviz_on_pictures(),
         ]
     )

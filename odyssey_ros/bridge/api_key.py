@@ -45,19 +45,31 @@ def read_api_key(api_key_file: str, environment: Mapping[str, str] = os.environ)
         SecretError: There is none, or the file is not fit to hold it.
     """
     if api_key_file:
-        key = read_secret_file(api_key_file, "API key")
-    else:
-        key = environment.get("ODYSSEY_API_KEY", "").strip()
-        if not key:
-            raise SecretError(
-                "no API key: set the environment variable ODYSSEY_API_KEY, or write the key to a file "
-                "(chmod 600) and set the parameter api_key_file to its path"
-            )
-    if any(character.isspace() or not character.isprintable() for character in key):
+        return _one_word(read_secret_file(api_key_file, "API key"), "API key")
+    key = environment.get("ODYSSEY_API_KEY", "").strip()
+    if not key:
         raise SecretError(
-            "the API key contains white space or unprintable characters: is it a key alone, on one line?"
+            "no API key: set the environment variable ODYSSEY_API_KEY, or write the key to a file "
+            "(chmod 600) and set the parameter api_key_file to its path"
         )
-    return key
+    return _one_word(key, "API key")
+
+
+def read_spectator_token(token_file: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return a broadcast's token from the file when one is named, else from ``ODYSSEY_SPECTATOR_TOKEN``.
+
+    Raises:
+        SecretError: There is none, or the file is not fit to hold it.
+    """
+    if token_file:
+        return _one_word(read_secret_file(token_file, "spectator token"), "spectator token")
+    token = environment.get("ODYSSEY_SPECTATOR_TOKEN", "").strip()
+    if not token:
+        raise SecretError(
+            "no spectator token: set the environment variable ODYSSEY_SPECTATOR_TOKEN, or write the token to "
+            "a file (chmod 600) and set the parameter spectator_token_file to its path"
+        )
+    return _one_word(token, "spectator token")
 
 
 def read_credentials(credentials_file: str) -> ClientCredentials:
@@ -74,3 +86,11 @@ def read_credentials(credentials_file: str) -> ClientCredentials:
         raise SecretError(
             f"the credentials file {credentials_file} does not hold the JSON of ClientCredentials.to_dict()"
         ) from None
+
+
+def _one_word(secret: str, what: str) -> str:
+    if any(character.isspace() or not character.isprintable() for character in secret):
+        raise SecretError(
+            f"the {what} contains white space or unprintable characters: is it alone, on one line?"
+        )
+    return secret

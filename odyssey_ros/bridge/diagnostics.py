@@ -153,6 +153,12 @@ def bridge_diagnostics(health: Health) -> dict[str, Judgement]:
     }
 
 
+def spectator_diagnostics(health: Health) -> dict[str, Judgement]:
+    """Judge a spectator: its connection and frames."""
+    whole = bridge_diagnostics(health)
+    return {part: whole[part] for part in ("connection", "frames")}
+
+
 def diagnostic_status(name: str, hardware_id: str, judgement: Judgement) -> DiagnosticStatus:
     """Return a judgement as a message; numbers are written with as many digits as people read."""
     return DiagnosticStatus(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument
+from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +61,22 @@ def parameter_arguments(settings: Sequence[Setting]) -> list[DeclareLaunchArgume
             description=f"{setting.description} (Not given: as in params_file, else {setting.default!r}.)",
         )
         for setting in settings
+    ]
+
+
+def rviz_on_pictures() -> list[DeclareLaunchArgument | Node]:
+    """Declare ``rviz``, and open rviz on the node's pictures when it is true."""
+    pictures = [LaunchConfiguration("namespace"), "/", LaunchConfiguration("name"), "/image_raw"]
+    return [
+        DeclareLaunchArgument("rviz", default_value="false", description="Open rviz on the pictures."),
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            arguments=["-d", share_file("config", "odyssey.rviz")],
+            remappings=[("/odyssey/image_raw", pictures)],
+            additional_env=picture_profile(),
+            condition=IfCondition(LaunchConfiguration("rviz")),
+        ),
     ]
 
 

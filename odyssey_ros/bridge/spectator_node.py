@@ -1,0 +1,60 @@
+"""The spectator: somebody else's broadcast as a managed ROS 2 node."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from odyssey_ros.bridge.api_key import read_spectator_token
+from odyssey_ros.bridge.diagnostics import service_host, spectator_diagnostics
+from odyssey_ros.bridge.managed_node import spin_node
+from odyssey_ros.bridge.spectator_parameters import SETTINGS, SpectatorParameters
+from odyssey_ros.bridge.spectator_session import SpectatorSession
+from odyssey_ros.bridge.stream_node import StreamNode
+from odyssey_ros.client import AdvancedConfig, OdysseyArgumentError
+from odyssey_ros.client.spectator import WhepEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from odyssey_ros.bridge.diagnostics import Health, Judgement
+    from odyssey_ros.bridge.session import SessionObserver
+
+
+class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSession]):
+    """The node ``spectator``: a broadcast on the topics that a bridge has for its stream.
+
+    Configured it watches; active it publishes.
+    """
+
+    def __init__(self, node_name: str = "spectator", **options: Any) -> None:
+        super().__init__(node_name, SETTINGS, SpectatorParameters, **options)
+        self.begin()
+
+    def session_maker(self, parameters: SpectatorParameters) -> Callable[[SessionObserver], SpectatorSession]:
+        """Read the token and check the address."""
+        if not parameters.webrtc_url:
+            raise OdysseyArgumentError(
+                "no broadcast: set the parameter webrtc_url to what ~/get_broadcast of a bridge answers"
+            )
+        token = read_spectator_token(parameters.spectator_token_file)
+        WhepEndpoint.parse(parameters.webrtc_url, token)
+        config = AdvancedConfig(
+            max_retries=None if parameters.max_retries < 0 else parameters.max_retries,
+            max_retry_delay_ms=30_000,
+            frame_timeout_s=parameters.frame_timeout,
+        )
+        return lambda observer: SpectatorSession(parameters.webrtc_url, token, observer, config)
+
+    def judge(self, health: Health) -> tuple[str, Mapping[str, Judgement]]:
+        """Tell of connection and frames."""
+        return service_host(self._settings.current.webrtc_url), spectator_diagnostics(health)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the spectator as a process."""
+    return spin_node(SpectatorNode, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
