@@ -260,9 +260,10 @@ class StreamControl:
         try:
             return await self._ask(self._start, send)
         except OdysseyStreamError as error:
-            if sent and error.code == "timeout" and self._transport is not None:
+            transport = self._transport
+            if sent and error.code == "timeout" and transport is not None and transport.can_send(_END):
                 # It may run all the same: unseen, paid for, and in the way of the next.
-                self._transport.send(_END)
+                transport.send(_END)
             raise
 
     async def interact(self, prompt: str) -> str:
