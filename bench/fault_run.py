@@ -207,7 +207,7 @@ class FaultRun:
             behaviour += f"; pictures {recovered:.1f} s after it" if recovered else "; NOT MENDED"
             as_expected = as_expected and recovered is not None
         elif end == "stuck":
-            behaviour = f"NO PICTURES for {gap_s:.0f} s"
+            behaviour = f"not mended after {PATIENCE_S:.0f} s; pictures missing for {gap_s:.1f} s"
             as_expected = False
             self._mend(case)
         else:
