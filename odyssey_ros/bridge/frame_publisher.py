@@ -14,6 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from odyssey_ros.bridge.camera_calibration import camera_info
+from odyssey_ros.bridge.conversions import text_field
 from odyssey_ros.bridge.frame_conversion import FrameConverter, bytes_per_pixel, image_format
 from odyssey_ros.msg import FrameInfo
 
@@ -126,10 +127,10 @@ class FramePublisher:
         self._frame_info.publish(
             FrameInfo(
                 header=header,
-                stream_id=labelled.stream_id or "",
+                stream_id=text_field(labelled.stream_id),
                 frame_index=labelled.index,
                 media_time=Duration(nanoseconds=labelled.media_time_ns).to_msg(),
-                prompt=labelled.prompt or "",
+                prompt=text_field(labelled.prompt),
             )
         )
         return PublishCost(converted - started, time.thread_time() - converted)

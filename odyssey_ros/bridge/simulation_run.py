@@ -36,7 +36,8 @@ class SimulationRun:
 
     Args:
         client: Makes the calls; each is bounded by its configuration.
-        on_change: Told the job when it is submitted, and at every change of its state.
+        on_change: Told the job when it is submitted, and at every change of its state, those included that
+            came and went between two looks.
         on_retry: Told what keeps the job from being looked at, and for how many seconds to wait.
         poll_period_s: Returns the seconds between two looks.
         max_retries: How often in a row a look may fail for a reason that may pass; None for ever.
@@ -92,6 +93,8 @@ class SimulationRun:
     def _changed(self, job: SimulationJobDetail) -> SimulationJobDetail:
         before, self.job = self.job, job
         if before is None or before.status is not job.status:
+            for passed in () if before is None else states_between(before, job):
+                self._on_change(passed)
             self._on_change(job)
         return job
 
@@ -150,3 +153,27 @@ class SimulationRun:
             for one in (task, request):
                 one.cancel()
             await asyncio.gather(task, request, return_exceptions=True)
+
+
+def states_between(before: SimulationJobDetail, after: SimulationJobDetail) -> list[SimulationJobDetail]:
+    """Return the job in each state that it passed between two looks, as its times tell."""
+    order = [SimulationJobStatus.PENDING, SimulationJobStatus.DISPATCHED, SimulationJobStatus.PROCESSING]
+    if before.status not in order:
+        return []
+    dispatched = replace(
+        after,
+        status=SimulationJobStatus.DISPATCHED,
+        started_at=None,
+        completed_at=None,
+        error_message=None,
+        streams=[],
+    )
+    processing = replace(after, status=SimulationJobStatus.PROCESSING, completed_at=None, error_message=None)
+    passed = [
+        job
+        for job, time in ((dispatched, after.dispatched_at), (processing, after.started_at))
+        if time is not None and order.index(job.status) > order.index(before.status)
+    ]
+    if after.status in order:
+        passed = [job for job in passed if order.index(job.status) < order.index(after.status)]
+    return passed
