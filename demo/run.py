@@ -150,7 +150,9 @@ def main() -> int:
         if number < 0:
             print(f"demo: {name}={text} has to be a number of at least 0", file=sys.stderr)
             return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Said also of SIGINT: a shell that runs this in the background has it ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     return run(duration, fps)
 
 
