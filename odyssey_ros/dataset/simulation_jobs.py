@@ -207,10 +207,12 @@ class SimulationJobs:
                 stream = _finished_stream(detail) if detail is not None else None
                 if stream is None or not resembles(plan, await self._fetch_events(stream), stream.duration_s):
                     continue
-                if candidate.job_id not in self._journal.job_ids():
+                async with self._submitting:  # between the look and the claim, nobody else may claim it
+                    if candidate.job_id in self._journal.job_ids():
+                        continue
                     await asyncio.to_thread(self._journal.submitted, plan.name, candidate.job_id)
-                    report.note(f"job {candidate.job_id}, submitted by an earlier run, was found again")
-                    return candidate.job_id
+                report.note(f"job {candidate.job_id}, submitted by an earlier run, was found again")
+                return candidate.job_id
         except OdysseyError as error:
             raise EpisodeError(
                 EpisodeErrorCode.SUBMIT_IN_DOUBT,
