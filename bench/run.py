@@ -17,7 +17,7 @@ from graph import Operator
 from stages import measure_stages
 from tables import Row, table
 
-SHORT_S, LONG_S = 4.0, 8.0
+SHORT_S, LONG_S = 3.0, 6.0
 
 
 def measure(case: Case, domain: int) -> Figures:

@@ -13,7 +13,7 @@ import threading
 import time
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
@@ -56,7 +56,9 @@ def main() -> None:
     arguments = parser.parse_args()
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     node = Subscriber(arguments.topic, arguments.pause)
-    spinning = threading.Thread(target=spin, args=(node,))
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinning = threading.Thread(target=spin, args=(executor,))
     spinning.start()
     while node.count_publishers(arguments.topic) == 0:
         time.sleep(0.05)
@@ -68,14 +70,15 @@ def main() -> None:
         "seconds": node.last - node.first,
     }
     print(json.dumps(result), flush=True)
-    rclpy.shutdown()
+    executor.shutdown()
     spinning.join()
+    rclpy.shutdown()
 
 
-def spin(node: Subscriber) -> None:
-    """Spin until the context is shut down."""
-    with contextlib.suppress(ExternalShutdownException):
-        rclpy.spin(node)
+def spin(executor: SingleThreadedExecutor) -> None:
+    """Spin until the executor is shut down."""
+    with contextlib.suppress(ExternalShutdownException, ShutdownException):
+        executor.spin()
 
 
 if __name__ == "__main__":
