@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import itertools
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from contextlib import ExitStack
@@ -33,7 +30,6 @@ KEY = "ody_test_key"
 READY = "odyssey emulator ready at "
 PATIENCE_S = 40.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-counter = itertools.count()
 
 
 def executable(name: str) -> str:
@@ -51,20 +47,6 @@ def wait_until(condition: Callable[[], Any], what: str, timeout: float = PATIENC
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout:.0f} s: {what}")
         time.sleep(0.02)
-
-
-@pytest.fixture
-def domain_id() -> Iterator[int]:
-    """A ROS domain that no other test on this machine has, whoever runs it."""
-    while True:
-        number = 1 + (os.getpid() * 7 + next(counter)) % 100
-        with Path(tempfile.gettempdir(), f"odyssey_ros_test_domain_{number}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield number
-            return
 
 
 @dataclass

@@ -19,7 +19,7 @@ OUTPUT = TOP / "demo_output"
 
 def start(**variables):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ODYSSEY_")}
-    environment |= {"ROS_DOMAIN_ID": str(20 + os.getpid() % 30), "PYTHONUNBUFFERED": "1", **variables}
+    environment |= {"PYTHONUNBUFFERED": "1", **variables}
     return subprocess.Popen(
         [sys.executable, str(TOP / "demo" / "run.py")],
         env=environment,
@@ -41,8 +41,8 @@ def parent_of(path):
         return None
 
 
-def test_the_demo_shows_the_main_job():
-    process = start(DURATION="9")
+def test_the_demo_shows_the_main_job(domain_id):
+    process = start(DURATION="9", ROS_DOMAIN_ID=str(domain_id))
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 0, output + errors
     summary = json.loads((OUTPUT / "summary.json").read_text())
@@ -65,8 +65,8 @@ def test_bad_input_is_one_line(variables):
     assert next(iter(variables)) in errors
 
 
-def test_an_interrupt_ends_all_processes():
-    process = start(DURATION="60")
+def test_an_interrupt_ends_all_processes(domain_id):
+    process = start(DURATION="60", ROS_DOMAIN_ID=str(domain_id))
     assert process.stdout is not None
     for line in process.stdout:
         if "frames" in line:

@@ -1,0 +1,31 @@
+"""What tests of every folder share."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COUNTER = itertools.count()
+
+
+@pytest.fixture
+def domain_id() -> Iterator[int]:
+    """A ROS domain that no other test on this machine has, whoever runs it."""
+    while True:
+        number = 1 + (os.getpid() * 7 + next(_COUNTER)) % 100
+        with Path(tempfile.gettempdir(), f"odyssey_ros_test_domain_{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
