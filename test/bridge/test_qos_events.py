@@ -41,9 +41,7 @@ def test_every_topic_is_named_with_its_type(start_bridge, probe, wait_until):
         demanding = LATCHED if kind is not StreamStatus else QoSProfile(depth=1, deadline=Duration(seconds=1))
         probe.listen(kind, topic, demanding)
         policy = "durability" if demanding is LATCHED else "deadline"
-        line = (
-            f"A subscriber of {topic} ({type_name(kind)}) asks for a {policy} that this node"
-        )
+        line = f"A subscriber of {topic} ({type_name(kind)}) asks for a {policy} that this node"
         wait_until(lambda line=line: line in process.text, line)
 
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
