@@ -325,7 +325,8 @@ def test_a_bad_value_at_the_start_is_one_line(start_node, parameters, reason):
     process.stop()
     assert reason in process.text
     assert "Traceback" not in process.text
-    assert len(process.output) == 1
+    # The middleware may complain of shared memory that some killed process has left in this domain.
+    assert len([line for line in process.output if "RTPS_TRANSPORT_SHM" not in line]) == 1
 
 
 # -- going wrong ---------------------------------------------------------------------------------------------
