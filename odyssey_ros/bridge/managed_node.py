@@ -20,6 +20,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.signals import SignalHandlerOptions
 
 from odyssey_ros.bridge.asyncio_thread import AsyncioThread
+from odyssey_ros.bridge.deliveries import Deliveries, RCLError
 from odyssey_ros.bridge.executor_calls import ExecutorCalls
 from odyssey_ros.bridge.qos_events import publisher_events, subscription_events
 
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
     from lifecycle_msgs.srv import ChangeState
     from rclpy.publisher import Publisher
+    from rclpy.service import Service
     from rclpy.subscription import Subscription
 
-RCLError = rclpy_implementation.RCLError  # rclpy gives these two no other name
 RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
 UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 GOODBYE_S = 3.5  # what closing may take in all, so that a process ends within five seconds
@@ -48,11 +49,17 @@ class ManagedNode(LifecycleNode):
     thread, none of them waiting. An exception in one of them is logged, and takes the node to unconfigured.
     """
 
+    _serving = False  # rclpy's own constructor creates services, too
+
     def __init__(self, node_name: str, **options: Any) -> None:
         super().__init__(node_name, **options)
         self._service_change_state.callback = self._guarded(self._service_change_state.callback)
         self.asyncio_thread = AsyncioThread(f"{node_name}_asyncio")
         self.calls = ExecutorCalls(self)
+        self.deliveries = Deliveries(self.calls, self.asyncio_thread)
+        for service in self.services:  # those of the lifecycle and of the parameters
+            self.deliveries.attach(service)
+        self._serving = True
         self._goodbyes: list[concurrent.futures.Future[None]] = []
 
     def create_publisher(self, msg_type: type, topic: str, *arguments: Any, **options: Any) -> Publisher:
@@ -66,6 +73,13 @@ class ManagedNode(LifecycleNode):
         """Create a subscription that tells of publishers which it cannot hear."""
         options.setdefault("event_callbacks", subscription_events(self, msg_type, topic))
         return super().create_subscription(msg_type, topic, *arguments, **options)
+
+    def create_service(self, *arguments: Any, **options: Any) -> Service:
+        """Create a service whose answers reach clients that have just appeared."""
+        service = super().create_service(*arguments, **options)
+        if self._serving:
+            self.deliveries.attach(service)
+        return service
 
     # -- for subclasses ----------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from odyssey_ros.bridge.playback import Playback
 from odyssey_ros.bridge.playback_state import PlaybackPhase, PlaybackState
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
 from odyssey_ros.bridge.player_topics import NAMES, STATUS_QOS, PlayerTopics, status_message
-from odyssey_ros.bridge.services import SERVICE_QOS, keep_sending
+from odyssey_ros.bridge.services import SERVICE_QOS
 from odyssey_ros.client import Odyssey, OdysseyArgumentError, OdysseyError
 from odyssey_ros.msg import PlaybackStatus
 
@@ -147,11 +147,7 @@ class PlayerNode(ManagedNode):
                 response.success = True
             return response
 
-        keep_sending(
-            self.create_service(
-                kind, f"~/{name}", answer, qos_profile=SERVICE_QOS, callback_group=self._group
-            )
-        )
+        self.create_service(kind, f"~/{name}", answer, qos_profile=SERVICE_QOS, callback_group=self._group)
 
     async def _pause(self, request: Trigger.Request, response: Trigger.Response) -> None:
         await self.calls.awaitable(self._playback().pause())

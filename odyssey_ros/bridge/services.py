@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.exceptions import InvalidHandle
 from rclpy.qos import QoSProfile
 
 from odyssey_ros import srv
@@ -22,15 +21,12 @@ from odyssey_ros.bridge.conversions import (
     text_field,
 )
 from odyssey_ros.bridge.error_codes import error_code, error_text
-from odyssey_ros.bridge.managed_node import RCLError
 from odyssey_ros.bridge.service_requests import SimulationRequest, optional_count, picture, tristate
 from odyssey_ros.bridge.session import StreamWish
 from odyssey_ros.client import OdysseyError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-
-    from rclpy.service import Service
 
     from odyssey_ros.bridge.managed_node import ManagedNode
     from odyssey_ros.bridge.session import OdysseySession
@@ -138,10 +134,9 @@ class BridgeServices:
                 response.success = True
             return response
 
-        service = self._node.create_service(
+        self._node.create_service(
             kind, f"~/{name}", answer, qos_profile=SERVICE_QOS, callback_group=self._group
         )
-        keep_sending(service)
 
     # -- the stream --------------------------------------------------------------------------------
 
@@ -255,19 +250,3 @@ class BridgeServices:
         target = self._host.call_target()
         target.require_key()
         return target.client
-
-
-def keep_sending(service: Service) -> None:
-    """Let an answer that can no longer be delivered be lost; rclpy would let it end the process.
-
-    The middleware refuses to send to a client that is about to go away.
-    """
-    send = service.send_response
-
-    def send_or_drop(response: Any, header: Any) -> None:
-        try:
-            send(response, header)
-        except (RCLError, InvalidHandle):
-            return
-
-    service.send_response = send_or_drop

@@ -6,14 +6,15 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from action_msgs.msg import GoalStatus
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile
 
 from odyssey_ros.action import RunSimulation
 from odyssey_ros.bridge.conversions import job_message, text_field
+from odyssey_ros.bridge.deliveries import RCLError
 from odyssey_ros.bridge.error_codes import error_code, error_text
-from odyssey_ros.bridge.managed_node import RCLError
 from odyssey_ros.bridge.service_requests import SimulationRequest
 from odyssey_ros.bridge.services import SERVICE_QOS
 from odyssey_ros.bridge.simulation_run import SimulationRun
@@ -63,7 +64,7 @@ class SimulationAction:
         self._poll_period_s = poll_period_s
         self._max_retries = max_retries
         self._pursuits: dict[bytes, Pursuit] = {}
-        self._server = ForgivingActionServer(
+        self._server = PatientActionServer(
             node,
             RunSimulation,
             "~/run_simulation",
@@ -155,15 +156,35 @@ class SimulationAction:
         return result
 
 
-class ForgivingActionServer(ActionServer):  # type: ignore[misc] # rclpy has no types
-    """An action server that an undeliverable answer does not bring down, and with it the process."""
+class PatientActionServer(ActionServer):  # type: ignore[misc] # rclpy has no types
+    """An action server whose answers reach clients that have just appeared; see `Deliveries`.
+
+    rclpy forgets a goal that it accepted when the answer is not taken at once.
+    """
 
     async def execute(self, taken_data: Any) -> None:
-        """Do what requests ask for."""
+        """Do what requests ask for; an answer that cannot be delivered does not bring down the process."""
         try:
             await super().execute(taken_data)
         except RCLError as error:
             self._node.get_logger().debug(f"An answer could not be delivered: {error}")
+        if "goal" in taken_data:
+            header, request = taken_data["goal"]
+            goal = self._goal_handles.get(bytes(request.goal_id.uuid))
+            if goal is not None and goal.status == GoalStatus.STATUS_ACCEPTED:
+                self._begin_forgotten(goal, header)
+
+    def _begin_forgotten(self, goal: ServerGoalHandle, header: Any) -> None:
+        answer = self._action_type.Impl.SendGoalService.Response(accepted=True)
+        answer.stamp = self._node.get_clock().now().to_msg()
+        self._node.deliveries.deliver(lambda: self._handle.send_goal_response(header, answer))
+        self._handle.publish_status()
+        goal.execute()
+
+    def _send_result_response(self, request_header: Any, future: Any) -> None:
+        self._node.deliveries.deliver(
+            lambda: self._handle.send_result_response(request_header, future.result())
+        )
 
 
 def feedback(job: SimulationJobDetail) -> RunSimulation.Feedback:

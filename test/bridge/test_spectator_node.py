@@ -19,10 +19,11 @@ TOKEN = "ODYSSEY_SPECTATOR_TOKEN"
 @pytest.fixture
 def broadcast(start_bridge, probe, wait_until):
     """A bridge whose stream is broadcast; gives how to watch."""
-    events = probe.events()
     start_bridge({"prompt": "a calm sea", "broadcast": True})
-    wait_until(lambda: any(e.type == StreamEvent.BROADCAST_READY for e in events), "the broadcast")
-    return probe.call(GetBroadcast, "/odyssey/get_broadcast").broadcast
+    answer = wait_until(
+        lambda: (got := probe.call(GetBroadcast, "/odyssey/get_broadcast")).success and got, "the broadcast"
+    )
+    return answer.broadcast
 
 
 def change(probe, transition):
