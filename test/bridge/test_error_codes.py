@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
 from odyssey_ros import client
-from odyssey_ros.bridge.error_codes import error_code, error_text
+from odyssey_ros.bridge.error_codes import CODES, error_code, error_text
+from odyssey_ros.client.api_errors import USAGE_ERRORS
+
+TOP = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -46,3 +51,14 @@ def test_texts_say_what_to_do():
     assert error_text(client.OdysseyError("plain")) == "plain"
     assert error_text(asyncio.TimeoutError()) == "no answer in time"
     assert error_text(KeyError("x")) == "internal error: KeyError: 'x'"
+
+
+def test_every_code_is_documented():
+    text = (TOP / "docs" / "bridge.md").read_text().partition("## Error codes")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`([A-Z_]+)`", text))
+    used = {code for _, code in CODES} | USAGE_ERRORS.keys() - {"CONCURRENT_LIMIT_EXCEEDED"}
+    for folder in ("client", "bridge"):
+        for path in (TOP / "odyssey_ros" / folder).glob("*.py"):
+            found = re.findall(r'(?:code=|_refuse\()\s*"(\w+)"', path.read_text())
+            used |= {code.upper() for code in found if not path.name.startswith(("play", "episode"))}
+    assert documented == used | {"INTERNAL"}
