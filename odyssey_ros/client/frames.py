@@ -94,6 +94,8 @@ class FramePipeline:
         self._stream_id: str | None = None
         self._prompt: str | None = None
         self._index = 0
+        self._previous: tuple[MediaClock, DecodedFrame] | None = None
+        self._stream_is_new = False
         self.decoded = 0
         self.last_arrival_ns: int | None = None
         self.converter = None if callbacks.on_video_frame is None else FrameConverter(callbacks)
@@ -101,6 +103,7 @@ class FramePipeline:
     def begin_stream(self, stream_id: str, prompt: str | None) -> None:
         """Frames from now on belong to this stream."""
         self._stream_id, self._prompt, self._index = stream_id, prompt, 0
+        self._stream_is_new = True
 
     def set_prompt(self, prompt: str) -> None:
         """This prompt is in force from now on."""
@@ -122,21 +125,32 @@ class FramePipeline:
                 self._take(frame, clock)
 
     def _take(self, frame: av.VideoFrame, clock: MediaClock) -> None:
-        arrival_ns = self._monotonic_ns()
-        decoded = DecodedFrame(
-            frame=frame,
-            arrival_ns=arrival_ns,
-            media_time_ns=clock.media_time_ns(frame),
-            index=self._index,
-            stream_id=self._stream_id,
-            prompt=self._prompt,
-        )
-        self._index += 1
+        arrival_ns, media_time_ns = self._monotonic_ns(), clock.media_time_ns(frame)
+        if self._stream_is_new and self._was_held_back(clock, arrival_ns, media_time_ns):
+            decoded = DecodedFrame(frame, arrival_ns, media_time_ns, index=0, stream_id=None, prompt=None)
+        else:
+            decoded = DecodedFrame(
+                frame, arrival_ns, media_time_ns, self._index, self._stream_id, self._prompt
+            )
+            self._index += 1
+        self._stream_is_new = False
+        self._previous = (clock, decoded)
         self.decoded += 1
         self.last_arrival_ns = arrival_ns
         self._callbacks.decoded_frame(decoded)
         if self.converter is not None:
             self.converter.offer(decoded)
+
+    def _was_held_back(self, clock: MediaClock, arrival_ns: int, media_time_ns: int) -> bool:
+        """Tell whether the first frame of a stream is the last one of the stream before.
+
+        aiortc hands a frame out when the next one's packets come. So the last picture of a stream may leave
+        the decoder with the first of the next: long after the one before it, yet shown right after it.
+        """
+        if self._previous is None or self._previous[0] is not clock:
+            return False
+        previous = self._previous[1]
+        return 2 * (media_time_ns - previous.media_time_ns) < arrival_ns - previous.arrival_ns
 
 
 class FrameConverter:

@@ -65,6 +65,43 @@ async def test_every_frame_is_handed_on_stamped_and_labelled():
     assert pipeline.last_arrival_ns == 105
 
 
+class TwoStreams(Track):
+    """A track on which one stream follows another: the decoder held the last picture of the first back."""
+
+    def __init__(self, pipeline, frames, begins):
+        super().__init__(frames)
+        self._pipeline, self._begins = pipeline, begins
+
+    async def recv(self):
+        if len(self._frames) == self._begins:
+            self._pipeline.begin_stream("second", "a dog")
+        return await super().recv()
+
+
+@pytest.mark.parametrize(
+    ("arrivals_ms", "media_ms", "streams"),
+    [
+        # held back: a second late, yet shown right after the frame before it
+        ([0, 50, 1000, 1001], [0, 50, 100, 1000], ["first", "first", None, "second"]),
+        # it had left already: what comes a second later was also made a second later
+        ([0, 50, 1000, 1050], [0, 50, 1000, 1050], ["first", "first", "second", "second"]),
+    ],
+)
+async def test_the_last_picture_of_a_stream_is_not_taken_for_the_first_of_the_next(
+    arrivals_ms, media_ms, streams
+):
+    heard: list[DecodedFrame] = []
+    clock = iter(arrival * 1_000_000 for arrival in arrivals_ms)
+    pipeline = FramePipeline(Callbacks(on_decoded_frame=heard.append), monotonic_ns=lambda: next(clock))
+    pipeline.begin_stream("first", "a cat")
+    await pipeline.consume(TwoStreams(pipeline, [picture(media * 90) for media in media_ms], begins=2))
+    assert [frame.stream_id for frame in heard] == streams
+    assert [frame.index for frame in heard if frame.stream_id == "second"] == list(
+        range(streams.count("second"))
+    )
+    assert all(frame.prompt is None for frame in heard if frame.stream_id is None)
+
+
 def test_media_time_goes_on_over_the_wrap_of_rtp_time_and_does_not_leap():
     clock = MediaClock()
     times = [
