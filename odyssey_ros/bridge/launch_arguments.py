@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -17,7 +17,7 @@ from launch_ros.actions import Node
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from launch import LaunchContext
+    from launch import LaunchContext, LaunchDescriptionEntity
     from odyssey_ros.bridge.parameters import Setting
 
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
@@ -114,3 +114,36 @@ def picture_profile() -> dict[str, str]:
     if any(os.environ.get(variable) for variable in PROFILE_VARIABLES):
         return {}
     return dict.fromkeys(PROFILE_VARIABLES, share_file("config", "fastdds.xml"))
+
+
+def launch_node(executable: str, name: str, settings: Sequence[Setting]) -> list[LaunchDescriptionEntity]:
+    """Declare a node's arguments and start it as they say.
+
+    Args:
+        executable: What this package installed, which is also what messages call the process.
+        name: The node's name unless another is given.
+        settings: The node's parameters.
+    """
+
+    def start(context: LaunchContext) -> list[Node]:
+        return [
+            Node(
+                package="odyssey_ros",
+                executable=executable,
+                name=LaunchConfiguration("name"),
+                namespace=LaunchConfiguration("namespace"),
+                parameters=[LaunchConfiguration("params_file"), given_parameters(context, settings)],
+                arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
+                additional_env=picture_profile(),
+                respawn=LaunchConfiguration("respawn").perform(context).lower() in TRUE,
+                respawn_delay=2.0,
+                output="screen",
+                emulate_tty=True,
+            )
+        ]
+
+    return [
+        *node_arguments(name, executable),
+        *parameter_arguments(settings),
+        OpaqueFunction(function=start),
+    ]
