@@ -28,6 +28,9 @@ LARGEST_MESSAGE = 64 * 1024 * 1024
 
 _LARGE_TEXT = 100_000
 
+_LOOK_SECONDS = 0.5
+"""The clock that counts need not be the event loop's, so a deadline is looked at again."""
+
 _FAREWELL_SECONDS = 3.0
 """A client that leaves closes its peer first and the socket soon after; later, the peer was lost."""
 
@@ -167,7 +170,7 @@ class SignalingServer:
             if now >= deadline:
                 session.end(ending)
                 return
-            await asyncio.sleep(deadline - now)
+            await asyncio.sleep(min(deadline - now, _LOOK_SECONDS))
 
     def _peer_lost(self, session: Session) -> None:
         ending = Ending(1011, "peer lost", error="streamer_disconnected")

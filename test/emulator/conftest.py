@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import av
 
-WAIT = 20.0
+WAIT = 50.0
 API_KEY = "ody_local"
 
 
@@ -40,6 +40,16 @@ def on_loopback(peer: RTCPeerConnection) -> None:
             return await gather(component=component, addresses=["127.0.0.1"], timeout=timeout)
 
         connection.get_component_candidates = gather_loopback
+
+
+class ShiftedClock:
+    """The monotonic clock, which a test can put forward."""
+
+    def __init__(self) -> None:
+        self.shift = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.shift
 
 
 async def until(condition: Callable[[], Any], timeout: float = WAIT) -> Any:
@@ -234,6 +244,12 @@ def new_caller() -> type[Caller]:
 def loopback() -> Callable[[RTCPeerConnection], None]:
     """Makes a peer gather 127.0.0.1."""
     return on_loopback
+
+
+@pytest.fixture
+def clock() -> ShiftedClock:
+    """A clock for `running(config, monotonic=clock)`: `clock.shift += 60` puts it forward."""
+    return ShiftedClock()
 
 
 @pytest.fixture(name="until")

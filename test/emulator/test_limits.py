@@ -35,24 +35,30 @@ async def test_the_stream_limit_can_end_the_connection(running, until):
         assert {"type": "error", "reason": "duration_limit_reached"} in connection.socket_messages
 
 
-async def test_connections_end_at_their_limit(running, until):
-    async with running(EmulatorConfig(limits=Limits(connection_seconds=1.5))) as (_, caller):
+async def test_connections_end_at_their_limit(running, until, clock):
+    async with running(EmulatorConfig(), monotonic=clock) as (_, caller):
         connection = await caller.connect()
         await connection.start()
+        clock.shift += 3500
+        assert (await connection.interact("still here"))["type"] == "update_acknowledged"
+        clock.shift += 100
         assert (await until(lambda: connection.closed))[0] == 1000
         assert {"type": "error", "reason": "duration_limit_reached"} in connection.socket_messages
 
 
-async def test_idle_connections_end_and_busy_ones_do_not(running, until):
-    async with running(EmulatorConfig(limits=Limits(idle_seconds=1.0))) as (_, caller):
+async def test_idle_connections_end_and_busy_ones_do_not(running, until, clock):
+    async with running(EmulatorConfig(), monotonic=clock) as (_, caller):
         idle, busy = await caller.connect(), await caller.connect()
         await busy.start()
+        clock.shift += 900
         assert await until(lambda: idle.closed) == (1001, "idle for too long")
         assert (await busy.interact("still here"))["type"] == "update_acknowledged"
-        ending = time.monotonic()
         await busy.end()
-        await until(lambda: busy.closed)
-        assert time.monotonic() - ending >= 1.0
+        clock.shift += 800
+        assert (await busy.interact("nothing runs"))["reason"] == "no_active_stream"
+        assert busy.closed is None
+        clock.shift += 100
+        assert await until(lambda: busy.closed) == (1001, "idle for too long")
 
 
 async def test_concurrent_sessions_are_counted_dangling_ones_too(running, until):

@@ -27,9 +27,15 @@ async def record(caller, until, frames=15):
     stream_id = (await connection.start("a lake at dawn"))["stream_id"]
     await until(lambda: len(connection.frames) >= frames)
     await connection.interact("storm clouds gather")
-    await until(lambda: len(connection.frames) >= 2 * frames)
+    seen = len(connection.arrivals)
+    await until(lambda: len(connection.arrivals) >= seen + frames)
     await connection.end()
     return connection, stream_id
+
+
+def markers_of(video):
+    with av.open(io.BytesIO(video.content)) as container:
+        return [read_marker(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
 
 async def test_a_stream_is_recorded_as_it_was_seen(service, until):
@@ -40,10 +46,8 @@ async def test_a_stream_is_recorded_as_it_was_seen(service, until):
 
     video = await caller.http.get(recording["video_url"])
     assert video.headers["content-type"] == "video/mp4"
-    with av.open(io.BytesIO(video.content)) as container:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    markers = [read_marker(picture) for picture in pictures]
-    assert len(pictures) == recording["frame_count"] >= 30
+    markers = markers_of(video)
+    assert len(markers) == recording["frame_count"] >= 30
     assert [marker.counter for marker in markers] == list(range(len(markers)))
     assert markers[0].prompt_id == prompt_digest("a lake at dawn")
     assert markers[-1].prompt_id == prompt_digest("storm clouds gather")
@@ -138,7 +142,10 @@ async def test_a_vp8_stream_is_recorded_too(running, until):
     async with running(EmulatorConfig(codec="vp8")) as (_, caller):
         _, stream_id = await record(caller, until, frames=5)
         recording = (await caller.request("GET", f"/recordings/{stream_id}")).json()
-        assert recording["frame_count"] >= 10
+        counters = [marker.counter for marker in markers_of(await caller.http.get(recording["video_url"]))]
+        # The thread that encodes it once more gives way to all others, and leaves out what is too much.
+        assert len(counters) == recording["frame_count"] > 0
+        assert counters == sorted(set(counters))
 
 
 async def test_listing_checks_its_arguments(service):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from odyssey_ros.emulator.captions import CAPTION_HEIGHT
 from odyssey_ros.emulator.encoding import VideoEncoder
 from odyssey_ros.emulator.looks import Kind, Light, Look, Weather
 from odyssey_ros.emulator.marker import Marker, prompt_digest, read_marker
-from odyssey_ros.emulator.scenes import Scene, make_scene
+from odyssey_ros.emulator.scenes import make_scene
 
 if TYPE_CHECKING:
     from odyssey_ros.emulator.config import Codec
@@ -188,15 +187,3 @@ def test_the_marker_survives_live_video_coding(codec: Codec, prompt: str) -> Non
         seen += [read_marker(picture(decoded)) for decoded in decoder.decode(av.Packet(encoded.data))]
     seen += [read_marker(picture(decoded)) for decoded in decoder.decode(None)]
     assert seen == [Marker(index, index * 50, prompt_digest(prompt)) for index in range(24)]
-
-
-@pytest.mark.parametrize("prompt", PROMPTS)
-def test_a_frame_is_cheap(prompt: str) -> None:
-    scene = make_scene(prompt, 1280, 704)
-    assert min(_cpu(scene, index) for index in range(20)) < 0.006
-
-
-def _cpu(scene: Scene, index: int) -> float:
-    start = time.thread_time()
-    scene.render(index * 50, index)
-    return time.thread_time() - start

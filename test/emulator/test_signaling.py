@@ -146,14 +146,16 @@ async def test_a_peer_that_is_lost_ends_the_session(service, until):
     await until(lambda: not emulator.sessions.live())
 
 
-async def test_a_silent_socket_is_closed(running, until):
-    async with running(EmulatorConfig(limits=Limits(keepalive_seconds=1.5))) as (_, caller):
-        connection = await caller.connect()
-        for _ in range(5):
-            await asyncio.sleep(0.4)
-            await connection.socket.send('{"type": "keepalive"}')
-        assert connection.closed is None
-        assert await until(lambda: connection.closed) == (1008, "keepalive timeout")
+async def test_a_silent_socket_is_closed(running):
+    async with running(EmulatorConfig(limits=Limits(keepalive_seconds=2.0))) as (emulator, caller):
+        _, socket = await caller.open_socket()
+        for _ in range(30):
+            await socket.send('{"type": "keepalive"}')
+            await asyncio.sleep(0.1)
+        assert socket.close_code is None
+        await socket.wait_closed()
+        assert (socket.close_code, socket.close_reason) == (1008, "keepalive timeout")
+        assert emulator.counters["keepalives"] == 30
 
 
 async def test_unreachable_ice_servers_do_not_keep_peers_apart(running):
