@@ -98,7 +98,9 @@ class BroadcastRegistry:
         track = EncodedVideoTrack(lambda: None)
         try:
             await self._answer(peer, track, broadcast.codec, offer)
-        except NegotiationError:
+            if self._broadcasts.get(stream_id) is not broadcast:
+                raise UnknownBroadcastError  # the stream has ended meanwhile
+        except (NegotiationError, UnknownBroadcastError):
             await peer.close()
             raise
 

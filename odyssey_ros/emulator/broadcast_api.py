@@ -47,14 +47,14 @@ class BroadcastApi:
             raise HttpError(401, "Invalid token")
         if request.content_type != "application/sdp":
             raise HttpError(415, "The offer must be application/sdp")
-        offer = await request.text()
-        if len(offer) > _LARGEST_OFFER:
+        body = await request.read()
+        if len(body) > _LARGEST_OFFER:
             raise HttpError(413, "The offer is too large")
         try:
-            resource_id, answer = await broadcasts.join(stream_id, offer)
+            resource_id, answer = await broadcasts.join(stream_id, body.decode())
         except UnknownBroadcastError:
             raise HttpError(404, "Stream not found") from None
-        except NegotiationError as error:
+        except (NegotiationError, UnicodeDecodeError) as error:
             raise HttpError(400, f"Unusable offer: {error}") from None
         return web.Response(
             status=201,

@@ -9,7 +9,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
 from odyssey_ros.emulator import EmulatorConfig
+from odyssey_ros.emulator.broadcast import BroadcastRegistry, UnknownBroadcastError
 from odyssey_ros.emulator.marker import read_marker
+from odyssey_ros.emulator.video_track import VideoFanout
 
 
 class Spectator:
@@ -127,6 +129,20 @@ async def test_the_end_of_the_stream_drops_its_spectators(service, spectators, u
     assert (late.status_code, late.json()) == (404, {"detail": "Stream not found"})
 
 
+async def test_a_spectator_who_comes_as_the_stream_ends_is_turned_away(spectators):
+    registry = BroadcastRegistry((), lambda _: ["127.0.0.1"])
+    registry.open("one", VideoFanout(lambda: None), "h264")
+    peer = spectators().peer
+    peer.addTransceiver("video", direction="recvonly")
+    await peer.setLocalDescription(await peer.createOffer())
+    joining = asyncio.create_task(registry.join("one", peer.localDescription.sdp))
+    await asyncio.sleep(0)  # it gathers candidates now
+    assert not joining.done()
+    await registry.close("one")
+    with pytest.raises(UnknownBroadcastError):
+        await joining
+
+
 async def test_whep_checks_token_type_and_offer(service):
     _, caller = service
     _, ready = await broadcast(caller)
@@ -143,6 +159,7 @@ async def test_whep_checks_token_type_and_offer(service):
     assert await post(token, content_type="application/json") == 415
     assert await post(token) == 400
     assert await post(token, content="nonsense") == 400
+    assert await post(token, content=b"v=0\xff") == 400
     assert await post(token, content="v" * 300_000) == 413
 
 
