@@ -46,9 +46,10 @@ def parse_fault(values: Fields) -> tuple[Fault, Schedule]:
             arguments[entry.name] = _typed(values, entry.name, hints[entry.name])
         elif entry.default is MISSING:
             raise InvalidFieldError(values.path_of(entry.name), "field required")
-    fault = kind(**arguments)
+    fault, schedule = kind(**arguments), _parse_schedule(values)
     _check(fault, values)
-    return fault, _parse_schedule(values)
+    _check_schedule(fault, schedule, values)
+    return fault, schedule
 
 
 def parse_fault_option(text: str) -> tuple[Fault, Schedule]:
@@ -108,6 +109,19 @@ def _from_text(text: str, hint: object) -> object:
             except ValueError:
                 continue
     return text
+
+
+def _check_schedule(fault: Fault, schedule: Schedule, values: Fields) -> None:
+    # What would never happen, or mean nothing, is an error of whoever wrote it.
+    if not fault.in_session:
+        if schedule.since != "now":
+            raise InvalidFieldError(
+                values.path_of("since"), f"must be now: {fault.name} happens outside of sessions"
+            )
+        if schedule.session_id is not None:
+            raise InvalidFieldError(values.path_of("session_id"), f"{fault.name} happens outside of sessions")
+    if fault.mode == "state" and schedule.count is not None:
+        raise InvalidFieldError(values.path_of("count"), f"{fault.name} holds for a time and is not counted")
 
 
 def _check(fault: Fault, values: Fields) -> None:

@@ -21,10 +21,17 @@ JobStep = Literal["dispatched", "processing", "completed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What goes wrong; see the subclasses."""
+    """What goes wrong; see the subclasses.
+
+    Attributes:
+        name: on the wire.
+        mode: see the module.
+        in_session: whether it happens within a session, whose moments and id a schedule can then name.
+    """
 
     name: ClassVar[str]
     mode: ClassVar[Mode]
+    in_session: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,7 @@ class HttpFault(Fault):
     """
 
     mode = "answer"
+    in_session = False
     endpoint: str = "*"
 
 
@@ -100,6 +108,7 @@ class ExpiredUrls(Fault):
 
     name = "expired_urls"
     mode = "state"
+    in_session = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,6 +365,7 @@ class JobFail(Fault):
 
     name = "job_fail"
     mode = "answer"
+    in_session = False
     before: JobStep = "completed"
     message: str = "Injected fault"
 
@@ -366,6 +376,7 @@ class JobHold(Fault):
 
     name = "job_hold"
     mode = "state"
+    in_session = False
     before: JobStep = "dispatched"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
+import psutil
 import pytest
 
 from odyssey_ros.emulator import EmulatorConfig
@@ -84,6 +86,9 @@ async def test_faults_are_armed_listed_and_disarmed(service):
         {"fault": "track_end", "after": -1},
         {"fault": "track_end", "duration": 0},
         {"fault": "track_end", "count": -1},
+        {"fault": "http_status", "status": 500, "since": "started"},
+        {"fault": "job_fail", "session_id": "one"},
+        {"fault": "video_black", "count": 3},
     ],
 )
 async def test_a_bad_fault_is_refused_whole(service, body):
@@ -101,6 +106,27 @@ async def test_a_page_of_another_origin_cannot_arm_faults(service):
     assert answer.status_code == 415
     answer = await caller.http.get("/control/state", headers={"Host": "rebound.example.org"})
     assert answer.status_code == 403
+
+
+async def test_control_stays_on_this_machine_when_the_service_does_not(running, new_caller):
+    addresses = [
+        entry.address
+        for interface in psutil.net_if_addrs().values()
+        for entry in interface
+        if entry.family is socket.AF_INET and not entry.address.startswith("127.")
+    ]
+    if not addresses:
+        pytest.skip("this machine has no address but loopback")
+    async with running(EmulatorConfig(host="0.0.0.0")) as (emulator, caller):
+        assert (await caller.http.get("/control/state")).status_code == 200
+        outside = new_caller(emulator.url.replace("127.0.0.1", addresses[0]))
+        assert (await outside.http.get("/config")).status_code == 200
+        for method, path in (("GET", "/control/state"), ("DELETE", "/control/faults")):
+            assert (await outside.http.request(method, path)).status_code == 403
+        # Nor does a name for this machine help: it is the way there that counts.
+        answer = await outside.http.get("/control/state", headers={"Host": "localhost"})
+        assert answer.status_code == 403
+        await outside.close()
 
 
 async def test_control_can_be_turned_off(running):

@@ -7,9 +7,9 @@ import pytest
 from odyssey_ros.emulator.fault_parsing import parse_fault_option
 from odyssey_ros.emulator.fault_registry import FaultRegistry, Schedule, SessionMoments
 from odyssey_ros.emulator.faults import (
-    HttpDelay,
     HttpStatus,
     PacketLoss,
+    ReplyDelay,
     SocketClose,
     StreamEnd,
     StreamRefusal,
@@ -135,8 +135,8 @@ def test_options_of_the_command_line():
     fault, schedule = parse_fault_option("http_status,endpoint=regions,status=503,count=2")
     assert fault == HttpStatus(endpoint="regions", status=503)
     assert schedule == Schedule(count=2)
-    fault, schedule = parse_fault_option("http_delay,delay_seconds=1,since=connected,after=0.5,duration=3")
-    assert fault == HttpDelay(delay_seconds=1)
+    fault, schedule = parse_fault_option("reply_delay,delay_seconds=1,since=connected,after=0.5,duration=3")
+    assert fault == ReplyDelay(delay_seconds=1)
     assert schedule == Schedule(since="connected", after=0.5, duration=3)
     fault, _ = parse_fault_option("stream_refusal,message=12,reason=a b")
     assert fault == StreamRefusal(message="12", reason="a b")
