@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 from .config import CODECS, DEFAULT_API_KEY, Account, ConfigurationError, EmulatorConfig, IceServer
 from .fault_parsing import parse_fault_option
 from .json_fields import InvalidFieldError
-from .limits import Limits
-from .service import Emulator
+from .limits import FOR_EVER, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .fault_registry import Schedule
     from .faults import Fault
@@ -116,7 +115,7 @@ _LIMIT_HELP = {
     "access_token_seconds": "life of an access token",
     "url_seconds": "life of a presigned URL",
 }
-_NEVER_OFF = {"session_token_seconds", "access_token_seconds", "url_seconds"}
+_LIVES = {"session_token_seconds", "access_token_seconds", "url_seconds"}
 _WHOLE_NUMBERS = {"concurrent_sessions", "queued_jobs", "session_requests_per_minute"}
 
 
@@ -128,7 +127,7 @@ def _add_limit_options(group: argparse._ArgumentGroup) -> None:
         group.add_argument(
             f"--{name.replace('_', '-')}",
             default=default,
-            type=partial(_limit, whole=name in _WHOLE_NUMBERS, may_be_off=name not in _NEVER_OFF),
+            type=partial(_limit, whole=name in _WHOLE_NUMBERS, off=FOR_EVER if name in _LIVES else None),
             metavar="N",
             help=f"{text} (default: {shown})",
         )
@@ -139,16 +138,16 @@ def _add_limit_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _limit(text: str, *, whole: bool, may_be_off: bool) -> float | None:
-    if text == "off" and may_be_off:
-        return None
+def _limit(text: str, *, whole: bool, off: float | None) -> float | None:
+    if text == "off":
+        return off
     try:
         value = int(text) if whole else float(text)
     except ValueError:
         value = -1
     if value < 0 or not math.isfinite(value):
         wanted = "a whole number" if whole else "a number"
-        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}{' or off' if may_be_off else ''}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} or off")
     return value
 
 
@@ -204,16 +203,29 @@ def _ice_server(text: str) -> IceServer:
     return IceServer(url=url, username=rest[0], credential=rest[1]) if rest else IceServer(url=url)
 
 
+def _handle_signals(handler: Callable[..., object] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
 async def serve(config: EmulatorConfig) -> None:
     """Serve until SIGINT or SIGTERM; says on stdout when the service is ready.
 
     Raises:
         OSError: the address cannot be bound.
     """
+    # Takes about a second, in which signals are to be heard.
+    from .service import Emulator  # noqa: PLC0415
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+
+    def interrupted(*_: object) -> None:
+        # The loop takes its own handlers away when it closes, and a second signal is to change nothing.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    _handle_signals(interrupted)
     async with Emulator(config) as emulator:
         sys.stdout.write(f"odyssey emulator ready at {emulator.url}\n")
         sys.stdout.flush()
@@ -221,7 +233,11 @@ async def serve(config: EmulatorConfig) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; returns its exit status."""
+    """Run the program; returns its exit status.
+
+    Signals are handled from here on; the process is to end afterwards.
+    """
+    _handle_signals(lambda *_: sys.exit())
     arguments = parser().parse_args(argv)
     level = (logging.ERROR, logging.INFO, logging.DEBUG)[min(arguments.verbose, 2)]
     logging.basicConfig(
@@ -238,6 +254,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"odyssey emulator: {_explain(error, config)}\n")
         return 1
+    finally:
+        _handle_signals(signal.SIG_IGN)
     return 0
 
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 
 ACCOUNT_PAGE = "https://developer.odyssey.ml"
 
+FOR_EVER = 10 * 365 * 86400.0
+"""The life of what is not to expire: clients are told lives in seconds, so there has to be a number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Every limit of the service; None switches a limit off.
+    """Every limit of the service; None switches a limit off, `FOR_EVER` the end of a life.
 
     Attributes:
         stream_seconds: longest stream, start to end.

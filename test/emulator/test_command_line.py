@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from odyssey_ros.emulator.command_line import main
+from odyssey_ros.emulator.command_line import configuration, main, parser
+from odyssey_ros.emulator.limits import FOR_EVER, Limits
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _signal_handlers():
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -79,16 +91,45 @@ async def test_it_ends_quietly_while_it_streams(program, new_caller, until):
     await caller.close()
 
 
+# The program, which gets a signal at the moment when it looks for a module.
+INTERRUPTED = """
+import os, runpy, sys
+
+module, number = sys.argv[1:]
+sys.argv[1:] = ["--port", "0"]
+
+class Interruption:
+    def find_spec(name, *_):
+        if name == module:
+            os.kill(os.getpid(), int(number))
+
+sys.meta_path.insert(0, Interruption)
+runpy.run_module("odyssey_ros.emulator", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_an_interrupt_while_it_still_loads_is_quiet(program, number):
-    process = await program("--port", "0", interpreter=("-X", "importtime"))
-    async for line in process.stderr:
-        if b"aiohttp" in line:
-            break
-    process.send_signal(number)
-    status, out, error = await outcome(process)
-    assert (status, out) == (0, "")
-    assert "Traceback" not in error
+@pytest.mark.parametrize("module", ["odyssey_ros.emulator.command_line", "aiohttp", "av", "aiortc"])
+def test_an_interrupt_while_it_still_loads_is_quiet(module, number):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module, str(int(number))],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_impatient_user_is_answered_quietly_too(program, number):
+    process = await program("--port", "0")
+    await url_of(process)
+    ended = asyncio.create_task(outcome(process))
+    while not ended.done():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+        await asyncio.sleep(0.0005)
+    assert ended.result() == (0, "", "")
 
 
 async def test_a_port_in_use_is_explained(program):
@@ -118,7 +159,7 @@ async def test_a_port_in_use_is_explained(program):
         (("--streamers", "-1"), 2, "number of streamers"),
         (("--codec", "av1"), 2, "invalid choice"),
         (("--idle-seconds", "soon"), 2, "'soon' is not a number or off"),
-        (("--url-seconds", "off"), 2, "'off' is not a number"),
+        (("--url-seconds", "never"), 2, "'never' is not a number or off"),
         (("--host", "no.such.host.invalid"), 1, "there is no host no.such.host.invalid"),
         (("--port", "0", "--data-dir", "/dev/null/x"), 1, "check --data-dir"),
     ],
@@ -147,18 +188,33 @@ async def test_a_damaged_file_is_passed_over(program, tmp_path):
     assert "Traceback" not in error
 
 
+LIMITS = [field.name for field in dataclasses.fields(Limits) if field.name != "image_bytes"]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_every_limit_is_set_and_switched_off_by_its_flag(name):
+    def limit(*arguments):
+        return getattr(configuration(parser().parse_args(arguments)).limits, name)
+
+    flag = f"--{name.replace('_', '-')}"
+    assert limit() == getattr(Limits(), name)
+    assert limit(flag, "7") == 7
+    assert limit(flag, "off") == (FOR_EVER if name.endswith(("token_seconds", "url_seconds")) else None)
+
+
 async def test_the_flags_reach_the_service(program):
     process = await program(
         "--port", "0", "--region", "here", "--region", "there", "--streamers", "0", "--no-control",
         "--fault", "http_status,endpoint=config,status=418", "--ice-server", "stun:127.0.0.1:3478",
-        "--concurrent-sessions", "off", "--suspend", "unpaid",
+        "--concurrent-sessions", "off", "--suspend", "unpaid", "--access-token-seconds", "off",
     )  # fmt: skip
     async with httpx.AsyncClient(base_url=await url_of(process), trust_env=False) as http:
         assert (await http.get("/config")).status_code == 418
         assert (await http.get("/config")).json() == {"iceServers": [{"urls": "stun:127.0.0.1:3478"}]}
         assert (await http.get("/control/state")).status_code == 404
-        token = (await http.post("/auth/token", json={"api_key": "ody_local"})).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
+        grant = (await http.post("/auth/token", json={"api_key": "ody_local"})).json()
+        assert grant["expires_in"] == FOR_EVER
+        headers = {"Authorization": f"Bearer {grant['access_token']}"}
         regions = (await http.get("/regions", headers=headers)).json()["regions"]
         assert [region["id"] for region in regions] == ["here", "there"]
         refused = await http.post("/sessions/request", headers=headers)
