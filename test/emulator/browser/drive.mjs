@@ -8,6 +8,7 @@ const { chromium } = createRequire(`${modules}/`)("playwright-core");
 
 const browser = await chromium.launch({
   executablePath,
+  timeout: 120_000,
   args: [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,6 +25,7 @@ const browser = await chromium.launch({
 });
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000);
   page.on("console", (message) => process.stderr.write(`${message.text()}\n`));
   page.on("pageerror", (error) => process.stderr.write(`${error}\n`));
   page.on("requestfailed", (request) => process.stderr.write(`${request.url().split("?")[0]} failed\n`));

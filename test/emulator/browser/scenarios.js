@@ -3,6 +3,7 @@
 import { Odyssey, credentialsFromDict, credentialsToDict } from "/sdk/index.js";
 
 const LANDSCAPE = { portrait: false };
+const PATIENCE = 90;
 
 function within(seconds, promise, what) {
   let timer;
@@ -13,7 +14,7 @@ function within(seconds, promise, what) {
 }
 
 function nextFrame(video) {
-  return within(20, new Promise((resolve) => video.requestVideoFrameCallback(resolve)), "a video frame");
+  return within(PATIENCE, new Promise((resolve) => video.requestVideoFrameCallback(resolve)), "a video frame");
 }
 
 // The picture that the video element shows, after `count` further frames, as a PNG data URL.
@@ -28,13 +29,37 @@ async function picture(video, count = 1) {
   return canvas.toDataURL("image/png");
 }
 
+// The id of the prompt in force that the picture carries: the 16 blocks from the 12th of its last row on.
+function promptId(video) {
+  const canvas = document.createElement("canvas");
+  canvas.width = 704;
+  canvas.height = 32;
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, video.videoHeight - 32, 704, 32, 0, 0, 704, 32);
+  const level = (row, column) => context.getImageData(column * 16 + 8, row * 16 + 8, 1, 1).data[1];
+  const middle = (level(1, 0) + level(1, 1)) / 2;
+  return Array.from({ length: 16 }, (_, index) => level(1, 12 + index)).reduce(
+    (bits, found) => bits * 2 + (found > middle),
+    0,
+  );
+}
+
+// The picture as soon as it answers a prompt: how long that takes to be decoded is the machine's affair.
+async function answer(video, prompt) {
+  await until(async () => {
+    await nextFrame(video);
+    return promptId(video) === prompt.id;
+  }, `a picture of ${prompt.text}`);
+  return picture(video, 0);
+}
+
 async function watch(stream) {
   const video = document.createElement("video");
   video.muted = true;
   video.srcObject = stream;
   document.body.append(video);
   // It begins to play only when there are pictures, which is after the start of a stream.
-  await within(20, video.play(), "playing the stream");
+  await within(PATIENCE, video.play(), "playing the stream");
   return video;
 }
 
@@ -60,18 +85,18 @@ async function until(condition, what) {
     }
     return value;
   };
-  return within(40, check(), what);
+  return within(PATIENCE, check(), what);
 }
 
 export async function interactive({ apiKey, prompts }) {
   const events = [];
   const client = new Odyssey({ apiKey });
   const stream = await client.connect(recordingHandlers(events));
-  const streamId = await client.startStream({ prompt: prompts[0], ...LANDSCAPE });
+  const streamId = await client.startStream({ prompt: prompts[0].text, ...LANDSCAPE });
   const video = await watch(stream);
   const pictures = [await picture(video), await picture(video, 10)];
-  const acknowledged = await client.interact({ prompt: prompts[1] });
-  pictures.push(await picture(video, 5));
+  const acknowledged = await client.interact({ prompt: prompts[1].text });
+  pictures.push(await answer(video, prompts[1]));
   await client.endStream();
   client.disconnect();
   return { events, streamId, pictures, acknowledged };
@@ -112,11 +137,11 @@ export async function recordings({ apiKey, prompt }) {
   player.muted = true;
   player.crossOrigin = "anonymous";
   player.src = recording.video_url;
-  await within(20, player.play(), "playing the recording");
+  await within(PATIENCE, player.play(), "playing the recording");
   const replayed = await picture(player, 3);
   const thumbnail = new Image();
   thumbnail.src = recording.thumbnail_url;
-  await within(20, thumbnail.decode(), "the thumbnail");
+  await within(PATIENCE, thumbnail.decode(), "the thumbnail");
   const eventLines = (await (await fetch(recording.events_url)).text()).trim().split("\n");
   return {
     streamIds,
@@ -147,7 +172,7 @@ export async function simulations({ apiKey, prompts }) {
   player.muted = true;
   player.crossOrigin = "anonymous";
   player.src = finished.streams[0].video_url;
-  await within(20, player.play(), "playing the simulation");
+  await within(PATIENCE, player.play(), "playing the simulation");
   const replayed = await picture(player, 2);
   return {
     submitted,
@@ -178,21 +203,21 @@ export async function broadcast({ apiKey, prompts }) {
   let ready;
   const announced = new Promise((resolve) => (ready = resolve));
   const stream = await client.connect({ onBroadcastReady: ready });
-  await client.startStream({ prompt: prompts[0], broadcast: true, ...LANDSCAPE });
+  await client.startStream({ prompt: prompts[0].text, broadcast: true, ...LANDSCAPE });
   const own = await watch(stream);
-  const info = await within(20, announced, "the broadcast");
+  const info = await within(PATIENCE, announced, "the broadcast");
   const spectators = await Promise.all(
     [0, 1].map(() => Odyssey.connectToStream(info.webrtcUrl, info.spectatorToken)),
   );
   const videos = await Promise.all(spectators.map((spectator) => watch(spectator.stream)));
   const before = await Promise.all([own, ...videos].map((video) => picture(video)));
-  await client.interact({ prompt: prompts[1] });
-  const after = await Promise.all([own, ...videos].map((video) => picture(video, 8)));
+  await client.interact({ prompt: prompts[1].text });
+  const after = await Promise.all([own, ...videos].map((video) => answer(video, prompts[1])));
   const refusal = await Odyssey.connectToStream(info.webrtcUrl, "wrong").catch((error) => error.message);
   spectators[0].disconnect();
   const told = new Promise((resolve) => spectators[1].onDisconnect(() => resolve(true)));
   await client.endStream();
-  const spectatorTold = await within(40, told, "the end of the broadcast");
+  const spectatorTold = await within(PATIENCE, told, "the end of the broadcast");
   client.disconnect();
   return { before, after, refusal, spectatorTold };
 }
