@@ -25,15 +25,22 @@ class ActDriver:
         session: whose acts.
         streamer: of the session.
         socket: the session's signaling socket.
+        transport: under the socket; None when it is gone already.
     """
 
     def __init__(
-        self, registry: FaultRegistry, session: Session, streamer: Streamer, socket: web.WebSocketResponse
+        self,
+        registry: FaultRegistry,
+        session: Session,
+        streamer: Streamer,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
     ) -> None:
         self._registry = registry
         self._session = session
         self._streamer = streamer
         self._socket = socket
+        self._transport = transport
 
     async def run(self) -> None:
         """Carry out acts until cancelled."""
@@ -51,7 +58,12 @@ class ActDriver:
             unsubscribe()
 
     async def _strike(self, fault: faults.Fault) -> None:
-        if isinstance(fault, (faults.SocketClose, faults.SocketDrop, faults.SocketError, faults.SocketText)):
+        if isinstance(fault, faults.SocketHang):
+            if self._transport is not None:
+                self._transport.pause_reading()
+        elif isinstance(
+            fault, (faults.SocketClose, faults.SocketDrop, faults.SocketError, faults.SocketText)
+        ):
             await self._strike_socket(fault)
         elif isinstance(fault, faults.ChannelClose):
             self._streamer.peer.close_channel(fault.label)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from .fault_registry import Moment, Schedule
 from .faults import (
+    ENDPOINTS,
     FAULTS,
     Fault,
     HttpDelay,
+    HttpFault,
     HttpMalformed,
     HttpStatus,
     PacketDelay,
@@ -126,7 +128,9 @@ def _check_schedule(fault: Fault, schedule: Schedule, values: Fields) -> None:
 
 def _check(fault: Fault, values: Fields) -> None:
     problem = None
-    if isinstance(fault, (HttpStatus, HttpMalformed)) and not 200 <= fault.status <= 599:
+    if isinstance(fault, HttpFault) and fault.endpoint not in {*ENDPOINTS, "*"}:
+        problem = ("endpoint", f"must be * or one of {', '.join(ENDPOINTS)}")
+    elif isinstance(fault, (HttpStatus, HttpMalformed)) and not 200 <= fault.status <= 599:
         problem = ("status", "must be between 200 and 599")
     elif isinstance(fault, PacketLoss) and not 0 <= fault.fraction <= 1:
         problem = ("fraction", "must be between 0 and 1")

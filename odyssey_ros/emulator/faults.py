@@ -18,6 +18,13 @@ Mode = Literal["answer", "act", "state"]
 Request = Literal["start", "update", "end"]
 JobStep = Literal["dispatched", "processing", "completed"]
 
+ENDPOINTS = (
+    "auth_token", "regions", "ping", "sessions_request", "sessions_token", "config", "signaling", "telemetry",
+    "recordings_get", "recordings_list", "files", "jobs_submit", "jobs_list", "jobs_get", "jobs_cancel",
+    "whep_offer", "whep_delete",
+)  # fmt: skip
+"""Names of the endpoints; `signaling` is the handshake of the socket, `files` are the presigned URLs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
@@ -39,7 +46,7 @@ class HttpFault(Fault):
     """Something about an HTTP answer.
 
     Attributes:
-        endpoint: name of the endpoint, for example `sessions_request`, `signaling` or `files`; `*` for each.
+        endpoint: one of `ENDPOINTS`, or `*` for each.
     """
 
     mode = "answer"
@@ -165,6 +172,14 @@ class SocketDrop(Fault):
     """The signaling socket's TCP connection breaks without a close frame."""
 
     name = "socket_drop"
+    mode = "act"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SocketHang(Fault):
+    """The signaling socket stays open, and nothing that the client sends is heard or answered any more."""
+
+    name = "socket_hang"
     mode = "act"
 
 
@@ -385,7 +400,7 @@ FAULTS: dict[str, type[Fault]] = {
     for kind in (
         HttpStatus, HttpUsageError, HttpDelay, HttpHang, HttpMalformed, HttpDrop, ExpiredUrls,
         BadOffer, NoOffer, NoTrack, NoChannel,
-        SocketClose, SocketDrop, SocketError, SocketText,
+        SocketClose, SocketDrop, SocketHang, SocketError, SocketText,
         ChannelClose, ChannelText, PeerClose, PeerKill, TrackEnd,
         StreamEnd, StreamFail, StreamRefusal, ReplyDrop, ReplyDelay,
         VideoFreeze, VideoBlack, VideoStall, VideoResize, VideoJump, PacketLoss, PacketDelay,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .json_fields import InvalidFieldError
+from .json_fields import InvalidFieldError, InvalidQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,7 +46,8 @@ def error_response(status: int, detail: object) -> web.Response:
 
 def unprocessable(error: InvalidFieldError) -> web.Response:
     """The answer to a body or query that is not what it should be."""
-    detail = [{"type": "value_error", "loc": ["body", *error.path], "msg": error.problem}]
+    place = "query" if isinstance(error, InvalidQueryError) else "body"
+    detail = [{"type": "value_error", "loc": [place, *error.path], "msg": error.problem}]
     return error_response(422, detail)
 
 
@@ -54,14 +55,14 @@ def page_of(request: web.Request, default: int, largest: int) -> tuple[int, int]
     """The `limit` and `offset` of a listing's query.
 
     Raises:
-        InvalidFieldError: one is no integer, or out of range.
+        InvalidQueryError: one is no integer, or out of range.
     """
     limit = _query_integer(request, "limit", default)
     offset = _query_integer(request, "offset", 0)
     if not 1 <= limit <= largest:
-        raise InvalidFieldError(("limit",), f"must be between 1 and {largest}")
+        raise InvalidQueryError(("limit",), f"must be between 1 and {largest}")
     if offset < 0:
-        raise InvalidFieldError(("offset",), "must not be negative")
+        raise InvalidQueryError(("offset",), "must not be negative")
     return limit, offset
 
 
@@ -69,7 +70,7 @@ def _query_integer(request: web.Request, name: str, default: int) -> int:
     try:
         return int(request.query.get(name, default))
     except ValueError:
-        raise InvalidFieldError((name,), "must be an integer") from None
+        raise InvalidQueryError((name,), "must be an integer") from None
 
 
 @web.middleware

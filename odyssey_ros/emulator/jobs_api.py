@@ -12,7 +12,7 @@ from .faults import JobFail, JobHold
 from .http_answers import HttpError, page_of
 from .job_service import JobNotCancellableError, QueueFullError
 from .jobs import Job, JobRequest, JobStatus
-from .json_fields import Fields, InvalidFieldError
+from .json_fields import Fields, InvalidQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +140,7 @@ def _status_filter(request: web.Request) -> JobStatus | None:
     try:
         return None if text is None else JobStatus(text)
     except ValueError:
-        raise InvalidFieldError(
+        raise InvalidQueryError(
             ("status",), f"must be one of {', '.join(status.value for status in JobStatus)}"
         ) from None
 
@@ -150,5 +150,5 @@ def _active_filter(request: web.Request) -> bool | None:
     if text is None:
         return None
     if text.lower() not in {"true", "false"}:
-        raise InvalidFieldError(("active",), "must be true or false")
+        raise InvalidQueryError(("active",), "must be true or false")
     return text.lower() == "true"

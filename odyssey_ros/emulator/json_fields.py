@@ -27,6 +27,10 @@ class InvalidFieldError(ValueError):
         return f"{'.'.join(map(str, self.path)) or 'body'}: {self.problem}"
 
 
+class InvalidQueryError(InvalidFieldError):
+    """A value in the query of a URL is not as it should be."""
+
+
 class Fields:
     """One JSON object, read field by field with its expected type.
 

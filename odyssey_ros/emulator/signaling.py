@@ -68,7 +68,8 @@ class SignalingServer:
         reader = asyncio.create_task(self._talk(session, streamer, socket), name="odyssey-signaling")
         watchdog = asyncio.create_task(self._watch_limits(session, streamer), name="odyssey-limits")
         acts = asyncio.create_task(
-            ActDriver(self._context.faults, session, streamer, socket).run(), name="odyssey-faults"
+            ActDriver(self._context.faults, session, streamer, socket, request.transport).run(),
+            name="odyssey-faults",
         )
         try:
             waiting: set[asyncio.Future[Ending] | asyncio.Task[None]] = {reader, ending}

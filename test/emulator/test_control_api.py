@@ -86,6 +86,7 @@ async def test_faults_are_armed_listed_and_disarmed(service):
         {"fault": "track_end", "after": -1},
         {"fault": "track_end", "duration": 0},
         {"fault": "track_end", "count": -1},
+        {"fault": "http_status", "status": 500, "endpoint": "no such endpoint"},
         {"fault": "http_status", "status": 500, "since": "started"},
         {"fault": "job_fail", "session_id": "one"},
         {"fault": "video_black", "count": 3},

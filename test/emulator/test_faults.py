@@ -64,6 +64,10 @@ async def test_every_endpoint_answers_every_status(service, endpoint):
     assert others.text != '{"detail": "as told"}'
 
 
+def test_no_endpoint_is_left_out():
+    assert set(ENDPOINTS) == set(f.ENDPOINTS)
+
+
 async def test_a_fault_spoils_its_endpoint_as_often_as_told(service):
     emulator, caller = service
     emulator.faults.arm(f.HttpStatus(endpoint="config", status=500), Schedule(count=2))
@@ -162,6 +166,20 @@ async def test_the_socket_is_dropped_without_a_word(service, until):
     connection = await caller.connect()
     emulator.faults.arm(f.SocketDrop())
     assert await until(lambda: connection.closed) == (1006, "")
+
+
+async def test_the_socket_stays_open_and_hears_nothing(service):
+    emulator, caller = service
+    connection = await caller.connect()
+    await asyncio.wait_for(await connection.socket.ping(), 50)
+    emulator.faults.arm(f.SocketHang())
+    # The act is carried out by a task of the service, as soon as it runs.
+    await connection.start()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(await connection.socket.ping(), 1)
+    assert (await connection.interact("media and channels go on"))["type"] == "update_acknowledged"
+    assert connection.closed is None
+    connection.socket.transport.abort()
 
 
 @pytest.mark.parametrize(

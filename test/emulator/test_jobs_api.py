@@ -94,7 +94,9 @@ async def test_jobs_are_listed_newest_first_and_filtered(service):
     assert await total("active=true") == 2
     assert await total("active=false") == 1
     for query in ("status=nonsense", "active=maybe", "limit=0", "limit=101", "offset=-1"):
-        assert (await caller.request("GET", f"/simulation-jobs?{query}")).status_code == 422
+        refused = await caller.request("GET", f"/simulation-jobs?{query}")
+        assert refused.status_code == 422
+        assert refused.json()["detail"][0]["loc"] == ["query", query.partition("=")[0]]
 
 
 async def test_a_job_is_cancelled_in_the_states_that_allow_it(service):
