@@ -39,6 +39,12 @@ class HttpError(Exception):
         self.detail = detail
 
 
+def base_url(request: web.Request) -> str:
+    """How the client reaches the service over HTTP; a proxy that speaks TLS for the service says so."""
+    scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
+    return f"{'https' if scheme == 'https' else 'http'}://{request.host}"
+
+
 def error_response(status: int, detail: object) -> web.Response:
     """The answer that carries an error."""
     return web.json_response({"detail": detail}, status=status)

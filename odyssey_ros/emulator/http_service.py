@@ -8,7 +8,7 @@ from aiohttp import web
 
 from .broadcast_api import BroadcastApi
 from .control_api import ControlApi
-from .http_answers import HttpError, cross_origin, errors_as_json
+from .http_answers import HttpError, base_url, cross_origin, errors_as_json
 from .http_faults import fault_middleware
 from .jobs_api import JobsApi
 from .json_fields import Fields, InvalidFieldError
@@ -85,8 +85,8 @@ class HttpService:
 
     async def _list_regions(self, request: web.Request) -> web.Response:
         self.authorize(request)
-        base = f"{request.scheme}://{request.host}/ping"
-        regions = [{"id": region, "ping_url": f"{base}/{region}"} for region in self._config.regions]
+        base = base_url(request)
+        regions = [{"id": region, "ping_url": f"{base}/ping/{region}"} for region in self._config.regions]
         return web.json_response({"regions": regions})
 
     async def _ping(self, request: web.Request) -> web.Response:
@@ -107,7 +107,7 @@ class HttpService:
         return web.json_response(
             {
                 "session_id": session.session_id,
-                "signalling_url": f"{'wss' if request.secure else 'ws'}://{request.host}",
+                "signalling_url": base_url(request).replace("http", "ws", 1),
                 "capabilities": {"image_to_video": self._config.image_to_video},
                 "streamer_id": f"streamer-{session.session_id[:8]}",
                 "model": _MODEL,

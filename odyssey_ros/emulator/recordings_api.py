@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from .faults import ExpiredUrls
-from .http_answers import HttpError, page_of
+from .http_answers import HttpError, base_url, page_of
 from .recording import Artifact, Recording
 from .tokens import InvalidTokenError
 
@@ -49,7 +49,7 @@ class RecordingsApi:
         if self._context.faults.state(ExpiredUrls) is not None:
             lifetime = _EXPIRED
         path = f"/files/{stream_id}/{artifact.value}"
-        return f"{request.scheme}://{request.host}{path}?{self._context.tokens.sign_path(path, lifetime)}"
+        return f"{base_url(request)}{path}?{self._context.tokens.sign_path(path, lifetime)}"
 
     def describe(self, request: web.Request, recording: Recording) -> dict[str, object]:
         """A recording as the API words it; a running one has no files yet."""

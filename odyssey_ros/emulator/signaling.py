@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 
 from .fault_acts import ActDriver
 from .faults import BadOffer, NoOffer
+from .http_answers import base_url
 from .json_fields import InvalidFieldError
 from .messages import Answer, ClientDisconnecting, Keepalive, RemoteCandidate, StartStream, encode
 from .messages import parse_socket_message as parse
@@ -57,7 +58,7 @@ class SignalingServer:
             socket: prepared.
         """
         self._counters["sockets_opened"] += 1
-        ending = session.open_connection(self._monotonic(), f"{request.scheme}://{request.host}")
+        ending = session.open_connection(self._monotonic(), base_url(request))
         streamer = Streamer(
             self._context,
             session,

@@ -109,6 +109,15 @@ async def test_a_session_is_provisioned(service):
     assert jwt.get_unverified_header(grant["session_token"])["alg"] == "HS256"
 
 
+async def test_urls_are_secure_behind_a_proxy_that_speaks_tls(service):
+    _, caller = service
+    caller.http.headers.update({"X-Forwarded-Proto": "https", "Host": "odyssey.example.org"})
+    session = (await caller.request("POST", "/sessions/request", json={})).json()
+    assert session["signalling_url"] == "wss://odyssey.example.org"
+    [region] = (await caller.request("GET", "/regions")).json()["regions"]
+    assert region["ping_url"] == "https://odyssey.example.org/ping/local"
+
+
 async def test_a_session_request_without_a_body_is_fine_and_a_bad_one_is_not(service):
     _, caller = service
     assert (await caller.request("POST", "/sessions/request")).status_code == 200
