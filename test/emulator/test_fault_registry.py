@@ -7,6 +7,7 @@ import pytest
 from odyssey_ros.emulator.fault_parsing import parse_fault_option
 from odyssey_ros.emulator.fault_registry import FaultRegistry, Schedule, SessionMoments
 from odyssey_ros.emulator.faults import (
+    FAULTS,
     HttpStatus,
     PacketLoss,
     ReplyDelay,
@@ -129,6 +130,17 @@ def test_whoever_listens_hears_of_new_faults(registry):
     unsubscribe()
     registry.arm(STATUS)
     assert heard == [1]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_an_option_of_the_command_line(name):
+    needed = {
+        "http_status": ",status=500",
+        "http_delay": ",delay_seconds=2",
+        "reply_delay": ",delay_seconds=2",
+    }
+    fault, schedule = parse_fault_option(f"{name},after=1.5,duration=2{needed.get(name, '')}")
+    assert (type(fault), schedule) == (FAULTS[name], Schedule(after=1.5, duration=2))
 
 
 def test_options_of_the_command_line():
