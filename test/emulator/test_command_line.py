@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import io
 import os
 import re
 import signal
@@ -13,7 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import httpx
+import psutil
 import pytest
 
 from odyssey_ros.emulator.command_line import configuration, main, parser
@@ -60,6 +63,13 @@ async def outcome(process):
     return process.returncode, out.decode(), error.decode()
 
 
+def is_over(process):
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 async def url_of(process):
     line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
     ready = re.fullmatch(r"odyssey emulator ready at (http://127\.0\.0\.1:\d+)\n", line)
@@ -89,6 +99,40 @@ async def test_it_ends_quietly_while_it_streams(program, new_caller, until):
     for connection in connections:
         assert (await until(lambda connection=connection: connection.closed))[0] == 1001
     await caller.close()
+
+
+async def test_a_kill_leaves_whole_recordings_and_no_worker_and_jobs_go_on(
+    program, new_caller, until, tmp_path
+):
+    process = await program("--port", "0", "--data-dir", str(tmp_path))
+    caller = new_caller(await url_of(process))
+    connection = await caller.connect()
+    whole = (await connection.start())["stream_id"]
+    await connection.next_frame()
+    await connection.end()
+    await connection.start()
+    await connection.next_frame()
+    script = [{"timestamp_ms": 0, "start": {"prompt": "x"}}, {"timestamp_ms": 60_000, "end": {}}]
+    job = (await caller.request("POST", "/simulation-jobs", json={"script": script})).json()
+    [worker] = await until(psutil.Process(process.pid).children)
+    process.kill()
+    await process.wait()
+    await until(lambda: is_over(worker))
+    await caller.close()
+
+    process = await program("--port", "0", "--data-dir", str(tmp_path))
+    caller = new_caller(await url_of(process))
+    listed = (await caller.request("GET", "/stream-recordings")).json()
+    assert [row["stream_id"] for row in listed["recordings"]] == [whole]
+    video = await caller.http.get((await caller.request("GET", f"/recordings/{whole}")).json()["video_url"])
+    with av.open(io.BytesIO(video.content)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 0
+    again = (await caller.request("GET", f"/simulation-jobs/{job['job_id']}")).json()
+    assert again["retry_count"] == 1
+    assert again["status"] not in {"failed", "cancelled"}
+    await caller.close()
+    process.terminate()
+    assert await outcome(process) == (0, "", "")
 
 
 # The program, which gets a signal at the moment when it looks for a module.
