@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
-from .fault_registry import Moment, Schedule
+from .fault_registry import Moment, Schedule, why_never
 from .faults import (
     ENDPOINTS,
     FAULTS,
@@ -50,7 +50,9 @@ def parse_fault(values: Fields) -> tuple[Fault, Schedule]:
             raise InvalidFieldError(values.path_of(entry.name), "field required")
     fault, schedule = kind(**arguments), _parse_schedule(values)
     _check(fault, values)
-    _check_schedule(fault, schedule, values)
+    nonsense = why_never(fault, schedule)
+    if nonsense is not None:
+        raise InvalidFieldError(values.path_of(nonsense[0]), nonsense[1])
     return fault, schedule
 
 
@@ -111,19 +113,6 @@ def _from_text(text: str, hint: object) -> object:
             except ValueError:
                 continue
     return text
-
-
-def _check_schedule(fault: Fault, schedule: Schedule, values: Fields) -> None:
-    # What would never happen, or mean nothing, is an error of whoever wrote it.
-    if not fault.in_session:
-        if schedule.since != "now":
-            raise InvalidFieldError(
-                values.path_of("since"), f"must be now: {fault.name} happens outside of sessions"
-            )
-        if schedule.session_id is not None:
-            raise InvalidFieldError(values.path_of("session_id"), f"{fault.name} happens outside of sessions")
-    if fault.mode == "state" and schedule.count is not None:
-        raise InvalidFieldError(values.path_of("count"), f"{fault.name} holds for a time and is not counted")
 
 
 def _check(fault: Fault, values: Fields) -> None:

@@ -43,6 +43,20 @@ class Schedule:
         return 0 if mode == "state" or self.duration is not None else 1
 
 
+def why_never(fault: Fault, schedule: Schedule) -> tuple[str, str] | None:
+    """The field of a schedule that keeps a fault from ever happening, or means nothing for it, and why."""
+    if schedule.since != "now" and not fault.after_meeting:
+        return (
+            "since",
+            f"must be now for {fault.name}, which happens before or outside of what it would count from",
+        )
+    if schedule.session_id is not None and not fault.in_session:
+        return "session_id", f"{fault.name} happens outside of sessions"
+    if schedule.count and fault.mode == "state":
+        return "count", f"{fault.name} holds for a time and is not counted"
+    return None
+
+
 @dataclass(slots=True)
 class SessionMoments:
     """The moments of one session that schedules refer to; monotonic times.
@@ -129,8 +143,16 @@ class FaultRegistry:
         self._listeners: list[Callable[[], None]] = []
 
     def arm(self, fault: Fault, schedule: Schedule | None = None) -> ArmedFault:
-        """Have `fault` happen as `schedule` says; at once and once by default."""
-        armed = ArmedFault(next(self._numbers), fault, schedule or Schedule(), self._monotonic())
+        """Have `fault` happen as `schedule` says; at once and once by default.
+
+        Raises:
+            ValueError: by this schedule it would never happen.
+        """
+        schedule = schedule or Schedule()
+        nonsense = why_never(fault, schedule)
+        if nonsense is not None:
+            raise ValueError(f"{nonsense[0]}: {nonsense[1]}")
+        armed = ArmedFault(next(self._numbers), fault, schedule, self._monotonic())
         self._armed = (*self._armed, armed)
         self.notify()
         return armed

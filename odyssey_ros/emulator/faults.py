@@ -33,12 +33,14 @@ class Fault:
     Attributes:
         name: on the wire.
         mode: see the module.
-        in_session: whether it happens within a session, whose moments and id a schedule can then name.
+        in_session: whether it happens within a session, which a schedule can then name.
+        after_meeting: whether it can happen after the peers have met, so that a schedule can count from then.
     """
 
     name: ClassVar[str]
     mode: ClassVar[Mode]
     in_session: ClassVar[bool] = True
+    after_meeting: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ class HttpFault(Fault):
 
     mode = "answer"
     in_session = False
+    after_meeting = False
     endpoint: str = "*"
 
 
@@ -116,6 +119,7 @@ class ExpiredUrls(Fault):
     name = "expired_urls"
     mode = "state"
     in_session = False
+    after_meeting = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +133,7 @@ class BadOffer(Fault):
 
     name = "bad_offer"
     mode = "answer"
+    after_meeting = False
     variant: Literal["garbage", "empty", "missing", "wrong_fingerprint"] = "garbage"
 
 
@@ -138,6 +143,7 @@ class NoOffer(Fault):
 
     name = "no_offer"
     mode = "answer"
+    after_meeting = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +152,7 @@ class NoTrack(Fault):
 
     name = "no_track"
     mode = "answer"
+    after_meeting = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +161,7 @@ class NoChannel(Fault):
 
     name = "no_channel"
     mode = "answer"
+    after_meeting = False
     label: Literal["clientToStreamer", "streamerToClient"] = "clientToStreamer"
 
 
@@ -381,6 +389,7 @@ class JobFail(Fault):
     name = "job_fail"
     mode = "answer"
     in_session = False
+    after_meeting = False
     before: JobStep = "completed"
     message: str = "Injected fault"
 
@@ -392,6 +401,7 @@ class JobHold(Fault):
     name = "job_hold"
     mode = "state"
     in_session = False
+    after_meeting = False
     before: JobStep = "dispatched"
 
 

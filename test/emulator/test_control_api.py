@@ -88,6 +88,7 @@ async def test_faults_are_armed_listed_and_disarmed(service):
         {"fault": "track_end", "count": -1},
         {"fault": "http_status", "status": 500, "endpoint": "no such endpoint"},
         {"fault": "http_status", "status": 500, "since": "started"},
+        {"fault": "bad_offer", "since": "connected"},
         {"fault": "job_fail", "session_id": "one"},
         {"fault": "video_black", "count": 3},
     ],

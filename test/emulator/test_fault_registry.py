@@ -9,6 +9,7 @@ from odyssey_ros.emulator.fault_registry import FaultRegistry, Schedule, Session
 from odyssey_ros.emulator.faults import (
     FAULTS,
     HttpStatus,
+    NoOffer,
     PacketLoss,
     ReplyDelay,
     SocketClose,
@@ -121,6 +122,22 @@ def test_an_act_of_now_concerns_sessions_that_are_open(registry, clock):
     clock.now += 2
     assert registry.take_acts(SessionMoments("late", opened=clock.now)) == []
     assert registry.take_acts(SessionMoments("early", opened=90)) == [SocketClose()]
+
+
+@pytest.mark.parametrize(
+    ("fault", "schedule"),
+    [
+        (STATUS, Schedule(since="connected")),
+        (STATUS, Schedule(session_id="one")),
+        (NoOffer(), Schedule(since="started")),
+        (VideoFreeze(), Schedule(count=2)),
+    ],
+)
+def test_what_would_never_happen_is_refused(registry, fault, schedule):
+    with pytest.raises(ValueError, match=r"since|session_id|count"):
+        registry.arm(fault, schedule)
+    assert registry.armed() == ()
+    assert registry.arm(VideoFreeze(), Schedule(count=0)).schedule.count == 0
 
 
 def test_whoever_listens_hears_of_new_faults(registry):
