@@ -24,6 +24,9 @@ from odyssey_ros.emulator.limits import FOR_EVER, Limits
 
 ROOT = Path(__file__).parents[2]
 
+PATIENCE = 200  # seconds: a busy machine takes long to start a process
+pytestmark = pytest.mark.timeout(3 * PATIENCE)
+
 
 @pytest.fixture(autouse=True)
 def _signal_handlers():
@@ -59,7 +62,7 @@ async def program():
 
 
 async def outcome(process):
-    out, error = await asyncio.wait_for(process.communicate(), 60)
+    out, error = await asyncio.wait_for(process.communicate(), PATIENCE)
     return process.returncode, out.decode(), error.decode()
 
 
@@ -71,7 +74,7 @@ def is_over(process):
 
 
 async def url_of(process):
-    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
     ready = re.fullmatch(r"odyssey emulator ready at (http://127\.0\.0\.1:\d+)\n", line)
     assert ready, line
     return ready[1]
@@ -158,7 +161,7 @@ def test_an_interrupt_while_it_still_loads_is_quiet(module, number):
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, module, str(int(number))],
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+PATIENCE = 200  # seconds: a busy machine takes long to start processes
+pytestmark = pytest.mark.timeout(3 * PATIENCE)
+
 START = {"timestamp_ms": 0, "start": {"prompt": "a forest"}}
 RAIN = {"timestamp_ms": 500, "interact": {"prompt": "it rains"}}
 END = {"timestamp_ms": 1000, "end": {}}
@@ -79,7 +82,7 @@ class Bench:
             while not condition():  # noqa: ASYNC110 - the condition is in files and processes
                 await asyncio.sleep(0.01)
 
-        await asyncio.wait_for(poll(), 60)
+        await asyncio.wait_for(poll(), PATIENCE)
 
     async def done(self, job: Job) -> Job:
         await self.until(lambda: not self.service.get(job.job_id).status.active)
@@ -395,7 +398,9 @@ async def test_closing_ends_the_workers(bench: Bench) -> None:
 async def test_workers_give_way_to_live_streams(bench: Bench) -> None:
     service = await bench.start(workers=1)
     await service.submit("local", request(scripts=[LONG, LONG]))
-    await bench.until(lambda: any(worker.nice() == 10 for worker in workers()))
+    lowest = 19
+    lower = min(psutil.Process().nice() + 10, lowest)
+    await bench.until(lambda: any(worker.nice() == lower for worker in workers()))
     assert len(workers()) == 1
 
 
@@ -489,4 +494,4 @@ async def test_workers_end_with_the_service(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
     # What a killed service leaves is the end of its pipes.
     worker.stdin.close()
-    assert await asyncio.wait_for(worker.wait(), 60) == 1
+    assert await asyncio.wait_for(worker.wait(), PATIENCE) == 1

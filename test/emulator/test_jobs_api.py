@@ -13,6 +13,8 @@ from odyssey_ros.emulator.fault_registry import Schedule
 from odyssey_ros.emulator.faults import JobFail, JobHold
 from odyssey_ros.emulator.marker import prompt_digest, read_marker
 
+pytestmark = pytest.mark.timeout(600)  # a busy machine takes long to start the processes that render
+
 SCRIPT = [
     {"timestamp_ms": 0, "start": {"prompt": "a harbour"}},
     {"timestamp_ms": 500, "interact": {"prompt": "fog comes in"}},
