@@ -77,6 +77,22 @@ function recordingHandlers(events) {
   };
 }
 
+// Connects, and waits for the status as well: on a busy machine the SDK may be ready a moment before it says so, and
+// refuses to start a stream in that moment.
+async function connected(connect, handlers = {}) {
+  let met;
+  const announced = new Promise((resolve) => (met = resolve));
+  const onStatusChange = (status) => {
+    handlers.onStatusChange?.(status);
+    if (status === "connected") {
+      met();
+    }
+  };
+  const stream = await within(PATIENCE, connect({ ...handlers, onStatusChange }), "connecting");
+  await within(PATIENCE, announced, "the status");
+  return stream;
+}
+
 async function until(condition, what) {
   const check = async () => {
     let value;
@@ -91,7 +107,7 @@ async function until(condition, what) {
 export async function interactive({ apiKey, prompts }) {
   const events = [];
   const client = new Odyssey({ apiKey });
-  const stream = await client.connect(recordingHandlers(events));
+  const stream = await connected((handlers) => client.connect(handlers), recordingHandlers(events));
   const streamId = await client.startStream({ prompt: prompts[0].text, ...LANDSCAPE });
   const video = await watch(stream);
   const pictures = [await picture(video), await picture(video, 10)];
@@ -111,7 +127,7 @@ export async function imageToVideo({ apiKey, prompt, colour }) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   const image = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   const client = new Odyssey({ apiKey });
-  const stream = await client.connect();
+  const stream = await connected((handlers) => client.connect(handlers));
   const streamId = await client.startStream({ prompt, portrait: true, image });
   const shown = await picture(await watch(stream));
   client.disconnect();
@@ -120,7 +136,7 @@ export async function imageToVideo({ apiKey, prompt, colour }) {
 
 export async function recordings({ apiKey, prompt }) {
   const client = new Odyssey({ apiKey });
-  const stream = await client.connect();
+  const stream = await connected((handlers) => client.connect(handlers));
   const streamIds = [];
   for (let index = 0; index < 2; index += 1) {
     streamIds.push(await client.startStream({ prompt, ...LANDSCAPE }));
@@ -190,7 +206,10 @@ export async function credentials({ apiKey, prompt }) {
   const events = [];
   const client = new Odyssey();
   const received = credentialsFromDict(JSON.parse(JSON.stringify(minted)));
-  const stream = await client.connectWithCredentials(received, recordingHandlers(events));
+  const stream = await connected(
+    (handlers) => client.connectWithCredentials(received, handlers),
+    recordingHandlers(events),
+  );
   const streamId = await client.startStream({ prompt, ...LANDSCAPE });
   const shown = await picture(await watch(stream));
   const sessionId = client.currentSessionId;
@@ -202,7 +221,7 @@ export async function broadcast({ apiKey, prompts }) {
   const client = new Odyssey({ apiKey });
   let ready;
   const announced = new Promise((resolve) => (ready = resolve));
-  const stream = await client.connect({ onBroadcastReady: ready });
+  const stream = await connected((handlers) => client.connect(handlers), { onBroadcastReady: ready });
   await client.startStream({ prompt: prompts[0].text, broadcast: true, ...LANDSCAPE });
   const own = await watch(stream);
   const info = await within(PATIENCE, announced, "the broadcast");
