@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import math
-import os
 import signal
 import socket
 import sys
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
-from cases import KEY, PREFIX, PROMPT, READY, TOP, Run, expect
+from cases import FAULT_DOMAIN, KEY, PREFIX, PROMPT, READY, TOP, Run, expect
 from endurance import sample
 from fault_cases import CASES, Expected, FaultCase, Setting, fault
 from graph import Operator
@@ -362,16 +361,15 @@ def main() -> int:
         parser.error(f"no case is named like {arguments.only!r}")
     output = TOP / "bench_output"
     output.mkdir(exist_ok=True)
-    domain = 1 + os.getpid() % 90
     outcomes: list[Outcome] = []
-    with Run(domain, plain=False) as run, (output / "faults.log").open("w") as log:
+    with Run(FAULT_DOMAIN, plain=False) as run, (output / "faults.log").open("w") as log:
         service = Service(run, arguments.fps)
         bridge = run.start(
             *(str(PREFIX / "lib" / "odyssey_ros" / "bridge"), "--ros-args"),
             *("-p", f"api_url:={service.url}", "-p", f"prompt:={PROMPT}"),
             log=log,
         )
-        witness = Witness(domain)
+        witness = Witness(FAULT_DOMAIN)
         try:
             witness.wait(lambda: NAME in witness.statuses, "the bridge")
             faults = FaultRun(service, witness)
