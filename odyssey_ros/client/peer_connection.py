@@ -6,12 +6,13 @@ All that this client must know of aiortc's insides is in this module.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
-from odyssey_ros.client.tasks import TaskOwner
+from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT_S = 3.0
-# The mangled name of aiortc's private method.
+_RELAY_TIMEOUT_S = 1.0
+# The mangled names of aiortc's private method and of the TURN client behind a relayed candidate.
 _CONNECT = "_RTCPeerConnection__connect"
+_RELAY = "_TurnTransport__inner_protocol"
 
 
 class PeerConnection(RTCPeerConnection):
@@ -61,9 +64,8 @@ class PeerConnection(RTCPeerConnection):
         sessionDescription: RTCSessionDescription | None = None,  # noqa: N803 - aiortc's name
     ) -> None:
         """Gather candidates, on loopback only where that is asked for."""
-        if self._loopback_only:
-            for transport in self._ice_transports():
-                _gather_on_loopback(_connection_of(transport))
+        for transport in self._ice_transports():
+            _own_gathering(_connection_of(transport), loopback_only=self._loopback_only)
         await super().setLocalDescription(sessionDescription)
 
     async def close(self) -> None:
@@ -77,11 +79,17 @@ class PeerConnection(RTCPeerConnection):
         # Something that aiortc waits for has been cancelled, as happens when a loop ends.
         logger.debug("Closing the transports one by one")
         closing.cancel()
+        endings = {closing}
         for transport in self._ice_transports():
-            await _connection_of(transport).close()
-        await asyncio.wait({closing})
-        if not closing.cancelled():
-            closing.exception()
+            connection = _connection_of(transport)
+            for protocol in connection._protocols:  # noqa: SLF001
+                protocol.transport.close()
+            # A task each: a cancelled wait inside must not pass for a cancellation of the caller.
+            endings.add(asyncio.get_running_loop().create_task(connection.close()))
+        await asyncio.wait(endings)
+        for ending in endings:
+            if not ending.cancelled() and ending.exception() is not None:
+                logger.debug("Closing failed (%s)", type(ending.exception()).__name__)
 
     async def _connect_owned(self) -> None:
         task = self._connecting.spawn(self._connect(), "odyssey-peer-connect")
@@ -115,12 +123,35 @@ def _connection_of(transport: RTCIceTransport) -> Any:
     return transport.iceGatherer._connection  # noqa: SLF001 - aiortc has no public way to it
 
 
-def _gather_on_loopback(connection: Any) -> None:
+def _own_gathering(connection: Any, *, loopback_only: bool) -> None:
+    """Let gathering leave no task behind, and let a relay that is gone be left in time.
+
+    aioice forgets the requests to STUN and TURN servers that are under way when gathering is cancelled; left
+    alone, it ends them itself after some seconds. And it asks a relay for a minute to end the allocation.
+    """
     gather = connection.get_component_candidates
 
-    async def on_loopback(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
-        del addresses
-        candidates: list[Any] = await gather(component=component, addresses=["127.0.0.1"], timeout=timeout)
-        return candidates
+    async def owned(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
+        found: list[Any] = await uninterrupted(
+            gather(
+                component=component,
+                addresses=["127.0.0.1"] if loopback_only else addresses,
+                timeout=timeout,
+            )
+        )
+        for protocol in connection._protocols:  # noqa: SLF001
+            relay = getattr(protocol.transport, _RELAY, None)
+            if relay is not None:
+                relay.delete = functools.partial(_leave, relay, relay.delete)
+        return found
 
-    connection.get_component_candidates = on_loopback
+    connection.get_component_candidates = owned
+
+
+async def _leave(relay: Any, delete: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        await within(_RELAY_TIMEOUT_S, delete())
+    except asyncio.TimeoutError:
+        logger.debug("The relay does not answer: the allocation is left to expire")
+    finally:
+        relay.transport.close()

@@ -57,6 +57,94 @@ async def test_a_real_turn_server_is_asked_with_the_credentials(service, client,
     await server.wait_closed()
 
 
+class Relay(asyncio.DatagramProtocol):
+    """A TURN server that gives one allocation, or none, and never answers anything else."""
+
+    def __init__(self, *, allocates: bool) -> None:
+        self.allocates = allocates
+        self.asked = 0
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def datagram_received(self, data, addr):
+        from aioice import stun
+
+        request = stun.parse_message(data)
+        self.asked += 1
+        if self.allocates and request.message_method == stun.Method.ALLOCATE:
+            answer = stun.Message(
+                message_method=stun.Method.ALLOCATE,
+                message_class=stun.Class.RESPONSE,
+                transaction_id=request.transaction_id,
+            )
+            answer.attributes["LIFETIME"] = 600
+            answer.attributes["XOR-RELAYED-ADDRESS"] = ("127.0.0.1", 9)
+            answer.attributes["XOR-MAPPED-ADDRESS"] = addr
+            self.transport.sendto(bytes(answer), addr)
+
+
+@pytest.fixture
+async def make_relay(service):
+    relays = []
+
+    async def make(*, allocates: bool) -> Relay:
+        loop = asyncio.get_running_loop()
+        transport, relay = await loop.create_datagram_endpoint(
+            lambda: Relay(allocates=allocates), local_addr=("127.0.0.1", 0)
+        )
+        relays.append(transport)
+        port = transport.get_extra_info("sockname")[1]
+        service.ice_config = {
+            "iceServers": [{"urls": f"turn:127.0.0.1:{port}", "username": "u", "credential": "c"}]
+        }
+        return relay
+
+    yield make
+    for transport in relays:
+        transport.close()
+
+
+async def test_leaving_a_relay_that_has_died_leaves_nothing(client, make_relay):
+    relay = await make_relay(allocates=True)
+    await client.connect()
+    asked = relay.asked
+    await client.disconnect()
+    assert relay.asked > asked  # it was told, and did not answer
+
+
+async def test_a_relay_that_has_died_does_not_keep_a_connection_from_being_regained(
+    service, client, witness, make_relay, eventually
+):
+    await make_relay(allocates=True)
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).socket.close(code=1011)
+    await service.streamer(2)
+    await eventually(lambda: len(witness.named("on_connected")) == 2)
+
+
+async def test_disconnecting_while_a_relay_is_asked_leaves_nothing(client, make_relay, eventually):
+    relay = await make_relay(allocates=False)
+    connecting = asyncio.create_task(client.connect())
+    await eventually(lambda: relay.asked)
+    await client.disconnect()
+    with pytest.raises(OdysseyConnectionError, match="Disconnected while connecting"):
+        await connecting
+
+
+async def test_a_close_that_aiortc_does_not_end_is_ended(nothing_left_behind, monkeypatch, caplog):
+    from aiortc import RTCPeerConnection
+
+    async def endless(_self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr("odyssey_ros.client.peer_connection._CLOSE_TIMEOUT_S", 0.1)
+    near, _events = peer()
+    await near.answer(await offer_without(None))
+    monkeypatch.setattr(RTCPeerConnection, "close", endless)
+    await near.close()
+
+
 @pytest.mark.parametrize(
     "answer", [(500, None), (404, None), (200, "not JSON"), (200, "[]"), (200, '{"iceServers": 5}')]
 )
@@ -141,7 +229,7 @@ async def offer_without(pattern):
     await far.setLocalDescription(await far.createOffer())
     sdp = far.localDescription.sdp
     await far.close()
-    return sdp if pattern == "video" else re.sub(r"m=application.*", "", sdp, flags=re.DOTALL)
+    return re.sub(r"m=application.*", "", sdp, flags=re.DOTALL) if pattern == "channels" else sdp
 
 
 @pytest.mark.parametrize("missing", ["video", "channels"])
