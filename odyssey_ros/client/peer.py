@@ -55,6 +55,9 @@ class Peer:
         on_ready: Called once, when a video track is there and the channel to the streamer is open.
         on_lost: Called once, when the connection fails, is closed by the other side, or loses its track or a
             channel.
+
+    Attributes:
+        hears_streamer: Set once the channel from the streamer is open.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Peer:
         self._connection.on("datachannel", self._channel_added)
         self._tasks = TaskOwner(self._task_failed)
         self._send_channel: RTCDataChannel | None = None
+        self.hears_streamer = asyncio.Event()
         self._has_video = False
         self._ready = False
         self._ended = False
@@ -142,8 +146,10 @@ class Peer:
     async def close(self) -> None:
         """Close the connection and end its tasks and threads."""
         self._ended = True
-        await self._connection.close()
-        await self._tasks.close()
+        try:
+            await self._connection.close()
+        finally:
+            await self._tasks.close()
 
     def _connection_state_changed(self) -> None:
         state = self._connection.connectionState
@@ -169,6 +175,8 @@ class Peer:
             channel.on("close", lambda: self._lost("The channel to the streamer closed"))
             self._check_ready()
         elif channel.label == RECEIVE_CHANNEL:
+            # aiortc announces a channel of the other side when it is open.
+            self.hears_streamer.set()
             channel.on("message", self._message)
             channel.on("close", lambda: self._lost("The channel from the streamer closed"))
         else:

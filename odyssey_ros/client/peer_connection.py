@@ -56,6 +56,7 @@ class PeerConnection(RTCPeerConnection):
         )
         self._loopback_only = loopback_only
         self._connecting = TaskOwner(self._connect_failed)
+        self._closing: asyncio.Task[None] | None = None
         self._connect: Callable[[], Coroutine[Any, Any, None]] = getattr(self, _CONNECT)
         setattr(self, _CONNECT, self._connect_owned)
 
@@ -70,6 +71,17 @@ class PeerConnection(RTCPeerConnection):
 
     async def close(self) -> None:
         """Close, in a few seconds at most, and end every task and thread."""
+        # aiortc too calls this, in a task of its own, when the other side has closed. Once is enough, and is
+        # begun again only where somebody cancelled every task of the loop meanwhile.
+        while True:
+            if self._closing is None or self._closing.cancelled():
+                self._closing = asyncio.get_running_loop().create_task(self._close(), name="odyssey-close")
+            await asyncio.wait({self._closing})
+            if not self._closing.cancelled():
+                break
+        self._closing.result()
+
+    async def _close(self) -> None:
         await self._connecting.close()
         await self._stop_checks()
         closing = asyncio.get_running_loop().create_task(super().close())

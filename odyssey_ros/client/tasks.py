@@ -7,11 +7,13 @@ import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
 logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
+
+_CANCEL_AGAIN_AFTER_S = 1.0
 
 
 class TaskOwner:
@@ -34,11 +36,7 @@ class TaskOwner:
 
     async def close(self) -> None:
         """Cancel the tasks and wait until all have ended. Must not be called from one of them."""
-        tasks = set(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end_tasks(self._tasks)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -47,6 +45,18 @@ class TaskOwner:
         error = task.exception()
         if isinstance(error, Exception):
             self._on_failure(error)
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until all have ended.
+
+    A library may lose a cancellation; what must not be interrupted does not mind a second one.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _done, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_AFTER_S)
 
 
 async def within(timeout_s: float | None, coroutine: Coroutine[Any, Any, _T]) -> _T:
@@ -76,8 +86,7 @@ async def within(timeout_s: float | None, coroutine: Coroutine[Any, Any, _T]) ->
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
+    await end_tasks({task})
     if not task.cancelled() and task.exception() is not None:
         logger.debug("Ended while being cancelled: %s", type(task.exception()).__name__)
 
