@@ -316,9 +316,11 @@ class StreamControl:
             self._callbacks.interact_acknowledged(message.prompt)
             self._interact.resolve(message.prompt)
         elif isinstance(message, StreamEnded):
+            gone = OdysseyStreamError("The stream ended", code="stream_ended")
+            if self.stream_id is None and self._end.is_awaited:
+                self._start.fail(gone)  # it was ended before it had begun
             self._stream_over()
             self._end.resolve(None)
-            gone = OdysseyStreamError("The stream ended", code="stream_ended")
             self._interact.fail(gone)
         elif isinstance(message, BroadcastReady):
             if message.info is None:

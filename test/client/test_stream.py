@@ -185,6 +185,18 @@ async def test_a_start_that_the_caller_leaves_leaves_nothing(service, client, st
     await eventually(lambda: client.statistics.streams_started == 1)
 
 
+async def test_a_start_that_is_ended_before_it_is_answered_fails_at_once(
+    service, client, streamer, witness, eventually
+):
+    service.reactions["interactive_stream_start"] = None
+    starting = asyncio.create_task(client.start_stream("a cat"))
+    await eventually(lambda: streamer.heard)
+    await client.end_stream()
+    with pytest.raises(OdysseyStreamError, match="The stream ended"):
+        await starting
+    assert witness.named("on_stream_ended") == []
+
+
 async def test_an_ended_stream_ends_a_pending_interact(service, client, streamer, witness, eventually):
     await client.start_stream("a cat")
     service.reactions.clear()
