@@ -13,7 +13,7 @@ from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.link import SESSION_OVER, Link
 from odyssey_ros.client.retry import Verdict, backoff, judge
 from odyssey_ros.client.stream import StreamControl
-from odyssey_ros.client.tasks import TaskOwner, uninterrupted
+from odyssey_ros.client.tasks import TaskOwner, end_tasks, uninterrupted
 from odyssey_ros.client.types import ConnectionStatus
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Connection:
         self.stream = StreamControl(callbacks, self.frames, timeout_s=config.operation_timeout_s)
         self.status = ConnectionStatus.DISCONNECTED
         self.reconnects = 0
+        self._message: str | None = ""  # none yet: also a first `DISCONNECTED` is told
 
     @property
     def link(self) -> Link | None:
@@ -114,10 +115,8 @@ class Connection:
 
     async def close(self) -> None:
         """Disconnect and leave nothing behind. May be called at any time, any number of times."""
-        # A library may lose a cancellation; what must not be interrupted does not mind a second one.
-        while self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=1.0)
+        if self._task is not None:
+            await end_tasks({self._task})
         self._finish(ConnectionStatus.DISCONNECTED, None)
 
     async def _run(self) -> None:
@@ -237,8 +236,9 @@ class Connection:
         self._set_status(self.status, message)
 
     def _set_status(self, status: ConnectionStatus, message: str | None = None) -> None:
-        self.status = status
-        self._callbacks.status_change(status, message)
+        if (status, message) != (self.status, self._message):
+            self.status, self._message = status, message
+            self._callbacks.status_change(status, message)
 
     def _finish(self, status: ConnectionStatus, error: Exception | None) -> None:
         if self._finished:
