@@ -25,8 +25,9 @@ class AdvancedConfig:
         queue_timeout_s: Seconds to wait for a free streamer. 0: fail at once when none is free.
         retry_jitter: Share of a delay, 0 to 1, that is left to chance, so that many clients do not return
             together.
-        connect_timeout_s: Seconds that one attempt may take from opening the socket until video and channels
-            are up.
+        connect_timeout_s: Seconds that one attempt may take from opening the socket until video and the
+            channel to the streamer are up; also seconds that the channel from the streamer may be missing
+            once something was sent that is answered on it.
         request_timeout_s: Seconds that one HTTP request may take.
         operation_timeout_s: Seconds that the streamer may take to answer start, interact or end.
             None disables the bound; the call then ends with the connection at the latest.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from odyssey_ros.client.stream import StreamControl
 
 logger = logging.getLogger(__name__)
+
+_LOOKS_FOR_FRAMES = 4
 
 # The server's reasons after which the session is of no more use.
 SESSION_OVER = frozenset({"streamer_not_available", "duration_limit_reached", "session_not_found"})
@@ -66,6 +67,7 @@ class Link:
         self._peer: Peer | None = None
         self._early_candidates: list[RemoteCandidate] = []
         self._tasks = TaskOwner(self._task_failed)
+        self._listening: asyncio.Task[None] | None = None
         self._stage = "the ICE configuration"
 
     async def open(self) -> None:
@@ -91,11 +93,13 @@ class Link:
         """See `StreamTransport`."""
         if self._peer is not None:
             self._peer.send(text)
+            self._expect_to_hear(self._peer)
 
     async def send_by_signaling(self, text: str) -> None:
         """See `StreamTransport`."""
-        if self._signaling is not None:
+        if self._signaling is not None and self._peer is not None:
             await self._signaling.send_text(text)
+            self._expect_to_hear(self._peer)
 
     @property
     def packets_received(self) -> int:
@@ -177,7 +181,7 @@ class Link:
             servers,
             loopback_only=self.session.endpoint.is_loopback,
             consume_video=self._frames.consume,
-            on_message=self._stream.handle,
+            on_message=self._hear,
             on_ready=self._become_ready,
             on_lost=self._lose,
         )
@@ -189,16 +193,39 @@ class Link:
         self._early_candidates.clear()
         await signaling.send_answer(answer)
 
+    def _hear(self, text: str) -> None:
+        # What still comes while a lost connection is being closed says nothing of the next one.
+        if not self.lost.done():
+            self._stream.handle(text)
+
+    def _expect_to_hear(self, peer: Peer) -> None:
+        """Count the connection as lost when what has been sent can never be answered.
+
+        The channel from the streamer is no condition of being connected, so its absence shows only now.
+        """
+        if self._listening is None and not peer.hears_streamer.is_set():
+            self._listening = self._tasks.spawn(self._wait_for_channel(peer), "odyssey-reply-channel")
+
+    async def _wait_for_channel(self, peer: Peer) -> None:
+        timeout_s = self._config.connect_timeout_s
+        try:
+            await within(timeout_s, peer.hears_streamer.wait())
+        except asyncio.TimeoutError:
+            raise OdysseyConnectionError(
+                f"The streamer has not opened its channel to the client within {timeout_s:g} s",
+                code="channel_missing",
+            ) from None
+
     async def _watch_frames(self, timeout_s: float) -> None:
-        while True:
-            await asyncio.sleep(timeout_s / 4)
-            since = self._stream.frames_expected_since
-            if since is None:
-                continue
-            arrival_ns = self._frames.last_arrival_ns
-            last = since if arrival_ns is None else max(since, arrival_ns / 1e9)
-            if time.monotonic() - last > timeout_s:
-                raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen")
+        # Looks are counted, not seconds: on a machine that stood still, the frames wait to be taken.
+        last: tuple[float | None, int | None] = (None, None)
+        looks = 0
+        while looks < _LOOKS_FOR_FRAMES:
+            await asyncio.sleep(timeout_s / _LOOKS_FOR_FRAMES)
+            now = (self._stream.frames_expected_since, self._frames.last_arrival_ns)
+            looks = 0 if now != last or now[0] is None else looks + 1
+            last = now
+        raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen")
 
     def _become_ready(self) -> None:
         if not self._ready.done():

@@ -132,7 +132,8 @@ class Streamer:
     async def offer(self, edit: Callable[[str], str] = lambda sdp: sdp) -> None:
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.from_client = self.peer.createDataChannel("clientToStreamer")
-        self.to_client = self.peer.createDataChannel("streamerToClient")
+        if self.service.opens_reply_channel:
+            self.to_client = self.peer.createDataChannel("streamerToClient")
         self.peer.createDataChannel("somethingElse")
         self.peer.addTrack(self.track)
         if self.service.audio:
@@ -237,6 +238,7 @@ class Service:
         self.trickle: str | None = None
         self.offers = True
         self.takes_answer = True
+        self.opens_reply_channel = True
         self.edit_offer: Callable[[str], str] = lambda sdp: sdp
         self.capabilities: dict[str, Any] | None = {"image_to_video": True}
         self.regions: list[dict[str, str]] = []

@@ -88,6 +88,65 @@ async def test_a_channel_that_closes_is_noticed(service, client, witness, eventu
     assert "channel" in witness.named("on_error")[0][0].message
 
 
+async def test_a_streamer_that_cannot_be_heard_is_noticed_when_it_is_to_answer(
+    service, make_client, witness, eventually
+):
+    service.opens_reply_channel = False
+    service.reactions.clear()
+    client = make_client(connect_timeout_s=3, operation_timeout_s=None)
+    await client.connect(**witness.callbacks())
+    await eventually(lambda: len(witness.decoded) > 3)  # what only looks is not disturbed
+    service.opens_reply_channel = True
+    with pytest.raises(OdysseyConnectionError, match="has not opened its channel") as caught:
+        await client.start_stream("a cat")
+    assert caught.value.code == "channel_missing"
+    await regained(client, witness, service, eventually)
+    assert witness.named("on_error")[0][0].code == "channel_missing"
+    service.reactions["interactive_stream_start"] = type(await service.streamer()).start_stream
+    assert await client.start_stream("a cat")
+
+
+async def test_a_streamer_may_open_its_channel_when_it_has_something_to_say(
+    service, make_client, witness, eventually
+):
+    service.opens_reply_channel = False
+    client = make_client()
+    await client.connect(**witness.callbacks())
+
+    def answer(streamer, message):
+        streamer.to_client = streamer.peer.createDataChannel("streamerToClient")
+        streamer.start_stream(message)
+
+    service.reactions["interactive_stream_start"] = answer
+    assert await client.start_stream("a cat")
+    assert await client.interact("a dog")
+    assert client.statistics.reconnects == 0
+
+
+async def test_what_the_streamer_says_on_a_lost_connection_is_not_heard(
+    service, client, witness, eventually, monkeypatch
+):
+    from odyssey_ros.client.link import Link
+
+    close = Link.close
+
+    async def slow(self):
+        await eventually(lambda: said and first.to_client.bufferedAmount == 0)  # it has arrived
+        await close(self)
+
+    await client.connect(**witness.callbacks())
+    first, said = await service.streamer(), []
+    monkeypatch.setattr(Link, "close", slow)
+    await first.send({"type": "error", "reason": "streamer_disconnected"})
+    await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
+    first.say({"type": "stream_started", "stream_id": "a ghost"})
+    said.append(True)
+    await regained(client, witness, service, eventually)
+    assert witness.named("on_stream_started") == []
+    with pytest.raises(OdysseyError, match="no stream is running"):
+        await client.interact("a dog")
+
+
 async def test_frames_that_stop_while_a_stream_runs_are_noticed(service, make_client, witness, eventually):
     client = make_client(frame_timeout_s=0.4)
     await client.connect(**witness.callbacks())
