@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from odyssey_ros.client.errors import OdysseyArgumentError
 
@@ -112,8 +113,13 @@ class ClientConfig:
             OdysseyArgumentError: The URL is no http or https URL.
         """
         url = (api_url or os.environ.get("ODYSSEY_API_URL") or DEFAULT_API_URL).rstrip("/")
-        if not url.startswith(("http://", "https://")):
-            raise OdysseyArgumentError("The API URL must begin with http:// or https://")
+        try:
+            parts = urlsplit(url)
+            host, _port = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+            raise OdysseyArgumentError("The API URL must be an http:// or https:// URL")
         return cls(
             api_key=api_key or os.environ.get("ODYSSEY_API_KEY", ""),
             api_url=url,

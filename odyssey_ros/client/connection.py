@@ -8,7 +8,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
+from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
 from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.link import SESSION_OVER, Link
 from odyssey_ros.client.retry import Verdict, backoff, judge
@@ -187,8 +187,11 @@ class Connection:
             if not session.is_new or error.code in SESSION_OVER:
                 self._session = None
             await uninterrupted(self._drop_link())
-            # A refusal of a used session, be it 409 while its old socket is still closing, says nothing of a
-            # new one.
+            if error.code == "session_not_found" and not sessions.has_others:
+                raise OdysseyAuthError(
+                    "The service no longer knows the session that the credentials are for", code=error.code
+                ) from None
+            # A refusal of a used session says nothing of a new one.
             if not session.is_new and not judge(error, patient=True).transient:
                 raise OdysseyConnectionError("The server no longer accepts the session") from None
             raise

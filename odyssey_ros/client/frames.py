@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from aiortc import MediaStreamTrack
 
     from odyssey_ros.client.callbacks import Callbacks
+
+logger = logging.getLogger(__name__)
 
 _RTP_WRAP = 1 << 32
 _NS_PER_S = 1_000_000_000
@@ -184,7 +187,12 @@ class FrameConverter:
                 self._arrived.clear()
                 frame, self._newest = self._newest, None
                 if frame is not None:
-                    picture = await loop.run_in_executor(self._thread, to_video_frame, frame)
+                    try:
+                        picture = await loop.run_in_executor(self._thread, to_video_frame, frame)
+                    except Exception as error:  # PyAV raises many kinds; the next frame may be better
+                        logger.exception("A frame cannot be converted")
+                        self._callbacks.error(error, fatal=False)
+                        continue
                     self.converted += 1
                     self._callbacks.video_frame(picture)
         finally:

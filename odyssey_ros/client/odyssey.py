@@ -50,6 +50,15 @@ _IGNORED_SDK_OPTIONS = frozenset({"enable_telemetry"})
 _LARGEST_PAGE = 100
 
 
+@dataclasses.dataclass(slots=True)
+class _Lease:
+    """The HTTP API on one event loop, for as long as somebody uses it."""
+
+    api: HttpApi
+    loop: asyncio.AbstractEventLoop
+    users: int = 0
+
+
 class Odyssey:
     """A client of the Odyssey service, for asyncio.
 
@@ -87,9 +96,7 @@ class Odyssey:
             logger.warning("Ignoring the unknown option %s", option)
         self._tokens = TokenCache()
         self._regions = RegionLatencies()
-        self._api: HttpApi | None = None
-        self._api_loop: asyncio.AbstractEventLoop | None = None
-        self._api_users = 0
+        self._lease: _Lease | None = None
         self._held_open: contextlib.AsyncExitStack | None = None
         self._connection: Connection | None = None
         self._counted = ClientStatistics()
@@ -462,24 +469,26 @@ class Odyssey:
     async def _lease_api(self) -> AsyncIterator[HttpApi]:
         tls = await shared_tls_context()
         loop = asyncio.get_running_loop()
-        if self._api is None or self._api_loop is not loop:
-            self._api = HttpApi(
+        lease = self._lease
+        if lease is None or lease.loop is not loop:
+            api = HttpApi(
                 self._config.api_url,
                 self._config.api_key,
                 self._tokens,
                 timeout_s=self._config.advanced.request_timeout_s,
                 tls=tls,
             )
-            self._api_loop, self._api_users = loop, 0
-        api = self._api
-        self._api_users += 1
+            self._lease = lease = _Lease(api, loop)
+        lease.users += 1
         try:
-            yield api
+            yield lease.api
         finally:
-            self._api_users -= 1
-            if self._api_users == 0:
-                self._api = None
-                await uninterrupted(api.close())
+            lease.users -= 1
+            if lease.users == 0:
+                # Another loop may have taken its place.
+                if self._lease is lease:
+                    self._lease = None
+                await uninterrupted(lease.api.close())
 
     def _sum(self, connection: Connection) -> ClientStatistics:
         counted, frames, link = self._counted, connection.frames, connection.link

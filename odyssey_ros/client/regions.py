@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from odyssey_ros.client.errors import OdysseyConnectionError
+from odyssey_ros.client.errors import OdysseyError
 from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
@@ -43,15 +43,15 @@ class RegionLatencies:
     async def measure(self, api: HttpApi, timeout_s: float) -> Mapping[str, int]:
         """Milliseconds by region id, `UNANSWERED_MS` for those that did not answer in time.
 
-        Empty when the service cannot say which regions there are: the measure is help, never a condition.
-        Authentication errors and limits are not hidden.
+        Empty when the service does not say which regions there are: the measure is help, never a condition.
+        What makes the service refuse it, the request for a session will meet again.
         """
         if self._clock() < self._fresh_until:
             return dict(self._latencies_ms)
         deadline = self._clock() + timeout_s
         try:
             regions = await within(timeout_s, api.regions())
-        except (OdysseyConnectionError, asyncio.TimeoutError, ValueError) as error:
+        except (OdysseyError, asyncio.TimeoutError) as error:
             logger.debug("No regions to measure: %s", type(error).__name__)
             return {}
         if not regions:

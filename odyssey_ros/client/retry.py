@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client.config import AdvancedConfig
 
-_RETRYABLE_CLIENT_ERRORS = frozenset({408, 425, 429})
+# 409: the session's socket of before is still closing.
+_RETRYABLE_CLIENT_ERRORS = frozenset({408, 409, 425, 429})
 _FINAL_LIMITS = (MonthlyLimitReachedError, AccountSuspendedError)
 _PASSING_LIMITS = (ConcurrentLimitReachedError, RateLimitError, StreamDurationExceededError)
 

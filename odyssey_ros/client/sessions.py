@@ -48,9 +48,15 @@ class Session:
 
 
 class SessionSource(Protocol):
-    """Gives sessions to connect to."""
+    """Gives sessions to connect to.
+
+    Attributes:
+        authenticates: Whether it asks the service, with a key.
+        has_others: Whether it can give another session when one is over.
+    """
 
     authenticates: bool
+    has_others: bool
 
     async def acquire(self, previous: Session | None) -> Session:
         """Give a session: the previous one with a fresh token while the service knows it, else a new one."""
@@ -71,6 +77,7 @@ class RequestedSessions:
     """
 
     authenticates = True
+    has_others = True
 
     def __init__(
         self,
@@ -159,6 +166,7 @@ class MintedSession:
     """The one session that credentials are for."""
 
     authenticates = False
+    has_others = False
 
     def __init__(self, credentials: ClientCredentials) -> None:
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
@@ -181,7 +181,7 @@ class Signaling:
             raise OdysseyConnectionError(
                 f"The signaling server did not answer within {open_timeout_s:g} s"
             ) from None
-        except (OSError, InvalidHandshake, EOFError) as error:
+        except (OSError, WebSocketException, EOFError) as error:
             reason = _without_url(error)
             raise OdysseyConnectionError(f"The signaling server cannot be reached: {reason}") from None
         return cls(socket, close_timeout_s=close_timeout_s)

@@ -159,7 +159,9 @@ class SpectatorConnection:
             raise OdysseyConnectionError(f"The answer cannot be used ({type(error).__name__})") from None
         if self._frames.converter is not None:
             self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
-        await self._connected
+        # Not awaited itself: leaving would cancel it, and it would look like a connection that was up.
+        await asyncio.wait({self._connected})
+        self._connected.result()
         self._tasks.spawn(self._ask_for_key_frame(peer), "odyssey-key-frame")
         if self._config.frame_timeout_s is not None:
             self._tasks.spawn(self._watch_frames(self._config.frame_timeout_s), "odyssey-frame-watch")
@@ -253,7 +255,7 @@ class SpectatorConnection:
         return self._closing
 
     async def _release(self, *, tell_server: bool) -> None:
-        if self._connected.done() and not self._connected.cancelled():
+        if self._connected.done():
             self._connected.exception()  # seen
         try:
             if self._peer is not None:

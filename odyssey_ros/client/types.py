@@ -249,12 +249,13 @@ class BroadcastInfo:
     Attributes:
         webrtc_url: Base URL of the WHEP endpoint.
         spectator_token: What a spectator shows there; does not show in the `repr`.
-        hls_url: HLS playlist; None when the service offers none.
+        hls_url: HLS playlist; None when the service offers none. Does not show in the `repr` either, since it
+            may carry a signature.
     """
 
     webrtc_url: str
     spectator_token: str = field(repr=False)
-    hls_url: str | None = None
+    hls_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

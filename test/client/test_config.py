@@ -53,9 +53,12 @@ def test_what_is_not_given_comes_from_the_environment(monkeypatch):
     assert dataclasses.is_dataclass(ClientConfig)
 
 
-def test_a_url_that_is_none_is_refused():
+@pytest.mark.parametrize(
+    "url", ["api.odyssey.ml", "ftp://h", "http://", "http://[::1", "https://h:port", "https://h?x=y"]
+)
+def test_a_url_that_is_none_is_refused(url):
     with pytest.raises(OdysseyArgumentError, match="http"):
-        Odyssey("ody_x", api_url="api.odyssey.ml")
+        Odyssey("ody_x", api_url=url)
 
 
 def test_making_a_client_does_nothing_and_needs_no_loop(caplog):

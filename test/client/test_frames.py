@@ -152,6 +152,32 @@ async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_w
     assert all(name.startswith("odyssey-convert") for name in threads)
 
 
+async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_delivery(monkeypatch):
+    from odyssey_ros.client import frames
+
+    convert, seen, errors = frames.to_video_frame, asyncio.Event(), []
+
+    def broken(frame):
+        if frame.index == 0:
+            raise ZeroDivisionError
+        return convert(frame)
+
+    monkeypatch.setattr(frames, "to_video_frame", broken)
+    converter = FrameConverter(
+        Callbacks(on_video_frame=lambda _frame: seen.set(), on_error=lambda *heard: errors.append(heard))
+    )
+    running = asyncio.create_task(converter.run())
+    converter.offer(decoded(0))
+    while not errors:  # noqa: ASYNC110 - the callback only keeps a list
+        await asyncio.sleep(0.01)
+    converter.offer(decoded(1))
+    await asyncio.wait_for(seen.wait(), 60)
+    running.cancel()
+    await asyncio.wait({running})
+    assert [(type(error), fatal) for error, fatal in errors] == [(ZeroDivisionError, False)]
+    assert converter.converted == 1
+
+
 async def test_the_loop_stays_free_while_pictures_are_converted_and_images_prepared(
     service, client, witness, eventually
 ):

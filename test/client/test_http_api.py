@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 
 import pytest
 
@@ -401,6 +402,32 @@ async def test_credentials_reconnect_while_the_server_accepts_them(service, clie
     assert isinstance(witness.named("on_error")[-1][0], OdysseyAuthError)
 
 
+async def test_credentials_outlast_the_socket_of_before(service, client, witness, eventually):
+    credentials = await client.create_client_credentials()
+    keyless = Odyssey(api_url=service.url, advanced=client._config.advanced)
+    await keyless.connect_with_credentials(credentials, **witness.callbacks())
+    service.handshake_statuses = [409, 409]  # it is still closing
+    await (await service.streamer()).socket.close(code=1011)
+    await service.streamer(2)
+    await eventually(lambda: keyless.is_connected)
+    assert service.handshake_statuses == []
+    await keyless.disconnect()
+
+
+async def test_credentials_for_a_session_that_is_over_are_not_tried_for_ever(
+    service, make_client, witness, eventually
+):
+    client = make_client(max_retries=None)
+    credentials = await client.create_client_credentials()
+    await client.connect_with_credentials(credentials, **witness.callbacks())
+    service.handshake_statuses = [404]
+    await (await service.streamer()).socket.close(code=1011)
+    await eventually(lambda: client.current_status.value == "failed")
+    error, fatal = witness.named("on_error")[-1]
+    assert isinstance(error, OdysseyAuthError)
+    assert (error.code, fatal) == ("session_not_found", True)
+
+
 async def test_credentials_with_a_useless_url_are_refused(service, client):
     credentials = await client.create_client_credentials()
     data = {**credentials.to_dict(), "signaling_url": "ftp://x"}
@@ -429,12 +456,33 @@ async def test_one_client_serves_loop_after_loop(service, client):
     assert service.count("POST /auth/token") == 1
 
 
+async def test_loops_that_use_one_client_at_once_do_not_close_each_others_connections(
+    service, client, eventually
+):
+    service.script("GET /stream-recordings", 200, {}, always=True)
+    async with client:
+        await asyncio.to_thread(lambda: asyncio.run(client.list_stream_recordings()))
+        entered, leave = threading.Event(), threading.Event()
+
+        async def stay() -> None:
+            async with client._lease_api():
+                entered.set()
+                await asyncio.to_thread(leave.wait)
+                await client.list_stream_recordings()
+
+        staying = asyncio.ensure_future(asyncio.to_thread(lambda: asyncio.run(stay())))
+        await eventually(entered.is_set)
+        await client.list_stream_recordings()
+    leave.set()
+    await staying
+
+
 async def test_as_a_context_manager_it_disconnects_and_keeps_its_http_connections(service, make_client):
     service.script("GET /stream-recordings", 200, {}, always=True)
     async with make_client() as client:
-        api = client._api
+        lease = client._lease
         await client.list_stream_recordings()
         await client.connect()
-        assert client._api is api
-    assert client._api is None
+        assert client._lease is lease
+    assert client._lease is None
     assert not client.is_connected

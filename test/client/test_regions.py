@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from odyssey_ros.client import ConnectionStatus
 
 
@@ -39,6 +41,13 @@ async def test_defect_19_regions_that_cannot_be_listed_are_no_condition(service,
     begun = loop.time()
     await client.connect()
     assert loop.time() - begun < 2.5
+    assert requested(service) == [{}]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429])
+async def test_defect_19_regions_that_are_refused_are_no_condition(service, client, status):
+    service.script("GET /regions", status, {"detail": "not for you"}, always=True)
+    await client.connect()
     assert requested(service) == [{}]
 
 

@@ -47,6 +47,7 @@ WAIT = {"retry_after_seconds": 12}
         (OdysseyConnectionError(status_code=400), Verdict(transient=False)),
         (OdysseyConnectionError(status_code=418), Verdict(transient=False)),
         (OdysseyConnectionError(status_code=408), Verdict(transient=True)),
+        (OdysseyConnectionError(status_code=409), Verdict(transient=True)),
         (OdysseyConnectionError(status_code=429), Verdict(transient=True)),
         (OdysseyConnectionError(status_code=500), Verdict(transient=True)),
         (OdysseyConnectionError(status_code=503, details=WAIT), Verdict(transient=True, wait_s=12)),

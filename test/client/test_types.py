@@ -109,6 +109,7 @@ def test_broadcast_details_are_made_as_documented_and_by_keyword():
     assert info.hls_url is None
     assert info == BroadcastInfo(webrtc_url="http://h/live/x", spectator_token="spectator_abc", hls_url=None)
     assert "spectator_abc" not in repr(info)
+    assert "signature" not in repr(BroadcastInfo("http://h", "t", "http://h/x.m3u8?signature=1"))
 
 
 def test_states_are_their_words():
