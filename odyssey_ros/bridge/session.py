@@ -377,13 +377,19 @@ class OdysseySession:
             session_id=self.client.current_session_id or "",
             capabilities=self.client.capabilities or StreamerCapabilities(),
             reconnects=self.state.reconnects + regained,
-            error_code="" if status is ConnectionStatus.CONNECTED else self.state.error_code,
+            error_code="" if status is ConnectionStatus.CONNECTED else self._code_beside(message),
         )
         if status is ConnectionStatus.CONNECTED:
             self._tell(EventKind.CONNECTED, message=message or "")
             self._changed.set()
         elif before is ConnectionStatus.CONNECTED:
             self._tell(EventKind.DISCONNECTED, message=message or "")
+
+    def _code_beside(self, message: str | None) -> str:
+        """The last error's code, unless the status tells of something else, such as the queue."""
+        told = self.state.message
+        about_the_error = not message or (told and message.startswith(told))
+        return self.state.error_code if about_the_error else ""
 
     def _stream_started(self, stream_id: str) -> None:
         applied = self.client.last_applied_prompt or ""

@@ -12,7 +12,7 @@ from odyssey_ros.bridge.session import EventKind, OdysseySession, StreamWish
 from odyssey_ros.client import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyStreamError
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.fault_registry import Schedule
-from odyssey_ros.emulator.faults import HttpStatus, ReplyDelay, StreamRefusal
+from odyssey_ros.emulator.faults import HttpStatus, ReplyDelay, SocketDrop, StreamRefusal
 
 KEY = "ody_local"
 WISH = StreamWish("a calm sea")
@@ -86,6 +86,19 @@ async def test_without_resume_it_waits_for_a_prompt():
         assert len(observer.kinds(EventKind.STARTED)) == 1
         await session.prompt("again", StreamWish("again"))
         await until(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "another stream")
+
+
+async def test_no_code_of_an_earlier_failure_stands_beside_the_queue():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        service.faults.arm(HttpStatus(endpoint="signaling", status=500))
+        service.faults.arm(HttpStatus(endpoint="sessions_request", status=503), Schedule(count=2))
+        service.faults.arm(SocketDrop())
+        await until(lambda: session.state.reconnects == 1, "another connection")
+        told = [(state.message, state.error_code) for state in observer.states]
+        assert ("Waiting for a streamer", "") in told
+        assert all(not code for message, code in told if message == "Waiting for a streamer")
+        assert any("trying again" in message and code for message, code in told)
 
 
 async def test_a_prompt_before_the_connection_is_kept():
