@@ -191,8 +191,10 @@ class Connection:
                 raise OdysseyAuthError(
                     "The service no longer knows the session that the credentials are for", code=error.code
                 ) from None
-            # A refusal of a used session says nothing of a new one.
-            if not session.is_new and not judge(error, patient=True).transient:
+            # A refusal of a used session, be it 409 while its old socket is still closing, says nothing of a
+            # new one.
+            refused = error.status_code == 409 or not judge(error, patient=True).transient
+            if refused and not session.is_new:
                 raise OdysseyConnectionError("The server no longer accepts the session") from None
             raise
         return link
