@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _POLL_INTERVAL_S = 0.05
+_LOOKS_FOR_FRAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +242,12 @@ class SpectatorConnection:
             await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def _watch_frames(self, timeout_s: float) -> None:
-        seen = -1
-        while seen != self._frames.decoded:
+        # Looks are counted, not seconds: on a machine that stood still, the frames wait to be taken.
+        seen, looks = self._frames.decoded, 0
+        while looks < _LOOKS_FOR_FRAMES:
+            await asyncio.sleep(timeout_s / _LOOKS_FOR_FRAMES)
+            looks = looks + 1 if seen == self._frames.decoded else 0
             seen = self._frames.decoded
-            await asyncio.sleep(timeout_s)
         self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen"))
 
     def _start_closing(self, *, tell_server: bool) -> asyncio.Task[None]:

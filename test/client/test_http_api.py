@@ -331,7 +331,7 @@ async def test_defect_33_no_secret_reaches_a_log_a_repr_or_an_error(
 ):
     caplog.set_level(logging.DEBUG)
     for name in ("websockets", "httpx", "httpcore", "aiortc", "aioice", "odyssey_ros"):
-        logging.getLogger(name).setLevel(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, logger=name)
     service.ice_config = {
         "iceServers": [{"urls": "turns:127.0.0.1:9", "username": "turn-user", "credential": "turn-password"}]
     }

@@ -159,12 +159,10 @@ async def test_defect_16_an_ice_configuration_that_cannot_be_had_does_not_keep_a
 
 
 async def test_defect_16_the_ice_configuration_is_waited_for_only_so_long(service, make_client):
-    service.script("GET /signal/config", 200, {}, delay_s=2.5)
-    client = make_client(request_timeout_s=0.3)
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
+    service.script("GET /signal/config", 200, {}, delay_s=3600)
+    client = make_client(request_timeout_s=3)
     await client.connect()
-    assert loop.time() - begun < 2.4
+    assert client.is_connected
 
 
 async def test_a_public_stun_server_is_used_only_when_a_service_elsewhere_cannot_be_asked(

@@ -40,24 +40,24 @@ async def streamer(service, client, witness):
 
 @pytest.mark.parametrize("call", ["start_stream", "interact", "end_stream"])
 async def test_defect_01_every_call_has_a_bound(service, make_client, call):
-    client = make_client(operation_timeout_s=0.2)
+    client = make_client(operation_timeout_s=3)
     await client.connect()
     if call != "start_stream":
         await client.start_stream("a cat")
     service.reactions.clear()
     arguments = [] if call == "end_stream" else ["a dog"]
-    with pytest.raises(OdysseyStreamError, match=r"no answer within 0.2 s") as caught:
+    with pytest.raises(OdysseyStreamError, match=r"no answer within 3 s") as caught:
         await getattr(client, call)(*arguments)
     assert caught.value.code == "timeout"
     assert client.is_connected
 
 
 async def test_a_start_without_an_answer_is_taken_back(service, make_client, eventually):
-    client = make_client(operation_timeout_s=2)
+    client = make_client(operation_timeout_s=3)
     await client.connect()
     streamer = await service.streamer()
     reactions, service.reactions = service.reactions, {}
-    with pytest.raises(OdysseyStreamError, match=r"no answer within 2 s"):
+    with pytest.raises(OdysseyStreamError, match=r"no answer within 3 s"):
         await client.start_stream("a cat")
     await eventually(lambda: len(streamer.heard) == 2)
     assert [message["type"] for message in streamer.heard] == [
@@ -251,14 +251,14 @@ async def test_noise_on_the_channel_is_ignored(client, streamer, witness):
 async def test_an_error_that_nobody_asked_for_stops_the_watch_for_frames(
     service, make_client, witness, eventually
 ):
-    client = make_client(frame_timeout_s=0.2)
+    client = make_client(frame_timeout_s=1)
     await client.connect(**witness.callbacks())
     streamer = await service.streamer()
     await client.start_stream("a cat")
     streamer.say({"type": "interactive_stream_error", "reason": "model_crash", "message": "oops"})
     await eventually(lambda: witness.named("on_stream_error"))
     streamer.track.paused = True
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2)
     assert client.is_connected
 
 

@@ -90,11 +90,9 @@ async def test_the_whole_service(start_emulator, witness, eventually):
             portrait=False,
         )
         detail = job
-        for _ in range(300):
-            detail = await client.get_simulate_status(job.job_id)
-            if detail.status in {SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED}:
-                break
+        while detail.status not in {SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED}:
             await asyncio.sleep(0.1)
+            detail = await client.get_simulate_status(job.job_id)
         assert detail.status is SimulationJobStatus.COMPLETED, detail
         assert job.job_id in [row.job_id for row in (await client.list_simulations()).jobs]
         credentials = await client.create_client_credentials()
