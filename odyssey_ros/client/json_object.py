@@ -14,6 +14,15 @@ class MalformedError(ValueError):
     """What came is not what the protocol says. The text names the field, never its value."""
 
 
+def is_encodable(text: str) -> bool:
+    r"""Whether a string can be sent on. JSON's `"\ud800"`, half a character, is a string that cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class JsonObject:
     """A JSON object whose fields are checked as they are read.
 
@@ -44,15 +53,15 @@ class JsonObject:
 
     def text(self, name: str) -> str:
         """A string that must be there and not be empty."""
-        value = self._fields.get(name)
-        if not isinstance(value, str) or not value:
+        value = self.optional_text(name)
+        if not value:
             raise MalformedError(f"{name} must be a string")
         return value
 
     def optional_text(self, name: str) -> str | None:
         """A string, or None."""
         value = self._fields.get(name)
-        if value is None or isinstance(value, str):
+        if value is None or (isinstance(value, str) and is_encodable(value)):
             return value
         raise MalformedError(f"{name} must be a string")
 

@@ -16,6 +16,7 @@ from odyssey_ros.client.connection import Connection
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.http_api import HttpApi, TokenCache, shared_tls_context
 from odyssey_ros.client.images import prepare_image
+from odyssey_ros.client.json_object import is_encodable
 from odyssey_ros.client.regions import RegionLatencies
 from odyssey_ros.client.sessions import MintedSession, RequestedSessions
 from odyssey_ros.client.simulations import encode_simulation
@@ -509,6 +510,8 @@ class Odyssey:
 def _identifier(name: str, value: str) -> str:
     if not value:
         raise OdysseyArgumentError(f"{name} is empty")
+    if not is_encodable(value):
+        raise OdysseyArgumentError(f"{name} is no text that can be sent")
     return value
 
 

@@ -63,9 +63,10 @@ class SessionToken:
 def parse_access_token(answer: JsonObject) -> AccessToken:
     """POST /auth/token."""
     lifetime = answer.optional_number("expires_in")
-    return AccessToken(
-        answer.text("access_token"), _DEFAULT_ACCESS_LIFETIME_S if lifetime is None else lifetime
-    )
+    token = answer.text("access_token")
+    if not (token.isascii() and token.isprintable()):
+        raise MalformedError("access_token must fit into a header")
+    return AccessToken(token, _DEFAULT_ACCESS_LIFETIME_S if lifetime is None else lifetime)
 
 
 def parse_regions(answer: JsonObject) -> list[Region]:

@@ -13,6 +13,7 @@ from odyssey_ros.client import (
     ConnectionStatus,
     NoStreamerError,
     Odyssey,
+    OdysseyArgumentError,
     OdysseyAuthError,
     OdysseyConnectionError,
     OdysseyError,
@@ -443,6 +444,30 @@ async def test_a_suspended_account_is_never_tried_again(service, client):
         await client.connect()
     assert caught.value.details == {"reason": "x"}
     assert service.count("POST /sessions/request") == 1
+
+
+@pytest.mark.parametrize("endpoint", ["POST /sessions/request", "POST /sessions/token"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, OdysseyArgumentError),
+        (401, OdysseyAuthError),
+        (403, OdysseyAuthError),
+        (422, OdysseyArgumentError),
+        (429, RateLimitError),
+        (500, OdysseyConnectionError),
+        (503, OdysseyConnectionError),
+    ],
+)
+async def test_each_refusal_of_a_session_is_typed_and_ends_an_attempt(
+    service, make_client, witness, endpoint, status, kind
+):
+    service.script(endpoint, status, {"detail": "the reason"}, always=True)
+    with pytest.raises(kind) as caught:
+        await make_client(max_retries=0, queue_timeout_s=0).connect(**witness.callbacks())
+    assert caught.value.status_code == status
+    assert witness.named("on_error") == [(caught.value, True)]
+    assert witness.named("on_disconnected") == []
 
 
 async def test_a_limit_that_names_a_wait_is_waited_for(service, client, witness):

@@ -166,6 +166,7 @@ async def test_defect_24_auth_and_connection_errors_are_told_apart_by_status_not
     ("status", "body", "kind", "text"),
     [
         (200, {}, OdysseyConnectionError, "Invalid auth response"),
+        (200, {"access_token": "tök\n"}, OdysseyConnectionError, "Invalid auth response"),
         (401, {"detail": "x"}, OdysseyAuthError, "Invalid API key"),
         (403, {}, OdysseyAuthError, "API key access denied"),
         (
@@ -315,6 +316,8 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(service, client
         await client.list_stream_recordings(offset=-1)
     with pytest.raises(ValueError, match="stream_id is empty"):
         await client.get_recording("")
+    with pytest.raises(ValueError, match="stream_id is no text"):
+        await client.get_recording("\ud800")
     assert service.requests == []
 
 
@@ -435,6 +438,14 @@ async def test_credentials_with_a_useless_url_are_refused(service, client):
 
     with pytest.raises(OdysseyArgumentError, match="cannot be used"):
         await client.connect_with_credentials(ClientCredentials.from_dict(data))
+
+
+@pytest.mark.parametrize("endpoint", ["POST /sessions/request", "POST /sessions/token"])
+async def test_half_a_character_is_an_answer_that_cannot_be_used(service, client, endpoint):
+    fields = {"session_id": "\ud800", "signalling_url": "ws://h", "session_token": "a.b.\ud800"}
+    service.script(endpoint, 200, fields)
+    with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
+        await client.create_client_credentials()
 
 
 async def test_a_token_that_is_no_jwt_is_an_answer_that_cannot_be_used(service, client):

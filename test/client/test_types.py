@@ -90,6 +90,12 @@ def test_credentials_take_their_session_from_the_token_alone():
         {"signaling_url": ""},
         {"session_token": 5},
         {"session_token": "no.jwt.atall"},
+        {"session_token": "no.jwt.\ud800"},
+        {
+            "session_token": jwt.encode(
+                {"session_id": "\ud800"}, "a secret of the service, long enough", "HS256"
+            )
+        },
         {"session_token": jwt.encode({"session_id": 5}, "a secret of the service, long enough", "HS256")},
         {"expires_in": "600"},
         {"expires_in": True},
