@@ -144,17 +144,14 @@ def _own_gathering(connection: Any, *, loopback_only: bool) -> None:
     gather = connection.get_component_candidates
 
     async def owned(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
-        found: list[Any] = await uninterrupted(
-            gather(
-                component=component,
-                addresses=["127.0.0.1"] if loopback_only else addresses,
-                timeout=timeout,
-            )
-        )
-        for protocol in connection._protocols:  # noqa: SLF001
-            relay = getattr(protocol.transport, _RELAY, None)
-            if relay is not None:
-                relay.delete = functools.partial(_leave, relay, relay.delete)
+        chosen = ["127.0.0.1"] if loopback_only else addresses
+        try:
+            found: list[Any] = await uninterrupted(gather(component, chosen, timeout))
+        finally:
+            for protocol in connection._protocols:  # noqa: SLF001
+                relay = getattr(protocol.transport, _RELAY, None)
+                if relay is not None:
+                    relay.delete = functools.partial(_leave, relay, relay.delete)
         return found
 
     connection.get_component_candidates = owned
