@@ -45,3 +45,8 @@ def error_text(error: BaseException) -> str:
     if isinstance(error, asyncio.TimeoutError):
         return "no answer in time"
     return f"internal error: {type(error).__name__}: {error}"
+
+
+def internal_error(error: BaseException) -> OdysseyError:
+    """Return a defect of this package as an error that can be told."""
+    return OdysseyError(f"internal error: {type(error).__name__}: {error}", code="INTERNAL")

@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from odyssey_ros.bridge.error_codes import error_code
+from odyssey_ros.bridge.error_codes import error_code, internal_error
 from odyssey_ros.client import (
     AccountSuspendedError,
     BroadcastInfo,
@@ -132,8 +132,11 @@ class OdysseySession:
         self._credentials = credentials
         self._active = False
         self._closing = False
+        self._given_up = False
+        self._ending = False
         self._wish: StreamWish | None = None
         self._next_image: Any = None
+        self._failure = ("", "")  # text and code of the last error that was told
         self._operation = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -158,7 +161,7 @@ class OdysseySession:
                 await self.client.connect_with_credentials(self._credentials, **callbacks)
             else:
                 await self.client.connect(**callbacks)
-        except OdysseyError as error:
+        except Exception as error:  # noqa: BLE001 -- a defect ends the session as any fatal error does: told
             self._give_up(error)
 
     async def activate(self, wish: StreamWish | None) -> None:
@@ -166,6 +169,12 @@ class OdysseySession:
         self._active = True
         self._wish = wish
         self._changed.set()
+
+    async def reshape(self, **changes: bool) -> None:
+        """Let the next stream, should the one that is wanted start again, be of another shape."""
+        if self._wish is not None:
+            self._wish = replace(self._wish, **changes)
+            self._changed.set()
 
     async def deactivate(self) -> None:
         """End the stream and stay connected."""
@@ -342,7 +351,6 @@ class OdysseySession:
             raise
         if self._next_image is wish.image:
             self._next_image = None
-        self._acknowledge()
         return stream_id, wish
 
     def _require_connection(self) -> None:
@@ -362,22 +370,25 @@ class OdysseySession:
     async def _end(self) -> None:
         async with self._operation:
             if self.state.streaming:
-                await self.client.end_stream()
+                self._ending = True
+                try:
+                    await self.client.end_stream()
+                finally:
+                    self._ending = False
 
     # -- what the client tells ---------------------------------------------------------------------
 
     def _status_changed(self, status: ConnectionStatus, message: str | None) -> None:
         before = self.state.connection
         if status is not ConnectionStatus.CONNECTED and self.state.streaming:
-            self._stream_is_over(resume=True)
+            self._stream_is_over()
         regained = before is ConnectionStatus.RECONNECTING and status is ConnectionStatus.CONNECTED
         self._update(
             connection=status,
-            message=message or "",
             session_id=self.client.current_session_id or "",
             capabilities=self.client.capabilities or StreamerCapabilities(),
             reconnects=self.state.reconnects + regained,
-            error_code="" if status is ConnectionStatus.CONNECTED else self._code_beside(message),
+            **self._reason(status, message),
         )
         if status is ConnectionStatus.CONNECTED:
             self._tell(EventKind.CONNECTED, message=message or "")
@@ -385,24 +396,26 @@ class OdysseySession:
         elif before is ConnectionStatus.CONNECTED:
             self._tell(EventKind.DISCONNECTED, message=message or "")
 
-    def _code_beside(self, message: str | None) -> str:
-        """The last error's code, unless the status tells of something else, such as the queue."""
-        told = self.state.message
-        about_the_error = not message or (told and message.startswith(told))
-        return self.state.error_code if about_the_error else ""
+    def _reason(self, status: ConnectionStatus, message: str | None) -> dict[str, str]:
+        """Return the message and the code of a status: both of one thing, or the code empty."""
+        if status in (ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED):
+            return {"message": message or "", "error_code": ""}
+        if message is None:  # another attempt: why the last one failed is still all that there is to say
+            return {}
+        text, code = self._failure
+        return {"message": message, "error_code": code if text and message.startswith(text) else ""}
 
     def _stream_started(self, stream_id: str) -> None:
         applied = self.client.last_applied_prompt or ""
-        self._update(streaming=True, stream_id=stream_id, prompt=applied, error_code="", message="")
+        self._took_effect(applied, streaming=True, stream_id=stream_id)
         self._tell(EventKind.STARTED, prompt=applied)
 
     def _stream_ended(self) -> None:
         if self.state.streaming:
-            self._stream_is_over(resume=True)
+            self._stream_is_over()
 
     def _acknowledged(self, prompt: str) -> None:
-        self._update(prompt=prompt)
-        self._acknowledge()
+        self._took_effect(prompt)
         self._tell(EventKind.ACKNOWLEDGED, prompt=prompt)
 
     def _stream_failed(self, reason: str, message: str) -> None:
@@ -410,7 +423,7 @@ class OdysseySession:
         self._tell(EventKind.STREAM_ERROR, error_code=reason.upper(), message=message)
 
     def _failed(self, error: Exception, fatal: bool) -> None:
-        if fatal and isinstance(error, OdysseyError):
+        if fatal:
             self._give_up(error)
         else:
             self._tell_error(error)
@@ -421,41 +434,50 @@ class OdysseySession:
 
     # -- telling -----------------------------------------------------------------------------------
 
-    def _stream_is_over(self, *, resume: bool) -> None:
+    def _stream_is_over(self) -> None:
         self.broadcast = None
         self._update(streaming=False, prompt="")
         self._tell(EventKind.ENDED)
-        if not (resume and self.resume_stream):
+        if not self.resume_stream and not self._ending:  # what is wanted while one is ended is another stream
             self._wish = None
         self._changed.set()
 
-    def _acknowledge(self) -> None:
-        self._update(prompts_acknowledged=self.state.prompts_acknowledged + 1)
+    def _took_effect(self, prompt: str, **changes: Any) -> None:
+        """Change all that a prompt changes at once, so that no status shows the half of it."""
+        acknowledged = self.state.prompts_acknowledged + 1
+        self._update(prompt=prompt, prompts_acknowledged=acknowledged, error_code="", message="", **changes)
 
     def _refuse(self, code: str, message: str) -> None:
         self._tell(EventKind.ERROR, error_code=code, message=message)
 
     def _tell_error(self, error: Exception) -> None:
-        code = error_code(error)
-        self._update(error_code=code, message=str(error))
-        self._tell(EventKind.ERROR, error_code=code, message=str(error))
+        code, text = error_code(error), str(error)
+        self._failure = (text, code)
+        self._update(error_code=code, message=text)
+        self._tell(EventKind.ERROR, error_code=code, message=text)
 
-    def _give_up(self, error: OdysseyError) -> None:
+    def _give_up(self, cause: BaseException) -> None:
         if self._closing:
             return
         self._closing = True
+        error = cause if isinstance(cause, OdysseyError) else internal_error(cause)
         code = error_code(error)
         self._update(connection=ConnectionStatus.FAILED, error_code=code, message=str(error), streaming=False)
         self._tell(EventKind.ERROR, error_code=code, message=str(error), fatal=True)
+        self._given_up = True
         self._observer.gave_up(error)
 
     def _update(self, **changes: Any) -> None:
+        if self._given_up:
+            return  # what becomes of the connection until it is closed must not hide the reason
         state = replace(self.state, **changes)
         if state != self.state:
             self.state = state
             self._observer.state_changed(state)
 
     def _tell(self, kind: EventKind, **fields: Any) -> None:
+        if self._given_up:
+            return
         self._observer.event_happened(Event(kind, stream_id=self.state.stream_id, **fields))
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -467,4 +489,4 @@ class OdysseySession:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._give_up(OdysseyError(f"internal error: {type(error).__name__}: {error}", code="INTERNAL"))
+            self._give_up(error)

@@ -12,7 +12,15 @@ from odyssey_ros.bridge.session import EventKind, OdysseySession, StreamWish
 from odyssey_ros.client import AdvancedConfig, ConnectionStatus, Odyssey, OdysseyStreamError
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.fault_registry import Schedule
-from odyssey_ros.emulator.faults import HttpStatus, ReplyDelay, SocketDrop, StreamRefusal
+from odyssey_ros.emulator.faults import (
+    HttpStatus,
+    HttpUsageError,
+    ReplyDelay,
+    SocketDrop,
+    SocketError,
+    StreamEnd,
+    StreamRefusal,
+)
 
 KEY = "ody_local"
 WISH = StreamWish("a calm sea")
@@ -67,10 +75,11 @@ async def test_a_stream_that_the_service_ended_starts_again():
 
 
 async def test_the_last_prompt_is_what_starts_again():
-    async with emulator(stream_seconds=3) as service, session_on(service.url) as (session, observer):
+    async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
         await until(lambda: session.state.streaming, "a stream")
         await session.prompt("a red desert", WISH)
+        service.faults.arm(StreamEnd())
         await until(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "the second stream")
         assert session.state.prompt.startswith("a red desert")
 
@@ -111,13 +120,20 @@ async def test_a_prompt_before_the_connection_is_kept():
         assert session.state.prompts_acknowledged == 1
 
 
+async def test_each_status_counts_the_prompt_that_it_shows():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+        await session.interact("a red desert")
+        counts = [(state.prompt.split(",")[0], state.prompts_acknowledged) for state in observer.states]
+        assert list(dict.fromkeys(counts)) == [("", 0), ("a calm sea", 1), ("a red desert", 2)]
+
+
 async def test_prompts_during_a_start_follow_it():
     async with emulator() as service, session_on(service.url) as (session, observer):
         service.faults.arm(ReplyDelay(request="start", delay_seconds=1.0))
         await session.activate(WISH)
-        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
-        await asyncio.sleep(0.2)
-        assert not session.state.streaming
+        await until(lambda: session._operation.locked() and not session.state.streaming, "a start under way")
         await asyncio.gather(*(session.prompt(text, StreamWish(text)) for text in ("first", "second")))
         started, *acknowledged = [
             event.prompt.split(",")[0]
@@ -228,6 +244,75 @@ async def test_deactivating_ends_the_stream_and_keeps_the_connection():
         assert session.state.connection is ConnectionStatus.CONNECTED
         await session.activate(WISH)
         await until(lambda: session.state.streaming, "a stream")
+
+
+async def test_activating_while_the_last_stream_is_ended_starts_another():
+    async with (
+        emulator() as service,
+        session_on(service.url, resume_stream=False) as (session, _),
+    ):
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+        service.faults.arm(ReplyDelay(request="end", delay_seconds=0.5))
+        ending = asyncio.ensure_future(session.deactivate())
+        await until(session._operation.locked, "the end under way")
+        await session.activate(StreamWish("a red desert"))
+        await ending
+        await until(lambda: session.state.streaming, "the other stream")
+        assert session.state.prompt.startswith("a red desert")
+
+
+async def test_the_next_stream_has_the_shape_that_is_wanted_by_then():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: observer.frames, "a frame")
+        await session.reshape(portrait=True)
+        service.faults.arm(StreamEnd())
+        await until(lambda: observer.frames[-1].frame.height == 1280, "a portrait")
+        assert session.state.prompt.startswith("a calm sea")
+
+
+async def test_what_the_code_names_is_what_the_message_says():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        service.faults.arm(HttpUsageError(endpoint="sessions_request", code="CONCURRENT_LIMIT_REACHED"))
+        service.faults.arm(HttpStatus(endpoint="sessions_request", status=503), Schedule(count=2))
+        service.faults.arm(SocketError(reason="duration_limit_reached"))
+        await until(lambda: session.state.reconnects == 1, "the connection again", timeout=90.0)
+    told = {(event.message, event.error_code) for event in observer.events if event.kind is EventKind.ERROR}
+    assert {code for _, code in told} >= {"DURATION_LIMIT_REACHED", "CONCURRENT_LIMIT_REACHED"}
+    assert any("Waiting" in state.message for state in observer.states)
+    for state in observer.states:
+        text = state.message.partition("; trying again")[0]
+        assert not state.error_code or (text, state.error_code) in told, state
+    assert (session.state.error_code, session.state.message) == ("", "")
+
+
+async def test_a_defect_gives_up_with_a_reason(monkeypatch):
+    async def broken(_):
+        raise ZeroDivisionError("a defect")
+
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        monkeypatch.setattr("odyssey_ros.client.link.Link.open", broken)
+        service.faults.arm(SocketDrop())
+        await until(lambda: observer.errors, "giving up")
+        assert session.state.connection is ConnectionStatus.FAILED
+        assert session.state.error_code == "INTERNAL"
+        assert "ZeroDivisionError: a defect" in session.state.message
+
+
+async def test_after_giving_up_the_reason_stays():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        service.faults.arm(StreamRefusal(request="start", reason="quota_exceeded", message="used up"))
+        await session.activate(WISH)
+        await until(lambda: observer.errors, "giving up")
+        before = session.state
+        assert (before.connection, before.error_code) == (ConnectionStatus.FAILED, "MONTHLY_LIMIT_REACHED")
+        service.faults.arm(SocketDrop())  # nobody has closed the connection yet
+        await until(lambda: session.client.current_status is not ConnectionStatus.CONNECTED, "the loss")
+        assert session.state == before
+        assert [event.fatal for event in observer.events][-1]
 
 
 async def test_closing_while_it_cannot_connect_leaves_nothing():
