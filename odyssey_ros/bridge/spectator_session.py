@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from odyssey_ros.bridge.error_codes import error_code
+from odyssey_ros.bridge.error_codes import error_code, internal_error
 from odyssey_ros.bridge.session import Event, EventKind, SessionState
 from odyssey_ros.client import (
     AdvancedConfig,
@@ -85,6 +85,12 @@ class SpectatorSession:
         if self._closing:
             return
         self._task = asyncio.current_task()
+        try:
+            await self._keep_watching()
+        except Exception as error:  # noqa: BLE001 -- a defect of this package: told like any error that is fatal
+            self._give_up(internal_error(error))
+
+    async def _keep_watching(self) -> None:
         delays = self._delays()
         while True:
             regaining = self.state.connection is ConnectionStatus.RECONNECTING
