@@ -120,6 +120,8 @@ class StreamNode(ManagedNode, Generic[P, S]):
             raise ConfigurationRefused(str(error)) from None
         self._link = SessionLink(self, self, make_session, settings, parameters.stamp_source)
         self._counters = self._link.images.counters
+        self._state = SessionState()
+        self._publish_status()
         self._health.begin()
         self.start(self._link.session.run())
 
