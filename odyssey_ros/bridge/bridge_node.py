@@ -137,6 +137,9 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
         super().parameters_changed(parameters, changed)
         if self._link is not None:
             self._link.session.resume_stream = parameters.resume_stream
+            shape = {name: getattr(parameters, name) for name in ("portrait", "broadcast") if name in changed}
+            if shape:
+                self.start(self._link.session.reshape(**shape))
         if "prompt" in changed and self.lifecycle_state == "active":
             self._prompt(parameters.prompt)
 
