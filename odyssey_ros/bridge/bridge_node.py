@@ -46,7 +46,8 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
     def __init__(self, node_name: str = "odyssey", **options: Any) -> None:
         super().__init__(node_name, SETTINGS, BridgeParameters, **options)
         self._holds_key = False
-        self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
+        # Of two messages that wait, the executor takes that of the older subscription first: a picture and a
+        # prompt that are sent in this order belong together.
         self.create_subscription(
             Image,
             "~/image_prompt",
@@ -54,6 +55,7 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
             QoSProfile(depth=1),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+        self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
         BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)
         self._simulations = SimulationAction(
             self,

@@ -17,6 +17,7 @@ import httpx
 import pytest
 import rclpy
 from ament_index_python.packages import get_package_prefix
+from lifecycle_msgs.srv import GetState
 from odyssey_ros.msg import StreamEvent, StreamStatus
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
@@ -272,6 +273,10 @@ class Probe:
         future = client.call_async(request if request is not None else service_type.Request())
         wait_until(future.done, f"an answer of {name}", timeout)
         return future.result()
+
+    def wait_for_taking(self, bridge: str = "/odyssey") -> None:
+        """Return when the node has taken what was published to it before: it answers calls after that."""
+        self.call(GetState, f"{bridge}/get_state")
 
     def wait_for_publisher(self, topic: str) -> None:
         """Return when the topic's publisher has been found: what it says from now on is heard."""
