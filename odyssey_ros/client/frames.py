@@ -97,7 +97,7 @@ class FramePipeline:
         self._stream_id: str | None = None
         self._prompt: str | None = None
         self._index = 0
-        self._previous: tuple[MediaClock, DecodedFrame] | None = None
+        self._last_clock: MediaClock | None = None
         self._stream_is_new = False
         self.decoded = 0
         self.last_arrival_ns: int | None = None
@@ -129,7 +129,9 @@ class FramePipeline:
 
     def _take(self, frame: av.VideoFrame, clock: MediaClock) -> None:
         arrival_ns, media_time_ns = self._monotonic_ns(), clock.media_time_ns(frame)
-        if self._stream_is_new and self._was_held_back(clock, arrival_ns, media_time_ns):
+        if self._stream_is_new and clock is self._last_clock:
+            # aiortc hands a picture out when the packets of the next one come. So the first is the last from
+            # before the stream, however soon this one began.
             decoded = DecodedFrame(frame, arrival_ns, media_time_ns, index=0, stream_id=None, prompt=None)
         else:
             decoded = DecodedFrame(
@@ -137,23 +139,12 @@ class FramePipeline:
             )
             self._index += 1
         self._stream_is_new = False
-        self._previous = (clock, decoded)
+        self._last_clock = clock
         self.decoded += 1
         self.last_arrival_ns = arrival_ns
         self._callbacks.decoded_frame(decoded)
         if self.converter is not None:
             self.converter.offer(decoded)
-
-    def _was_held_back(self, clock: MediaClock, arrival_ns: int, media_time_ns: int) -> bool:
-        """Tell whether the first frame of a stream is the last one of the stream before.
-
-        aiortc hands a frame out when the next one's packets come. So the last picture of a stream may leave
-        the decoder with the first of the next: long after the one before it, yet shown right after it.
-        """
-        if self._previous is None or self._previous[0] is not clock:
-            return False
-        previous = self._previous[1]
-        return 2 * (media_time_ns - previous.media_time_ns) < arrival_ns - previous.arrival_ns
 
 
 class FrameConverter:
