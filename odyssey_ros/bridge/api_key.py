@@ -24,13 +24,16 @@ def read_secret_file(path_text: str, what: str) -> str:
     Raises:
         SecretError: The file cannot be read, is empty, or is open to others.
     """
-    path = Path(path_text).expanduser()
     try:
+        path = Path(path_text).expanduser()
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SecretError(f"cannot read the {what} file {path}: {reason}") from None
+    except OSError as error:
+        raise SecretError(f"cannot read the {what} file {path_text}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SecretError(f"cannot read the {what} file {path_text}: it is not text") from None
+    except (RuntimeError, ValueError) as error:  # the home of nobody, or what can name no file
+        raise SecretError(f"cannot read the {what} file {path_text!r}: {error}") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SecretError(f"the {what} file {path} can be read by others: chmod 600 {path}")
     if not text:

@@ -39,6 +39,8 @@ def load_calibration(url: str) -> Calibration | None:
     if not url:
         return None
     path = _path(url)
+    if not path.is_file():  # reading what is no file, a pipe for one, may take for ever
+        raise CalibrationError(f"camera_info_url: there is no file {path}")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -55,7 +57,7 @@ def load_calibration(url: str) -> Calibration | None:
             r=_numbers(document["rectification_matrix"], 9),
             p=_numbers(document["projection_matrix"], 12),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CalibrationError(
             f"camera_info_url: {path} is not a calibration of camera_calibration "
             f"({type(error).__name__}: {error})"
@@ -86,12 +88,18 @@ def camera_info(width: int, height: int, calibration: Calibration | None) -> Cam
 
 
 def _path(url: str) -> Path:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise CalibrationError(f"camera_info_url: {url!r} is no URL: {error}") from None
+    path = unquote(parts.path)
+    if "\0" in path:
+        raise CalibrationError(f"camera_info_url: {url!r} names no file")
     if parts.scheme == "file":
-        return Path(unquote(parts.path))
+        return Path(path)
     if parts.scheme == "package":
         try:
-            return Path(get_package_share_directory(parts.netloc)) / unquote(parts.path).lstrip("/")
+            return Path(get_package_share_directory(parts.netloc)) / path.lstrip("/")
         except (PackageNotFoundError, ValueError):
             raise CalibrationError(f"camera_info_url: there is no package {parts.netloc!r}") from None
     raise CalibrationError(f"camera_info_url: {url!r} has to begin with file:// or package://")

@@ -139,8 +139,14 @@ class DiagnosticsTopic:
 
 
 def service_host(url: str) -> str:
-    """Return the host and port of a URL: what a remote device has for a hardware id, and nothing secret."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    """Return the host and port of a URL: what a remote device has for a hardware id, and nothing secret.
+
+    A text that is no URL has none.
+    """
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def bridge_diagnostics(health: Health) -> dict[str, Judgement]:

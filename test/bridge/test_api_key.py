@@ -53,6 +53,12 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         read_api_key(str(tmp_path), {})
 
 
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/key", "a\0b"])
+def test_what_names_no_file_is_refused(path):
+    with pytest.raises(SecretError, match="cannot read the API key file"):
+        read_api_key(path, {})
+
+
 def test_a_binary_file_is_refused(tmp_path):
     path = tmp_path / "key"
     path.write_bytes(b"\xff\xfe\x00")

@@ -185,7 +185,7 @@ def test_a_judgement_as_a_message():
 
 def test_the_hardware_is_the_service():
     assert service_host("https://user:secret@api.odyssey.ml:8443/x?y=z") == "api.odyssey.ml:8443"
-    assert service_host("") == ""
+    assert service_host("") == service_host("http://[") == ""
 
 
 def test_on_a_graph(start_bridge, probe, emulator, wait_until):
