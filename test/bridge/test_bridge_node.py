@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import random
 import re
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+import rclpy
+from builtin_interfaces.msg import Time
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from odyssey_ros.msg import FrameInfo, StreamEvent, StreamStatus
+from odyssey_ros.srv import EndStream
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
+from odyssey_ros.bridge.bridge_node import BridgeNode
 from odyssey_ros.emulator.marker import prompt_digest, read_marker
 
 KEY = "ody_test_key"
@@ -248,6 +258,68 @@ def test_impossible_transitions_are_refused_and_harm_nothing(start_bridge, probe
     assert "Traceback" not in process.text
 
 
+@pytest.mark.parametrize("before", ["unconfigured", "inactive", "active"])
+def test_shutdown_from_each_state(start_bridge, probe, wait_until, emulator, before):
+    statuses = probe.statuses()
+    process = start_bridge({"autostart": False, "prompt": "a calm sea"})
+    if before != "unconfigured":
+        assert change(probe, Transition.TRANSITION_CONFIGURE)
+        wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
+    if before == "active":
+        assert change(probe, Transition.TRANSITION_ACTIVATE)
+        wait_until(lambda: statuses[-1].streaming, "the stream")
+    assert state(probe) == before
+    assert change(probe, getattr(Transition, f"TRANSITION_{before.upper()}_SHUTDOWN"))
+    assert state(probe) == "finalized"
+    wait_until(lambda: not emulator.state()["sessions"], "the session to be gone at the service")
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        assert not change(probe, transition)
+    assert probe.call(EndStream, "/odyssey/end_stream").error_code == "UNCONFIGURED"
+    wait_until(lambda: statuses[-1].connection == StreamStatus.DISCONNECTED, "the last status")
+    assert process.stop() == 0
+    assert "Traceback" not in process.text
+
+
+def test_any_order_of_transitions_leaves_the_node_usable(start_bridge, probe, wait_until, emulator):
+    """All that the lifecycle offers, from wherever it stands, while the connection comes and goes."""
+    images = probe.listen(Image, "/odyssey/image_raw", 5)
+    process = start_bridge({"prompt": "a calm sea"})
+    ids = [
+        Transition.TRANSITION_CONFIGURE,
+        Transition.TRANSITION_ACTIVATE,
+        Transition.TRANSITION_DEACTIVATE,
+        Transition.TRANSITION_CLEANUP,
+    ]
+    results = {
+        ("unconfigured", Transition.TRANSITION_CONFIGURE): "inactive",
+        ("inactive", Transition.TRANSITION_ACTIVATE): "active",
+        ("inactive", Transition.TRANSITION_CLEANUP): "unconfigured",
+        ("active", Transition.TRANSITION_DEACTIVATE): "inactive",
+    }
+    choices = random.Random(5)
+    wait_until(lambda: state(probe) == "active", "the node")
+    now = "active"
+    for step in range(60):
+        if step % 10 == 5:
+            emulator.fault(fault="socket_drop")
+        transition = choices.choice(ids)
+        then = results.get((now, transition))
+        assert change(probe, transition) == (then is not None), (step, now, transition)
+        now = then or now
+        assert state(probe) == now
+    httpx.delete(f"{emulator.url}/control/faults").raise_for_status()
+    if now == "unconfigured":
+        assert change(probe, Transition.TRANSITION_CONFIGURE)
+        now = "inactive"
+    if now == "inactive":
+        assert change(probe, Transition.TRANSITION_ACTIVATE)
+    images.clear()
+    wait_until(lambda: len(images) > 3, "pictures")
+    assert len(emulator.state()["sessions"]) == 1
+    assert "Traceback" not in process.text
+    assert "Internal error" not in process.text
+
+
 def test_a_second_activation_after_deactivating_while_starting(start_bridge, probe, wait_until):
     images, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses()
     start_bridge({"autostart": False, "prompt": "a calm sea"})
@@ -259,6 +331,36 @@ def test_a_second_activation_after_deactivating_while_starting(start_bridge, pro
     assert change(probe, Transition.TRANSITION_ACTIVATE)
     images.clear()
     wait_until(lambda: len(images) > 5, "pictures")
+
+
+# -- time ----------------------------------------------------------------------------------------------------
+
+
+def test_simulated_time_stamps_everything(start_bridge, probe, wait_until):
+    images, labels = (
+        probe.listen(Image, "/odyssey/image_raw", 5),
+        probe.listen(FrameInfo, "/odyssey/frame_info", 5),
+    )
+    statuses, events = probe.statuses(), probe.events()
+    start_bridge({"use_sim_time": True, "prompt": "a calm sea"})
+    clock = probe.publisher(Clock, "/clock")
+
+    def set_clock(seconds):
+        clock.publish(Clock(clock=Time(sec=seconds)))
+
+    set_clock(1000)
+    wait_until(lambda: images and images[-1].header.stamp.sec == 1000, "pictures of the simulated time")
+    wait_until(lambda: labels and labels[-1].header.stamp.sec == 1000, "labels, too")
+    set_clock(2000)  # far ahead, all at once
+    wait_until(lambda: images[-1].header.stamp.sec == 2000, "pictures of a later time")
+    stamps = [stamp_ns(image.header) for image in images]
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] < 2_001_000_000_000
+    wait_until(lambda: statuses[-1].stamp.sec == 2000, "a status of that time")
+    probe.publisher(String, "/odyssey/prompt").publish(String(data="a red desert"))
+    wait_until(lambda: events and events[-1].header.stamp.sec == 2000, "an event of that time")
+    set_clock(500)  # the simulation begins anew
+    wait_until(lambda: images[-1].header.stamp.sec == 500, "pictures of the time before")
 
 
 # -- parameters ----------------------------------------------------------------------------------------------
@@ -493,6 +595,46 @@ def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_
 
 
 # -- several -----------------------------------------------------------------------------------
+
+
+def test_two_bridges_in_one_process(emulator, probe, domain_id, wait_until, monkeypatch):
+    monkeypatch.setenv("ODYSSEY_API_KEY", KEY)
+    images = {name: probe.listen(Image, f"/{name}/odyssey/image_raw", 5) for name in ("left", "right")}
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    executor = SingleThreadedExecutor(context=context)
+    prompts = {"left": "a calm sea", "right": "a red desert"}
+    nodes = {}
+    for name, prompt in prompts.items():
+        values = {"api_url": emulator.url, "prompt": prompt}
+        overrides = [rclpy.parameter.Parameter(key, value=value) for key, value in values.items()]
+        nodes[name] = BridgeNode(context=context, namespace=name, parameter_overrides=overrides)
+        executor.add_node(nodes[name])
+    done = threading.Event()
+
+    def spin():
+        while not done.is_set():
+            executor.spin_once(timeout_sec=0.1)
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    try:
+        wait_until(lambda: all(images.values()), "pictures of both")
+        for name, prompt in prompts.items():
+            assert read_marker(pixels(images[name][-1])).prompt_id == prompt_digest(prompt)
+        nodes["left"].calls.post(nodes["left"].bring_down)
+        wait_until(lambda: len(emulator.state()["sessions"]) == 1, "one session to end")
+        images["right"].clear()
+        wait_until(lambda: len(images["right"]) > 3, "pictures of the other")
+    finally:
+        done.set()
+        thread.join(30)
+        executor.shutdown()
+        for node in nodes.values():
+            node.destroy_node()
+        rclpy.shutdown(context=context)
+    wait_until(lambda: not emulator.state()["sessions"], "both sessions to end")
+    assert not [one for one in threading.enumerate() if "odyssey" in one.name]
 
 
 def test_two_bridges_in_one_graph(start_bridge, probe, wait_until):
