@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
@@ -16,6 +15,7 @@ from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.image_prompt import ImagePrompt
 from odyssey_ros.bridge.managed_node import spin_node
 from odyssey_ros.bridge.parameters import SETTINGS, BridgeParameters
+from odyssey_ros.bridge.qos_overrides import overridable
 from odyssey_ros.bridge.services import BridgeServices, CallTarget
 from odyssey_ros.bridge.session import Event, EventKind, OdysseySession, StreamWish
 from odyssey_ros.bridge.simulation_action import SimulationAction
@@ -53,7 +53,7 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
             "~/image_prompt",
             self._picture_received,
             QoSProfile(depth=1),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=overridable(),
         )
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
         BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)

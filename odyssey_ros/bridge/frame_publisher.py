@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 from odyssey_ros.bridge.camera_calibration import camera_info
 from odyssey_ros.bridge.conversions import text_field
 from odyssey_ros.bridge.frame_conversion import FrameConverter, bytes_per_pixel, image_format
+from odyssey_ros.bridge.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
 from odyssey_ros.msg import FrameInfo
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class FramePublisher:
     """The publishers of ``~/image_raw``, its JPEG, ``~/camera_info`` and ``~/frame_info``.
 
     Create and destroy on the executor's thread; ``publish`` is for one thread, which may be another.
+
+    Raises:
+        OverrideError: The parameters ask for a quality of service that there is not.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class FramePublisher:
         self.settings = settings
         self._qos = qos
         self._node = node
+        self._publishers: tuple[Publisher, ...] = ()
         base = name.rsplit("/", 1)[0]
         self._image = self._publisher(Image, name)
         self._compressed = self._publisher(CompressedImage, f"{name}/compressed")
@@ -98,7 +103,7 @@ class FramePublisher:
     @property
     def publishers(self) -> tuple[Publisher, ...]:
         """The publishers, in the order in which they publish a frame."""
-        return self._image, self._compressed, self._camera_info, self._frame_info
+        return self._publishers
 
     def watched(self) -> bool:
         """Tell whether anybody subscribes. From any thread."""
@@ -141,9 +146,17 @@ class FramePublisher:
             self._node.destroy_publisher(publisher)
 
     def _publisher(self, message_type: type, name: str) -> Publisher:
-        return self._node.create_publisher(
-            message_type, name, self._qos, qos_overriding_options=QoSOverridingOptions.with_default_policies()
-        )
+        # A profile of its own: rclpy writes a topic's overrides into the one that it is given.
+        profile = copy.copy(self._qos)
+        try:
+            publisher = self._node.create_publisher(
+                message_type, name, profile, qos_overriding_options=overridable()
+            )
+        except OVERRIDE_ERRORS as error:
+            self.destroy()
+            raise OverrideError(f"{self._node.resolve_topic_name(name)}: {error}") from None
+        self._publishers = (*self._publishers, publisher)
+        return publisher
 
     def _image_message(self, frame: av.VideoFrame, encoding: str) -> Image:
         """Fill the one message that this object keeps: publishing copies it, so it is free again then."""

@@ -17,6 +17,7 @@ from odyssey_ros.bridge.health_watch import HealthWatch
 from odyssey_ros.bridge.image_topics import FrameCounters
 from odyssey_ros.bridge.managed_node import ConfigurationRefused, ManagedNode
 from odyssey_ros.bridge.parameters import ParameterTable
+from odyssey_ros.bridge.qos_overrides import OverrideError
 from odyssey_ros.bridge.session import Event, EventKind, SessionState
 from odyssey_ros.bridge.session_link import LiveSession, SessionLink
 from odyssey_ros.bridge.status_topic import StatusTopic
@@ -109,7 +110,8 @@ class StreamNode(ManagedNode, Generic[P, S]):
         try:
             make_session = self.session_maker(parameters)
             settings = image_settings(parameters)
-        except (SecretError, CalibrationError, OdysseyArgumentError) as error:
+            link = SessionLink(self, self, make_session, settings, parameters.stamp_source)
+        except (SecretError, CalibrationError, OverrideError, OdysseyArgumentError) as error:
             self._state = replace(
                 SessionState(),
                 connection=ConnectionStatus.FAILED,
@@ -118,12 +120,12 @@ class StreamNode(ManagedNode, Generic[P, S]):
             )
             self._publish_status()
             raise ConfigurationRefused(str(error)) from None
-        self._link = SessionLink(self, self, make_session, settings, parameters.stamp_source)
-        self._counters = self._link.images.counters
+        self._link = link
+        self._counters = link.images.counters
         self._state = SessionState()
         self._publish_status()
         self._health.begin()
-        self.start(self._link.session.run())
+        self.start(link.session.run())
 
     def activate(self) -> None:
         """Publish."""

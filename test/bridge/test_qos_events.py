@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from odyssey_ros.msg import FrameInfo, StreamEvent, StreamStatus
+from rclpy.context import Context
 from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
+from odyssey_ros.bridge.frame_publisher import FramePublisher, ImageSettings
 from odyssey_ros.bridge.qos_events import type_name
+from odyssey_ros.bridge.qos_overrides import OverrideError
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PUBLISHED = {
@@ -59,3 +65,55 @@ def test_what_can_be_overridden_is_said(start_bridge, probe, wait_until):
     wait_until(lambda: f"start this node with the parameter {parameter}" in process.text, "the hint")
     assert "A subscriber of /odyssey/image_raw (sensor_msgs/msg/Image) asks for a reliability" in process.text
     assert not images
+
+
+def offered(probe, topic):
+    (one,) = probe.node.get_publishers_info_by_topic(topic)
+    return one.qos_profile
+
+
+def test_every_policy_of_each_topic_can_be_overridden_alone(start_bridge, probe, wait_until):
+    name = "qos_overrides./odyssey/image_raw.publisher"
+    statuses = probe.statuses()
+    start_bridge({
+        f"{name}.reliability": "best_effort", f"{name}.durability": "transient_local",
+        f"{name}.deadline": 5_000_000_000, f"{name}.lifespan": 6_000_000_000,
+        f"{name}.liveliness": "automatic", f"{name}.liveliness_lease_duration": 7_000_000_000,
+    })  # fmt: skip
+    wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
+    topics = [f"/odyssey/{topic}" for topic in ("image_raw/compressed", "camera_info", "frame_info")]
+    wait_until(
+        lambda: all(probe.node.count_publishers(topic) for topic in ("/odyssey/image_raw", *topics)), "topics"
+    )
+    image = offered(probe, "/odyssey/image_raw")
+    assert image.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert image.durability == DurabilityPolicy.TRANSIENT_LOCAL
+    durations = (image.deadline, image.lifespan, image.liveliness_lease_duration)
+    assert [duration.nanoseconds for duration in durations] == [5_000_000_000, 6_000_000_000, 7_000_000_000]
+    for topic in topics:
+        other = offered(probe, topic)
+        assert other.reliability == ReliabilityPolicy.RELIABLE, topic
+        assert other.durability == DurabilityPolicy.VOLATILE, topic
+
+
+def test_an_override_that_makes_no_sense_is_said(start_bridge, probe, wait_until):
+    statuses = probe.statuses()
+    process = start_bridge({"qos_overrides./odyssey/camera_info.publisher.reliability": "sometimes"})
+    wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.FAILED, "the reason")
+    assert statuses[-1].error_code == "CONFIGURATION"
+    assert "/odyssey/camera_info" in statuses[-1].message
+    assert "sometimes" in statuses[-1].message
+    assert "Traceback" not in process.text
+
+
+def test_topics_that_cannot_all_be_offered_are_not_offered_at_all(domain_id):
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    bad = Parameter("qos_overrides./odyssey/camera_info.publisher.depth", value="many")
+    node = Node("odyssey", context=context, parameter_overrides=[bad])
+    before = [publisher.topic_name for publisher in node.publishers]
+    with pytest.raises(OverrideError, match="/odyssey/camera_info"):
+        FramePublisher(node, ImageSettings("camera", "rgb8", 85, None))
+    assert [publisher.topic_name for publisher in node.publishers] == before
+    node.destroy_node()
+    rclpy.shutdown(context=context)
