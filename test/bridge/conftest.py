@@ -243,6 +243,15 @@ class Probe:
         except (ExternalShutdownException, ShutdownException):
             return
 
+    def do(self, act: Callable[[], Any]) -> Any:
+        """Return what ``act`` returns, called on the thread that spins; rclpy's action client needs that.
+
+        It loses an answer that comes before the call that asks for it has returned.
+        """
+        task = self.executor.create_task(act)
+        wait_until(task.done, "the executor")
+        return task.result()
+
     def listen(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> list[Any]:
         """Return a list that grows with every message on the topic."""
         messages: list[Any] = []

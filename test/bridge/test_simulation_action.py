@@ -11,6 +11,7 @@ from odyssey_ros.action import RunSimulation
 from odyssey_ros.msg import Script, ScriptEntry, StreamStatus
 from odyssey_ros.srv import ListSimulationJobs
 from rclpy.action import ActionClient
+from rclpy.qos import QoSProfile
 
 KEY = "ody_test_key"
 SUCCEEDED, CANCELED, ABORTED = (
@@ -30,14 +31,18 @@ def script(milliseconds=500, prompt="a calm sea"):
 class Goal:
     """A goal that was sent, with what comes back."""
 
-    def __init__(self, client, wait_until, request):
-        self.feedback = []
-        sent = client.send_goal_async(request, lambda message: self.feedback.append(message.feedback.job))
+    def __init__(self, client, probe, wait_until, request, messages):
+        sent = probe.do(lambda: client.send_goal_async(request))
         wait_until(sent.done, "the goal's acceptance")
         self.handle = sent.result()
         assert self.handle.accepted
-        self._result = self.handle.get_result_async()
-        self._wait_until = wait_until
+        self._result = probe.do(self.handle.get_result_async)
+        self._messages = messages
+        self._probe, self._wait_until = probe, wait_until
+
+    @property
+    def feedback(self):
+        return [one.feedback.job for one in self._messages if one.goal_id == self.handle.goal_id]
 
     @property
     def states(self):
@@ -48,7 +53,7 @@ class Goal:
         return self._result.done()
 
     def cancel(self):
-        cancelled = self.handle.cancel_goal_async()
+        cancelled = self._probe.do(self.handle.cancel_goal_async)
         self._wait_until(cancelled.done, "the answer to cancelling")
         assert cancelled.result().goals_canceling
 
@@ -60,14 +65,19 @@ class Goal:
 @pytest.fixture
 def send_goal(probe, wait_until):
     """Sends goals to the bridge."""
-    client = ActionClient(probe.node, RunSimulation, "/odyssey/run_simulation")
+    # rclpy's client forgets feedback that comes after the result. What was announced to the bridge before the
+    # client is known there by the time it answers the client.
+    messages = probe.listen(
+        RunSimulation.Impl.FeedbackMessage, "/odyssey/run_simulation/_action/feedback", QoSProfile(depth=100)
+    )
+    client = probe.do(lambda: ActionClient(probe.node, RunSimulation, "/odyssey/run_simulation"))
 
     def send(**fields):
         assert client.wait_for_server(30)
-        return Goal(client, wait_until, RunSimulation.Goal(**fields))
+        return Goal(client, probe, wait_until, RunSimulation.Goal(**fields), messages)
 
     yield send
-    client.destroy()
+    probe.do(client.destroy)
 
 
 @pytest.fixture
