@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,6 +38,7 @@ FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedErro
 ALWAYS_RETRIED = "lease_denied"  # the service asks for another try; any other refusal is tried five times
 MOST_REFUSALS = 5
 NO_IMAGE_TO_VIDEO = "no_image_to_video"
+MOST_PROMPTS_WAITING = 10
 FIRST_RESUME_DELAY_S, LAST_RESUME_DELAY_S = 0.5, 30.0
 
 
@@ -135,6 +137,8 @@ class OdysseySession:
         self._given_up = False
         self._ending = False
         self._wish: StreamWish | None = None
+        self._prompts: deque[tuple[str, StreamWish]] = deque()
+        self._prompts_dropped = False
         self._next_image: Any = None
         self._failure = ("", "")  # text and code of the last error that was told
         self._operation = asyncio.Lock()
@@ -196,7 +200,8 @@ class OdysseySession:
     async def prompt(self, text: str, wish: StreamWish) -> None:
         """Take a prompt from the topic: interact with the running stream, or start ``wish`` when none runs.
 
-        Without a connection the newest prompt is kept until there is one.
+        Without a connection the newest prompt is kept until there is one. Prompts take effect in turn; when
+        more than ten wait, the oldest is dropped.
         """
         if not text.strip():
             self._refuse("EMPTY_PROMPT", "the prompt is empty: nothing was sent")
@@ -204,16 +209,22 @@ class OdysseySession:
         if not self._active:
             self._refuse("NOT_ACTIVE", "the node is not active, so the prompt is dropped: activate it first")
             return
+        self._prompts.append((text, wish))
+        if len(self._prompts) > MOST_PROMPTS_WAITING:
+            self._drop_prompt()
+            return  # one of the calls that wait will take this prompt in the place of its own
         try:
             async with self._operation:  # behind a start that is under way, so that no prompt is lost to it
+                text, wish = self._next_prompt()
                 if self.state.streaming:
                     await self._interact(text)
                     return
         except OdysseyError as error:
             self._tell_error(error)
             return
-        self._wish = wish
-        self._changed.set()
+        if self._active:
+            self._wish = wish
+            self._changed.set()
 
     async def illustrate(self, image: Any) -> None:
         """Let the next stream that brings no picture of its own start from this one."""
@@ -366,6 +377,19 @@ class OdysseySession:
         if self._wish is not None:
             self._wish = replace(self._wish, prompt=text, image=None)
         return applied
+
+    def _drop_prompt(self) -> None:
+        self._prompts.popleft()
+        if not self._prompts_dropped:
+            self._prompts_dropped = True
+            self._refuse(
+                "PROMPTS_DROPPED", "prompts come faster than they take effect: the oldest are dropped"
+            )
+
+    def _next_prompt(self) -> tuple[str, StreamWish]:
+        prompt = self._prompts.popleft()
+        self._prompts_dropped = self._prompts_dropped and bool(self._prompts)
+        return prompt
 
     async def _end(self) -> None:
         async with self._operation:

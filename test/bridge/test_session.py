@@ -143,6 +143,21 @@ async def test_prompts_during_a_start_follow_it():
         assert (started, acknowledged) == ("a calm sea", ["first", "second"])
 
 
+async def test_of_more_prompts_than_take_effect_the_newest_count():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+        service.faults.arm(ReplyDelay(request="update", delay_seconds=1.0))
+        texts = [f"prompt {index}" for index in range(40)]
+        await asyncio.gather(*(session.prompt(text, StreamWish(text)) for text in texts))
+        acknowledged = [e.prompt.split(",")[0] for e in observer.events if e.kind is EventKind.ACKNOWLEDGED]
+        assert acknowledged == [texts[0], *texts[-10:]]
+        refused = [event.error_code for event in observer.events if event.kind is EventKind.ERROR]
+        assert refused == ["PROMPTS_DROPPED"]
+        await session.prompt("one more", WISH)
+        assert session.state.prompt.startswith("one more")
+
+
 async def test_ending_means_wanting_no_other():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
