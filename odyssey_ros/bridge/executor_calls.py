@@ -6,7 +6,6 @@ import queue
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.task import Future
 
 if TYPE_CHECKING:
@@ -21,14 +20,15 @@ T = TypeVar("T")
 class ExecutorCalls:
     """Lets any thread run a callable on the thread that spins the node.
 
-    A guard condition wakes the executor, so neither a timer polls nor a thread waits.
+    A guard condition wakes the executor, so neither a timer polls nor a thread waits. It is of the node's
+    default callback group: in an executor of several threads, too, calls run one after the other, and never
+    beside a timer, a transition or a message.
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._group = ReentrantCallbackGroup()
-        self._guard = node.create_guard_condition(self._run, callback_group=self._group)
+        self._guard = node.create_guard_condition(self._run)
 
     def post(self, call: Callable[[], None]) -> None:
         """Run ``call`` soon on the executor's thread. From any thread."""

@@ -315,7 +315,7 @@ def test_any_order_of_transitions_leaves_the_node_usable(start_bridge, probe, wa
         assert change(probe, Transition.TRANSITION_ACTIVATE)
     images.clear()
     wait_until(lambda: len(images) > 3, "pictures")
-    assert len(emulator.state()["sessions"]) == 1
+    wait_until(lambda: len(emulator.state()["sessions"]) == 1, "the sessions of before to be gone")
     assert "Traceback" not in process.text
     assert "Internal error" not in process.text
 
