@@ -131,15 +131,18 @@ async def test_a_failing_job(emulator):
     assert follower.states[-1] == "failed"
 
 
-async def test_cancelling_a_waiting_job(emulator):
-    arm(emulator, "job_hold,before=dispatched")
+@pytest.mark.parametrize(
+    ("held_before", "states"), [("dispatched", ["pending"]), ("processing", ["pending", "dispatched"])]
+)
+async def test_cancelling_a_waiting_job(emulator, held_before, states):
+    arm(emulator, f"job_hold,before={held_before}")
     follower = Follower(emulator.url)
     following = asyncio.ensure_future(follower.follow())
-    await follower.until("pending")
+    await follower.until(states[-1])
     follower.run.cancel()
     job = await following
     assert job.status is SimulationJobStatus.CANCELLED
-    assert follower.states == ["pending", "cancelled"]
+    assert follower.states == [*states, "cancelled"]
     assert (await follower.client.get_simulate_status(job.job_id)).status is SimulationJobStatus.CANCELLED
 
 
