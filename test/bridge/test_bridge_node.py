@@ -481,6 +481,8 @@ def test_a_key_file_that_others_can_read(start_bridge, probe, wait_until, tmp_pa
     assert KEY not in process.text
     file.chmod(0o600)
     assert change(probe, Transition.TRANSITION_CONFIGURE)  # mended, it goes on without a restart
+    latched = probe.statuses()
+    assert wait_until(lambda: latched, "the latched status")[0].connection != StreamStatus.FAILED
     wait_until(lambda: statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
 
 

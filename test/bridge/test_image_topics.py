@@ -95,10 +95,11 @@ def test_without_subscribers_nothing_is_done(topics):
 
 def test_pixels_are_converted_only_for_who_looks_at_them(topics, probe, wait_until):
     infos = watch(probe, wait_until, topics, CameraInfo, "camera_info")
+    topics._publisher._converter = None  # whoever converts, fails
     topics.offer(decoded(0), 1)
     wait_until(lambda: infos, "the camera info")
-    wait_until(lambda: topics.counters.published == 1, "the count")
-    assert topics.counters.convert_cpu_s < 0.001
+    wait_until(lambda: topics.counters.published + topics.counters.failed == 1, "the count")
+    assert topics.counters.failed == 0
 
 
 def test_nothing_is_in_hand_after_deactivating(topics, probe, wait_until):
@@ -194,12 +195,13 @@ def test_a_subscriber_that_stalls_costs_the_others_nothing_and_recovers(
         full = costs.sample(wait_until)
         wait_until(lambda: statuses[-1].frames_published >= full[0] + 60, "more frames in spite of the stall")
         during = costs.sample(wait_until)
-        assert len(well.latencies()) - seen > 60
+        wait_until(lambda: len(well.latencies()) - seen > 60, "pictures at the other")
 
         missed = len(stalled.latencies())
         stalled.process.send_signal(signal.SIGCONT)
         wait_until(lambda: len(stalled.latencies()) > missed + 20, "pictures at the one that goes on")
-        assert sorted(stalled.latencies()[-10:])[5] < 1.0, "it is shown the past"
+        # It is not shown the past for good: the stall has lasted for more than a hundred pictures.
+        wait_until(lambda: sorted(stalled.latencies()[-10:])[5] < 1.0, "pictures of the present")
 
         normally = (before[1] - start[1]) / (before[0] - start[0])
         stalling = (during[1] - full[1]) / (during[0] - full[0])

@@ -138,6 +138,18 @@ async def test_a_wrong_token_is_fatal(emulator):
         assert not session.stream_wanted
 
 
+async def test_a_defect_gives_up_with_a_reason(monkeypatch):
+    async def broken(*_, **__):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("odyssey_ros.bridge.spectator_session.connect_to_stream", broken)
+    async with watching("http://127.0.0.1:9/live/x", "token") as (session, seen):
+        await until(lambda: seen.errors, "giving up")
+        assert session.state.connection is ConnectionStatus.FAILED
+        assert session.state.error_code == "INTERNAL"
+        assert "ZeroDivisionError: a defect" in session.state.message
+
+
 async def test_retries_can_be_bounded():
     config = AdvancedConfig(max_retries=2, max_retry_delay_ms=30_000, request_timeout_s=2)
     async with watching("http://127.0.0.1:9/live/x", "token", config) as (_, seen):
