@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KEY = "ody_test_key"
 READY = "odyssey emulator ready at "
-PATIENCE_S = 40.0
+PATIENCE_S = 80.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
