@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _COUNTER = itertools.count()
+
+# On a machine that has other work an example may take long; and the same commit gets the same examples.
+settings.register_profile(
+    "odyssey_ros", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("odyssey_ros")
 
 
 @pytest.fixture
