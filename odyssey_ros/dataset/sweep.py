@@ -142,7 +142,8 @@ def _plans_of(path: Path, *, portrait: bool) -> Iterator[EpisodePlan]:
     for label, template in _templates(path, settings):
         for variables, repeat in itertools.product(combinations, range(repeats)):
             script = _script(path, label, template, variables)
-            digest = _digest(path, script, portrait=portrait, bypass=bypass)
+            where = f"{_point(path, variables)}: {label}[0] (start at 0 ms)"
+            digest = _digest(where, script, portrait=portrait, bypass=bypass)
             # Equal scripts are wanted: each is dreamt anew.
             occurrences[digest] += 1
             ending = f"-{occurrences[digest]}" if occurrences[digest] > 1 else ""
@@ -218,15 +219,7 @@ def _combinations(path: Path, settings: Mapping[str, object]) -> list[dict[str, 
         raise PlanError(f"{path}: variables must be a mapping of names to lists of values")
     names = [str(name) for name in variables]
     columns = [_values(path, name, values) for name, values in zip(names, variables.values(), strict=True)]
-    used = {
-        name
-        for label, script in _templates(path, settings)
-        for where, entry in _entries(f"{path}: {label}", script)
-        for name in _placeholders(where, entry)
-    }
-    for name in names:
-        if name not in used:
-            raise PlanError(f"{path}: the variable {name!r} is not used")
+    _check_placeholders(path, settings, names)
     way = settings.get("sweep", "product")
     if way == "product":
         size = 1
@@ -243,6 +236,23 @@ def _combinations(path: Path, settings: Mapping[str, object]) -> list[dict[str, 
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
+def _check_placeholders(path: Path, settings: Mapping[str, object], names: Sequence[str]) -> None:
+    """Refuse what names no variable, and variables that nothing names."""
+    used: set[str] = set()
+    for label, script in _templates(path, settings):
+        for where, entry in _entries(f"{path}: {label}", script):
+            for text, name in _placeholders(where, entry):
+                if name not in names:
+                    known = ", ".join(names)
+                    raise PlanError(
+                        f"{where}: {text!r} names {name!r}, which is not among the variables {known}"
+                    )
+                used.add(name)
+    for name in names:
+        if name not in used:
+            raise PlanError(f"{path}: the variable {name!r} is not used")
+
+
 def _values(path: Path, name: str, values: object) -> list[_Value]:
     if not name.isidentifier():
         raise PlanError(f"{path}: a variable's name is letters, digits and underscores, not {name!r}")
@@ -257,8 +267,7 @@ def _values(path: Path, name: str, values: object) -> list[_Value]:
 def _script(
     path: Path, label: str, template: object, variables: Mapping[str, _Value] | None
 ) -> tuple[ScriptEntry, ...]:
-    point = ", ".join(f"{name}={value}" for name, value in (variables or {}).items())
-    where = f"{path}{f' with {point}' if point else ''}"
+    where = _point(path, variables)
     script = template
     if variables is not None and isinstance(template, list):
         script = [_filled(at, entry, variables) for at, entry in _entries(f"{path}: {label}", template)]
@@ -277,6 +286,12 @@ def _script(
     return tuple(cast("list[ScriptEntry]", entries))
 
 
+def _point(path: Path, variables: Mapping[str, _Value] | None) -> str:
+    """The words that name a file and a point of its sweep."""
+    point = ", ".join(f"{name}={value}" for name, value in (variables or {}).items())
+    return f"{path} with {point}" if point else str(path)
+
+
 def _entries(where: str, script: object) -> list[tuple[str, object]]:
     """The entries of a script that may not be one yet, each with the words that name it."""
     return [(f"{where}[{at}]", entry) for at, entry in enumerate(script)] if isinstance(script, list) else []
@@ -291,23 +306,20 @@ def _filled(where: str, template: object, variables: Mapping[str, _Value]) -> ob
     if not isinstance(template, str):
         return template
     pieces = _pieces(where, template)
-    for _, name in pieces:
-        if name is not None and name not in variables:
-            known = ", ".join(variables)
-            raise PlanError(f"{where}: {template!r} names {name!r}, which is not among the variables {known}")
     if len(pieces) == 1 and not pieces[0][0] and pieces[0][1] is not None:
         return variables[pieces[0][1]]
     return "".join(text + ("" if name is None else str(variables[name])) for text, name in pieces)
 
 
-def _placeholders(where: str, template: object) -> Iterator[str]:
+def _placeholders(where: str, template: object) -> Iterator[tuple[str, str]]:
+    """The variables that a template names, each with the text that names it."""
     if isinstance(template, Mapping):
         template = list(template.values())
     if isinstance(template, list):
         for value in template:
             yield from _placeholders(where, value)
     elif isinstance(template, str):
-        yield from (name for _, name in _pieces(where, template) if name is not None)
+        yield from ((template, name) for _, name in _pieces(where, template) if name is not None)
 
 
 def _pieces(where: str, template: str) -> list[tuple[str, str | None]]:
@@ -322,12 +334,19 @@ def _pieces(where: str, template: str) -> list[tuple[str, str | None]]:
     return [(text, name) for text, name, _, _ in parsed]
 
 
-def _digest(path: Path, script: Sequence[ScriptEntry], *, portrait: bool, bypass: bool | None) -> str:
-    """What names the content of an episode: any change of what is submitted changes it."""
+def _digest(where: str, script: Sequence[ScriptEntry], *, portrait: bool, bypass: bool | None) -> str:
+    """What names the content of an episode: any change of what is submitted changes it.
+
+    Args:
+        where: The words that name its first entry, for errors.
+        script: The script.
+        portrait: As in the plan.
+        bypass: As in the plan.
+    """
     start = dict(script[0]["start"])
     image = start.pop("image", None)
     if isinstance(image, str):
-        start["image"] = _image_digest(path, image)
+        start["image"] = _image_digest(where, image)
     content = {
         "script": [{**script[0], "start": start}, *script[1:]],
         "portrait": portrait,
@@ -336,7 +355,7 @@ def _digest(path: Path, script: Sequence[ScriptEntry], *, portrait: bool, bypass
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _image_digest(path: Path, image: str) -> str:
+def _image_digest(where: str, image: str) -> str:
     if image.startswith("data:"):
         return hashlib.sha256(image.encode()).hexdigest()
     try:
@@ -347,7 +366,7 @@ def _image_digest(path: Path, image: str) -> str:
             return digest.hexdigest()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise PlanError(f"{path}: cannot read the image {image}: {reason}") from error
+        raise PlanError(f"{where}: cannot read the image {image}: {reason}") from error
 
 
 def _slug(text: str) -> str:

@@ -131,7 +131,10 @@ def test_names_are_fit_for_files(tmp_path: Path) -> None:
         ({"script": _script("{a}"), "variables": {"a": "x"}}, "the variable 'a' needs a list"),
         ({"script": _script("{a}"), "variables": {"a": [None]}}, "no text or number: None"),
         ({"script": _script("{a}"), "variables": {"a": ["x"], "b": ["y"]}}, "the variable 'b' is not used"),
-        ({"script": _script("{b}"), "variables": {"a": ["x"]}}, "the variable 'a' is not used"),
+        (
+            {"script": _script("{b}"), "variables": {"a": ["x"]}},
+            r"walk.yaml: script\[0\]: '{b}' names 'b', which is not among the variables a",
+        ),
         (
             {"script": _script("a", "{a}{b}"), "variables": {"a": ["x"]}},
             r"script\[1\]: .*names 'b', which is",
@@ -188,7 +191,8 @@ def test_files_that_are_not_there_or_given_twice(tmp_path: Path) -> None:
         read_plans([])
     script = _script()
     script[0]["start"]["image"] = "none.png"
-    with pytest.raises(PlanError, match=r"cannot read the image .*none.png: No such file"):
+    where = r"walk.yaml: script\[0\] \(start at 0 ms\)"
+    with pytest.raises(PlanError, match=rf"{where}: cannot read the image .*none.png: No such file"):
         read_plans([_file(tmp_path, script)])
     script[0]["start"]["image"] = 3
     with pytest.raises(PlanError, match="image must be a path"):
