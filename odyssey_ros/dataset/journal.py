@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from odyssey_ros.dataset.errors import StateError
+from odyssey_ros.dataset.errors import StateError, disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,9 +64,8 @@ class Journal:
             lines, end = _whole_lines(path.read_bytes() if path.exists() else b"")
             for record in lines:
                 self._apply(record)
-            self._file = path.open("ab")
-            # What was cut off would spoil the next line.
-            self._file.truncate(end)
+            self._file = path.open("ab", buffering=0)
+            self._end = end
         except (OSError, ValueError, LookupError) as error:
             raise StateError(f"the log of submissions {path} cannot be used: {error}") from error
 
@@ -94,7 +93,11 @@ class Journal:
         }
 
     def intends(self, episode: str, intent: Intent) -> None:
-        """Say that a submission is about to be sent. Blocks on the disk, as all that writes here."""
+        """Say that a submission is about to be sent. Blocks on the disk, as all that writes here.
+
+        Raises:
+            EpisodeError: The disk failed, as in all that writes here; the state is what it was.
+        """
         self._write("intends", episode, newest=intent.newest, seen=sorted(intent.seen))
 
     def not_sent(self, episode: str) -> None:
@@ -111,9 +114,17 @@ class Journal:
 
     def _write(self, event: str, episode: str, **fields: object) -> None:
         record = {"event": event, "episode": episode, **fields}
-        self._file.write(json.dumps(record).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = json.dumps(record).encode() + b"\n"
+        try:
+            # What a kill or a full disk cut off would spoil the line.
+            self._file.truncate(self._end)
+            unwritten = memoryview(line)
+            while unwritten:
+                unwritten = unwritten[self._file.write(unwritten) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise disk_error(error, "the log of submissions") from error
+        self._end += len(line)
         self._apply(record)
 
     def _apply(self, record: Mapping[str, object]) -> None:

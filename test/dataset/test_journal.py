@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from odyssey_ros.dataset.errors import StateError
+from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, StateError
 from odyssey_ros.dataset.journal import EpisodeState, Intent, Journal, jobs_in
 
 if TYPE_CHECKING:
@@ -73,6 +74,25 @@ def test_cut_off_anywhere_it_is_what_it_was_after_the_last_whole_step(
             journal.intends("c", Intent())
             assert _states(journal)["b"] == before
             assert journal.state("c").intent == Intent()
+
+
+def test_a_full_disk_takes_no_step_and_spoils_none(tmp_path: Path) -> None:
+    path = tmp_path / "submissions.jsonl"
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path) as journal:
+        journal.intends("a", Intent())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, most))
+        try:
+            for _ in range(2):
+                with pytest.raises(EpisodeError, match="no room to write the log of submissions") as caught:
+                    journal.submitted("a", "job-1")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        assert caught.value.code is EpisodeErrorCode.DISK_FULL
+        assert journal.state("a") == EpisodeState(intent=Intent())
+        journal.intends("b", Intent())
+    with Journal(path) as journal:
+        assert journal.state("a") == journal.state("b") == EpisodeState(intent=Intent())
 
 
 @pytest.mark.parametrize(
