@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -14,14 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
-from odyssey_ros.client import Odyssey
+from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
 from odyssey_ros.dataset.collector import Collector, Width
 from odyssey_ros.dataset.downloads import Downloader, download_client
-from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
+from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError, disk_error
 from odyssey_ros.dataset.events import parse_events
 from odyssey_ros.dataset.file_names import safe_name
-from odyssey_ros.dataset.iso_time import parse_time_ns
 from odyssey_ros.dataset.journal import Journal, jobs_in
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
 from odyssey_ros.dataset.patience import STANDARD
@@ -39,6 +39,7 @@ from odyssey_ros.dataset.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
+    from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
     from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.progress import ProgressDisplay
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the return value is its exit status.
 
     0: everything is there. 1: some episodes could not be made, or a check failed. 2: the command, a script
-    file or the output folder cannot be used; nothing was sent. 130: interrupted.
+    file, the key or the output folder cannot be used. 130: interrupted.
     """
     arguments = _parser().parse_args(argv)
     console = Console(stderr=True)
@@ -68,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DatasetError as error:
         console.print(f"odyssey-dataset: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return EXIT_UNUSABLE
+    except BrokenPipeError:
+        # Who reads the output has seen enough; nor shall the interpreter write to them at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("interrupted; the same command goes on from here", markup=False)
         return EXIT_INTERRUPTED
@@ -141,16 +146,14 @@ async def _collect(
 ) -> int:
     layout = BagLayout(arguments.images, arguments.namespace, arguments.frame_id, arguments.jpeg_quality)
     width = Width(arguments.jobs, arguments.downloads, arguments.decoders)
+    service = options.service_of(arguments)
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace(arguments.output, layout, arguments.shard))
         journal = stack.enter_context(Journal(workspace.journal_path))
         progress: ProgressDisplay = LogProgress()
         if console.is_terminal and not arguments.verbose:
             progress = stack.enter_context(BarProgress(console))
-        async with (
-            Odyssey(_api_key(arguments), api_url=arguments.api_url) as service,
-            download_client() as http,
-        ):
+        async with service, download_client() as http:
             downloader = Downloader(http, STANDARD)
             sources: Sequence[EpisodeSource]
             if plans is not None:
@@ -199,10 +202,14 @@ class _EventFetcher:
         async def same() -> str:
             return url
 
-        path = self._workspace.downloads("candidates") / f"{safe_name(stream.stream_id)}.jsonl"
-        await self._downloader.fetch(url, same, path)
-        log = parse_events(await asyncio.to_thread(path.read_bytes))
-        await asyncio.to_thread(path.unlink)
+        try:
+            folder = await asyncio.to_thread(self._workspace.downloads, "candidates")
+            path = folder / f"{safe_name(stream.stream_id)}.jsonl"
+            await self._downloader.fetch(url, same, path)
+            log = parse_events(await asyncio.to_thread(path.read_bytes))
+            await asyncio.to_thread(path.unlink)
+        except OSError as error:
+            raise disk_error(error, "an events log") from error
         return log
 
 
@@ -220,17 +227,6 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 def _conclude(outcome: Outcome, folder: Path) -> int:
     _say(f"{len(outcome.entries)} episodes in {folder}, {len(outcome.failures)} failed")
     return EXIT_INCOMPLETE if outcome.failures else EXIT_DONE
-
-
-def _api_key(arguments: argparse.Namespace) -> str:
-    """The key from the file that was named; empty leaves it to the environment."""
-    path: Path | None = arguments.api_key_file
-    if path is None:
-        return ""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"the API key cannot be read from {path}: {type(error).__name__}") from error
 
 
 def _say(line: str) -> None:
@@ -269,22 +265,26 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--dry-run", action="store_true", help="print the episodes and send nothing")
     simulate.add_argument(
         "--retries",
-        type=_count,
+        type=options.count,
         default=2,
         metavar="N",
         help="new jobs for a script whose job failed (%(default)s)",
     )
     simulate.add_argument(
-        "--poll", type=_seconds, default=5.0, metavar="S", help="seconds between looks at a job (%(default)g)"
+        "--poll",
+        type=options.seconds,
+        default=5.0,
+        metavar="S",
+        help="seconds between looks at a job (%(default)g)",
     )
     simulate.set_defaults(run=_simulate)
 
     recordings = commands.add_parser("recordings", help="bags of recorded streams, by id or by date")
     recordings.add_argument("ids", nargs="*", metavar="STREAM_ID")
     recordings.add_argument(
-        "--since", type=_time, metavar="TIME", help="ISO 8601, UTC unless it says otherwise"
+        "--since", type=options.time_ns, metavar="TIME", help="ISO 8601, UTC unless it says otherwise"
     )
-    recordings.add_argument("--until", type=_time, metavar="TIME", help="likewise; not included")
+    recordings.add_argument("--until", type=options.time_ns, metavar="TIME", help="likewise; not included")
     recordings.set_defaults(run=_recordings)
 
     jobs = commands.add_parser("jobs", help="bags of simulation jobs that have completed, by id")
@@ -315,7 +315,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--shard",
-        type=_shard,
+        type=options.shard,
         default=Shard(),
         metavar="I/N",
         help="do part I, from 1, of N parts of the work",
@@ -328,7 +328,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         default=ImageEncoding.JPEG,
         help="rgb8, JPEG, or the service's H.264 as it is (%(default)s)",
     )
-    bags.add_argument("--jpeg-quality", type=_quality, default=90, metavar="Q", help="1 to 100 (%(default)s)")
+    bags.add_argument(
+        "--jpeg-quality", type=options.quality, default=90, metavar="Q", help="1 to 100 (%(default)s)"
+    )
     bags.add_argument(
         "--namespace", default="/odyssey", metavar="NAME", help="what the topics begin with (%(default)s)"
     )
@@ -343,7 +345,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         ("decoders", 2, "videos being written, a thread each"),
     ):
         width.add_argument(
-            f"--{name}", type=_positive, default=default, metavar="N", help=f"{what} (%(default)s)"
+            f"--{name}", type=options.positive, default=default, metavar="N", help=f"{what} (%(default)s)"
         )
     service = command.add_argument_group("service")
     service.add_argument("--api-url", metavar="URL", help="default: ODYSSEY_API_URL, or the public service")
@@ -351,45 +353,3 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-v", "--verbose", action="store_true", help="log lines instead of bars, and more of them"
     )
-
-
-def _shard(text: str) -> Shard:
-    try:
-        return Shard.parse(text)
-    except PlanError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _time(text: str) -> int:
-    time_ns = parse_time_ns(text)
-    if time_ns is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, such as 2026-11-01T12:00Z")
-    return time_ns
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"a number from 0 is needed, not {text!r}")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not 1 <= _count(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"a number from 1 to 1000 is needed, not {text}")
-    return int(text)
-
-
-def _quality(text: str) -> int:
-    if not 1 <= _count(text) <= 100:
-        raise argparse.ArgumentTypeError(f"a number from 1 to 100 is needed, not {text}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.01 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"seconds, from 0.01 to 3600, are needed, not {text!r}")
-    return seconds

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from odyssey_ros.client import Odyssey, OdysseyError, SimulationJobStatus
+from odyssey_ros.client import OdysseyError, SimulationJobStatus
+from odyssey_ros.dataset import options
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.patience import STANDARD
 from odyssey_ros.dataset.sweep import read_plans
@@ -106,8 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _run(arguments: argparse.Namespace, plans: Sequence[EpisodePlan], console: Console) -> int:
-    key = _api_key(arguments.api_key_file)
-    async with Odyssey(key, api_url=arguments.api_url or None) as service:
+    async with options.service_of(arguments) as service:
         job = await submit(service, plans)
         console.print(f"job {job.job_id}: {len(plans)} scripts submitted", markup=False, soft_wrap=True)
         with console.status("simulating"):
@@ -126,15 +126,6 @@ async def _run(arguments: argparse.Namespace, plans: Sequence[EpisodePlan], cons
     return EXIT_DONE
 
 
-def _api_key(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"the API key cannot be read from {path}: {type(error).__name__}") from error
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="simulate",
@@ -145,10 +136,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--landscape", dest="portrait", action="store_false", help="1280x704, unless a file says otherwise"
     )
-    parser.add_argument("--api-url", help="address of the service; ODYSSEY_API_URL otherwise")
-    parser.add_argument("--api-key-file", type=Path, help="file that holds the API key")
+    parser.add_argument("--api-url", metavar="URL", help="default: ODYSSEY_API_URL, or the public service")
+    parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="a file that holds the key alone")
     parser.add_argument(
-        "--poll", type=float, default=2.0, metavar="S", help="seconds between looks (%(default)g)"
+        "--poll",
+        type=options.seconds,
+        default=2.0,
+        metavar="S",
+        help="seconds between looks at the job (%(default)g)",
     )
     return parser
 

@@ -1,0 +1,93 @@
+"""What the options of the commands may say, as typed values."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from odyssey_ros.client import Odyssey, OdysseyArgumentError
+from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.iso_time import parse_time_ns
+from odyssey_ros.dataset.sweep import Shard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def service_of(arguments: argparse.Namespace) -> Odyssey:
+    """The client that `--api-url` and `--api-key-file`, or the environment, describe.
+
+    Raises:
+        PlanError: There is no key, or no such service can be.
+    """
+    key = _api_key(arguments.api_key_file)
+    if not key and not os.environ.get("ODYSSEY_API_KEY"):
+        raise PlanError(
+            "there is no API key: set ODYSSEY_API_KEY, or name a file that holds it (--api-key-file)"
+        )
+    try:
+        return Odyssey(key, api_url=arguments.api_url)
+    except OdysseyArgumentError as error:
+        raise PlanError(str(error)) from error
+
+
+def _api_key(path: Path | None) -> str:
+    """The key from the file that was named; empty leaves it to the environment."""
+    if path is None:
+        return ""
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"the API key cannot be read from {path}: {type(error).__name__}") from error
+    if not key:
+        raise PlanError(f"{path} holds no API key: it is empty")
+    return key
+
+
+def shard(text: str) -> Shard:
+    """A part of the work, ``i/n``."""
+    try:
+        return Shard.parse(text)
+    except PlanError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def time_ns(text: str) -> int:
+    """An ISO 8601 time, in nanoseconds since the epoch."""
+    found = parse_time_ns(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, such as 2026-11-01T12:00Z")
+    return found
+
+
+def count(text: str) -> int:
+    """A number from 0."""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"a number from 0 is needed, not {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A number from 1 to 1000."""
+    if not 1 <= count(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"a number from 1 to 1000 is needed, not {text}")
+    return int(text)
+
+
+def quality(text: str) -> int:
+    """A number from 1 to 100."""
+    if not 1 <= count(text) <= 100:
+        raise argparse.ArgumentTypeError(f"a number from 1 to 100 is needed, not {text}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time from 10 ms to an hour."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0.01 <= found <= 3600:
+        raise argparse.ArgumentTypeError(f"seconds, from 0.01 to 3600, are needed, not {text!r}")
+    return found
