@@ -3,7 +3,7 @@
 ::
 
     dataset.json                  the settings that all its bags share
-    manifest.jsonl                the episodes; manifest-2-of-4.jsonl for the second of four shards
+    manifest.jsonl                all runs' episodes; manifest-2-of-4.jsonl for the second of four shards
     failures.jsonl                what could not be made in the last run, and why; likewise
     episodes/<name>/              a bag, with its entry of the manifest as episode.json
     episodes/.<name>.partial/     a bag that is being written
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset.durable import publish_folder, replace_file, synced_file
 from odyssey_ros.dataset.errors import StateError
-from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, write_manifest
+from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,6 +44,7 @@ class Workspace:
 
     Raises:
         StateError: Another process does the same work, or the dataset was begun with other settings.
+        ManifestError: The manifest of earlier runs cannot be read.
     """
 
     def __init__(self, folder: Path, layout: BagLayout, shard: Shard) -> None:
@@ -52,6 +53,7 @@ class Workspace:
         self._works = folder / "work"
         self._work = self._works / f"{shard.index}-of-{shard.count}"
         self._suffix = "" if shard.count == 1 else f"-{shard.index}-of-{shard.count}"
+        self._manifest = folder / f"manifest{self._suffix}.jsonl"
         try:
             self._episodes.mkdir(parents=True, exist_ok=True)
             self._work.mkdir(parents=True, exist_ok=True)
@@ -61,9 +63,13 @@ class Workspace:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._settle_settings(layout, shard)
+            self._listed = read_manifest(self._manifest) if self._manifest.exists() else []
         except BlockingIOError:
             self._lock.close()
             raise StateError(f"another process is at work on shard {shard} of {folder}") from None
+        except OSError as error:
+            self._lock.close()
+            raise StateError(f"{folder} cannot be locked: {error.strerror}") from error
         except BaseException:
             self._lock.close()
             raise
@@ -138,10 +144,20 @@ class Workspace:
     def write_lists(self, entries: Iterable[ManifestEntry], failures: Mapping[str, EpisodeError]) -> None:
         """Write the manifest and the list of failures.
 
+        Episodes that earlier runs listed stay, as long as their bags do.
+
         Raises:
-            OSError: The disk failed.
+            StateError: The disk failed.
         """
-        write_manifest(self.folder / f"manifest{self._suffix}.jsonl", entries)
+        listed = {entry.episode: entry for entry in self._listed if self.bag_path(entry.episode).is_dir()}
+        listed |= {entry.episode: entry for entry in entries}
+        try:
+            write_manifest(self._manifest, listed.values())
+            self._write_failures(failures)
+        except OSError as error:
+            raise StateError(f"the manifest of {self.folder} cannot be written: {error.strerror}") from error
+
+    def _write_failures(self, failures: Mapping[str, EpisodeError]) -> None:
         lines = [
             json.dumps(
                 {"episode": name, "code": str(error.code), "message": error.message}, ensure_ascii=False

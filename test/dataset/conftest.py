@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from odyssey_ros.client import Odyssey
+    from odyssey_ros.client.frames import DecodedFrame
 
 MakeVideo = Callable[..., Path]
 
@@ -37,6 +41,45 @@ def counter_of() -> Callable[[NDArray[np.uint8]], int]:
         return sum(int(picture[4:12, bit * 16 + 4 : bit * 16 + 12].mean() > 127) << bit for bit in range(10))
 
     return read
+
+
+class LiveStreams:
+    """Live streams of a client, which have been seen before they go on."""
+
+    def __init__(self, client: Odyssey) -> None:
+        self._client = client
+        self._frames: asyncio.Queue[tuple[str | None, int]] = asyncio.Queue()
+
+    async def connect(self) -> None:
+        await self._client.connect(on_decoded_frame=self._came)
+
+    async def dream(self, *prompts: str, portrait: bool = False) -> str:
+        """Show some frames of each prompt; the key of the recording."""
+        stream_id = ""
+        for prompt in prompts:
+            if stream_id:
+                await self._client.interact(prompt)
+            else:
+                stream_id = await self._client.start_stream(prompt, portrait=portrait)
+            _, first = await self._next_of(stream_id)
+            while (await self._next_of(stream_id))[1] < first + 3:
+                pass
+        await self._client.end_stream()
+        return stream_id
+
+    async def _next_of(self, stream_id: str) -> tuple[str | None, int]:
+        while (frame := await self._frames.get())[0] != stream_id:
+            pass
+        return frame
+
+    def _came(self, frame: DecodedFrame) -> None:
+        self._frames.put_nowait((frame.stream_id, frame.index))
+
+
+@pytest.fixture
+def live_streams() -> type[LiveStreams]:
+    """Makes recordings: ``live_streams(client)``."""
+    return LiveStreams
 
 
 @pytest.fixture(scope="session")

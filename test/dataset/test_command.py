@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 from dataclasses import dataclass
@@ -67,8 +68,11 @@ class Shell:
         }
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await self.spawn(sys.executable, "-m", "odyssey_ros.dataset", *arguments)
+
+    async def spawn(self, *command: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "odyssey_ros.dataset", *arguments),
+            *command,
             cwd=self.folder,
             env=self._env,
             stdout=asyncio.subprocess.PIPE,
@@ -76,7 +80,9 @@ class Shell:
         )
 
     async def run(self, *arguments: str) -> Run:
-        process = await self.start(*arguments)
+        return await self.finished(await self.start(*arguments))
+
+    async def finished(self, process: asyncio.subprocess.Process) -> Run:
         out, log = await asyncio.wait_for(process.communicate(), 100)
         assert process.returncode is not None
         return Run(process.returncode, out.decode(), log.decode())
@@ -254,14 +260,13 @@ async def test_shards_are_merged_to_what_one_run_makes(shell: Shell, emulator: E
     assert "job no-such-job: Simulation not found" in unknown.log
 
 
-async def test_recordings_by_id_and_by_date(shell: Shell, emulator: Emulator) -> None:
-    ids = []
+async def test_recordings_by_id_and_by_date(
+    shell: Shell, emulator: Emulator, live_streams: Callable[[Odyssey], Any]
+) -> None:
     async with Odyssey("ody_local", api_url=emulator.url) as client:
-        await client.connect()
-        for _ in range(2):
-            ids.append(await client.start_stream("a cat", portrait=False))
-            await asyncio.sleep(0.3)
-            await client.end_stream()
+        streams = live_streams(client)
+        await streams.connect()
+        ids = [await streams.dream("a cat") for _ in range(2)]
     by_date = await shell.run("recordings", "--since", "2020-01-01", "-o", "all", "--images", "h264")
     assert (by_date.status, by_date.out) == (0, "2 episodes in all, 0 failed\n"), by_date.log
     assert sorted(entry["stream_id"] for entry in _entries(shell.folder / "all")) == sorted(ids)
@@ -272,6 +277,13 @@ async def test_recordings_by_id_and_by_date(shell: Shell, emulator: Emulator) ->
     )
     assert named.status == 0
     assert _entries(shell.folder / "named") == _entries(shell.folder / "all")
+    # One after the other: the manifest keeps what earlier runs have made, as long as it is there.
+    for stream_id in ids:
+        assert (await shell.run("recordings", stream_id, "-o", "grown", "--images", "h264")).status == 0
+    assert _entries(shell.folder / "grown") == _entries(shell.folder / "all")
+    shutil.rmtree(shell.folder / "grown" / "episodes" / ids[0])
+    await shell.run("recordings", ids[1], "-o", "grown", "--images", "h264")
+    assert [entry["episode"] for entry in _entries(shell.folder / "grown")] == [ids[1]]
     assert none.out == "0 episodes in none, 0 failed\n"
     assert unknown.status == 1
     assert "no_video: Recording not found" in unknown.log
@@ -289,6 +301,8 @@ async def test_recordings_by_id_and_by_date(shell: Shell, emulator: Emulator) ->
         (["simulate", "walk.yaml", "-o", "out", "--poll", "never"], "seconds, from 0.01 to 3600"),
         (["simulate", "walk.yaml", "-o", "out", "--images", "png"], "invalid"),
         (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "none"], "the API key cannot be read"),
+        (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "empty"], "empty holds no API key"),
+        (["simulate", "walk.yaml", "-o", "out", "--api-url", "service"], "The API URL must begin with http"),
         (["recordings", "-o", "out"], "by --since and --until"),
         (["recordings", "x", "--since", "2020-01-01", "-o", "out"], "by --since and --until"),
         (["recordings", "--since", "yesterday", "-o", "out"], "no ISO 8601 time"),
@@ -309,13 +323,34 @@ def test_what_cannot_be_used_is_said(
         "[{timestamp_ms: 5, interact: {prompt: x}}, {timestamp_ms: 9, end: {}}]"
     )
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").write_text("\n")
     monkeypatch.setenv("ODYSSEY_API_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
     try:
         status = main(arguments)
     except SystemExit as end:
         status = int(str(end.code))
     assert status == 2
     assert text in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_key_nothing_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "walk.yaml").write_text(SWEEP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
+    assert main(["simulate", "walk.yaml", "-o", "out"]) == 2
+    assert "there is no API key: set ODYSSEY_API_KEY" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+async def test_a_reader_that_has_seen_enough(shell: Shell) -> None:
+    (shell.folder / "walk.yaml").write_text(f"repeats: 2000{SWEEP}")  # more than a pipe holds
+    command = f"{sys.executable} -m odyssey_ros.dataset simulate walk.yaml -o out --dry-run | head -n 1"
+    run = await shell.finished(await shell.spawn("bash", "-o", "pipefail", "-c", command))
+    assert (run.status, len(run.out.splitlines()), run.log) == (0, 1, "")
 
 
 def test_bags_of_another_disk_are_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
