@@ -194,15 +194,12 @@ async def test_two_shards_make_what_one_run_makes(bench: Bench) -> None:
     assert list(check_files(two, merged(parts))) == []
 
 
-async def test_a_live_streams_recording(tmp_path: Path) -> None:
+async def test_a_live_streams_recording(tmp_path: Path, live_streams: Callable[[Odyssey], Any]) -> None:
     async with _bench(tmp_path) as bench:
         client = bench.client
-        await client.connect()
-        stream_id = await client.start_stream("a cat", portrait=True)
-        await asyncio.sleep(0.3)
-        await client.interact("it sleeps")
-        await asyncio.sleep(0.3)
-        await client.end_stream()
+        streams = live_streams(client)
+        await streams.connect()
+        stream_id = await streams.dream("a cat", "it sleeps", portrait=True)
         await client.disconnect()
         row = (await client.list_stream_recordings()).recordings[0]
         outcome = await bench.collect([RecordedEpisode(stream_id, row.started_at, client, PATIENCE)])
@@ -343,14 +340,20 @@ async def test_a_full_disk_stops_its_episode_alone(bench: Bench, monkeypatch: py
 
 async def test_a_run_that_is_cancelled_ends_at_once_and_goes_on(bench: Bench) -> None:
     sources = await _streams(bench, 2)
+
+    class Impatient(Progress):
+        def phase(self, episode: str, text: str, done: int = 0, total: int | None = None) -> None:
+            if text == "waiting to be written" and not self.phases:
+                self.phases.append((episode, text))
+                run.cancel()
+
+    bench.progress = Impatient()
     run = asyncio.create_task(bench.collect(sources, layout=replace(LAYOUT, images=ImageEncoding.RAW)))
-    while not any(text == "waiting to be written" for _, text in bench.progress.phases):  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
-    run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
-    finished = read_manifest(bench.folder / "out" / "manifest.jsonl")
-    assert len(finished) < 2
+    assert read_manifest(bench.folder / "out" / "manifest.jsonl") == []
+    assert [path.name for path in (bench.folder / "out" / "episodes").glob(".*")] == []
+    bench.progress = Progress()
     outcome = await bench.collect(sources, layout=replace(LAYOUT, images=ImageEncoding.RAW))
     assert len(outcome.entries) == 2
 

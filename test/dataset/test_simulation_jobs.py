@@ -213,8 +213,15 @@ async def test_a_cancelled_job_is_not_made_anew(bench: Bench) -> None:
 
 
 async def test_the_accounts_limits_are_waited_for(tmp_path: Path) -> None:
+    class Full(Report):
+        def phase(self, text: str) -> None:
+            super().phase(text)
+            if text == "waiting for the account's limits":
+                bench.emulator.faults.clear()
+
     async with _bench(tmp_path, limits=Limits(queued_jobs=1)) as bench:
-        reports = [Report() for _ in range(3)]
+        bench.emulator.faults.arm(JobHold())
+        reports = [Full() for _ in range(3)]
         async with bench.process() as jobs:
             await asyncio.gather(
                 *(jobs.obtain(_plan(str(number)), report) for number, report in enumerate(reports))
