@@ -7,10 +7,14 @@ nodes have. Its executor finds the message before the question, and an executor 
 the message's callback has returned. Nodes without parameter services (the ros2 command line's, for one) count
 as having taken what they acknowledged; who runs a subscription apart from the rest of its node, in a thread
 of its own, keeps all (history KEEP_ALL) to lose nothing.
+
+The middleware drops an answer when the node that was asked has not found our end for answers yet
+(ros2/rmw_fastrtps #842). So who does not answer is asked again.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.05
 SERVICE_DISCOVERY_S = 2.0  # a node's services are discovered a little after its subscriptions
+ASK_AGAIN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -47,7 +52,7 @@ class _Round:
     """One time of asking everybody."""
 
     done: Future[None] = field(default_factory=Future)
-    asked: set[str] = field(default_factory=set)
+    asked_s: dict[str, float] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
 
 
@@ -105,19 +110,18 @@ class TakenWatch:
         self._subscribers.clear()
 
     def _look(self, asking: _Round) -> None:
-        """Ask who has not been asked; done when nobody owes an answer. On the executor's thread."""
+        """Ask who has not answered; done when nobody owes an answer. On the executor's thread."""
         if self._destroyed or asking.done.done():
             return
         self._meet_subscribers()
         now = time.monotonic()
         for name, subscriber in self._subscribers.items():
-            if name in asking.asked:
+            if name in asking.answered or now - asking.asked_s.get(name, -math.inf) < ASK_AGAIN_S:
                 continue
             if subscriber.client.service_is_ready():
-                asking.asked.add(name)
+                asking.asked_s[name] = now
                 self._ask(name, subscriber, asking)
             elif now - subscriber.seen_s > SERVICE_DISCOVERY_S:
-                asking.asked.add(name)
                 asking.answered.add(name)
         self._conclude(asking)
 

@@ -1,0 +1,145 @@
+"""Subscribers that have taken what was published, and their answers that get lost on the way."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from std_msgs.msg import String
+
+from odyssey_ros.bridge import taken_watch
+from odyssey_ros.bridge.managed_node import ManagedNode
+from odyssey_ros.bridge.taken_watch import TakenWatch
+
+PATIENCE_S = 40.0
+
+
+class Quiet(ManagedNode):
+    def configure(self):
+        pass
+
+    release = activate = deactivate = configure
+
+
+@pytest.fixture
+def spin(domain_id):
+    """Makes nodes that spin, each in a context and a thread of its own."""
+    ends = []
+
+    def start(make, name):
+        context = Context()
+        rclpy.init(context=context, domain_id=domain_id)
+        node = make(name, context=context)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+
+        def run():
+            try:
+                executor.spin()
+            except (ExternalShutdownException, ShutdownException):
+                return
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+
+        def end():
+            executor.shutdown()
+            thread.join(10)
+            node.destroy_node()
+            rclpy.try_shutdown(context=context)
+
+        ends.append(end)
+        return node
+
+    yield start
+    for end in reversed(ends):
+        end()
+
+
+@pytest.fixture
+def published(spin):
+    """A publisher, and a watch over who has taken what it published."""
+    node = spin(Quiet, "player")
+    publisher = node.create_publisher(String, "~/label", QoSProfile(depth=1))
+    watch = TakenWatch(node, [publisher])
+    yield publisher, watch
+    node.calls.post(watch.destroy)
+
+
+def within_patience():
+    deadline = time.monotonic() + PATIENCE_S
+    return lambda: time.monotonic() > deadline
+
+
+def find(publisher, count=1):
+    too_late = within_patience()
+    while publisher.get_subscription_count() < count:
+        assert not too_late()
+        time.sleep(0.01)
+
+
+def test_without_subscribers_all_is_taken(published):
+    publisher, watch = published
+    publisher.publish(String(data="a"))
+    assert watch.wait(within_patience())
+
+
+def test_a_message_is_taken_when_its_callback_has_returned(spin, published):
+    publisher, watch = published
+    taken = []
+
+    def slowly(message):
+        time.sleep(0.1)
+        taken.append(message.data)
+
+    spin(Node, "trainer").create_subscription(String, "/player/label", slowly, 1)
+    find(publisher)
+    for text in "abc":
+        publisher.publish(String(data=text))
+        assert watch.wait(within_patience())
+        assert taken[-1] == text
+    assert taken == ["a", "b", "c"]
+
+
+def test_who_does_not_answer_is_asked_again(spin, published, monkeypatch):
+    monkeypatch.setattr(taken_watch, "ASK_AGAIN_S", 0.1)
+    publisher, watch = published
+    trainer = spin(Node, "trainer")
+    (service,) = (one for one in trainer.services if one.srv_name.endswith("/get_parameter_types"))
+    send, lost = service.send_response, []
+
+    def lose_two(response, header):
+        if len(lost) < 2:
+            lost.append(response)
+        else:
+            send(response, header)
+
+    service.send_response = lose_two
+    trainer.create_subscription(String, "/player/label", lambda _: None, 1)
+    find(publisher)
+    publisher.publish(String(data="a"))
+    assert watch.wait(within_patience())
+    assert len(lost) == 2
+
+
+def test_waiting_can_be_interrupted_and_goes_on(spin, published):
+    publisher, watch = published
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(_):
+        begun.set()
+        go_on.wait(PATIENCE_S)
+
+    spin(Node, "trainer").create_subscription(String, "/player/label", hang, 1)
+    find(publisher)
+    publisher.publish(String(data="a"))
+    assert begun.wait(PATIENCE_S)
+    assert not watch.wait(lambda: True)
+    go_on.set()
+    assert watch.wait(within_patience())
