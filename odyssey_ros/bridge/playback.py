@@ -41,6 +41,7 @@ CLOSED = "the player is unconfigured"
 FRAMES_AHEAD = 8
 AT_ONCE, NEVER = 0, 1 << 63
 LOOK_FOR_SUBSCRIBERS_NS = 50_000_000
+LONGEST_REST_S = 3600.0
 CLOCK_TICK_NS, IDLE_CLOCK_TICK_NS = 10_000_000, 100_000_000
 
 
@@ -78,6 +79,9 @@ class _Command(Generic[T]):
             self.answer.set_result(self.act())
         except OdysseyError as refusal:
             self.answer.set_exception(refusal)
+        except Exception as error:
+            self.answer.set_exception(error)
+            raise
 
 
 class Playback:
@@ -297,7 +301,7 @@ class Playback:
                 if self._commands or self._woken or self._closed or now >= until_ns:
                     return
                 wake_ns = min(until_ns, self._next_tick_ns) if self._has_clock else until_ns
-                self._changed.wait(None if wake_ns == NEVER else (wake_ns - now) / 1e9)
+                self._changed.wait(min((wake_ns - now) / 1e9, LONGEST_REST_S))
 
     def _end(self) -> None:
         with self._changed:

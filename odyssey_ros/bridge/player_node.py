@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,8 @@ class PlayerNode(ManagedNode):
     def deactivate(self) -> None:
         """Publish nothing more."""
         assert self._show is not None  # noqa: S101
-        with contextlib.suppress(OdysseyError):  # it has ended by itself
+        # It may have ended by itself; and what takes so long is the frame in hand, or a file being opened.
+        with contextlib.suppress(OdysseyError, FutureTimeoutError):
             self._show.playback.set_active(active=False).result(STOP_S)
 
     def release(self) -> None:
