@@ -74,7 +74,11 @@ class McapFile:
         self._schemas: list[Schema] = []
         self._channels: list[Channel] = []
         self._chunk = _OpenChunk()
-        self._chunk_indexes: list[ChunkIndex] = []
+        # As bytes, since there is one for each raw picture: objects would grow with the video, tenfold.
+        self._chunk_indexes = bytearray()
+        self._chunks = 0
+        self._first_ns: int | None = None
+        self._last_ns = 0
         self._counts: defaultdict[int, int] = defaultdict(int)
         self._sequences: defaultdict[int, int] = defaultdict(int)
         self._put([_MAGIC, _encoded(Header(profile="ros2", library=library))])
@@ -149,40 +153,35 @@ class McapFile:
         self._put([_encoded(DataEnd(data_section_crc=self.crc32))])
 
         start = self.size
-        summary = RecordBuilder()
-        groups: list[tuple[Opcode, Iterable[McapRecord]]] = [
-            (Opcode.SCHEMA, self._schemas),
-            (Opcode.CHANNEL, self._channels),
-            (Opcode.STATISTICS, [self._statistics(len(metadata_indexes))]),
+        groups: list[tuple[Opcode, bytes | bytearray]] = [
+            (Opcode.SCHEMA, _encoded(*self._schemas)),
+            (Opcode.CHANNEL, _encoded(*self._channels)),
+            (Opcode.STATISTICS, _encoded(self._statistics(len(metadata_indexes)))),
             (Opcode.CHUNK_INDEX, self._chunk_indexes),
-            (Opcode.METADATA_INDEX, metadata_indexes),
+            (Opcode.METADATA_INDEX, _encoded(*metadata_indexes)),
         ]
+        summary = bytearray()
         offsets: list[SummaryOffset] = []
         for opcode, records in groups:
-            group_start = summary.count
-            for record_of_group in records:
-                record_of_group.write(summary)
-            if summary.count > group_start:
-                offsets.append(SummaryOffset(opcode, start + group_start, summary.count - group_start))
-        offset_start = start + summary.count
-        for offset in offsets:
-            offset.write(summary)
-        data: bytes = summary.end()  # type: ignore[no-untyped-call]
+            if records:
+                offsets.append(SummaryOffset(opcode, start + len(summary), len(records)))
+                summary += records
+        offset_start = start + len(summary)
+        summary += _encoded(*offsets)
         # The CRC of the summary covers the footer up to the CRC itself.
         footer_start = struct.pack("<BQQQ", Opcode.FOOTER, 20, start, offset_start)
-        footer = Footer(start, offset_start, summary_crc=zlib.crc32(footer_start, zlib.crc32(data)))
-        self._put([data, _encoded(footer), _MAGIC])
+        footer = Footer(start, offset_start, summary_crc=zlib.crc32(footer_start, zlib.crc32(summary)))
+        self._put([summary, _encoded(footer), _MAGIC])
 
     def _statistics(self, metadata_count: int) -> Statistics:
-        indexes = self._chunk_indexes
         return Statistics(
             attachment_count=0,
             channel_count=len(self._channels),
             channel_message_counts=dict(self._counts),
-            chunk_count=len(indexes),
+            chunk_count=self._chunks,
             message_count=sum(self._counts.values()),
-            message_end_time=max((index.message_end_time for index in indexes), default=0),
-            message_start_time=min((index.message_start_time for index in indexes), default=0),
+            message_end_time=self._last_ns,
+            message_start_time=self._first_ns or 0,
             metadata_count=metadata_count,
             schema_count=len(self._schemas),
         )
@@ -207,7 +206,7 @@ class McapFile:
         for channel_id, records in chunk.offsets.items():
             index_offsets[channel_id] = self.size
             self._put([_encoded(MessageIndex(channel_id, records))])
-        self._chunk_indexes.append(
+        self._chunk_indexes += _encoded(
             ChunkIndex(
                 chunk_length=end - start,
                 chunk_start_offset=start,
@@ -220,6 +219,9 @@ class McapFile:
                 uncompressed_size=chunk.size,
             )
         )
+        self._chunks += 1
+        self._first_ns = chunk.start_ns if self._first_ns is None else min(self._first_ns, chunk.start_ns)
+        self._last_ns = max(self._last_ns, chunk.end_ns)
 
     def _put(self, parts: Iterable[Buffer]) -> None:
         for part in parts:
@@ -228,8 +230,9 @@ class McapFile:
             self.size += memoryview(part).nbytes
 
 
-def _encoded(record: McapRecord) -> bytes:
+def _encoded(*records: McapRecord) -> bytes:
     builder = RecordBuilder()
-    record.write(builder)
+    for record in records:
+        record.write(builder)
     data: bytes = builder.end()  # type: ignore[no-untyped-call]
     return data

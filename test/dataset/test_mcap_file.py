@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,14 @@ from mcap.reader import NonSeekingReader, SeekingReader
 from mcap.records import DataEnd, Message
 from mcap.stream_reader import StreamReader
 
+from odyssey_ros.dataset import mcap_file
 from odyssey_ros.dataset.mcap_file import CHUNK_BYTES, McapFile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
+    from typing_extensions import Buffer
 
 
 def _written(messages: list[tuple[int, int, bytes]]) -> tuple[bytes, McapFile]:
@@ -88,3 +93,27 @@ def test_buffers_are_not_copied(tmp_path: Path) -> None:
         mcap.finish({})
     records = StreamReader(io.BytesIO((tmp_path / "x.mcap").read_bytes())).records
     assert [bytes(record.data) for record in records if isinstance(record, Message)] == [b"behind"]
+
+
+def test_the_length_of_a_file_hardly_shows_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcap_file, "CHUNK_BYTES", 100)
+
+    class Nowhere(io.BytesIO):
+        def write(self, data: Buffer) -> int:
+            return memoryview(data).nbytes
+
+    mcap = McapFile(Nowhere(), library="test")
+    channel = mcap.add_channel("/topic", mcap.add_schema("a/msg/B", "ros2msg", b""), {})
+    picture = bytes(100)
+
+    def chunks(count: int) -> int:
+        for at in range(count):
+            mcap.write(channel, at, [picture])
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before, after = chunks(500), chunks(5000)
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / 5000 < 200
