@@ -147,6 +147,7 @@ class Collector:
         report = _Report(self._progress, source.name)
         async with self._job_slots:
             stream = await source.locate(report)
+        report.phase("waiting to be downloaded")
         async with self._download_slots:
             fetched = await self._fetch(source, stream)
         report.phase("waiting to be written")
@@ -163,7 +164,8 @@ class Collector:
 
     async def _fetch(self, source: EpisodeSource, stream: RemoteStream) -> FetchedStream:
         def on_bytes(done: int, total: int | None) -> None:
-            self._progress.phase(source.name, "downloading", done, total)
+            in_all = None if total is None else total // 1000
+            self._progress.phase(source.name, "downloading", done // 1000, in_all, "kB")
 
         try:
             folder = await asyncio.to_thread(self._workspace.downloads, source.name)
@@ -179,7 +181,7 @@ class Collector:
             if self._stopped.is_set():
                 raise _StoppedError
             if frames % _FRAMES_A_REPORT == 0:
-                self._progress.phase(name, "writing", frames, fetched.stream.frame_count)
+                self._progress.phase(name, "writing", frames, fetched.stream.frame_count, "frames")
 
         episode = fetched.episode(source.expected_events)
         try:

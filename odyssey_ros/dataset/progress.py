@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
@@ -29,8 +28,8 @@ class ProgressDisplay(Protocol):
     def begin(self, total: int, done: int) -> None:
         """So many episodes are wanted, and so many of them are there already."""
 
-    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None) -> None:
-        """What an episode is at, and how far, in bytes or frames."""
+    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
+        """What an episode is at, and how far: so many units of so many, None when nobody knows."""
 
     def note(self, episode: str, text: str) -> None:
         """Something that people should know of an episode that goes on."""
@@ -54,9 +53,9 @@ class LogProgress:
         self._total, self._done = total, done
         _logger.info("%d episodes, %d of them there already", total, done)
 
-    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None) -> None:
+    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
         """Log a phase when it begins."""
-        del done, total
+        del done, total, unit
         if self._phases.get(episode) != text:
             self._phases[episode] = text
             _logger.info("%s: %s", episode, text)
@@ -89,13 +88,14 @@ class BarProgress:
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
             TextColumn("{task.fields[phase]}", markup=False),
+            TextColumn("{task.fields[amount]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,
         )
         self._all: TaskID | None = None
+        self._total = self._done = 0
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> BarProgress:
@@ -112,13 +112,17 @@ class BarProgress:
 
     def begin(self, total: int, done: int) -> None:
         """Show the bar of all episodes."""
-        self._all = self._bars.add_task("episodes", total=total, completed=done, phase="")
+        self._all = self._bars.add_task(
+            "episodes", total=total, completed=done, phase="", amount=f"{done}/{total}"
+        )
+        self._total, self._done = total, done
 
-    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None) -> None:
+    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
         """Move the bar of an episode."""
+        amount = f"{done}/{'?' if total is None else total} {unit}" if unit else ""
         if episode not in self._tasks:
-            self._tasks[episode] = self._bars.add_task(episode, total=None, phase=text)
-        self._bars.update(self._tasks[episode], phase=text, completed=done, total=total)
+            self._tasks[episode] = self._bars.add_task(episode, total=None, phase=text, amount=amount)
+        self._bars.update(self._tasks[episode], phase=text, completed=done, total=total, amount=amount)
 
     def note(self, episode: str, text: str) -> None:
         """Print it above the bars."""
@@ -127,8 +131,9 @@ class BarProgress:
     def finished(self, episode: str, text: str) -> None:
         """Take the bar away, and print what there is now."""
         self._end(episode)
+        self._done += 1
         if self._all is not None:
-            self._bars.advance(self._all)
+            self._bars.update(self._all, completed=self._done, amount=f"{self._done}/{self._total}")
         self._bars.console.print(f"{episode}: {text}", markup=False, highlight=False)
 
     def failed(self, episode: str, reason: str) -> None:

@@ -59,7 +59,7 @@ class Progress:
     def begin(self, total: int, done: int) -> None:
         self.started = (total, done)
 
-    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None) -> None:
+    def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
         self.phases.append((episode, text))
 
     def note(self, episode: str, text: str) -> None:
@@ -342,7 +342,9 @@ async def test_a_run_that_is_cancelled_ends_at_once_and_goes_on(bench: Bench) ->
     sources = await _streams(bench, 2)
 
     class Impatient(Progress):
-        def phase(self, episode: str, text: str, done: int = 0, total: int | None = None) -> None:
+        def phase(
+            self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = ""
+        ) -> None:
             if text == "waiting to be written" and not self.phases:
                 self.phases.append((episode, text))
                 run.cancel()

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def _tell(progress: ProgressDisplay) -> None:
     progress.begin(5, 2)
     progress.phase("walk-1", "processing")
-    progress.phase("walk-1", "downloading", 10, 100)
-    progress.phase("walk-1", "downloading", 90, 100)
+    progress.phase("walk-1", "downloading", 10, 100, "kB")
+    progress.phase("walk-1", "downloading", 90, None, "kB")
+    progress.phase("walk-2", "pending")
     progress.note("walk-1", "job [7] is made anew")
     progress.finished("walk-1", "9 frames")
     progress.failed("walk-2", "job_failed: out of [red]dreams")
@@ -31,7 +32,10 @@ def test_bars() -> None:
     with BarProgress(Console(file=screen, force_terminal=True, width=120, no_color=True)) as progress:
         _tell(progress)
     text = screen.getvalue()
-    for part in ("episodes", "walk-1: job [7] is made anew", "walk-1: 9 frames", "out of [red]dreams"):
+    for part in (
+        *("episodes", "2/5", "3/5", "90/? kB"),
+        *("walk-1: job [7] is made anew", "walk-1: 9 frames", "out of [red]dreams"),
+    ):
         assert part in text
 
 
@@ -42,6 +46,7 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
         ("INFO", "5 episodes, 2 of them there already"),
         ("INFO", "walk-1: processing"),
         ("INFO", "walk-1: downloading"),
+        ("INFO", "walk-2: pending"),
         ("WARNING", "walk-1: job [7] is made anew"),
         ("INFO", "walk-1: 9 frames (3 of 5)"),
         ("ERROR", "walk-2: job_failed: out of [red]dreams"),
