@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import re
 import time
 
@@ -31,6 +30,8 @@ from odyssey_ros.emulator.marker import prompt_digest, read_marker
 KEY = "ody_test_key"
 EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_ALL)
 STATUS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# At rates above 0 a publisher with a short history overwrites what a starved subscriber has not acknowledged.
+KEPT = {f"qos_overrides./player/{name}.publisher.depth": 1000 for name in ("image_raw", "frame_info")}
 SCRIPTS = [
     [
         {"timestamp_ms": 0, "start": {"prompt": "a calm sea"}},
@@ -43,6 +44,10 @@ SCRIPTS = [
 
 def stamp_ns(header):
     return header.stamp.sec * 1_000_000_000 + header.stamp.nanosec
+
+
+def time_ns(message):
+    return message.clock.sec * 1_000_000_000 + message.clock.nanosec
 
 
 def media_ns(info):
@@ -99,8 +104,8 @@ def start_player(start_node, emulator):
     return start
 
 
-def status_that(statuses, *states):
-    return lambda: next((status for status in statuses if status.state in states), None)
+def status_that(statuses, *states, after=0):
+    return lambda: next((status for status in statuses[after:] if status.state in states), None)
 
 
 def trigger(probe, name):
@@ -202,7 +207,13 @@ def test_pause_step_seek_and_resume(job, start_player, probe, wait_until):
     events = probe.listen(StreamEvent, "/player/events", QoSProfile(depth=100))
     statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
     start_player(
-        {"job_id": job.job_id, "script_index": 0, "start_paused": True, "wait_for": "frame_info,events"}
+        {
+            "job_id": job.job_id,
+            "script_index": 0,
+            "start_paused": True,
+            "wait_for": "frame_info,events",
+            **KEPT,
+        }
     )
     wait_until(status_that(statuses, PlaybackStatus.PAUSED), "the pause")
     assert not labels
@@ -238,6 +249,7 @@ def test_pause_step_seek_and_resume(job, start_player, probe, wait_until):
     assert time.monotonic() - began > 1.5  # at rate 1 the remaining two seconds are played in two seconds
     complete = next(s for s in statuses if s.state == PlaybackStatus.EPISODE_COMPLETE)
     assert not complete.whole
+    wait_until(lambda: labels[-1].frame_index == complete.frame_count - 1, "the last frame")
     indexes = [label.frame_index for label in labels[4:]]
     assert indexes == list(range(answer.frame_index, complete.frame_count))
     stamps = [stamp_ns(label.header) for label in labels]
@@ -245,16 +257,19 @@ def test_pause_step_seek_and_resume(job, start_player, probe, wait_until):
     answer = trigger(probe, "step")
     assert not answer.success
     assert "all has been played" in answer.message
-    assert trigger(probe, "resume").success  # begins again
-    wait_until(lambda: labels[-1].frame_index < 5, "the beginning")
-    assert trigger(probe, "pause").success
     count = len(labels)
-    time.sleep(0.5)
-    assert len(labels) <= count + 1
+    assert trigger(probe, "resume").success  # begins again
+    wait_until(lambda: len(labels) > count, "a frame")
+    assert labels[count].frame_index == 0
+    told = len(statuses)
+    assert trigger(probe, "pause").success
+    paused = wait_until(status_that(statuses, PlaybackStatus.PAUSED, after=told), "the pause")
+    time.sleep(0.3)  # in which nothing may be played
+    assert trigger(probe, "step").message.startswith(f"frame {paused.frame_index} of ")
 
 
 def test_the_clock_runs_in_media_time_and_stands_while_paused(job, start_player, probe, wait_until):
-    clocks = probe.listen(Clock, "/clock", 10)
+    clocks = probe.listen(Clock, "/clock", EVERYTHING)
     labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
     statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
     start_player(
@@ -264,36 +279,47 @@ def test_the_clock_runs_in_media_time_and_stands_while_paused(job, start_player,
             "loop": True,
             "publish_clock": True,
             "wait_for": "frame_info",
+            **KEPT,
         }
     )
     looped = wait_until(lambda: statuses and statuses[-1].rounds >= 1 and statuses[-1], "a second round")
     assert looped.episodes_begun >= 3
     wait_until(lambda: len(labels) > 40, "more than all frames")
-    times = [message.clock.sec * 1_000_000_000 + message.clock.nanosec for message in clocks]
-    assert times == sorted(times)
-    assert len(set(times)) > len(labels)  # it goes on between the frames
+
+    def goes_on_between_frames():
+        stamps = {stamp_ns(label.header) for label in labels}
+        return any(time_ns(clock) not in stamps and time_ns(clock) < max(stamps) for clock in clocks)
+
+    wait_until(goes_on_between_frames, "a time between two frames")
     stamps = [stamp_ns(label.header) for label in labels]
     assert stamps == sorted(set(stamps))
     for before, after in itertools.pairwise(labels):
         between = stamp_ns(after.header) - stamp_ns(before.header)
         if after.stream_id == before.stream_id and after.frame_index == before.frame_index + 1:
             assert between == media_ns(after) - media_ns(before)
+    told = len(statuses)
     assert trigger(probe, "pause").success
-    stopped = clocks[-1]
-    count = len(clocks)
-    wait_until(lambda: len(clocks) > count + 4, "the clock of a pause")
-    assert clocks[-1].clock == clocks[-3].clock
-    assert clocks[-1].clock.sec - stopped.clock.sec <= 1
+    paused = wait_until(status_that(statuses, PlaybackStatus.PAUSED, after=told), "the pause")
+    wait_until(lambda: [clock.clock for clock in clocks].count(paused.stamp) > 4, "the clock of a pause")
+    assert clocks[-1].clock == paused.stamp
+    times = [time_ns(clock) for clock in clocks]
+    assert times == sorted(times)
 
 
 def test_a_recording_is_played_at_its_own_rate(emulator, start_player, probe, wait_until):
     async def recording():
+        frames = asyncio.Queue()
+
+        async def frame(number):
+            while (await frames.get()).index < number:
+                pass
+
         async with Odyssey(KEY, api_url=emulator.url) as client:
-            await client.connect()
+            await client.connect(on_decoded_frame=frames.put_nowait)
             stream_id = await client.start_stream("a calm sea", portrait=False)
-            await asyncio.sleep(1.5)
+            await frame(15)
             await client.interact("a red desert")
-            await asyncio.sleep(1.0)
+            await frame(25)
             await client.end_stream()
         return stream_id
 
@@ -301,7 +327,7 @@ def test_a_recording_is_played_at_its_own_rate(emulator, start_player, probe, wa
     images = probe.listen(Image, "/player/image_raw", EVERYTHING)
     labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
     statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
-    start_player({"stream_id": stream_id, "wait_for": "image_raw,frame_info"})
+    start_player({"stream_id": stream_id, "wait_for": "image_raw,frame_info", **KEPT})
     wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end")
     complete = next(s for s in statuses if s.state == PlaybackStatus.EPISODE_COMPLETE)
     wait_until(lambda: len(images) == len(labels) == complete.frame_count, "all frames")
@@ -312,7 +338,8 @@ def test_a_recording_is_played_at_its_own_rate(emulator, start_player, probe, wa
     media_s = (media_ns(labels[-1]) - media_ns(labels[0])) / 1e9
     stamp_s = (stamp_ns(labels[-1].header) - stamp_ns(labels[0].header)) / 1e9
     assert media_s > 1.5
-    assert math.isclose(stamp_s, media_s, rel_tol=0.25)
+    # Never faster; slower only where the machine was.
+    assert stamp_s > 0.95 * media_s
 
 
 def test_a_file_is_played_and_the_lifecycle_holds(emulator, job, start_node, probe, wait_until, tmp_path):
@@ -320,7 +347,8 @@ def test_a_file_is_played_and_the_lifecycle_holds(emulator, job, start_node, pro
     labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
     statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
     start_node(
-        "player", {"video_file": episode.video_path, "rate": 1.0, "loop": True, "wait_for": "frame_info"}
+        "player",
+        {"video_file": episode.video_path, "rate": 1.0, "loop": True, "wait_for": "frame_info", **KEPT},
     )
     wait_until(lambda: len(labels) > 3, "frames without a key")
     assert labels[0].prompt.startswith("a calm sea")  # from the events log beside the video
@@ -329,26 +357,35 @@ def test_a_file_is_played_and_the_lifecycle_holds(emulator, job, start_node, pro
         request = ChangeState.Request(transition=Transition(id=transition))
         return probe.call(ChangeState, "/player/change_state", request).success
 
+    def labels_since(status):
+        moment = status.stamp.sec * 1_000_000_000 + status.stamp.nanosec
+        return [label for label in labels if stamp_ns(label.header) > moment]
+
+    told = len(statuses)
     assert change(Transition.TRANSITION_DEACTIVATE)
-    wait_until(lambda: statuses[-1].state == PlaybackStatus.INACTIVE, "inactive")
-    time.sleep(0.3)
-    count = len(labels)
+    inactive = wait_until(status_that(statuses, PlaybackStatus.INACTIVE, after=told), "inactive")
     answer = trigger(probe, "step")
     assert not answer.success
     assert "not active" in answer.message
-    time.sleep(0.3)
-    assert len(labels) == count
+    time.sleep(0.3)  # in which nothing may be played
+    told = len(statuses)
     assert change(Transition.TRANSITION_ACTIVATE)
-    wait_until(lambda: len(labels) > count + 3, "more frames")
-    assert labels[count].frame_index == labels[count - 1].frame_index + 1
+    going = (PlaybackStatus.PLAYING, PlaybackStatus.FETCHING)
+    active = wait_until(status_that(statuses, *going, after=told), "active")
+    first = wait_until(lambda: next(iter(labels_since(active)), None), "more frames")
+    assert first.frame_index == inactive.frame_index % max(1, inactive.frame_count)
+    assert labels_since(inactive) == labels_since(active)
+
+    told = len(statuses)
     assert change(Transition.TRANSITION_DEACTIVATE)
     assert change(Transition.TRANSITION_CLEANUP)
-    wait_until(lambda: statuses[-1].state == PlaybackStatus.UNCONFIGURED, "unconfigured")
+    unconfigured = wait_until(status_that(statuses, PlaybackStatus.UNCONFIGURED, after=told), "unconfigured")
     answer = trigger(probe, "resume")
     assert "unconfigured" in answer.message
     assert change(Transition.TRANSITION_CONFIGURE)
     assert change(Transition.TRANSITION_ACTIVATE)
-    wait_until(lambda: labels[-1].frame_index == 0, "the beginning")
+    first = wait_until(lambda: next(iter(labels_since(unconfigured)), None), "the beginning")
+    assert first.frame_index == 0
 
 
 def unconfigured(probe, wait_until, statuses):
@@ -407,9 +444,8 @@ def test_a_job_that_failed_and_a_script_that_is_not_there(emulator, job, start_p
 def test_expired_urls_are_asked_for_anew(emulator, job, start_player, probe, wait_until):
     emulator.fault(fault="expired_urls")
     labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
-    process = start_player({"job_id": job.job_id, "wait_for": "frame_info"})
-    wait_until(lambda: "looking up" in process.text, "the fetching")
-    time.sleep(1.0)
+    start_player({"job_id": job.job_id, "wait_for": "frame_info"})
+    wait_until(lambda: emulator.state()["counters"].get("http.files.403"), "a refused download")
     httpx.delete(f"{emulator.url}/control/faults", timeout=10).raise_for_status()
     wait_until(lambda: labels, "a frame")
 
