@@ -6,7 +6,7 @@ Runs on the asyncio thread. Nothing here knows ROS.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from odyssey_ros.bridge.error_codes import error_code, error_text
@@ -101,6 +101,7 @@ async def fetch_episodes(
     patience: Patience = STANDARD,
 ) -> None:
     """Find the episodes at the service and fetch them in order."""
+    patience = replace(patience, on_retry=reader.fetching)
     async with client, download_client() as http:
         try:
             sources = await _sources(wanted, client, patience)

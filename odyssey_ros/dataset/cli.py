@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
     from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.patience import Patience
     from odyssey_ros.dataset.progress import ProgressDisplay
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
@@ -153,8 +155,9 @@ async def _collect(
         progress: ProgressDisplay = LogProgress()
         if console.is_terminal and not arguments.verbose:
             progress = stack.enter_context(BarProgress(console))
+        patience = replace(STANDARD, on_retry=lambda text: progress.note("service", text))
         async with service, download_client() as http:
-            downloader = Downloader(http, STANDARD)
+            downloader = Downloader(http, patience)
             sources: Sequence[EpisodeSource]
             if plans is not None:
                 jobs = SimulationJobs(
@@ -162,11 +165,11 @@ async def _collect(
                     journal,
                     foreign_jobs=lambda: jobs_in(workspace.other_journals()),
                     fetch_events=_EventFetcher(downloader, workspace),
-                    limits=JobLimits(retries=arguments.retries, poll_s=arguments.poll),
+                    limits=JobLimits(retries=arguments.retries, poll_s=arguments.poll, patience=patience),
                 )
                 sources = [SimulatedEpisode(plan, jobs) for plan in plans]
             else:
-                sources = await _existing(arguments, service)
+                sources = await _existing(arguments, service, patience)
             collector = Collector(
                 workspace, downloader, layout, width, progress, keep_downloads=arguments.keep_downloads
             )
@@ -174,16 +177,18 @@ async def _collect(
     return _conclude(outcome, arguments.output)
 
 
-async def _existing(arguments: argparse.Namespace, service: Odyssey) -> Sequence[EpisodeSource]:
+async def _existing(
+    arguments: argparse.Namespace, service: Odyssey, patience: Patience
+) -> Sequence[EpisodeSource]:
     """Recordings or finished jobs, this shard's part of them."""
     found: Sequence[EpisodeSource]
     if arguments.run is _jobs:
-        found = await streams_of_jobs(arguments.ids, service, STANDARD)
+        found = await streams_of_jobs(arguments.ids, service, patience)
     elif arguments.ids:
-        found = await recordings_by_id(arguments.ids, service, STANDARD)
+        found = await recordings_by_id(arguments.ids, service, patience)
     else:
         until_ns = _END_OF_TIME_NS if arguments.until is None else arguments.until
-        found = await recordings_between(arguments.since or 0, until_ns, service, STANDARD)
+        found = await recordings_between(arguments.since or 0, until_ns, service, patience)
     return [found[place] for place in arguments.shard.of(len(found))]
 
 

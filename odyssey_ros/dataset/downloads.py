@@ -125,6 +125,7 @@ class Downloader:
             wait_s = next(waits, None)
             if wait_s is None:
                 raise failure
+            self._patience.on_retry(f"{path.name}: {failure.message}; trying again in {wait_s:.0f} s")
             await self._patience.sleep(wait_s)
 
     async def _attempt(

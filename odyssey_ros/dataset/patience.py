@@ -25,6 +25,7 @@ class Patience:
         retries: Tries after the first one.
         initial_s: Seconds before the first of them.
         longest_s: Seconds that no wait exceeds, unless the service asks for more.
+        on_retry: Hears why there is a wait, and for how long, in words for people.
         sleep: Waits; for tests.
         uniform: Draws between two numbers; for tests.
     """
@@ -32,6 +33,7 @@ class Patience:
     retries: int = 5
     initial_s: float = 1.0
     longest_s: float = 30.0
+    on_retry: Callable[[str], None] = lambda _: None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     uniform: Callable[[float, float], float] = random.uniform
 
@@ -59,7 +61,9 @@ class Patience:
                 wait_s = next(waits, None)
                 if not verdict.transient or wait_s is None:
                     raise
-                await self.sleep(max(wait_s, verdict.wait_s or 0.0))
+                wait_s = max(wait_s, verdict.wait_s or 0.0)
+                self.on_retry(f"{error}; trying again in {wait_s:.0f} s")
+                await self.sleep(wait_s)
 
 
 STANDARD: Final = Patience()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -116,6 +117,7 @@ async def _run(arguments: argparse.Namespace, plans: Sequence[EpisodePlan], cons
                 job,
                 lambda now: console.print(f"job {now.job_id}: {now.status}", markup=False, soft_wrap=True),
                 poll_s=arguments.poll,
+                patience=replace(STANDARD, on_retry=lambda text: console.print(text, markup=False)),
             )
     if job.status is not SimulationJobStatus.COMPLETED:
         console.print(

@@ -441,6 +441,11 @@ def test_a_job_that_failed_and_a_script_that_is_not_there(emulator, job, start_p
     assert "out of dreams" in status.message
 
 
+def test_a_service_that_is_not_there_is_said(start_player, wait_until):
+    process = start_player({"job_id": "some-job", "api_url": "http://127.0.0.1:9"})
+    wait_until(lambda: "trying again in" in process.text, "a line in the log")
+
+
 def test_expired_urls_are_asked_for_anew(emulator, job, start_player, probe, wait_until):
     emulator.fault(fault="expired_urls")
     labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)

@@ -30,6 +30,9 @@ from odyssey_ros.emulator.marker import prompt_digest, read_marker
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
+# A test starts up to six processes, and each loads for a second on a machine that has nothing else to do.
+pytestmark = pytest.mark.timeout(400)
+
 ROOT = Path(__file__).parents[2]
 
 SWEEP = """
@@ -83,7 +86,7 @@ class Shell:
         return await self.finished(await self.start(*arguments))
 
     async def finished(self, process: asyncio.subprocess.Process) -> Run:
-        out, log = await asyncio.wait_for(process.communicate(), 100)
+        out, log = await asyncio.wait_for(process.communicate(), 300)
         assert process.returncode is not None
         return Run(process.returncode, out.decode(), log.decode())
 
@@ -226,7 +229,7 @@ async def test_interrupted_it_says_that_it_goes_on(shell: Shell, emulator: Emula
     while await _jobs(emulator) == 0:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, log = await asyncio.wait_for(process.communicate(), 30)
+    _, log = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 130
     assert log.decode().endswith("interrupted; the same command goes on from here\n")
     assert "Traceback" not in log.decode()

@@ -9,6 +9,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,7 @@ class FileServer:
     def __init__(self) -> None:
         self.answers: list[Callable[[web.Request], Awaitable[web.StreamResponse]]] = []
         self.ranges: list[str | None] = []
+        self.heard: list[str] = []
         self.renewed = 0
         self.url = ""
         self.etag = '"v1"'
@@ -111,7 +113,8 @@ async def fetch(server: FileServer, tmp_path: Path) -> AsyncIterator[Callable[..
     async with download_client() as client:
 
         async def run(**options: int) -> object:
-            downloader = Downloader(client, PATIENCE, **options)
+            patience = replace(PATIENCE, on_retry=server.heard.append)
+            downloader = Downloader(client, patience, **options)
             return await downloader.fetch(server.url, server.renew, tmp_path / "video.mp4")
 
         yield run
@@ -220,6 +223,8 @@ async def test_within_a_bound(status: int, tries: int, text: str, server: FileSe
     assert caught.value.code is EpisodeErrorCode.DOWNLOAD_FAILED
     assert caught.value.message == text
     assert len(server.ranges) == tries
+    assert len(server.heard) == tries - 1
+    assert all(line.startswith(f"video.mp4: {text}; trying again in ") for line in server.heard)
 
 
 def _digests(content: bytes) -> list[dict[str, str]]:
@@ -280,6 +285,8 @@ async def test_nobody_there_and_no_secret_told(fetch: Fetch, server: FileServer,
             await fetch()
         assert caught.value.code is EpisodeErrorCode.DOWNLOAD_FAILED
         assert "secret" not in repr(caught.value)
+    assert server.heard
+    assert "secret" not in " ".join(server.heard)
 
 
 async def test_a_folder_that_is_not_there(server: FileServer, tmp_path: Path) -> None:
