@@ -26,6 +26,7 @@ import itertools
 import json
 import re
 import string
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,6 +100,10 @@ class Shard:
     def of(self, count: int) -> range:
         """The places, of `count` places in all, that belong to this shard."""
         return range(self.index - 1, count, self.count)
+
+    def takes(self, name: str) -> bool:
+        """Whether something of this name belongs to this shard, whatever else there is."""
+        return zlib.crc32(name.encode()) % self.count == self.index - 1
 
 
 def read_plans(paths: Iterable[Path], *, portrait: bool = True) -> list[EpisodePlan]:

@@ -273,6 +273,23 @@ async def test_recordings_by_id_and_by_date(
     by_date = await shell.run("recordings", "--since", "2020-01-01", "-o", "all", "--images", "h264")
     assert (by_date.status, by_date.out) == (0, "2 episodes in all, 0 failed\n"), by_date.log
     assert sorted(entry["stream_id"] for entry in _entries(shell.folder / "all")) == sorted(ids)
+    for part in (1, 2):
+        run = await shell.run(
+            *(
+                "recordings",
+                "--since",
+                "2020-01-01",
+                "-o",
+                "parts",
+                "--shard",
+                f"{part}/2",
+                "--images",
+                "h264",
+            )
+        )
+        assert run.status == 0, run.log
+    assert (await shell.run("merge", "parts")).status == 0
+    assert _entries(shell.folder / "parts") == _entries(shell.folder / "all")
     named, none, unknown = await asyncio.gather(
         shell.run("recordings", *ids, "-o", "named", "--images", "h264"),
         shell.run("recordings", "--until", "2020-01-01", "-o", "none"),

@@ -218,6 +218,13 @@ def test_shards_are_the_whole_and_disjoint(count: int, shards: int) -> None:
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
+@given(st.sets(st.text(max_size=8)), st.integers(1, 9))
+def test_each_name_belongs_to_one_shard(names: set[str], shards: int) -> None:
+    parts = [{name for name in names if Shard(index + 1, shards).takes(name)} for index in range(shards)]
+    assert sum(map(len, parts)) == len(names)
+    assert set().union(*parts) == names
+
+
 def test_a_shard_is_written_i_of_n() -> None:
     assert Shard.parse("2/4") == Shard(2, 4)
     assert str(Shard(2, 4)) == "2/4"

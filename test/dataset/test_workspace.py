@@ -1,0 +1,64 @@
+"""The folder of a dataset from one run to the next."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+
+from odyssey_ros.dataset.bags import BagLayout
+from odyssey_ros.dataset.errors import StateError
+from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, read_manifest
+from odyssey_ros.dataset.sweep import Shard
+from odyssey_ros.dataset.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAYOUT = BagLayout()
+
+
+def _entry(name: str, stream_id: str = "s") -> ManifestEntry:
+    return ManifestEntry(name, f"episodes/{name}", (), stream_id, "jpeg", 1, 2, 2, 0, 0, (), {}, None, {})
+
+
+def _run(folder: Path, *entries: ManifestEntry) -> list[ManifestEntry]:
+    """Make what is not there yet; return what the manifest lists then."""
+    with Workspace(folder, LAYOUT, Shard()) as workspace:
+        for entry in entries:
+            workspace.bag_path(entry.episode).mkdir(exist_ok=True)
+        workspace.write_lists(entries, {})
+    return read_manifest(folder / "manifest.jsonl")
+
+
+def test_the_manifest_lists_what_all_runs_have_made(tmp_path: Path) -> None:
+    a, b = _entry("a"), _entry("b")
+    assert _run(tmp_path, b) == [b]
+    assert _run(tmp_path, a) == [a, b]
+    assert _run(tmp_path) == [a, b]
+    anew = _entry("b", "another dream")
+    assert _run(tmp_path, anew) == [a, anew]
+    (tmp_path / "episodes" / "a").rmdir()
+    assert _run(tmp_path) == [anew]
+
+
+def test_a_manifest_that_cannot_be_read_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_text("{}\n")
+    for _ in range(2):
+        with pytest.raises(ManifestError, match="line 1: not an entry"):
+            Workspace(tmp_path, LAYOUT, Shard())
+
+
+def test_no_room_for_the_manifest(tmp_path: Path) -> None:
+    a = _entry("a")
+    _run(tmp_path, a)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Workspace(tmp_path, LAYOUT, Shard()) as workspace:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, most))
+        try:
+            with pytest.raises(StateError, match=r"the manifest of .* cannot be written: File too large"):
+                workspace.write_lists([_entry("b")], {})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert read_manifest(tmp_path / "manifest.jsonl") == [a]
