@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from rcl_interfaces.srv import GetParameterTypes
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.duration import Duration
+from rclpy.node import NodeNameNonExistentError
 from rclpy.qos import ReliabilityPolicy
 
 if TYPE_CHECKING:
@@ -34,8 +35,12 @@ if TYPE_CHECKING:
 
     from odyssey_ros.bridge.managed_node import ManagedNode
 
+SERVICE = "get_parameter_types"
 LOOK_S = 0.05
-SERVICE_DISCOVERY_S = 2.0  # a node's services are discovered a little after its subscriptions
+# The middleware finds a subscription, then its node, then the node's services. How long that is waited for:
+UNANNOUNCED_S = 2.0  # for services of a node that has none, as far as the graph shows
+ANNOUNCED_S = 30.0  # for those that the graph shows, and for who has no name yet, or is not shown at all
+NAMELESS = "/_NODE_NAME_UNKNOWN_"
 ASK_AGAIN_S = 1.0
 
 
@@ -76,6 +81,7 @@ class TakenWatch:
         self._group = ReentrantCallbackGroup()
         self._subscribers: dict[str, _Subscriber] = {}
         self._round: _Round | None = None
+        self._complete_s = time.monotonic()  # when the graph showed all subscribers
         self._destroyed = False
 
     def wait(self, interrupted: Callable[[], bool]) -> bool:
@@ -111,9 +117,8 @@ class TakenWatch:
 
     def _look(self, asking: _Round) -> None:
         """Ask who has not answered; done when nobody owes an answer. On the executor's thread."""
-        if self._destroyed or asking.done.done():
+        if self._destroyed or asking.done.done() or not self._meet_subscribers():
             return
-        self._meet_subscribers()
         now = time.monotonic()
         for name, subscriber in self._subscribers.items():
             if name in asking.answered or now - asking.asked_s.get(name, -math.inf) < ASK_AGAIN_S:
@@ -121,7 +126,7 @@ class TakenWatch:
             if subscriber.client.service_is_ready():
                 asking.asked_s[name] = now
                 self._ask(name, subscriber, asking)
-            elif now - subscriber.seen_s > SERVICE_DISCOVERY_S:
+            elif now - subscriber.seen_s > (ANNOUNCED_S if self._announces(name) else UNANNOUNCED_S):
                 asking.answered.add(name)
         self._conclude(asking)
 
@@ -136,18 +141,39 @@ class TakenWatch:
         if asking.answered.issuperset(self._subscribers) and not asking.done.done():
             asking.done.set_result(None)
 
-    def _meet_subscribers(self) -> None:
-        """Find new subscribers, and forget those that are gone."""
+    def _meet_subscribers(self) -> bool:
+        """Find new subscribers, and forget those that are gone; False while the graph lacks some of them."""
+        infos, lacking = [], False
+        for publisher in self._publishers:
+            found = self._node.get_subscriptions_info_by_topic(publisher.topic_name)
+            lacking |= len(found) < publisher.get_subscription_count()
+            infos += found
+        now = time.monotonic()
+        if not lacking:
+            self._complete_s = now
+        elif now - self._complete_s < ANNOUNCED_S:
+            return False
         names = {
             f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-            for publisher in self._publishers
-            for info in self._node.get_subscriptions_info_by_topic(publisher.topic_name)
+            for info in infos
             if info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
         }
         for name in names - self._subscribers.keys():
             client = self._node.create_client(
-                GetParameterTypes, f"{name}/get_parameter_types", callback_group=self._group
+                GetParameterTypes, f"{name}/{SERVICE}", callback_group=self._group
             )
-            self._subscribers[name] = _Subscriber(client, time.monotonic())
+            self._subscribers[name] = _Subscriber(client, now)
         for name in self._subscribers.keys() - names:
             self._node.destroy_client(self._subscribers.pop(name).client)
+        return True
+
+    def _announces(self, name: str) -> bool:
+        """Whether a node has parameter services, as far as the graph shows, or may have them."""
+        if name.endswith(NAMELESS):
+            return True
+        namespace, _, node = name.rpartition("/")
+        try:
+            services = self._node.get_service_names_and_types_by_node(node, namespace or "/")
+        except NodeNameNonExistentError:
+            return False
+        return any(service == f"{name}/{SERVICE}" for service, _ in services)

@@ -17,7 +17,7 @@ from odyssey_ros.bridge import taken_watch
 from odyssey_ros.bridge.managed_node import ManagedNode
 from odyssey_ros.bridge.taken_watch import TakenWatch
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 
 
 class Quiet(ManagedNode):
@@ -72,6 +72,17 @@ def published(spin):
     node.calls.post(watch.destroy)
 
 
+def trainer(hear, **options):
+    """Makes a node that subscribes before it spins, as trainers do."""
+
+    def make(name, context):
+        node = Node(name, context=context, **options)
+        node.create_subscription(String, "/player/label", hear, 1)
+        return node
+
+    return make
+
+
 def within_patience():
     deadline = time.monotonic() + PATIENCE_S
     return lambda: time.monotonic() > deadline
@@ -98,7 +109,7 @@ def test_a_message_is_taken_when_its_callback_has_returned(spin, published):
         time.sleep(0.1)
         taken.append(message.data)
 
-    spin(Node, "trainer").create_subscription(String, "/player/label", slowly, 1)
+    spin(trainer(slowly), "trainer")
     find(publisher)
     for text in "abc":
         publisher.publish(String(data=text))
@@ -110,8 +121,8 @@ def test_a_message_is_taken_when_its_callback_has_returned(spin, published):
 def test_who_does_not_answer_is_asked_again(spin, published, monkeypatch):
     monkeypatch.setattr(taken_watch, "ASK_AGAIN_S", 0.1)
     publisher, watch = published
-    trainer = spin(Node, "trainer")
-    (service,) = (one for one in trainer.services if one.srv_name.endswith("/get_parameter_types"))
+    node = spin(trainer(lambda _: None), "trainer")
+    (service,) = (one for one in node.services if one.srv_name.endswith("/get_parameter_types"))
     send, lost = service.send_response, []
 
     def lose_two(response, header):
@@ -121,11 +132,77 @@ def test_who_does_not_answer_is_asked_again(spin, published, monkeypatch):
             send(response, header)
 
     service.send_response = lose_two
-    trainer.create_subscription(String, "/player/label", lambda _: None, 1)
     find(publisher)
     publisher.publish(String(data="a"))
     assert watch.wait(within_patience())
     assert len(lost) == 2
+
+
+def test_a_node_without_parameter_services_has_taken_what_it_acknowledged(spin, published):
+    publisher, watch = published
+
+    spin(trainer(lambda _: None, start_parameter_services=False), "echo")
+    find(publisher)
+    publisher.publish(String(data="a"))
+    assert watch.wait(within_patience())
+    assert not watch._announces("/echo")
+
+
+def test_a_node_with_parameter_services_announces_them(spin, published):
+    _, watch = published
+    spin(trainer(lambda _: None), "trainer")
+    too_late = within_patience()
+    while not watch._announces("/trainer"):
+        assert not too_late()
+        time.sleep(0.01)
+    assert watch._announces("/nobody/_NODE_NAME_UNKNOWN_")
+    assert not watch._announces("/nobody")
+
+
+def test_parameter_services_that_are_found_late_are_waited_for(spin, published, monkeypatch):
+    monkeypatch.setattr(taken_watch, "UNANNOUNCED_S", 0.0)
+    publisher, watch = published
+    monkeypatch.setattr(watch, "_announces", lambda name: True)
+    create, looks = watch._node.create_client, []
+
+    def found_late(*arguments, **options):
+        client = create(*arguments, **options)
+        ready = client.service_is_ready
+
+        def seen():
+            looks.append(client.srv_name)
+            return len(looks) > 5 and ready()
+
+        client.service_is_ready = seen
+        return client
+
+    monkeypatch.setattr(watch._node, "create_client", found_late)
+    taken = []
+    spin(trainer(lambda message: taken.append(message.data)), "trainer")
+    find(publisher)
+    publisher.publish(String(data="a"))
+    assert watch.wait(within_patience())
+    assert taken == ["a"]
+    assert len(looks) > 5
+
+
+def test_subscribers_that_the_graph_shows_late_are_waited_for(spin, published, monkeypatch):
+    publisher, watch = published
+    shown = []
+    infos = watch._node.get_subscriptions_info_by_topic
+
+    def late(topic):
+        shown.append(topic)
+        return infos(topic) if len(shown) > 5 else []
+
+    taken = []
+    spin(trainer(lambda message: taken.append(message.data)), "trainer")
+    find(publisher)
+    monkeypatch.setattr(watch._node, "get_subscriptions_info_by_topic", late)
+    publisher.publish(String(data="a"))
+    assert watch.wait(within_patience())
+    assert taken == ["a"]
+    assert len(shown) > 5
 
 
 def test_waiting_can_be_interrupted_and_goes_on(spin, published):
@@ -136,7 +213,7 @@ def test_waiting_can_be_interrupted_and_goes_on(spin, published):
         begun.set()
         go_on.wait(PATIENCE_S)
 
-    spin(Node, "trainer").create_subscription(String, "/player/label", hang, 1)
+    spin(trainer(hang), "trainer")
     find(publisher)
     publisher.publish(String(data="a"))
     assert begun.wait(PATIENCE_S)
