@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _COUNTER = itertools.count()
 
+# Fast DDS counts its shared memory ports across all domains, and when two processes open one at the same time
+# one of them hears nothing through it, for as long as it lives.
+os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+
 # On a machine that has other work an example may take long; and the same commit gets the same examples.
 settings.register_profile(
     "odyssey_ros", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
