@@ -31,6 +31,8 @@ from std_msgs.msg import String
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from builtin_interfaces.msg import Time
+
 PROMPTS = (
     "a sunny meadow with flowers",
     "night falls over the city, neon lights",
@@ -39,7 +41,9 @@ PROMPTS = (
     "a quiet forest in the fog",
     "deep space, a spiral galaxy",
 )
-CONNECT_TIMEOUT_S = 45.0
+CONNECT_TIMEOUT_S = 90.0
+ANSWER_TIMEOUT_S = 10.0
+PATIENT_STOP_S, HASTY_STOP_S = 30.0, 2.2  # the latter within what demo/run.py grants after an interrupt
 LOOK_AFTER_S = 1.5  # how long a prompt has been in force when its picture is taken
 MOST_ROWS = 6
 
@@ -76,10 +80,8 @@ class Viewer(Node):
         self.sent = 0
         self.latest: Image | None = None
         self.status: StreamStatus | None = None
-        self.fatal = ""
-        self.interrupted = False
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.create_subscription(Image, f"{bridge}/image_raw", self._picture, QoSProfile(depth=5))
+        self.create_subscription(Image, f"{bridge}/image_raw", self._picture, QoSProfile(depth=20))
         self.create_subscription(StreamStatus, f"{bridge}/status", self._status, latched)
         self.create_subscription(StreamEvent, f"{bridge}/events", self._event, QoSProfile(depth=100))
         self._prompts = self.create_publisher(String, f"{bridge}/prompt", QoSProfile(depth=10))
@@ -92,16 +94,20 @@ class Viewer(Node):
         self.sent += 1
         self._prompts.publish(String(data=prompt))
 
-    def stop_stream(self) -> None:
-        """Deactivate the bridge, so that the counts of both sides come to rest."""
-        if self._change_state.wait_for_service(timeout_sec=2.0):
+    def stop_stream(self, within_s: float) -> None:
+        """Deactivate the bridge, and wait for the counts of both sides to come to rest."""
+        limit = time.monotonic() + within_s
+        if self._change_state.wait_for_service(timeout_sec=within_s / 3):
             request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
-            rclpy.spin_until_future_complete(self, self._change_state.call_async(request), timeout_sec=5.0)
+            answer = self._change_state.call_async(request)
+            rclpy.spin_until_future_complete(self, answer, timeout_sec=within_s / 3)
+        settled = time.time() + 0.2
+        while time.monotonic() < limit and (self.status is None or seconds(self.status.stamp) < settled):
+            rclpy.spin_once(self, timeout_sec=0.05)
 
     def _picture(self, message: Image) -> None:
         now = time.monotonic()
-        stamp = message.header.stamp
-        self.tally.latencies_ms.append((time.time_ns() - stamp.sec * 1_000_000_000 - stamp.nanosec) / 1e6)
+        self.tally.latencies_ms.append((time.time() - seconds(message.header.stamp)) * 1e3)
         self.tally.received += 1
         self.tally.first = self.tally.first or now
         self.tally.last = now
@@ -119,27 +125,28 @@ class Viewer(Node):
             waiting = (row for row in self.rows if row.acknowledged is None)
             if (row := next(waiting, None)) is not None:
                 row.acknowledged = time.monotonic()
-        elif message.type == StreamEvent.ERROR and message.fatal:
-            self.fatal = f"{message.error_code}: {message.message}"
 
 
-def watch(viewer: Viewer, duration: float, say: Callable[[str], None]) -> str:
+def seconds(stamp: Time) -> float:
+    """A message's time in seconds since the epoch, exact to the microsecond."""
+    return float(stamp.sec) + float(stamp.nanosec) * 1e-9
+
+
+def watch(viewer: Viewer, duration: float, interrupts: list[int], say: Callable[[str], None]) -> str:
     """Watch for ``duration`` seconds (0: until interrupted); returns why it failed, or nothing."""
     started = time.monotonic()
     next_line = started
     tally = viewer.tally
     gap = max(3.0, duration / 4.5) if duration else 8.0
     least_prompts = 3
-    while not viewer.interrupted:
+    while not interrupts:
         rclpy.spin_once(viewer, timeout_sec=0.05)
         now = time.monotonic()
         if now >= next_line:
             say(progress(viewer, now - started))
             next_line += 1.0
-        if viewer.fatal:
-            return f"the bridge gave up: {viewer.fatal}"
-        if viewer.status is not None and viewer.status.error_code == "CONFIGURATION":
-            return f"the bridge could not be configured: {viewer.status.message}"
+        if viewer.status is not None and viewer.status.connection == StreamStatus.FAILED:
+            return f"the bridge gave up: {viewer.status.message}"
         if tally.first is None:
             if now - started > CONNECT_TIMEOUT_S:
                 return f"no picture within {CONNECT_TIMEOUT_S:.0f} s: {state_text(viewer)}"
@@ -149,9 +156,9 @@ def watch(viewer: Viewer, duration: float, say: Callable[[str], None]) -> str:
             viewer.send(PROMPTS[viewer.sent % len(PROMPTS)])
         if duration and now - tally.first >= duration and viewer.sent >= least_prompts:
             answered = all(row.after is not None for row in viewer.rows)
-            if answered or now - tally.first >= duration + 10.0:
+            if answered or now - viewer.rows[-1].sent >= ANSWER_TIMEOUT_S:
                 return ""
-    return "" if tally.first is not None else "interrupted before there was a picture"
+    return ""
 
 
 def progress(viewer: Viewer, seconds: float) -> str:
@@ -260,35 +267,33 @@ def main() -> int:
     arguments = parser.parse_args()
 
     # An interrupt ends the watching, not the graph: the stream is stopped and counted in any case.
+    interrupts: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: interrupts.append(number))
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     viewer = Viewer(arguments.bridge)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(viewer, "interrupted", True))
-    problem = watch(viewer, arguments.duration, lambda line: print(line, flush=True))
-    viewer.stop_stream()
-    settle = time.monotonic() + 1.5
-    while time.monotonic() < settle:
-        rclpy.spin_once(viewer, timeout_sec=0.1)
-    result = summary(viewer, arguments.service)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "summary.json").write_text(json.dumps(result, indent=2) + "\n")
-    if viewer.rows:
-        contact_sheet(viewer.rows[-MOST_ROWS:]).save(arguments.output / "contact_sheet.png", optimize=True)
+    problem = watch(viewer, arguments.duration, interrupts, lambda line: print(line, flush=True))
+    if viewer.latest is not None:
+        viewer.stop_stream(HASTY_STOP_S if interrupts else PATIENT_STOP_S)
     viewer.destroy_node()
     rclpy.try_shutdown()
+
+    result = summary(viewer, arguments.service)
+    written = [arguments.output / "summary.json"]
+    written[0].write_text(json.dumps(result, indent=2) + "\n")
+    if viewer.rows:
+        written.insert(0, arguments.output / "contact_sheet.png")
+        contact_sheet(viewer.rows[-MOST_ROWS:]).save(written[0])
     if problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1
-    print(table(result))
-    for name in ("contact_sheet.png", "summary.json"):
-        if (arguments.output / name).is_file():
-            print(f"  {arguments.output / name}")
-    everything = (
-        viewer.tally.received > 0
-        and (viewer.sent > 0 or viewer.interrupted)
-        and viewer.tally.acknowledged >= viewer.sent
-    )
-    return 0 if everything else 1
+    if viewer.latest is None:
+        return 1
+    print(table(result), *(f"  {path}" for path in written), sep="\n", flush=True)
+    if (missing := viewer.sent - viewer.tally.acknowledged) > 0:
+        print(f"demo: {missing} of {viewer.sent} prompts were not acknowledged", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
