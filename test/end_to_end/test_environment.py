@@ -15,7 +15,8 @@ Version = namedtuple("Version", "major minor micro")
 
 
 @pytest.fixture
-def environment():
+def environment(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     spec = importlib.util.spec_from_file_location("environment", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
