@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
+NOT_SOURCES = (".*", "build", "install", "log", "demo_output", "bench_output", "__pycache__", "*.egg-info")
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +20,8 @@ def wheel(tmp_path_factory):
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    # A build leaves folders behind, so it gets a copy of what git knows.
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True).stdout.split(
-        b"\0"
-    )
-    for name in filter(None, files):
-        path = TOP / os.fsdecode(name)
-        if path.is_file():
-            target = source / os.fsdecode(name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
+    # A build leaves folders behind, so it gets a copy.
+    shutil.copytree(TOP, source, ignore=shutil.ignore_patterns(*NOT_SOURCES))
     command = [
         sys.executable,
         "-m",
