@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 EVERY_S = 5.0
+LOOK_S = 0.2
 WIDTH = 100
 TAIL_LINES = 60
 GRACE_S = 3.0
@@ -29,26 +30,44 @@ GRACE_S = 3.0
 def run_with_progress(command: Sequence[str], log: Path) -> int:
     """Run a command to its end, telling every few seconds what it is doing; returns its exit status.
 
-    When this is interrupted, the command ends with all that it has started. Its last words are on stderr when
-    it fails.
+    Its last words are on stderr when it fails. For the main thread.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came; the command has ended, with all that it had started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-    with log.open("w") as file:
+    with log.open("w") as file, signals_kept() as signals:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        while process.poll() is None:
+        began = told = time.monotonic()
+        while process.poll() is None and not signals:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(EVERY_S)
-            if process.returncode is None:
-                print(f"  {time.monotonic() - began:4.0f} s  {last_line(log)}", flush=True)
-    except KeyboardInterrupt:
-        end_group(process)
-        raise
+                process.wait(LOOK_S)
+            now = time.monotonic()
+            if process.returncode is None and now - told >= EVERY_S:
+                told = now
+                print(f"  {now - began:4.0f} s  {last_line(log)}", flush=True)
+        if signals:
+            end_group(process)
+            raise KeyboardInterrupt
     if process.returncode != 0:
         tail = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
         print("\n".join(tail), file=sys.stderr)
     return process.returncode
+
+
+@contextlib.contextmanager
+def signals_kept() -> Iterator[list[int]]:
+    """Keep what would end this process in a list, so that no command is left alone whenever it comes."""
+    kept: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: kept.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield kept
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def last_line(log: Path) -> str:
