@@ -150,7 +150,8 @@ def make() -> None:
     run("No virtual environment could be made", sys.executable, "-m", "venv", *options, str(VENV))
     run(
         "pip could not install the requirements (is the package index reachable?)",
-        *(str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"),
+        *(str(VENV / "bin" / "python"), "-m", "pip", "install"),
+        *("--disable-pip-version-check", "--progress-bar", "off"),
         *(option for file in files for option in ("-r", str(file))),
     )
     if distro is None:
