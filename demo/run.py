@@ -33,6 +33,7 @@ FIRST_PROMPT = "a harbour at dawn, calm water"
 READY = "odyssey emulator ready at "
 INTERRUPTED = 130
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENT_END_S = 15.0  # what a process may take to end when the demo is over
 END_S = 4.6  # what the end may take in all once it is asked for
 VIEWER_END_S = 3.0  # the viewer's share: it stops the stream, counts, and writes what it has seen
 LAST_S = 0.3  # what the last process gets even when the others have used all
@@ -43,26 +44,28 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.seen = False
+        self.deadline = math.inf  # by when all has to be over
         # Set for SIGINT too: a shell that runs this in the background has it ignored.
         for number in ENDINGS:
             signal.signal(number, self._take)
 
     def _take(self, *_: object) -> None:
+        if not self.seen:
+            self.deadline = time.monotonic() + END_S
         self.seen = True
 
 
 class Processes:
     """The demo's processes; all are gone when the block ends, whatever happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, interrupts: Interrupts) -> None:
         self._running: list[subprocess.Popen[str]] = []
-        self._deadline = math.inf
+        self._interrupts = interrupts
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.hurry()
         for process in reversed(self._running):
             self.stop(process)
 
@@ -78,22 +81,20 @@ class Processes:
         self._running.append(process)
         return process
 
-    def hurry(self) -> None:
-        """Begin the time in which all processes have to end."""
-        self._deadline = min(self._deadline, time.monotonic() + END_S)
-
-    def stop(self, process: subprocess.Popen[str], within_s: float = END_S) -> None:
+    def stop(self, process: subprocess.Popen[str], within_s: float = PATIENT_END_S) -> None:
         """Ask a process to end, and make it. SIGTERM ends one in silence that is still loading."""
         if process.poll() is not None:
             return
-        left = max(LAST_S, min(within_s, self._deadline - time.monotonic()))
         process.terminate()
-        try:
-            process.wait(left)
-        except subprocess.TimeoutExpired:
-            print(f"demo: process {process.pid} did not end within {left:.1f} s: killed", file=sys.stderr)
-            process.kill()
-            process.wait()
+        began = time.monotonic()
+        while process.poll() is None:
+            now = time.monotonic()
+            if now - began > LAST_S and now > min(began + within_s, self._interrupts.deadline):
+                name = Path(process.args[0]).name
+                print(f"demo: {name} did not end in {now - began:.1f} s: killed", file=sys.stderr)
+                process.kill()
+                process.wait()
+            time.sleep(0.02)
 
 
 def start_emulator(
@@ -136,7 +137,7 @@ def run(duration: str, fps: str, output: Path, interrupts: Interrupts) -> int:
     for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
         environment.setdefault(variable, str(CONFIG / "fastdds.xml"))
     real = bool(environment.get("ODYSSEY_API_KEY"))
-    with Processes() as processes:
+    with Processes(interrupts) as processes:
         options = []
         if real:
             print("ODYSSEY_API_KEY is set: streaming from the real service ...", flush=True)
@@ -161,7 +162,6 @@ def run(duration: str, fps: str, output: Path, interrupts: Interrupts) -> int:
         )
         wait_until(lambda: viewer.poll() is not None or bridge.poll() is not None, interrupts)
         if interrupts.seen:
-            processes.hurry()
             processes.stop(viewer, VIEWER_END_S)
             return 0 if float(duration) == 0 == viewer.returncode else failed("", interrupts)
         if viewer.poll() is None:
