@@ -105,3 +105,8 @@ def test_tools_read_one_configuration():
 
     with (TOP / "pyproject.toml").open("rb") as file:
         assert {"ruff", "mypy", "pytest"} <= set(tomllib.load(file)["tool"])
+
+
+def test_the_executables_work_as_links_too():
+    """`colcon build --symlink-install` links to what CMake configures, which has the mode of its source."""
+    assert os.access(TOP / "scripts" / "executable.in", os.X_OK)
