@@ -251,6 +251,7 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
         pass
     finally:
         node.destroy_node()
+        executor.shutdown()  # left to the garbage collector, it complains of what was collected before it
         rclpy.try_shutdown()
     return 0
 

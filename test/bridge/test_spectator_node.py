@@ -138,6 +138,7 @@ def test_what_is_missing_is_said(start_node, probe, wait_until, parameters, envi
     assert reason in wait_until(lambda: failed(statuses), "the reason").message
     assert statuses[-1].error_code == "CONFIGURATION"
     assert lifecycle(probe) == "unconfigured"
+    assert process.stop() == 0
     assert "Traceback" not in process.text
 
 
