@@ -170,12 +170,11 @@ class SpectatorSession:
         if self._closing:
             return
         self._closing = True
-        self._update(connection=ConnectionStatus.FAILED, streaming=False)
-        self._tell_error(error, str(error), fatal=True)
+        self._tell_error(error, str(error), fatal=True, connection=ConnectionStatus.FAILED, streaming=False)
         self._observer.gave_up(error)
 
-    def _tell_error(self, error: OdysseyError, message: str, *, fatal: bool = False) -> None:
-        self._update(error_code=error_code(error), message=message)
+    def _tell_error(self, error: OdysseyError, message: str, *, fatal: bool = False, **changes: Any) -> None:
+        self._update(error_code=error_code(error), message=message, **changes)
         self._tell(EventKind.ERROR, error_code=error_code(error), message=message, fatal=fatal)
 
     def _update(self, **changes: Any) -> None:

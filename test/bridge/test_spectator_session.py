@@ -132,6 +132,9 @@ async def test_a_wrong_token_is_fatal(emulator):
         await until(lambda: seen.errors, "giving up")
         assert isinstance(seen.errors[0], OdysseyAuthError)
         assert session.state.connection is ConnectionStatus.FAILED
+        assert [state.message for state in seen.states if state.connection is ConnectionStatus.FAILED] == [
+            "Invalid spectator token"
+        ]
         assert seen.events[-1].fatal
         assert not seen.waits
         assert "not-it" not in repr(seen.events) + repr(seen.states)
