@@ -25,7 +25,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
 
 from launch import LaunchDescription
-from odyssey_ros.bridge.launch_arguments import node_arguments, parameter_arguments
+from odyssey_ros.bridge.launch_arguments import node_arguments, parameter_arguments, parse_truth
 from odyssey_ros.bridge.player_parameters import SETTINGS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         value = context.launch_configurations.get(option, "")
         if value:
             options += [f"--{option.replace('_', '-')}", value]
-    if LaunchConfiguration("portrait").perform(context).lower() not in ("true", "1", "yes", "on"):
+    if not parse_truth("portrait", LaunchConfiguration("portrait").perform(context)):
         options.append("--landscape")
     simulate = ExecuteProcess(
         cmd=[

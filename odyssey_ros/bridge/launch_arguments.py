@@ -6,6 +6,7 @@ Needs `launch` and `launch_ros`, which come with a ROS installation.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ament_index_python.packages import get_package_share_directory
@@ -97,15 +98,35 @@ def parse_value(setting: Setting, text: str) -> bool | int | float | str:
         ValueError: It is none.
     """
     if isinstance(setting.default, bool):
-        if text.lower() in (*TRUE, *FALSE):
-            return text.lower() in TRUE
-        raise ValueError(f"{setting.name}:={text} has to be true or false")
+        return parse_truth(setting.name, text)
     for kind in (int, float):
         if type(setting.default) is kind:
             try:
                 return kind(text)
             except ValueError:
                 raise ValueError(f"{setting.name}:={text} has to be a number ({kind.__name__})") from None
+    return text
+
+
+def parse_truth(name: str, text: str) -> bool:
+    """Return an argument's text as a truth value.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if text.lower() in (*TRUE, *FALSE):
+        return text.lower() in TRUE
+    raise ValueError(f"{name}:={text} has to be true or false")
+
+
+def parse_file(name: str, text: str) -> str:
+    """Return an argument's text as the path of a file that is there.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not Path(text).is_file():
+        raise ValueError(f"{name}:={text} is no file")
     return text
 
 
@@ -126,16 +147,19 @@ def launch_node(executable: str, name: str, settings: Sequence[Setting]) -> list
     """
 
     def start(context: LaunchContext) -> list[Node]:
+        params_file, respawn = (
+            LaunchConfiguration(argument).perform(context) for argument in ("params_file", "respawn")
+        )
         return [
             Node(
                 package="odyssey_ros",
                 executable=executable,
                 name=LaunchConfiguration("name"),
                 namespace=LaunchConfiguration("namespace"),
-                parameters=[LaunchConfiguration("params_file"), given_parameters(context, settings)],
+                parameters=[parse_file("params_file", params_file), given_parameters(context, settings)],
                 arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
                 additional_env=picture_profile(),
-                respawn=LaunchConfiguration("respawn").perform(context).lower() in TRUE,
+                respawn=parse_truth("respawn", respawn),
                 respawn_delay=2.0,
                 output="screen",
                 emulate_tty=True,

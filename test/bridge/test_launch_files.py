@@ -70,10 +70,21 @@ def test_arguments_reach_the_node(launch, probe, wait_until, emulator):
     assert (image.encoding, image.width, image.header.frame_id) == ("mono8", 704, "eye_optical_frame")
 
 
-def test_a_bad_argument_says_so(launch, wait_until):
-    process = launch("odyssey", "max_retries:=soon")
+@pytest.mark.parametrize(
+    ("name", "arguments", "reason"),
+    [
+        ("odyssey", ["max_retries:=soon"], "max_retries:=soon has to be a number"),
+        ("odyssey", ["portrait:=perhaps"], "portrait:=perhaps has to be true or false"),
+        ("odyssey", ["respawn:=maybe"], "respawn:=maybe has to be true or false"),
+        ("odyssey", ["params_file:=/no/such.yaml"], "params_file:=/no/such.yaml is no file"),
+        ("simulate", ["script:=walk.yaml", "portrait:=maybe"], "portrait:=maybe has to be true or false"),
+    ],
+)
+def test_a_bad_argument_says_so(launch, wait_until, name, arguments, reason):
+    process = launch(name, *arguments)
     wait_until(lambda: process.popen.poll() is not None, "the end")
-    assert "max_retries:=soon has to be a number" in process.text
+    assert reason in process.text
+    assert "process started" not in process.text
 
 
 def test_every_parameter_is_an_argument():
