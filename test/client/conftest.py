@@ -21,16 +21,11 @@ import pytest
 from aiohttp import WSMsgType, web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
-from hypothesis import HealthCheck, settings
 
 from odyssey_ros.client import AdvancedConfig, Odyssey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-
-# A busy machine may make any example late: that is no failure.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
 
 API_KEY = "ody_test_key_123"
 # Quick where nothing is waited for, and so patient that no bound strikes by chance: a test of one sets it.
