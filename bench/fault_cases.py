@@ -99,6 +99,7 @@ def running_stream() -> list[FaultCase]:
     return [
         *(act("socket_close", code=code) for code in (1000, 1001, 1008, 1011)),
         act("socket_drop"),
+        FaultCase("socket_hang", (fault("socket_hang"),), seconds=45.0),  # two ping intervals
         act("socket_error", reason="streamer_disconnected"),
         act("socket_error", reason="streamer_not_available"),
         act("socket_error", reason="duration_limit_reached"),

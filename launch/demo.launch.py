@@ -50,7 +50,11 @@ def generate_launch_description() -> LaunchDescription:
     )
     return LaunchDescription(
         [
-            DeclareLaunchArgument("port", default_value="8090", description="TCP port of the emulator."),
+            DeclareLaunchArgument(
+                "port",
+                default_value="8090",
+                description="TCP port of the emulator; not 0, since the bridge has to know it.",
+            ),
             DeclareLaunchArgument("fps", default_value="20", description="Frames a second of the emulator."),
             DeclareLaunchArgument(
                 "prompt", default_value=FIRST_PROMPT, description="The prompt that the stream starts with."

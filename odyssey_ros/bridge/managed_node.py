@@ -203,8 +203,8 @@ class ManagedNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Release everything, say goodbye within a bound, free all threads."""
-        self.release()
         deadline = time.monotonic() + GOODBYE_S
+        self.release()
         for goodbye in self._goodbyes:
             with contextlib.suppress(FutureTimeoutError):
                 goodbye.result(max(0.0, deadline - time.monotonic()))

@@ -146,7 +146,8 @@ class Playback:
                 self._rewind()
             if not active:
                 self._refuse_steps("NOT_ACTIVE", "the player was deactivated")
-            self._announce(self._standing())
+            if active or self._state.phase is not PlaybackPhase.FAILED:  # why it failed stays said
+                self._announce(self._standing())
 
         return self._command(act)
 

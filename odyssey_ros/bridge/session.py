@@ -65,6 +65,7 @@ class Event:
     error_code: str = ""
     message: str = ""
     fatal: bool = False
+    retried: bool = False  # it is tried again without anybody's doing
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +451,7 @@ class OdysseySession:
         if fatal:
             self._give_up(error)
         else:
-            self._tell_error(error)
+            self._tell_error(error, retried=True)
 
     def _broadcast_ready(self, info: BroadcastInfo) -> None:
         self.broadcast = info
@@ -474,11 +475,11 @@ class OdysseySession:
     def _refuse(self, code: str, message: str) -> None:
         self._tell(EventKind.ERROR, error_code=code, message=message)
 
-    def _tell_error(self, error: Exception) -> None:
+    def _tell_error(self, error: Exception, *, retried: bool = False) -> None:
         code, text = error_code(error), str(error)
         self._failure = (text, code)
         self._update(error_code=code, message=text)
-        self._tell(EventKind.ERROR, error_code=code, message=text)
+        self._tell(EventKind.ERROR, error_code=code, message=text, retried=retried)
 
     def _give_up(self, cause: BaseException) -> None:
         if self._closing:

@@ -178,7 +178,8 @@ class StreamNode(ManagedNode, Generic[P, S]):
         elif event.kind is EventKind.ACKNOWLEDGED:
             logger.info(f"Prompt in force: {event.prompt!r}")
         elif event.kind in (EventKind.ERROR, EventKind.STREAM_ERROR) and not event.fatal:
-            logger.warning(f"{event.error_code}: {event.message}")
+            again = "; trying again" if event.retried else ""
+            logger.warning(f"{event.error_code}: {event.message}{again}")
 
     def session_gave_up(self, error: OdysseyError) -> None:
         """Go to unconfigured, with the reason."""

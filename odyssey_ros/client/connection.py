@@ -200,7 +200,7 @@ class Connection:
         return link
 
     async def _lost(self, reason: OdysseyError, retries: Iterator[float], *, lasted: bool) -> None:
-        logger.warning("Connection lost: %s", reason)
+        logger.info("Connection lost: %s", reason)  # the callbacks tell it, and why
         self._set_status(ConnectionStatus.RECONNECTING, str(reason))
         self.stream.detach(reason)
         self._callbacks.disconnected()

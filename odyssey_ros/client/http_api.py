@@ -16,6 +16,7 @@ from odyssey_ros.client import responses
 from odyssey_ros.client.api_errors import detail_text, error_of
 from odyssey_ros.client.errors import (
     NoStreamerError,
+    OdysseyArgumentError,
     OdysseyAuthError,
     OdysseyConnectionError,
     OdysseyError,
@@ -202,7 +203,15 @@ class HttpApi:
     async def cancel_job(self, job_id: str) -> SimulationJobInfo:
         """Cancel a simulation job."""
         path = f"/simulation-jobs/{quote(job_id, safe='')}"
-        answer = await self._call("DELETE", path, what="Simulation cancel", not_found="Simulation not found")
+        try:
+            answer = await self._call(
+                "DELETE", path, what="Simulation cancel", not_found="Simulation not found"
+            )
+        except OdysseyArgumentError as error:
+            if error.status_code != 400:
+                raise
+            # The one thing that this endpoint says by 400.
+            raise OdysseyArgumentError(error.message, code="not_cancellable", status_code=400) from None
         return _parsed(responses.parse_job_row, answer)
 
     async def _call(

@@ -274,7 +274,7 @@ class StreamControl:
             OdysseyStreamError, OdysseyUsageError, OdysseyConnectionError: As for `start`.
         """
         if not prompt.strip():
-            raise OdysseyArgumentError("The prompt is empty")
+            raise OdysseyArgumentError("The prompt is empty", code="empty_prompt")
         message = json.dumps({"type": "update", "prompt": prompt})
 
         async def send(transport: StreamTransport) -> None:

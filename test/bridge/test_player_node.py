@@ -422,6 +422,8 @@ def test_what_cannot_be_played_is_said(start_player, probe, wait_until, paramete
     assert code in status.error_code
     assert words in status.message
     wait_until(lambda: "ERROR" in process.text, "a line in the log")
+    assert all(one.state != PlaybackStatus.FINISHED for one in statuses)
+    assert "All has been played" not in process.text
 
 
 def test_a_job_that_failed_and_a_script_that_is_not_there(emulator, job, start_player, probe, wait_until):

@@ -92,7 +92,7 @@ def test_a_stream_from_start_to_recording(connected, probe, wait_until):
     applied = call(probe, "interact", prompt="a red desert")
     assert applied.success
     assert applied.applied_prompt.startswith("a red desert")
-    assert call(probe, "interact", prompt="  ").error_code == "BAD_ARGUMENT"
+    assert call(probe, "interact", prompt="  ").error_code == "EMPTY_PROMPT"
 
     wait_until(lambda: any(e.type == StreamEvent.BROADCAST_READY for e in events), "the broadcast")
     broadcast = call(probe, "get_broadcast")
@@ -185,7 +185,7 @@ def test_simulation_jobs(connected, probe, wait_until, tmp_path):
     assert call(probe, "list_simulation_jobs", limit=1).limit == 1
 
     late = call(probe, "cancel_simulation_job", job_id=job_id)
-    assert (late.success, late.error_code) == (False, "BAD_ARGUMENT")
+    assert (late.success, late.error_code) == (False, "NOT_CANCELLABLE")
     assert "cannot be cancelled" in late.message
     assert codes(
         probe,

@@ -302,6 +302,11 @@ async def test_simulation_details(service, client):
     cancelled = await client.cancel_simulation("j")
     assert cancelled.status is SimulationJobStatus.CANCELLED
     assert cancelled.priority == "normal"
+    for status, code in ((400, "not_cancellable"), (422, "")):
+        service.script("DELETE /simulation-jobs/j", status, {"detail": "The job is processing"})
+        with pytest.raises(OdysseyArgumentError, match="The job is processing") as refused:
+            await client.cancel_simulation("j")
+        assert refused.value.code == code
 
 
 async def test_defect_27_a_job_state_that_nobody_knows_yet_is_no_error(service, client):
