@@ -31,11 +31,13 @@ try {
   page.on("requestfailed", (request) => process.stderr.write(`${request.url().split("?")[0]} failed\n`));
   await page.goto(pageUrl);
   await page.waitForFunction(() => window.scenarios !== undefined);
+  process.stderr.write("the page is ready\n");
   const seen = await page.evaluate(
     ([name, given]) => window.scenarios[name](given),
     [scenario, JSON.parse(scenarioArguments)],
   );
   process.stdout.write(JSON.stringify(seen));
+  process.stderr.write("the scenario has ended\n");
 } finally {
   await browser.close();
 }

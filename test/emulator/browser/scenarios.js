@@ -108,12 +108,12 @@ export async function interactive({ apiKey, prompts }) {
   const events = [];
   const client = new Odyssey({ apiKey });
   const stream = await connected((handlers) => client.connect(handlers), recordingHandlers(events));
-  const streamId = await client.startStream({ prompt: prompts[0].text, ...LANDSCAPE });
+  const streamId = await within(PATIENCE, client.startStream({ prompt: prompts[0].text, ...LANDSCAPE }), "starting");
   const video = await watch(stream);
   const pictures = [await picture(video), await picture(video, 10)];
-  const acknowledged = await client.interact({ prompt: prompts[1].text });
+  const acknowledged = await within(PATIENCE, client.interact({ prompt: prompts[1].text }), "interacting");
   pictures.push(await answer(video, prompts[1]));
-  await client.endStream();
+  await within(PATIENCE, client.endStream(), "ending");
   client.disconnect();
   return { events, streamId, pictures, acknowledged };
 }
@@ -128,7 +128,7 @@ export async function imageToVideo({ apiKey, prompt, colour }) {
   const image = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   const client = new Odyssey({ apiKey });
   const stream = await connected((handlers) => client.connect(handlers));
-  const streamId = await client.startStream({ prompt, portrait: true, image });
+  const streamId = await within(PATIENCE, client.startStream({ prompt, portrait: true, image }), "starting");
   const shown = await picture(await watch(stream));
   client.disconnect();
   return { streamId, picture: shown };
@@ -139,9 +139,9 @@ export async function recordings({ apiKey, prompt }) {
   const stream = await connected((handlers) => client.connect(handlers));
   const streamIds = [];
   for (let index = 0; index < 2; index += 1) {
-    streamIds.push(await client.startStream({ prompt, ...LANDSCAPE }));
+    streamIds.push(await within(PATIENCE, client.startStream({ prompt, ...LANDSCAPE }), "starting"));
     await picture(await watch(stream), 20);
-    await client.endStream();
+    await within(PATIENCE, client.endStream(), "ending");
   }
   client.disconnect();
   const recording = await until(async () => {
@@ -210,7 +210,7 @@ export async function credentials({ apiKey, prompt }) {
     (handlers) => client.connectWithCredentials(received, handlers),
     recordingHandlers(events),
   );
-  const streamId = await client.startStream({ prompt, ...LANDSCAPE });
+  const streamId = await within(PATIENCE, client.startStream({ prompt, ...LANDSCAPE }), "starting");
   const shown = await picture(await watch(stream));
   const sessionId = client.currentSessionId;
   client.disconnect();
@@ -222,20 +222,19 @@ export async function broadcast({ apiKey, prompts }) {
   let ready;
   const announced = new Promise((resolve) => (ready = resolve));
   const stream = await connected((handlers) => client.connect(handlers), { onBroadcastReady: ready });
-  await client.startStream({ prompt: prompts[0].text, broadcast: true, ...LANDSCAPE });
+  await within(PATIENCE, client.startStream({ prompt: prompts[0].text, broadcast: true, ...LANDSCAPE }), "starting");
   const own = await watch(stream);
   const info = await within(PATIENCE, announced, "the broadcast");
-  const spectators = await Promise.all(
-    [0, 1].map(() => Odyssey.connectToStream(info.webrtcUrl, info.spectatorToken)),
-  );
+  const join = (token) => within(PATIENCE, Odyssey.connectToStream(info.webrtcUrl, token), "joining");
+  const spectators = await Promise.all([0, 1].map(() => join(info.spectatorToken)));
   const videos = await Promise.all(spectators.map((spectator) => watch(spectator.stream)));
   const before = await Promise.all([own, ...videos].map((video) => picture(video)));
-  await client.interact({ prompt: prompts[1].text });
+  await within(PATIENCE, client.interact({ prompt: prompts[1].text }), "interacting");
   const after = await Promise.all([own, ...videos].map((video) => answer(video, prompts[1])));
-  const refusal = await Odyssey.connectToStream(info.webrtcUrl, "wrong").catch((error) => error.message);
+  const refusal = await join("wrong").catch((error) => error.message);
   spectators[0].disconnect();
   const told = new Promise((resolve) => spectators[1].onDisconnect(() => resolve(true)));
-  await client.endStream();
+  await within(PATIENCE, client.endStream(), "ending");
   const spectatorTold = await within(PATIENCE, told, "the end of the broadcast");
   client.disconnect();
   return { before, after, refusal, spectatorTold };
