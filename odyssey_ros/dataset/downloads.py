@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
+import functools
 import hashlib
 import os
 import re
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import urlsplit
@@ -18,7 +21,7 @@ from odyssey_ros.dataset.durable import sync_folder
 from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, disk_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
     from odyssey_ros.dataset.patience import Patience
@@ -178,7 +181,7 @@ class Downloader:
         on_bytes: Callable[[int, int | None], None],
     ) -> None:
         size = start
-        with await asyncio.to_thread(partial.open, start, response.headers.get("etag", "")) as file:
+        async with opened(functools.partial(partial.open, start, response.headers.get("etag", ""))) as file:
             async for block in response.aiter_raw(_BLOCK):
                 size += len(block)
                 if size > self._max_bytes:
@@ -196,6 +199,29 @@ class Downloader:
                 "what came is not what the server's checksum says",
                 retryable=True,
             )
+
+
+@contextlib.asynccontextmanager
+async def opened(open_file: Callable[[], BinaryIO]) -> AsyncIterator[BinaryIO]:
+    """Open a file on a thread. It is closed in any case, also when the caller leaves while it is opened."""
+    opening: Future[BinaryIO] = Future()
+
+    def run() -> None:
+        try:
+            opening.set_result(open_file())
+        except OSError as error:
+            opening.set_exception(error)
+
+    try:
+        await asyncio.to_thread(run)
+        yield opening.result()
+    finally:
+        opening.add_done_callback(_close)
+
+
+def _close(opening: Future[BinaryIO]) -> None:
+    if opening.exception() is None:
+        opening.result().close()
 
 
 class _ExpiredError(EpisodeError):

@@ -8,14 +8,15 @@ import hashlib
 import itertools
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 from aiohttp import web
 
-from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.downloads import Downloader, download_client, opened
 from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
 from odyssey_ros.dataset.patience import Patience
 
@@ -106,6 +107,35 @@ async def _at_once(seconds: float) -> None:
 
 
 PATIENCE = Patience(retries=2, sleep=_at_once)
+
+
+async def test_a_file_that_is_opened_for_nobody_is_closed(tmp_path: Path) -> None:
+    begun, go_on, files = threading.Event(), threading.Event(), []
+
+    def open_slowly() -> BinaryIO:
+        begun.set()
+        go_on.wait(60)
+        files.append((tmp_path / "file").open("wb"))
+        return files[0]
+
+    async def use() -> None:
+        async with opened(open_slowly):
+            raise AssertionError
+
+    using = asyncio.create_task(use())
+    await asyncio.to_thread(begun.wait, 60)
+    using.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    go_on.set()
+    while not (files and files[0].closed):  # noqa: ASYNC110 - another thread's doing
+        await asyncio.sleep(0.01)
+
+
+async def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        async with opened((tmp_path / "nowhere" / "file").open):
+            raise AssertionError
 
 
 @pytest.fixture
@@ -300,7 +330,7 @@ async def test_a_full_disk(server: FileServer, tmp_path: Path) -> None:
     program = """
 import asyncio, resource, sys
 from pathlib import Path
-from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.downloads import Downloader, download_client, opened
 from odyssey_ros.dataset.patience import Patience
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 async def main():
