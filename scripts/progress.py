@@ -33,21 +33,24 @@ def run_with_progress(command: Sequence[str], log: Path) -> int:
     Its last words are on stderr when it fails. For the main thread.
 
     Raises:
-        KeyboardInterrupt: SIGINT or SIGTERM came; the command has ended, with all that it had started.
+        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came; the command has ended, and all that it started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file, signals_kept() as signals:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
         began = told = time.monotonic()
-        while process.poll() is None and not signals:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(LOOK_S)
-            now = time.monotonic()
-            if process.returncode is None and now - told >= EVERY_S:
-                told = now
-                print(f"  {now - began:4.0f} s  {last_line(log)}", flush=True)
+        try:
+            while process.poll() is None and not signals:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(LOOK_S)
+                now = time.monotonic()
+                if process.returncode is None and now - told >= EVERY_S:
+                    told = now
+                    print(f"  {now - began:4.0f} s  {last_line(log)}", flush=True)
+        finally:
+            if process.poll() is None:
+                end_group(process)
         if signals:
-            end_group(process)
             raise KeyboardInterrupt
     if process.returncode != 0:
         tail = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
@@ -61,7 +64,7 @@ def signals_kept() -> Iterator[list[int]]:
     kept: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _: kept.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
         yield kept

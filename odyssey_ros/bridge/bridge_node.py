@@ -15,7 +15,7 @@ from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.image_prompt import ImagePrompt
 from odyssey_ros.bridge.managed_node import spin_node
 from odyssey_ros.bridge.parameters import SETTINGS, BridgeParameters
-from odyssey_ros.bridge.qos_overrides import overridable
+from odyssey_ros.bridge.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
 from odyssey_ros.bridge.services import BridgeServices, CallTarget
 from odyssey_ros.bridge.session import Event, EventKind, OdysseySession, StreamWish
 from odyssey_ros.bridge.simulation_action import SimulationAction
@@ -48,13 +48,16 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
         self._holds_key = False
         # Of two messages that wait, the executor takes that of the older subscription first: a picture and a
         # prompt that are sent in this order belong together.
-        self.create_subscription(
-            Image,
-            "~/image_prompt",
-            self._picture_received,
-            QoSProfile(depth=1),
-            qos_overriding_options=overridable(),
-        )
+        try:
+            self.create_subscription(
+                Image,
+                "~/image_prompt",
+                self._picture_received,
+                QoSProfile(depth=1),
+                qos_overriding_options=overridable(),
+            )
+        except OVERRIDE_ERRORS as error:
+            raise OverrideError(f"{self.resolve_topic_name('~/image_prompt')}: {error}") from None
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
         BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)
         self._simulations = SimulationAction(

@@ -39,9 +39,9 @@ def load_calibration(url: str) -> Calibration | None:
     if not url:
         return None
     path = _path(url)
-    if not path.is_file():  # reading what is no file, a pipe for one, may take for ever
-        raise CalibrationError(f"camera_info_url: there is no file {path}")
     try:
+        if not path.is_file():  # reading what is no file, a pipe for one, may take for ever
+            raise CalibrationError(f"camera_info_url: there is no file {path}")
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CalibrationError(f"camera_info_url: cannot read {path}: {error.strerror}") from None

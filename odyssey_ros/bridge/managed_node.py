@@ -23,6 +23,7 @@ from odyssey_ros.bridge.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.deliveries import Deliveries, RCLError
 from odyssey_ros.bridge.executor_calls import ExecutorCalls
 from odyssey_ros.bridge.qos_events import publisher_events, subscription_events
+from odyssey_ros.bridge.qos_overrides import OverrideError
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -230,6 +231,7 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
     except (
         ParameterException,
         NameValidationException,
+        OverrideError,
         RCLError,
         RCLInvalidROSArgsError,
         UnknownROSArgsError,

@@ -34,6 +34,7 @@ from odyssey_ros.bridge.playback import Playback
 from odyssey_ros.bridge.playback_state import PlaybackPhase, PlaybackState
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
 from odyssey_ros.bridge.player_topics import NAMES, STATUS_QOS, PlayerTopics, status_message
+from odyssey_ros.bridge.qos_overrides import OverrideError
 from odyssey_ros.bridge.services import SERVICE_QOS
 from odyssey_ros.client import Odyssey, OdysseyArgumentError, OdysseyError
 from odyssey_ros.msg import PlaybackStatus
@@ -91,16 +92,21 @@ class PlayerNode(ManagedNode):
                 if isinstance(wanted, FileWanted)
                 else Odyssey(read_api_key(parameters.api_key_file), api_url=parameters.api_url or None)
             )
-            settings = image_settings(parameters)
-            folder = episode_folder(parameters.cache_dir)
-        except (SecretError, CalibrationError, OdysseyArgumentError) as error:
+            show = Show(self, self._status, parameters, image_settings(parameters), wait_for)
+        except (SecretError, CalibrationError, OverrideError, OdysseyArgumentError) as error:
             self._publish_unconfigured(str(error), "CONFIGURATION")
             raise ConfigurationRefused(str(error)) from None
         except ConfigurationRefused as refusal:
             self._publish_unconfigured(str(refusal), "CONFIGURATION")
             raise
-        self._show = Show(self, self._status, parameters, settings, wait_for)
-        self._show.fetch(wanted, client, folder, keep=bool(parameters.cache_dir))
+        self._show = show
+        try:
+            folder = episode_folder(parameters.cache_dir)
+        except ConfigurationRefused as refusal:
+            self.release()
+            self._publish_unconfigured(str(refusal), "CONFIGURATION")
+            raise
+        show.fetch(wanted, client, folder, keep=bool(parameters.cache_dir))
 
     def activate(self) -> None:
         """Play, or go on."""

@@ -217,6 +217,8 @@ class OdysseySession:
         try:
             async with self._operation:  # behind a start that is under way, so that no prompt is lost to it
                 text, wish = self._next_prompt()
+                if not self._active:
+                    return  # deactivated while it waited
                 if self.state.streaming:
                     await self._interact(text)
                     return
@@ -296,7 +298,9 @@ class OdysseySession:
                     async with self._operation:
                         if self._wanted() is wish:
                             _, started = await self._start_wish(wish)
-                            self._wish = started if self._wish is wish else self._wish
+                            if self._wish is not None and self._wish.prompt == wish.prompt:
+                                # It may have another shape by now, and keeps the picture all the same.
+                                self._wish = replace(self._wish, image=started.image)
                     break
                 except FATAL_ERRORS as error:
                     self._give_up(error)
@@ -451,7 +455,7 @@ class OdysseySession:
         if fatal:
             self._give_up(error)
         else:
-            self._tell_error(error, retried=True)
+            self._tell_error(error, retried=isinstance(error, OdysseyError))
 
     def _broadcast_ready(self, info: BroadcastInfo) -> None:
         self.broadcast = info

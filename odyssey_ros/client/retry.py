@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client.config import AdvancedConfig
 
-# 409: the session's socket of before is still closing.
+# 409 of the signaling server: the session's socket of before is still closing.
 _RETRYABLE_CLIENT_ERRORS = frozenset({408, 409, 425, 429})
 _FINAL_LIMITS = (MonthlyLimitReachedError, AccountSuspendedError)
 _PASSING_LIMITS = (ConcurrentLimitReachedError, RateLimitError, StreamDurationExceededError)

@@ -280,10 +280,13 @@ def test_shutdown_from_each_state(start_bridge, probe, wait_until, emulator, bef
     assert "Traceback" not in process.text
 
 
-def test_any_order_of_transitions_leaves_the_node_usable(start_bridge, probe, wait_until, emulator):
+def test_any_order_of_transitions_leaves_the_node_usable(start_emulator, start_node, probe, wait_until):
     """All that the lifecycle offers, from wherever it stands, while the connection comes and goes."""
+    emulator = start_emulator("--fps", "10", "--concurrent-sessions", "off")  # dangling ones count
     images = probe.listen(Image, "/odyssey/image_raw", 5)
-    process = start_bridge({"prompt": "a calm sea"})
+    process = start_node(
+        "bridge", {"api_url": emulator.url, "prompt": "a calm sea"}, environment={"ODYSSEY_API_KEY": KEY}
+    )
     ids = [
         Transition.TRANSITION_CONFIGURE,
         Transition.TRANSITION_ACTIVATE,
@@ -431,6 +434,10 @@ def test_changes_at_run_time(start_bridge, probe, wait_until):
     [
         ({"encoding": "yuv9"}, "one of: rgb8, bgr8, mono8"),
         ({"jpeg_quality": 1000}, "range"),
+        (
+            {"qos_overrides./odyssey/image_prompt.subscription.reliability": "sometimes"},
+            "/odyssey/image_prompt: ",
+        ),
         ({"max_retries": "soon"}, "type"),
     ],
 )
@@ -577,7 +584,9 @@ def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_
         url = emulator.url if moment == "streaming" else f"http://127.0.0.1:{silent.getsockname()[1]}"
         images, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses()
         process = start_node(
-            "bridge", {"api_url": url, "prompt": "sea"}, environment={"ODYSSEY_API_KEY": KEY}
+            "bridge",
+            {"api_url": url, "prompt": "sea"},
+            environment={"ODYSSEY_API_KEY": KEY, "FASTDDS_BUILTIN_TRANSPORTS": "DEFAULT"},
         )
         pid = process.popen.pid
         if moment == "starting":
@@ -590,6 +599,7 @@ def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_
         else:
             wait_until(lambda: images, "a picture")
         shared = mapped_segments(pid)
+        assert shared or moment == "starting"
         status = process.stop(number)
     assert "Traceback" not in process.text
     if moment == "starting":  # before there is a node, the signal itself may end the process

@@ -82,6 +82,7 @@ def test_a_package_s_file_is_found(tmp_path, monkeypatch):
         ("file:///dev", "there is no file /dev"),
         ("file:///dev/zero", "there is no file /dev/zero"),
         ("file:///%00", "names no file"),
+        (f"file:///{'x' * 300}", "cannot read /xxx"),
         ("file://[", "is no URL"),
         ("package://[", "is no URL"),
         ("package://no_such_package/camera.yaml", "there is no package 'no_such_package'"),

@@ -404,6 +404,9 @@ def unconfigured(probe, wait_until, statuses):
     return status
 
 
+SENSELESS = "qos_overrides./player/image_raw.publisher.reliability"
+
+
 @pytest.mark.parametrize(
     ("parameters", "code", "words"),
     [
@@ -411,6 +414,7 @@ def unconfigured(probe, wait_until, statuses):
         ({"stream_id": "a", "job_id": "b"}, "CONFIGURATION", "stream_id and job_id"),
         ({"video_file": "/nowhere.mp4"}, "CONFIGURATION", "no file /nowhere.mp4"),
         ({"stream_id": "a", "wait_for": "pictures"}, "CONFIGURATION", "image_raw"),
+        ({"stream_id": "a", SENSELESS: "sometimes"}, "CONFIGURATION", "/player/image_raw: "),
         ({"stream_id": "no-such-stream"}, "NO_VIDEO", ""),
         ({"job_id": "no-such-job"}, "", ""),
     ],

@@ -40,7 +40,7 @@ def test_a_success_is_quiet(tmp_path):
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_the_command_with_all_that_it_started(tmp_path, number):
     ids = tmp_path / "ids"
     os.mkfifo(ids)
