@@ -92,21 +92,19 @@ class PlayerNode(ManagedNode):
                 if isinstance(wanted, FileWanted)
                 else Odyssey(read_api_key(parameters.api_key_file), api_url=parameters.api_url or None)
             )
-            show = Show(self, self._status, parameters, image_settings(parameters), wait_for)
-        except (SecretError, CalibrationError, OverrideError, OdysseyArgumentError) as error:
+            self._show = Show(self, self._status, parameters, image_settings(parameters), wait_for)
+            folder = episode_folder(parameters.cache_dir)
+        except (
+            CalibrationError,
+            ConfigurationRefused,
+            OdysseyArgumentError,
+            OverrideError,
+            SecretError,
+        ) as error:
+            self.release()
             self._publish_unconfigured(str(error), "CONFIGURATION")
             raise ConfigurationRefused(str(error)) from None
-        except ConfigurationRefused as refusal:
-            self._publish_unconfigured(str(refusal), "CONFIGURATION")
-            raise
-        self._show = show
-        try:
-            folder = episode_folder(parameters.cache_dir)
-        except ConfigurationRefused as refusal:
-            self.release()
-            self._publish_unconfigured(str(refusal), "CONFIGURATION")
-            raise
-        show.fetch(wanted, client, folder, keep=bool(parameters.cache_dir))
+        self._show.fetch(wanted, client, folder, keep=bool(parameters.cache_dir))
 
     def activate(self) -> None:
         """Play, or go on."""

@@ -217,8 +217,9 @@ class OdysseySession:
         try:
             async with self._operation:  # behind a start that is under way, so that no prompt is lost to it
                 text, wish = self._next_prompt()
-                if not self._active:
-                    return  # deactivated while it waited
+                if not self._active:  # deactivated while it waited
+                    self._refuse("NOT_ACTIVE", "the node was deactivated: a prompt that waited is dropped")
+                    return
                 if self.state.streaming:
                     await self._interact(text)
                     return

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LOOKS = 4
 _RTP_WRAP = 1 << 32
 _NS_PER_S = 1_000_000_000
 
@@ -57,6 +58,18 @@ async def discard(track: MediaStreamTrack) -> None:
     with contextlib.suppress(MediaStreamError):
         while True:
             await track.recv()
+
+
+async def standstill(timeout_s: float, look: Callable[[], object]) -> None:
+    """Return when `look` has said the same for so long; None means that nothing is expected to move.
+
+    Looks are counted, not seconds: on a machine that stood still, the frames wait to be taken.
+    """
+    seen, looks = look(), 0
+    while looks < _LOOKS:
+        await asyncio.sleep(timeout_s / _LOOKS)
+        before, seen = seen, look()
+        looks = looks + 1 if seen == before and seen is not None else 0
 
 
 class MediaClock:

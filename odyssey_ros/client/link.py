@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
+from odyssey_ros.client.frames import standstill
 from odyssey_ros.client.ice import PUBLIC_STUN
 from odyssey_ros.client.peer import Peer
 from odyssey_ros.client.signaling import Offer, RemoteCandidate, ServerError, Signaling
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from odyssey_ros.client.stream import StreamControl
 
 logger = logging.getLogger(__name__)
-
-_LOOKS_FOR_FRAMES = 4
 
 # The server's reasons after which the session is of no more use.
 SESSION_OVER = frozenset({"streamer_not_available", "duration_limit_reached", "session_not_found"})
@@ -217,14 +216,11 @@ class Link:
             ) from None
 
     async def _watch_frames(self, timeout_s: float) -> None:
-        # Looks are counted, not seconds: on a machine that stood still, the frames wait to be taken.
-        last: tuple[float | None, int | None] = (None, None)
-        looks = 0
-        while looks < _LOOKS_FOR_FRAMES:
-            await asyncio.sleep(timeout_s / _LOOKS_FOR_FRAMES)
-            now = (self._stream.frames_expected_since, self._frames.last_arrival_ns)
-            looks = 0 if now != last or now[0] is None else looks + 1
-            last = now
+        def look() -> object:
+            since = self._stream.frames_expected_since
+            return None if since is None else (since, self._frames.last_arrival_ns)
+
+        await standstill(timeout_s, look)
         raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen")
 
     def _become_ready(self) -> None:

@@ -20,7 +20,7 @@ from odyssey_ros.client.errors import (
     OdysseyError,
     OdysseyNotFoundError,
 )
-from odyssey_ros.client.frames import FramePipeline, discard
+from odyssey_ros.client.frames import FramePipeline, discard, standstill
 from odyssey_ros.client.http_api import shared_tls_context
 from odyssey_ros.client.ice import PUBLIC_STUN, parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _POLL_INTERVAL_S = 0.05
-_LOOKS_FOR_FRAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +241,7 @@ class SpectatorConnection:
             await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def _watch_frames(self, timeout_s: float) -> None:
-        # Looks are counted, not seconds: on a machine that stood still, the frames wait to be taken.
-        seen, looks = self._frames.decoded, 0
-        while looks < _LOOKS_FOR_FRAMES:
-            await asyncio.sleep(timeout_s / _LOOKS_FOR_FRAMES)
-            looks = looks + 1 if seen == self._frames.decoded else 0
-            seen = self._frames.decoded
+        await standstill(timeout_s, lambda: self._frames.decoded)
         self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen"))
 
     def _start_closing(self, *, tell_server: bool) -> asyncio.Task[None]:

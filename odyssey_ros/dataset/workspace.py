@@ -144,13 +144,14 @@ class Workspace:
     def write_lists(self, entries: Iterable[ManifestEntry], failures: Mapping[str, EpisodeError]) -> None:
         """Write the manifest and the list of failures.
 
-        Episodes that earlier runs listed stay, as long as their bags do.
+        Episodes that earlier runs listed stay, as their bags are now: one may have been made anew by a run
+        that was killed before it came to this.
 
         Raises:
             StateError: The disk failed.
         """
-        listed = {entry.episode: entry for entry in self._listed if self.bag_path(entry.episode).is_dir()}
-        listed |= {entry.episode: entry for entry in entries}
+        kept = (self.finished(entry.episode) for entry in self._listed)
+        listed = {entry.episode: entry for entry in (*kept, *entries) if entry is not None}
         try:
             write_manifest(self._manifest, listed.values())
             self._write_failures(failures)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 
+import numpy as np
 import pytest
 
 from odyssey_ros.bridge.session import EventKind, OdysseySession, StreamWish
@@ -275,6 +276,38 @@ async def test_activating_while_the_last_stream_is_ended_starts_another():
         await ending
         await until(lambda: session.state.streaming, "the other stream")
         assert session.state.prompt.startswith("a red desert")
+
+
+async def test_prompts_that_wait_are_dropped_by_a_deactivation():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(WISH)
+        await until(lambda: session.state.streaming, "a stream")
+        service.faults.arm(ReplyDelay(request="update", delay_seconds=1.0))
+        prompts = [asyncio.ensure_future(session.prompt(text, WISH)) for text in ("first", "second")]
+        await until(session._operation.locked, "a prompt under way")
+        await session.deactivate()
+        await asyncio.gather(*prompts)
+        told = [(event.kind, event.prompt.split(",")[0] or event.error_code) for event in observer.events]
+        assert (EventKind.ACKNOWLEDGED, "first") in told
+        assert (EventKind.ACKNOWLEDGED, "second") not in told
+        assert (EventKind.ERROR, "NOT_ACTIVE") in told
+
+
+async def test_a_stream_keeps_its_picture_when_another_shape_is_wanted_while_it_starts():
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        picture = np.full((704, 1280, 3), (200, 30, 40), np.uint8)
+        service.faults.arm(ReplyDelay(request="start", delay_seconds=0.5))
+        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        await session.illustrate(picture)
+        await session.activate(WISH)
+        await until(session._operation.locked, "a start under way")
+        await session.reshape(portrait=True)
+        await until(lambda: session.state.streaming, "a stream")
+        service.faults.arm(StreamEnd())
+        await until(lambda: observer.frames[-1:] and observer.frames[-1].frame.height == 1280, "a portrait")
+        red, green, blue = observer.frames[-1].frame.to_ndarray(format="rgb24")[200:900, 100:600].mean((0, 1))
+        assert red > 150
+        assert max(green, blue) < 90
 
 
 async def test_the_next_stream_has_the_shape_that_is_wanted_by_then():

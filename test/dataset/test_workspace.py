@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,9 +28,17 @@ def _run(folder: Path, *entries: ManifestEntry) -> list[ManifestEntry]:
     """Make what is not there yet; return what the manifest lists then."""
     with Workspace(folder, LAYOUT, Shard()) as workspace:
         for entry in entries:
-            workspace.bag_path(entry.episode).mkdir(exist_ok=True)
+            _publish(workspace, entry)
         workspace.write_lists(entries, {})
     return read_manifest(folder / "manifest.jsonl")
+
+
+def _publish(workspace: Workspace, entry: ManifestEntry) -> None:
+    """Make the bag, in the place of one that is there."""
+    shutil.rmtree(workspace.bag_path(entry.episode), ignore_errors=True)
+    partial = workspace.clean_partial(entry.episode)
+    partial.mkdir()
+    workspace.publish(entry, partial)
 
 
 def test_the_manifest_lists_what_all_runs_have_made(tmp_path: Path) -> None:
@@ -39,7 +48,15 @@ def test_the_manifest_lists_what_all_runs_have_made(tmp_path: Path) -> None:
     assert _run(tmp_path) == [a, b]
     anew = _entry("b", "another dream")
     assert _run(tmp_path, anew) == [a, anew]
-    (tmp_path / "episodes" / "a").rmdir()
+    shutil.rmtree(tmp_path / "episodes" / "a")
+    assert _run(tmp_path) == [anew]
+
+
+def test_a_bag_that_a_killed_run_made_anew_is_listed_as_it_is(tmp_path: Path) -> None:
+    _run(tmp_path, _entry("a"))
+    anew = _entry("a", "another dream")
+    with Workspace(tmp_path, LAYOUT, Shard()) as workspace:
+        _publish(workspace, anew)  # and no lists
     assert _run(tmp_path) == [anew]
 
 

@@ -57,6 +57,19 @@ def children(pid):
     return {child: name for child, name in found.items() if name}
 
 
+def started_for(output):
+    """The processes of the demo that writes to a folder: they inherit the variable that names it."""
+    wanted = f"DEMO_OUTPUT={output}".encode()
+    return [folder.name for folder in Path("/proc").glob("[0-9]*") if wanted in environment_of(folder)]
+
+
+def environment_of(folder):
+    try:
+        return (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
 def parent(folder):
     try:
         return int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
@@ -145,13 +158,14 @@ def test_an_interrupt_ends_all_processes(start, number):
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.6, 1.0, 1.5])
-def test_an_interrupt_while_starting_is_a_quiet_end(start, delay):
+def test_an_interrupt_while_starting_is_a_quiet_end(start, tmp_path, delay):
     """Wherever the processes are by then; how far that is depends on the machine."""
     process = start(DURATION="600")
     assert "Starting" in process.stdout.readline()
+    assert started_for(tmp_path)
     threading.Event().wait(delay)
     process.send_signal(signal.SIGINT)
     _, errors = end_of(process)
     assert process.returncode == 130
     assert [line for line in errors.splitlines() if line.startswith("demo: ")] == ["demo: interrupted"]
-    assert not children(process.pid)
+    assert not started_for(tmp_path)
