@@ -19,10 +19,10 @@ import psutil
 from aiortc.mediastreams import MediaStreamError
 from raw_client import RawClient
 
-from odyssey_ros.emulator.marker import read_marker
+from odyssey_ros.emulator.scene.marker import read_marker
 
-LARGEST_GROWTH = 0.10
-LONGEST_STOP = 5.0
+MAX_GROWTH = 0.10
+MAX_STOP_S = 5.0
 
 
 class Receiver:
@@ -91,8 +91,8 @@ async def soak(sessions: int, seconds: float) -> bool:
     print(f"stopped in {stop:.2f} s with status {status}")
     # aiortc hands out a frame when a packet of the next one arrives, so the last one never comes.
     complete = all(got >= count - 1 for got, count in zip(received, made, strict=True))
-    clean = status == 0 and stop < LONGEST_STOP
-    return complete and clean and growth < LARGEST_GROWTH and not (gaps or skipped or dropped)
+    clean = status == 0 and stop < MAX_STOP_S
+    return complete and clean and growth < MAX_GROWTH and not (gaps or skipped or dropped)
 
 
 async def watch_memory(pid: int, seconds: float) -> list[int]:

@@ -30,16 +30,16 @@ from odyssey_ros.msg import StreamEvent, StreamStatus
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
-from odyssey_ros.emulator.marker import read_marker
+from odyssey_ros.emulator.scene.marker import read_marker
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
 NAME = "odyssey"
-LONGEST_PAUSE_S = 0.7  # without a new good picture, before it counts as a gap
+MAX_PAUSE_S = 0.7  # without a new good picture, before it counts as a gap
 CALM_S = 2.0  # of pictures without a gap, before all is well again
-LEAST_WATCH_S = 4.0
+MIN_WATCH_S = 4.0
 GAP_WITHIN_S = 20.0  # a fault that stops the pictures has done so by then
 PATIENCE_S = 100.0
 MEND_S = 60.0
@@ -130,7 +130,7 @@ class Witness(Operator):
     def calm(self, since: float, now: float) -> bool:
         """Whether pictures have come without a gap for a while, all of it after ``since``."""
         begin = max(since, now - CALM_S)
-        return now - since >= CALM_S and self.longest_gap(begin, now)[0] <= LONGEST_PAUSE_S
+        return now - since >= CALM_S and self.longest_gap(begin, now)[0] <= MAX_PAUSE_S
 
     def flows(self) -> bool:
         """Whether all is well."""
@@ -188,7 +188,7 @@ class FaultRun:
         end = self._watch(case, started)
         now = time.monotonic()
         gap_s, ended = witness.longest_gap(started, now)
-        had_gap = gap_s > LONGEST_PAUSE_S
+        had_gap = gap_s > MAX_PAUSE_S
         said = witness.said_since(started)
         harmed = had_gap or interrupted(said)
         seconds = round(ended - started, 1) if harmed and ended is not None and end == "gap" else None
@@ -255,9 +255,9 @@ class FaultRun:
                 return "gave up"
             if any(when > started and event.error_code == "STREAM_REFUSED" for when, event in witness.events):
                 return "waits"
-            seen_gap = witness.longest_gap(started, now)[0] > LONGEST_PAUSE_S
+            seen_gap = witness.longest_gap(started, now)[0] > MAX_PAUSE_S
             seen_gap = seen_gap or interrupted(witness.said_since(started))
-            long_enough = LEAST_WATCH_S if case.expected is Expected.UNHARMED else GAP_WITHIN_S
+            long_enough = MIN_WATCH_S if case.expected is Expected.UNHARMED else GAP_WITHIN_S
             watched = now - started > case.lasts_s + long_enough
             if (
                 (seen_gap or watched)

@@ -20,7 +20,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
-from odyssey_ros.bridge.frame_conversion import FrameConverter
+from odyssey_ros.bridge.frames.frame_conversion import FrameConverter
 
 if TYPE_CHECKING:
     import subprocess

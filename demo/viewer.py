@@ -45,7 +45,7 @@ CONNECT_TIMEOUT_S = 90.0
 ANSWER_TIMEOUT_S = 10.0
 PATIENT_STOP_S, HASTY_STOP_S = 30.0, 2.2  # the latter within what demo/run.py grants after an interrupt
 LOOK_AFTER_S = 1.5  # how long a prompt has been in force when its picture is taken
-MOST_ROWS = 6
+MAX_ROWS = 6
 
 
 @dataclass(slots=True)
@@ -283,7 +283,7 @@ def main() -> int:
     written[0].write_text(json.dumps(result, indent=2) + "\n")
     if viewer.rows:
         written.insert(0, arguments.output / "contact_sheet.png")
-        contact_sheet(viewer.rows[-MOST_ROWS:]).save(written[0])
+        contact_sheet(viewer.rows[-MAX_ROWS:]).save(written[0])
     if problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1

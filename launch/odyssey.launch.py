@@ -6,8 +6,8 @@ ros2 launch odyssey_ros odyssey.launch.py prompt:="a harbour at dawn" rviz:=true
 from __future__ import annotations
 
 from launch import LaunchDescription
+from odyssey_ros.bridge.bridge_parameters import SETTINGS
 from odyssey_ros.bridge.launch_arguments import launch_node, rviz_on_pictures
-from odyssey_ros.bridge.parameters import SETTINGS
 
 
 def generate_launch_description() -> LaunchDescription:

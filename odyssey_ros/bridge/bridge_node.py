@@ -10,16 +10,17 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from odyssey_ros.bridge.api_key import read_api_key, read_credentials
-from odyssey_ros.bridge.diagnostics import bridge_diagnostics, service_host
+from odyssey_ros.bridge.bridge_parameters import SETTINGS, BridgeParameters
+from odyssey_ros.bridge.calls.services import BridgeServices, CallTarget
+from odyssey_ros.bridge.calls.simulation_action import SimulationAction
 from odyssey_ros.bridge.error_codes import error_code, error_text
-from odyssey_ros.bridge.image_prompt import ImagePrompt
-from odyssey_ros.bridge.managed_node import spin_node
-from odyssey_ros.bridge.parameters import SETTINGS, BridgeParameters
-from odyssey_ros.bridge.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
-from odyssey_ros.bridge.services import BridgeServices, CallTarget
-from odyssey_ros.bridge.session import Event, EventKind, OdysseySession, StreamWish
-from odyssey_ros.bridge.simulation_action import SimulationAction
-from odyssey_ros.bridge.stream_node import StreamNode
+from odyssey_ros.bridge.live.diagnostics import bridge_diagnostics, service_host
+from odyssey_ros.bridge.live.image_prompt import ImagePrompt
+from odyssey_ros.bridge.live.stream_node import StreamNode
+from odyssey_ros.bridge.live.stream_state import Event, EventKind, StreamRequest
+from odyssey_ros.bridge.live.stream_supervisor import StreamSupervisor
+from odyssey_ros.bridge.runtime.managed_node import spin_node
+from odyssey_ros.bridge.runtime.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
 from odyssey_ros.client import (
     AdvancedConfig,
     ClientConfig,
@@ -32,11 +33,11 @@ from odyssey_ros.client import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from odyssey_ros.bridge.diagnostics import Health, Judgement
-    from odyssey_ros.bridge.session import SessionObserver
+    from odyssey_ros.bridge.live.diagnostics import Health, Judgement
+    from odyssey_ros.bridge.live.stream_state import SessionObserver
 
 
-class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
+class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
     """The node ``odyssey``; see the README for its topics, services and parameters.
 
     The lifecycle says what the operator wants, the connection is what the network gives: no transition waits
@@ -68,12 +69,12 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
         )
         self.begin()
 
-    def session_maker(self, parameters: BridgeParameters) -> Callable[[SessionObserver], OdysseySession]:
+    def session_maker(self, parameters: BridgeParameters) -> Callable[[SessionObserver], StreamSupervisor]:
         """Read the key, or the credentials."""
         credentials = read_credentials(parameters.credentials_file) if parameters.credentials_file else None
         client = make_client(parameters, "" if credentials else read_api_key(parameters.api_key_file))
         self._holds_key = credentials is None
-        return lambda observer: OdysseySession(
+        return lambda observer: StreamSupervisor(
             client, observer, credentials=credentials, resume_stream=parameters.resume_stream
         )
 
@@ -123,7 +124,7 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
             event = Event(EventKind.ERROR, error_code=error_code(error), message=f"~/image_prompt: {error}")
             self.session_event_happened(event)
             return
-        self.start(self._link.session.illustrate(picture.load))
+        self.start(self._link.session.set_next_image(picture.load))
 
     def _prompt(self, text: str) -> None:
         if self._link is None:
@@ -133,9 +134,9 @@ class BridgeNode(StreamNode[BridgeParameters, OdysseySession]):
             return
         self.start(self._link.session.prompt(text, self._wish(text)))
 
-    def _wish(self, prompt: str) -> StreamWish:
+    def _wish(self, prompt: str) -> StreamRequest:
         parameters = self._settings.current
-        return StreamWish(prompt, portrait=parameters.portrait, broadcast=parameters.broadcast)
+        return StreamRequest(prompt, portrait=parameters.portrait, broadcast=parameters.broadcast)
 
     def parameters_changed(self, parameters: BridgeParameters, changed: frozenset[str]) -> None:
         """Take over parameters that have changed; a prompt is one that was sent."""

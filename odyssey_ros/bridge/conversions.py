@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from builtin_interfaces.msg import Time
 
 from odyssey_ros import msg
-from odyssey_ros.bridge.session import EventKind
+from odyssey_ros.bridge.live.stream_state import EventKind
 from odyssey_ros.client import ConnectionStatus
 
 if TYPE_CHECKING:
-    from odyssey_ros.bridge.session import Event, SessionState
+    from odyssey_ros.bridge.live.stream_state import Event, SessionState
     from odyssey_ros.client import (
         BroadcastInfo,
         ClientCredentials,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from launch import LaunchContext, LaunchDescriptionEntity
-    from odyssey_ros.bridge.parameters import Setting
+    from odyssey_ros.bridge.runtime.parameter_table import Setting
 
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")

@@ -17,25 +17,25 @@ from std_srvs.srv import Trigger
 
 from odyssey_ros import srv
 from odyssey_ros.bridge.api_key import SecretError, read_api_key
-from odyssey_ros.bridge.camera_calibration import CalibrationError, check_calibration, load_calibration
+from odyssey_ros.bridge.calls.services import SERVICE_QOS
 from odyssey_ros.bridge.conversions import text_field
-from odyssey_ros.bridge.episode_library import (
+from odyssey_ros.bridge.error_codes import error_code, error_text
+from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration, load_calibration
+from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
+from odyssey_ros.bridge.player.episode_library import (
     FileWanted,
     JobWanted,
     RecordingWanted,
     fetch_episodes,
     open_file,
 )
-from odyssey_ros.bridge.error_codes import error_code, error_text
-from odyssey_ros.bridge.frame_publisher import ImageSettings
-from odyssey_ros.bridge.managed_node import ConfigurationRefused, ManagedNode, spin_node
-from odyssey_ros.bridge.parameters import ParameterTable
-from odyssey_ros.bridge.playback import Playback
-from odyssey_ros.bridge.playback_state import PlaybackPhase, PlaybackState
+from odyssey_ros.bridge.player.playback import Playback
+from odyssey_ros.bridge.player.playback_state import PlaybackPhase, PlaybackState
+from odyssey_ros.bridge.player.player_topics import NAMES, STATUS_QOS, PlayerTopics, status_message
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
-from odyssey_ros.bridge.player_topics import NAMES, STATUS_QOS, PlayerTopics, status_message
-from odyssey_ros.bridge.qos_overrides import OverrideError
-from odyssey_ros.bridge.services import SERVICE_QOS
+from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, spin_node
+from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
+from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.client import Odyssey, OdysseyArgumentError, OdysseyError
 from odyssey_ros.msg import PlaybackStatus
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Awaitable, Callable, Sequence
 
-    from odyssey_ros.bridge.episode_library import LibraryEpisode, LibraryError, Wanted
+    from odyssey_ros.bridge.player.episode_library import LibraryEpisode, LibraryError, Wanted
     from odyssey_ros.dataset.episodes import Episode
 
 STOP_S = 2.0  # what ending a frame may take
@@ -57,7 +57,7 @@ class PlayerNode(ManagedNode):
 
     def __init__(self, node_name: str = "player", **options: Any) -> None:
         super().__init__(node_name, **options)
-        self._show: Show | None = None
+        self._show: PlayerSession | None = None
         self._settings = ParameterTable(
             self,
             SETTINGS,
@@ -92,7 +92,7 @@ class PlayerNode(ManagedNode):
                 if isinstance(wanted, FileWanted)
                 else Odyssey(read_api_key(parameters.api_key_file), api_url=parameters.api_url or None)
             )
-            self._show = Show(self, self._status, parameters, image_settings(parameters), wait_for)
+            self._show = PlayerSession(self, self._status, parameters, image_settings(parameters), wait_for)
             folder = episode_folder(parameters.cache_dir)
         except (
             CalibrationError,
@@ -196,7 +196,7 @@ class PlayerNode(ManagedNode):
         self._status.publish(status_message(state, self.get_clock().now().nanoseconds))
 
 
-class Show:
+class PlayerSession:
     """What a configured player plays, from the library to the topics.
 
     It is what both report to: the library on the asyncio thread, playing on its own.

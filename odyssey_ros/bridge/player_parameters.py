@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from odyssey_ros.bridge import parameters
-from odyssey_ros.bridge.parameters import Change, Setting
+from odyssey_ros.bridge import bridge_parameters
+from odyssey_ros.bridge.runtime.parameter_table import Change, Setting
 
 SHARED = frozenset(
     (
@@ -75,7 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Folder where fetched videos stay for the next time; empty fetches to a temporary one.",
         Change.UNCONFIGURED,
     ),
-    *(setting for setting in parameters.SETTINGS if setting.name in SHARED),
+    *(setting for setting in bridge_parameters.SETTINGS if setting.name in SHARED),
 )
 
 

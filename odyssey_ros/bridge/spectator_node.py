@@ -6,22 +6,22 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.bridge.api_key import read_spectator_token
-from odyssey_ros.bridge.diagnostics import service_host, spectator_diagnostics
-from odyssey_ros.bridge.managed_node import spin_node
+from odyssey_ros.bridge.live.diagnostics import service_host, spectator_diagnostics
+from odyssey_ros.bridge.live.spectator_supervisor import SpectatorSupervisor
+from odyssey_ros.bridge.live.stream_node import StreamNode
+from odyssey_ros.bridge.runtime.managed_node import spin_node
 from odyssey_ros.bridge.spectator_parameters import SETTINGS, SpectatorParameters
-from odyssey_ros.bridge.spectator_session import SpectatorSession
-from odyssey_ros.bridge.stream_node import StreamNode
 from odyssey_ros.client import AdvancedConfig, OdysseyArgumentError
 from odyssey_ros.client.spectator import WhepEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from odyssey_ros.bridge.diagnostics import Health, Judgement
-    from odyssey_ros.bridge.session import SessionObserver
+    from odyssey_ros.bridge.live.diagnostics import Health, Judgement
+    from odyssey_ros.bridge.live.stream_state import SessionObserver
 
 
-class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSession]):
+class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
     """The node ``spectator``: a broadcast on the topics that a bridge has for its stream.
 
     Configured it watches; active it publishes.
@@ -31,7 +31,9 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSession]):
         super().__init__(node_name, SETTINGS, SpectatorParameters, **options)
         self.begin()
 
-    def session_maker(self, parameters: SpectatorParameters) -> Callable[[SessionObserver], SpectatorSession]:
+    def session_maker(
+        self, parameters: SpectatorParameters
+    ) -> Callable[[SessionObserver], SpectatorSupervisor]:
         """Read the token and check the address."""
         if not parameters.webrtc_url:
             raise OdysseyArgumentError(
@@ -44,7 +46,7 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSession]):
             max_retry_delay_ms=30_000,
             frame_timeout_s=parameters.frame_timeout,
         )
-        return lambda observer: SpectatorSession(parameters.webrtc_url, token, observer, config)
+        return lambda observer: SpectatorSupervisor(parameters.webrtc_url, token, observer, config)
 
     def judge(self, health: Health) -> tuple[str, Mapping[str, Judgement]]:
         """Tell of connection and frames."""

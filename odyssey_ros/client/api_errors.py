@@ -32,7 +32,7 @@ USAGE_ERRORS: Mapping[str, type[OdysseyUsageError]] = {
     "ACCOUNT_SUSPENDED": AccountSuspendedError,
     "RATE_LIMITED": RateLimitError,
 }
-_LONGEST_TEXT = 500
+_MAX_TEXT = 500
 
 
 def error_of(
@@ -88,12 +88,12 @@ def detail_text(answer: JsonObject | None) -> str:
     """
     detail = None if answer is None else answer.get("detail")
     if isinstance(detail, str):
-        return detail[:_LONGEST_TEXT]
+        return detail[:_MAX_TEXT]
     if isinstance(detail, dict):
         message = detail.get("message")
-        return message[:_LONGEST_TEXT] if isinstance(message, str) else ""
+        return message[:_MAX_TEXT] if isinstance(message, str) else ""
     if isinstance(detail, list):
-        return "; ".join(filter(None, map(_validation_text, detail)))[:_LONGEST_TEXT]
+        return "; ".join(filter(None, map(_validation_text, detail)))[:_MAX_TEXT]
     return ""
 
 

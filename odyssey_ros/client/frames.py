@@ -114,7 +114,7 @@ class FramePipeline:
         self._stream_is_new = False
         self.decoded = 0
         self.last_arrival_ns: int | None = None
-        self.converter = None if callbacks.on_video_frame is None else FrameConverter(callbacks)
+        self.converter = None if callbacks.on_video_frame is None else NewestFrameConverter(callbacks)
 
     def begin_stream(self, stream_id: str, prompt: str | None) -> None:
         """Frames from now on belong to this stream."""
@@ -160,7 +160,7 @@ class FramePipeline:
             self.converter.offer(decoded)
 
 
-class FrameConverter:
+class NewestFrameConverter:
     """Converts the newest frame to RGB on a thread of its own and calls `on_video_frame` on the loop.
 
     While a frame is being converted, those that come replace each other, and all but the last are dropped and

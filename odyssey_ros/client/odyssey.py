@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from odyssey_ros.client.callbacks import Callbacks
 from odyssey_ros.client.config import AdvancedConfig, ClientConfig
-from odyssey_ros.client.connection import Connection
+from odyssey_ros.client.connection_supervisor import ConnectionSupervisor
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.http_api import HttpApi, TokenCache, shared_tls_context
 from odyssey_ros.client.images import prepare_image
 from odyssey_ros.client.json_object import is_encodable
 from odyssey_ros.client.regions import RegionLatencies
-from odyssey_ros.client.sessions import MintedSession, RequestedSessions
+from odyssey_ros.client.session_access import MintedSession, RequestedSessions
 from odyssey_ros.client.simulations import encode_simulation
 from odyssey_ros.client.stream import StartRequest
 from odyssey_ros.client.tasks import uninterrupted
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from odyssey_ros.client.frames import DecodedFrame
     from odyssey_ros.client.images import ImageInput
     from odyssey_ros.client.scripts import ScriptEntry
-    from odyssey_ros.client.sessions import SessionSource
+    from odyssey_ros.client.session_access import SessionSource
     from odyssey_ros.client.types import (
         BroadcastInfo,
         ClientCredentials,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IGNORED_SDK_OPTIONS = frozenset({"enable_telemetry"})
-_LARGEST_PAGE = 100
+_MAX_PAGE = 100
 
 
 @dataclasses.dataclass(slots=True)
@@ -99,7 +99,7 @@ class Odyssey:
         self._regions = RegionLatencies()
         self._lease: _Lease | None = None
         self._held_open: contextlib.AsyncExitStack | None = None
-        self._connection: Connection | None = None
+        self._connection: ConnectionSupervisor | None = None
         self._counted = ClientStatistics()
 
     async def __aenter__(self) -> Odyssey:
@@ -440,7 +440,9 @@ class Odyssey:
                 state = "connected" if self.is_connected else "connecting"
                 raise OdysseyConnectionError(f"Already {state}", code="already_connected")
             self._counted = self._sum(self._connection)
-        self._connection = Connection(self._lease_api, sessions_of, callbacks, self._config.advanced)
+        self._connection = ConnectionSupervisor(
+            self._lease_api, sessions_of, callbacks, self._config.advanced
+        )
         await self._connection.open()
 
     def _requested_sessions(self, api: HttpApi, report: Callable[[str], None]) -> RequestedSessions:
@@ -454,12 +456,12 @@ class Odyssey:
             uniform=random.uniform,
         )
 
-    def _connected(self, otherwise: str) -> Connection:
+    def _connected(self, otherwise: str) -> ConnectionSupervisor:
         if self._connection is None or not self.is_connected:
             raise OdysseyStreamError(otherwise, code="disconnected")
         return self._own(self._connection)
 
-    def _own(self, connection: Connection) -> Connection:
+    def _own(self, connection: ConnectionSupervisor) -> ConnectionSupervisor:
         if not connection.is_over and not connection.belongs_to(asyncio.get_running_loop()):
             raise OdysseyArgumentError(
                 "The connection belongs to another event loop; reach it with asyncio.run_coroutine_threadsafe"
@@ -491,7 +493,7 @@ class Odyssey:
                     self._lease = None
                 await uninterrupted(lease.api.close())
 
-    def _sum(self, connection: Connection) -> ClientStatistics:
+    def _sum(self, connection: ConnectionSupervisor) -> ClientStatistics:
         counted, frames, link = self._counted, connection.frames, connection.link
         converter = frames.converter
         return dataclasses.replace(
@@ -516,7 +518,7 @@ def _identifier(name: str, value: str) -> str:
 
 
 def _check_page(limit: int | None, offset: int | None) -> None:
-    if limit is not None and not 1 <= limit <= _LARGEST_PAGE:
-        raise OdysseyArgumentError(f"limit must be 1 to {_LARGEST_PAGE}, not {limit}")
+    if limit is not None and not 1 <= limit <= _MAX_PAGE:
+        raise OdysseyArgumentError(f"limit must be 1 to {_MAX_PAGE}, not {limit}")
     if offset is not None and offset < 0:
         raise OdysseyArgumentError(f"offset must be 0 or more, not {offset}")

@@ -29,8 +29,8 @@ _wire_logger = logging.getLogger("odyssey_ros.client.signaling.wire")
 _wire_logger.setLevel(logging.WARNING)
 
 # An offer is some ten kilobytes. What is a hundred times larger is no signaling message.
-_LARGEST_MESSAGE = 1 << 20
-_LONGEST_REASON = 200
+_MAX_MESSAGE_BYTES = 1 << 20
+_MAX_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def parse_message(text: str) -> SignalingMessage | None:
             message.optional_integer("sdpMLineIndex"),
         )
     if kind == "error":
-        return ServerError((message.optional_text("reason") or "unknown")[:_LONGEST_REASON])
+        return ServerError((message.optional_text("reason") or "unknown")[:_MAX_REASON])
     return None
 
 
@@ -167,7 +167,7 @@ class Signaling:
                 proxy=None if endpoint.is_loopback else True,
                 open_timeout=open_timeout_s,
                 close_timeout=close_timeout_s,
-                max_size=_LARGEST_MESSAGE,
+                max_size=_MAX_MESSAGE_BYTES,
                 # What is large here is already compressed.
                 compression=None,
                 logger=_wire_logger,
@@ -254,7 +254,7 @@ def _lost(closed: ConnectionClosed) -> OdysseyConnectionError:
     frame = closed.rcvd
     if frame is None:
         return OdysseyConnectionError("Disconnected from signaling server")
-    reason = f": {frame.reason[:_LONGEST_REASON]}" if frame.reason else ""
+    reason = f": {frame.reason[:_MAX_REASON]}" if frame.reason else ""
     return OdysseyConnectionError(
         f"Signaling disconnected ({frame.code}){reason}", code=f"closed_{frame.code}"
     )

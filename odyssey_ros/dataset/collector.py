@@ -15,7 +15,7 @@ from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
 from odyssey_ros.dataset.simulation_jobs import ServiceRefusalError
-from odyssey_ros.dataset.sources import job_making
+from odyssey_ros.dataset.sources import job_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -235,7 +235,7 @@ class Collector:
             events=None
             if events is None
             else {"size": events.size, "sha256": events.sha256, "ignored": fetched.log.ignored},
-            making={**source.making(), **job_making(fetched.stream)},
+            making={**source.making(), **job_provenance(fetched.stream)},
         )
 
     def _forget_downloads(self, source: EpisodeSource) -> None:

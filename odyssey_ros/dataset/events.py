@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _NANOSECONDS: Final = 1_000_000_000
 
 # Nothing that is a time or a count is larger, in any unit: arithmetic and stamps stay within their bounds.
-_LARGEST_NUMBER: Final = 1e13
-_LONGEST_STREAM_NS: Final = 10**7 * _NANOSECONDS
+_MAX_NUMBER: Final = 1e13
+_MAX_STREAM_NS: Final = 10**7 * _NANOSECONDS
 
 _KIND_KEYS: Final = ("type", "event", "event_type", "kind", "action", "name")
 _APPLIED_PROMPT_KEYS: Final = ("applied_prompt", "expanded_prompt")
@@ -167,7 +167,7 @@ def _event_log(entries: Sequence[object], ignored: int) -> EventLog:
                 time_ns = round((wall - origin) * _NANOSECONDS)
         index = _index(fields)
         kind = _kind(entry, fields, started=bool(events))
-        if kind is None or (time_ns is None and index is None) or (time_ns or 0) > _LONGEST_STREAM_NS:
+        if kind is None or (time_ns is None and index is None) or (time_ns or 0) > _MAX_STREAM_NS:
             ignored += 1
             continue
         prompt = "" if kind is EventKind.ENDED else str(_first(fields, _PROMPT_KEYS, str) or "")
@@ -229,7 +229,7 @@ def _number(fields: Mapping[str, object], keys: Iterable[str]) -> float | None:
     value = _first(fields, keys, (int, float))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if abs(value) <= _LARGEST_NUMBER else None
+    return float(value) if abs(value) <= _MAX_NUMBER else None
 
 
 def _first(fields: Mapping[str, object], keys: Iterable[str], kinds: type | tuple[type, ...]) -> object:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
 
-_LARGEST_LOG: Final = 64 * 1024 * 1024
+_MAX_LOG_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _video_url(stream: RemoteStream) -> str:
 
 
 def _read_log(events: Fetched) -> EventLog:
-    if events.size > _LARGEST_LOG:
+    if events.size > _MAX_LOG_BYTES:
         raise EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"the events log has {events.size} bytes")
     try:
         return parse_events(events.path.read_bytes())

@@ -111,7 +111,7 @@ class BarProgress:
         self._bars.stop()
 
     def begin(self, total: int, done: int) -> None:
-        """Show the bar of all episodes."""
+        """PlayerSession the bar of all episodes."""
         self._all = self._bars.add_task(
             "episodes", total=total, completed=done, phase="", amount=f"{done}/{total}"
         )

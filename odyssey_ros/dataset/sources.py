@@ -252,7 +252,7 @@ async def streams_of_jobs(job_ids: Sequence[str], service: Service, patience: Pa
     return episodes
 
 
-def job_making(stream: RemoteStream) -> dict[str, Any]:
+def job_provenance(stream: RemoteStream) -> dict[str, Any]:
     """What the manifest says of the job that made a stream."""
     return {} if stream.job is None else {"job": asdict(stream.job)}
 

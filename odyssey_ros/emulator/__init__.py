@@ -9,13 +9,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .config import Account, ConfigurationError, EmulatorConfig, IceServer
-    from .limits import Limits
-    from .service import Emulator
+    from odyssey_ros.emulator.config import Account, ConfigurationError, EmulatorConfig, IceServer
+    from odyssey_ros.emulator.faults.fault_registry import Schedule
+    from odyssey_ros.emulator.limits import Limits
+    from odyssey_ros.emulator.scene.marker import Marker, read_marker
+    from odyssey_ros.emulator.service import Emulator
 
-__all__ = ["Account", "ConfigurationError", "Emulator", "EmulatorConfig", "IceServer", "Limits"]
+__all__ = [
+    "Account",
+    "ConfigurationError",
+    "Emulator",
+    "EmulatorConfig",
+    "IceServer",
+    "Limits",
+    "Marker",
+    "Schedule",
+    "read_marker",
+]
 
-_HOMES = {"Emulator": "service", "Limits": "limits"}
+_HOMES = {
+    "Emulator": "service",
+    "Limits": "limits",
+    "Marker": "scene.marker",
+    "Schedule": "faults.fault_registry",
+    "read_marker": "scene.marker",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -23,4 +41,4 @@ def __getattr__(name: str) -> object:
     # program quietly in that time too.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES.get(name, 'config')}", __name__), name)
+    return getattr(import_module(f"odyssey_ros.emulator.{_HOMES.get(name, 'config')}"), name)

@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from .limits import (
+from odyssey_ros.emulator.limits import (
     Limits,
     UsageError,
     account_suspended,
@@ -18,7 +18,7 @@ from .limits import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import Account
+    from odyssey_ros.emulator.config import Account
 
 
 class AccountBook:

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
-from .loopback import gather_on, without_mdns_candidates
-from .peer import MALFORMED_DESCRIPTION, NegotiationError, ice_configuration, mime_type, on_keyframe_request
-from .video_track import EncodedVideoTrack, VideoFanout
+from odyssey_ros.emulator.loopback import gather_on, without_mdns_candidates
+from odyssey_ros.emulator.media.video_track import EncodedVideoTrack, VideoFanout
+from odyssey_ros.emulator.peer import (
+    MALFORMED_DESCRIPTION,
+    NegotiationError,
+    ice_configuration,
+    mime_type,
+    on_keyframe_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .config import Codec, IceServer
+    from odyssey_ros.emulator.config import Codec, IceServer
 
 logger = logging.getLogger(__name__)
 

@@ -14,16 +14,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config import CODECS, DEFAULT_API_KEY, Account, ConfigurationError, EmulatorConfig, IceServer
-from .fault_parsing import parse_fault_option
-from .json_fields import InvalidFieldError
-from .limits import FOR_EVER, Limits
+from odyssey_ros.emulator.config import (
+    CODECS,
+    DEFAULT_API_KEY,
+    Account,
+    ConfigurationError,
+    EmulatorConfig,
+    IceServer,
+)
+from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
+from odyssey_ros.emulator.http.json_fields import InvalidFieldError
+from odyssey_ros.emulator.limits import FOR_EVER, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .fault_registry import Schedule
-    from .faults import Fault
+    from odyssey_ros.emulator.faults import Fault
+    from odyssey_ros.emulator.faults.fault_registry import Schedule
 
 
 def parser() -> argparse.ArgumentParser:
@@ -215,7 +222,7 @@ async def serve(config: EmulatorConfig) -> None:
         OSError: the address cannot be bound.
     """
     # Takes about a second, in which signals are to be heard.
-    from .service import Emulator  # noqa: PLC0415
+    from odyssey_ros.emulator.service import Emulator  # noqa: PLC0415
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -6,13 +6,13 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from .limits import Limits
+from odyssey_ros.emulator.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .fault_registry import Schedule
-    from .faults import Fault
+    from odyssey_ros.emulator.faults import Fault
+    from odyssey_ros.emulator.faults.fault_registry import Schedule
 
 Codec = Literal["h264", "vp8"]
 CODECS: tuple[Codec, ...] = ("h264", "vp8")

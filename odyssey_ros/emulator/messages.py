@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .json_fields import Fields
+from odyssey_ros.emulator.http.json_fields import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,8 +19,8 @@ from aiortc import (
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from .loopback import gather_on, is_mdns, without_mdns_candidates
-from .video_track import EncodedVideoTrack
+from odyssey_ros.emulator.loopback import gather_on, is_mdns, without_mdns_candidates
+from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aiortc import RTCRtpCodecCapability, RTCRtpTransceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport
 
-    from .config import Codec, IceServer
+    from odyssey_ros.emulator.config import Codec, IceServer
 
 logger = logging.getLogger(__name__)
 

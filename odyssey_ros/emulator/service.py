@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from .accounts import AccountBook
-from .broadcast import BroadcastRegistry
-from .config import EmulatorConfig
-from .fault_registry import FaultRegistry
-from .http_service import HttpService
-from .job_service import JobService
-from .jobs_api import InjectedJobFaults
-from .recordings import RecordingStore
-from .service_context import ServiceContext
-from .sessions import Ending, SessionRegistry
-from .tokens import TokenAuthority
+from odyssey_ros.emulator.accounts import AccountBook
+from odyssey_ros.emulator.broadcast import BroadcastRegistry
+from odyssey_ros.emulator.config import EmulatorConfig
+from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
+from odyssey_ros.emulator.http.http_service import HttpService
+from odyssey_ros.emulator.http.jobs_api import InjectedJobFaults
+from odyssey_ros.emulator.jobs.job_service import JobService
+from odyssey_ros.emulator.media.recordings import RecordingStore
+from odyssey_ros.emulator.service_context import ServiceContext
+from odyssey_ros.emulator.sessions import Ending, SessionRegistry
+from odyssey_ros.emulator.tokens import TokenAuthority
 
 if TYPE_CHECKING:
     from collections.abc import Callable

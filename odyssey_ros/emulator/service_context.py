@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-    from .accounts import AccountBook
-    from .broadcast import BroadcastRegistry
-    from .config import EmulatorConfig
-    from .fault_registry import FaultRegistry
-    from .job_service import JobService
-    from .recordings import RecordingStore
-    from .tokens import TokenAuthority
+    from odyssey_ros.emulator.accounts import AccountBook
+    from odyssey_ros.emulator.broadcast import BroadcastRegistry
+    from odyssey_ros.emulator.config import EmulatorConfig
+    from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
+    from odyssey_ros.emulator.jobs.job_service import JobService
+    from odyssey_ros.emulator.media.recordings import RecordingStore
+    from odyssey_ros.emulator.tokens import TokenAuthority
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,15 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .fault_registry import SessionMoments
+from odyssey_ros.emulator.faults.fault_registry import SessionMoments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .accounts import AccountBook
-    from .config import Account
-    from .limits import UsageError
-    from .streamer import Streamer
+    from odyssey_ros.emulator.accounts import AccountBook
+    from odyssey_ros.emulator.config import Account
+    from odyssey_ros.emulator.limits import UsageError
+    from odyssey_ros.emulator.streamer import Streamer
 
 SessionState = Literal["provisioned", "connecting", "connected", "ended"]
 

@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
-from .fault_acts import ActDriver
-from .faults import BadOffer, NoOffer
-from .http_answers import base_url
-from .json_fields import InvalidFieldError
-from .messages import Answer, ClientDisconnecting, Keepalive, RemoteCandidate, StartStream, encode
-from .messages import parse_socket_message as parse
-from .peer import NegotiationError, split_candidates
-from .sessions import Ending, Session
-from .streamer import Streamer
+from odyssey_ros.emulator.faults import BadOffer, NoOffer
+from odyssey_ros.emulator.faults.fault_acts import ActDriver
+from odyssey_ros.emulator.http.http_answers import base_url
+from odyssey_ros.emulator.http.json_fields import InvalidFieldError
+from odyssey_ros.emulator.messages import (
+    Answer,
+    ClientDisconnecting,
+    Keepalive,
+    RemoteCandidate,
+    StartStream,
+    encode,
+)
+from odyssey_ros.emulator.messages import parse_socket_message as parse
+from odyssey_ros.emulator.peer import NegotiationError, split_candidates
+from odyssey_ros.emulator.sessions import Ending, Session
+from odyssey_ros.emulator.streamer import Streamer
 
 if TYPE_CHECKING:
-    from .service_context import ServiceContext
+    from odyssey_ros.emulator.service_context import ServiceContext
 
 logger = logging.getLogger(__name__)
 
-LARGEST_MESSAGE = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Bytes of one message; a 25 MB image is about 35 MB of base64."""
 
 _LARGE_TEXT = 100_000

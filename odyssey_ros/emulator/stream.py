@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import av
 
-from .encoding import RTP_CLOCK, EncodedFrame, VideoEncoder
-from .recording import StreamEvent
-from .video_track import VideoFanout
+from odyssey_ros.emulator.media.encoding import RTP_CLOCK, EncodedFrame, VideoEncoder
+from odyssey_ros.emulator.media.recording import StreamEvent
+from odyssey_ros.emulator.media.video_track import VideoFanout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from .recorder import Recorder
-    from .scenes import Scene
+    from odyssey_ros.emulator.media.recorder import Recorder
+    from odyssey_ros.emulator.scene.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)

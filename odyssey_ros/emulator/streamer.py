@@ -11,12 +11,23 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .encoding import VideoEncoder
-from .faults import NoChannel, NoTrack, PacketDelay, PacketLoss, ReplyDelay, ReplyDrop, Request, StreamRefusal
-from .images import InvalidImageError, decode_data_url
-from .impairment import Impairment
-from .json_fields import InvalidFieldError
-from .messages import (
+from odyssey_ros.emulator.faults import (
+    NoChannel,
+    NoTrack,
+    PacketDelay,
+    PacketLoss,
+    ReplyDelay,
+    ReplyDrop,
+    Request,
+    StreamRefusal,
+)
+from odyssey_ros.emulator.faults.impairment import Impairment
+from odyssey_ros.emulator.faults.video_faults import disturbance
+from odyssey_ros.emulator.http.json_fields import InvalidFieldError
+from odyssey_ros.emulator.images import InvalidImageError, decode_data_url
+from odyssey_ros.emulator.media.encoding import VideoEncoder
+from odyssey_ros.emulator.media.recording import Recording, StreamEvent
+from odyssey_ros.emulator.messages import (
     ChannelMessage,
     EndStream,
     StartStream,
@@ -24,12 +35,10 @@ from .messages import (
     encode,
     parse_channel_message,
 )
-from .peer import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, StreamerPeer
-from .prompts import applied_prompt
-from .recording import Recording, StreamEvent
-from .scenes import make_scene
-from .stream import Stream, StreamEndedError
-from .video_faults import disturbance
+from odyssey_ros.emulator.peer import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, StreamerPeer
+from odyssey_ros.emulator.prompts import applied_prompt
+from odyssey_ros.emulator.scene.scenes import make_scene
+from odyssey_ros.emulator.stream import Stream, StreamEndedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +46,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .recorder import Recorder
-    from .service_context import ServiceContext
-    from .sessions import Session
+    from odyssey_ros.emulator.media.recorder import Recorder
+    from odyssey_ros.emulator.service_context import ServiceContext
+    from odyssey_ros.emulator.sessions import Session
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
 from odyssey_ros.bridge.bridge_node import BridgeNode
-from odyssey_ros.emulator.marker import prompt_digest, read_marker
+from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 
 KEY = "ody_test_key"
 
@@ -391,7 +391,7 @@ def test_every_parameter_is_described(start_bridge, probe):
 def test_the_shipped_parameter_file_holds_the_defaults(start_node, probe):
     from ament_index_python.packages import get_package_share_directory
 
-    from odyssey_ros.bridge.parameters import SETTINGS
+    from odyssey_ros.bridge.bridge_parameters import SETTINGS
 
     file = Path(get_package_share_directory("odyssey_ros")) / "config" / "odyssey.yaml"
     start_node("bridge", {"autostart": False}, "--params-file", str(file))

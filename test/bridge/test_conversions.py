@@ -13,7 +13,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from odyssey_ros import client, msg
 from odyssey_ros.bridge import conversions
 from odyssey_ros.bridge.conversions import count_field, number_field, text_field, time_field
-from odyssey_ros.bridge.session import Event, EventKind, SessionState
+from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
 
 
 def survives(message):

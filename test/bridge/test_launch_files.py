@@ -12,7 +12,7 @@ import pytest
 from ament_index_python.packages import get_package_share_directory
 from sensor_msgs.msg import Image
 
-from odyssey_ros.bridge.parameters import SETTINGS
+from odyssey_ros.bridge.bridge_parameters import SETTINGS
 
 pytest.importorskip("launch_ros", reason="launch comes with a ROS installation")
 

@@ -25,7 +25,7 @@ from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.patience import STANDARD
 from odyssey_ros.dataset.pixels import Rgb8Converter
 from odyssey_ros.dataset.sources import JobEpisode
-from odyssey_ros.emulator.marker import prompt_digest, read_marker
+from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 
 KEY = "ody_test_key"
 EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_ALL)

@@ -29,7 +29,7 @@ def test_it_shows_the_bridge_s_pictures_as_they_are_offered(config):
 
 
 def test_its_frame_is_the_pictures(config):
-    from odyssey_ros.bridge.parameters import SETTINGS
+    from odyssey_ros.bridge.bridge_parameters import SETTINGS
 
     frame_id = next(setting.default for setting in SETTINGS if setting.name == "frame_id")
     assert config["Visualization Manager"]["Global Options"]["Fixed Frame"] == frame_id

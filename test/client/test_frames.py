@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey_ros.client.callbacks import Callbacks
-from odyssey_ros.client.frames import DecodedFrame, FrameConverter, FramePipeline, MediaClock, to_video_frame
+from odyssey_ros.client.frames import (
+    DecodedFrame,
+    FramePipeline,
+    MediaClock,
+    NewestFrameConverter,
+    to_video_frame,
+)
 
 
 def picture(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
@@ -131,7 +137,7 @@ async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_w
         return to_video_frame(frame)
 
     monkeypatch.setattr(frames, "to_video_frame", slow)
-    converter = FrameConverter(Callbacks(on_video_frame=lambda frame: seen.append(frame.timestamp_ms)))
+    converter = NewestFrameConverter(Callbacks(on_video_frame=lambda frame: seen.append(frame.timestamp_ms)))
     running = asyncio.create_task(converter.run())
     converter.offer(decoded(0))
     await eventually(lambda: threads)
@@ -157,7 +163,7 @@ async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_deliv
         return convert(frame)
 
     monkeypatch.setattr(frames, "to_video_frame", broken)
-    converter = FrameConverter(
+    converter = NewestFrameConverter(
         Callbacks(on_video_frame=lambda _frame: seen.set(), on_error=lambda *heard: errors.append(heard))
     )
     running = asyncio.create_task(converter.run())

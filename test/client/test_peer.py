@@ -168,7 +168,7 @@ async def test_defect_16_the_ice_configuration_is_waited_for_only_so_long(servic
 async def test_a_public_stun_server_is_used_only_when_a_service_elsewhere_cannot_be_asked(
     service, make_client, monkeypatch
 ):
-    from odyssey_ros.client import link as link_module
+    from odyssey_ros.client import connection_attempt as link_module
     from odyssey_ros.client.ice import PUBLIC_STUN
 
     found = []

@@ -19,6 +19,7 @@ from odyssey_ros.client import (
     OdysseyStreamError,
     StreamDurationExceededError,
 )
+from odyssey_ros.client.connection_attempt import ConnectionAttempt
 from odyssey_ros.client.json_object import MalformedError
 from odyssey_ros.client.stream import (
     StartRequest,
@@ -95,15 +96,14 @@ async def test_defect_04_each_of_several_interacts_gets_its_own_answer(client, s
 async def test_defect_05_an_answer_that_comes_before_the_sending_returns_is_not_lost(
     service, client, streamer, monkeypatch
 ):
-    from odyssey_ros.client.link import Link
 
-    send = Link.send_by_signaling
+    send = ConnectionAttempt.send_by_signaling
 
     async def slow(self, text):
         await send(self, text)
         await asyncio.sleep(0.3)
 
-    monkeypatch.setattr(Link, "send_by_signaling", slow)
+    monkeypatch.setattr(ConnectionAttempt, "send_by_signaling", slow)
     service.reactions["interactive_stream_start"] = lambda s, _m: s.say(
         {"type": "stream_started", "stream_id": "s"}
     )

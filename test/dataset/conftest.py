@@ -54,7 +54,7 @@ class LiveStreams:
         await self._client.connect(on_decoded_frame=self._came)
 
     async def dream(self, *prompts: str, portrait: bool = False) -> str:
-        """Show some frames of each prompt; the key of the recording."""
+        """PlayerSession some frames of each prompt; the key of the recording."""
         stream_id = ""
         for prompt in prompts:
             if stream_id:

@@ -25,7 +25,7 @@ from rosbags.highlevel import AnyReader
 from odyssey_ros.client import Odyssey
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.emulator import Emulator, EmulatorConfig
-from odyssey_ros.emulator.marker import prompt_digest, read_marker
+from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence

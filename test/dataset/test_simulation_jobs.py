@@ -18,8 +18,8 @@ from odyssey_ros.dataset.patience import Patience
 from odyssey_ros.dataset.simulation_jobs import JobLimits, ServiceRefusalError, SimulationJobs, resembles
 from odyssey_ros.dataset.sweep import EpisodePlan
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
-from odyssey_ros.emulator.fault_registry import Schedule
 from odyssey_ros.emulator.faults import HttpDrop, HttpMalformed, HttpStatus, HttpUsageError, JobFail, JobHold
+from odyssey_ros.emulator.faults.fault_registry import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,8 +11,8 @@ from aiortc.mediastreams import MediaStreamError
 
 from odyssey_ros.emulator import EmulatorConfig
 from odyssey_ros.emulator.broadcast import BroadcastRegistry, UnknownBroadcastError
-from odyssey_ros.emulator.marker import read_marker
-from odyssey_ros.emulator.video_track import VideoFanout
+from odyssey_ros.emulator.media.video_track import VideoFanout
+from odyssey_ros.emulator.scene.marker import read_marker
 
 
 class Spectator:

@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from odyssey_ros.emulator.encoding import VideoEncoder
-from odyssey_ros.emulator.scenes import make_scene
+from odyssey_ros.emulator.media.encoding import VideoEncoder
+from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
+from odyssey_ros.emulator.scene.scenes import make_scene
 from odyssey_ros.emulator.stream import Stream, StreamEndedError
-from odyssey_ros.emulator.video_track import EncodedVideoTrack
 
 
 def make_stream(make=lambda: make_scene("a fox", 704, 288), fps=20.0, media_time=time.monotonic, **options):

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from odyssey_ros.emulator import Account, EmulatorConfig, Limits
-from odyssey_ros.emulator.marker import Marker, prompt_digest, read_marker
+from odyssey_ros.emulator.scene.marker import Marker, prompt_digest, read_marker
 
 
 def marker_of(frame) -> Marker:

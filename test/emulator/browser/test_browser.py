@@ -21,7 +21,7 @@ from PIL import Image
 
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.faults import JobHold
-from odyssey_ros.emulator.marker import Marker, prompt_digest, read_marker
+from odyssey_ros.emulator.scene.marker import Marker, prompt_digest, read_marker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,0 +1,1 @@
+"""Services and the action of the bridge."""

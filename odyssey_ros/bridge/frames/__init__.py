@@ -1,0 +1,1 @@
+"""From a decoded frame to image messages: stamps, conversion, calibration, topics."""

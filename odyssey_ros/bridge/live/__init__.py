@@ -1,0 +1,1 @@
+"""A live stream on the graph: the supervisors, their binding to a node, status and diagnostics."""

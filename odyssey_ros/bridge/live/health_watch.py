@@ -1,0 +1,207 @@
+"""Remembers what a node went through lately, for its diagnostics."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from odyssey_ros.bridge.error_codes import error_code, error_text
+from odyssey_ros.bridge.live.diagnostics import FrameHealth, Health, LimitHealth
+from odyssey_ros.bridge.live.stream_state import EventKind
+from odyssey_ros.client import ClientStatistics, ConnectionStatus, OdysseyUsageError
+from odyssey_ros.client.api_errors import USAGE_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from odyssey_ros.bridge.frames.image_topics import FrameCounters
+    from odyssey_ros.bridge.live.stream_state import Event, SessionState
+
+WINDOW_S = 5.0
+MIN_WINDOW_S = 2.5
+RECONNECTS_WINDOW_S = 300.0
+FINAL_LIMITS = frozenset(("MONTHLY_LIMIT_REACHED", "ACCOUNT_SUSPENDED", "QUOTA_EXCEEDED"))
+# By the names of the API, of the streamer, and of this package.
+LIMITS = (
+    FINAL_LIMITS | USAGE_ERRORS.keys() | {"SESSION_TIMEOUT", "LEASE_DENIED", "NO_STREAMER", "LIMIT_REACHED"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Counts at one moment."""
+
+    time: float
+    received: int
+    dropped: int
+    failed: int
+    packets: int
+    lost: int
+
+
+class FrameWatch:
+    """Tells rates over the last five seconds of a stream, from counts that are shown to it once a second.
+
+    For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._samples: deque[Sample] = deque()
+        self._stream: str | None = None
+        self._began = 0.0
+
+    def look(
+        self,
+        now: float,
+        counters: FrameCounters,
+        statistics: ClientStatistics,
+        *,
+        stream: str | None,
+        expected_hz: float,
+    ) -> FrameHealth:
+        """Take the counts at ``now``, in seconds of a monotonic clock, and judge the last seconds by them.
+
+        ``stream`` names the stream that runs; each begins anew.
+        """
+        sample = Sample(
+            now,
+            counters.received,
+            counters.dropped,
+            counters.failed,
+            statistics.packets_received,
+            statistics.packets_lost,
+        )
+        if stream != self._stream:
+            self._samples.clear()
+            self._stream, self._began = stream, now
+        if stream is not None:
+            if self._samples and self._samples[-1].packets > sample.packets:
+                self._samples.clear()  # another connection counts from the start
+            self._samples.append(sample)
+            while self._samples[0].time < now - WINDOW_S:
+                self._samples.popleft()
+        first = self._samples[0] if self._samples else sample
+        window_s = now - first.time
+        age_s = None
+        if stream is not None:
+            age_s = max(0.0, now - max(self._began, counters.last_arrival_ns / 1e9))
+        return FrameHealth(
+            expected_hz=expected_hz,
+            hz=(sample.received - first.received) / window_s if window_s >= MIN_WINDOW_S else None,
+            age_s=age_s,
+            width=counters.width,
+            height=counters.height,
+            received=counters.received,
+            published=counters.published,
+            unwatched=counters.unwatched,
+            dropped=counters.dropped,
+            failed=counters.failed,
+            convert_ms=counters.convert_cpu_s * 1000 / max(counters.published, 1),
+            publish_ms=counters.publish_cpu_s * 1000 / max(counters.published, 1),
+            recently_received=sample.received - first.received,
+            recently_dropped=sample.dropped - first.dropped,
+            recently_failed=sample.failed - first.failed,
+            packets_received=statistics.packets_received,
+            packets_lost=statistics.packets_lost,
+            recent_packets=sample.packets - first.packets,
+            recently_lost=sample.lost - first.lost,
+            jitter_s=statistics.jitter_s,
+        )
+
+
+class HealthWatch:
+    """Is told what happens to a bridge, and tells how it fares. For the executor's thread.
+
+    Args:
+        clock: Seconds, monotonic; the clock of `FrameCounters.last_arrival_ns`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._frames = FrameWatch()
+        self._unconnected_since: float | None = None
+        self._streamless_since: float | None = None
+        self._reconnected: deque[float] = deque()
+        self._limits = LimitHealth()
+        self._limit_met = 0.0
+
+    def begin(self) -> None:
+        """The node was configured: everything but the limits begins anew."""
+        self._frames = FrameWatch()
+        self._unconnected_since = self._streamless_since = None
+        self._reconnected.clear()
+
+    def event_happened(self, event: Event) -> None:
+        """Something happened."""
+        if event.kind in (EventKind.CONNECTED, EventKind.STARTED):
+            self._limit_passed()
+        elif event.error_code in LIMITS:
+            self._limit(event.error_code, event.message)
+
+    def call_failed(self, error: Exception) -> None:
+        """A call of somebody on the graph failed."""
+        if isinstance(error, OdysseyUsageError) or error_code(error) in LIMITS:
+            self._limit(error_code(error), error_text(error))
+
+    def state_changed(self, before: SessionState, state: SessionState) -> None:
+        """The session stands elsewhere."""
+        if state.reconnects > before.reconnects:
+            self._reconnected.append(self._clock())
+
+    def look(
+        self,
+        lifecycle: str,
+        state: SessionState,
+        counters: FrameCounters,
+        statistics: ClientStatistics,
+        *,
+        stream_wanted: bool,
+        expected_hz: float,
+    ) -> Health:
+        """Tell how the bridge fares. To be called once a second."""
+        now = self._clock()
+        connected = state.connection is ConnectionStatus.CONNECTED
+        configured = lifecycle in ("inactive", "active")
+        self._unconnected_since = _since(self._unconnected_since, now, holds=configured and not connected)
+        missing = lifecycle == "active" and stream_wanted and not state.streaming
+        self._streamless_since = _since(self._streamless_since, now, holds=missing)
+        while self._reconnected and self._reconnected[0] < now - RECONNECTS_WINDOW_S:
+            self._reconnected.popleft()
+        return Health(
+            lifecycle=lifecycle,
+            state=state,
+            unconnected_s=0.0 if self._unconnected_since is None else now - self._unconnected_since,
+            recent_reconnects=len(self._reconnected),
+            streamless_s=None if self._streamless_since is None else now - self._streamless_since,
+            frames=self._frames.look(
+                now,
+                counters,
+                statistics,
+                stream=state.stream_id if state.streaming else None,
+                expected_hz=expected_hz,
+            ),
+            limits=LimitHealth(
+                self._limits.count,
+                self._limits.code,
+                self._limits.message,
+                now - self._limit_met if self._limits.code else 0.0,
+                self._limits.is_final,
+            ),
+        )
+
+    def _limit(self, code: str, message: str) -> None:
+        self._limit_met = self._clock()
+        self._limits = LimitHealth(self._limits.count + 1, code, message, 0.0, code in FINAL_LIMITS)
+
+    def _limit_passed(self) -> None:
+        limits = self._limits
+        self._limits = LimitHealth(limits.count, limits.code, limits.message, 0.0, is_final=False)
+
+
+def _since(before: float | None, now: float, *, holds: bool) -> float | None:
+    """Return since when something has held; None when it does not."""
+    if not holds:
+        return None
+    return now if before is None else before

@@ -1,0 +1,1 @@
+"""Recordings and finished jobs on the topics of a live stream."""

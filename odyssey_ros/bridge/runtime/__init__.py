@@ -1,0 +1,1 @@
+"""What every node needs from ROS: a managed node, its asyncio thread, parameters, quality of service."""

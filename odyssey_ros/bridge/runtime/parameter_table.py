@@ -1,0 +1,125 @@
+"""Declares, checks and reads the parameters of a node from one table."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rclpy.node import Node
+    from rclpy.parameter import Parameter
+
+P = TypeVar("P")
+
+
+class Change(enum.Enum):
+    """When a parameter can be changed."""
+
+    ALWAYS = "A change takes effect at once."
+    NEXT_STREAM = "A change takes effect with the next stream."
+    UNCONFIGURED = "Can be changed only while the node is unconfigured: it shapes the connection."
+    NEVER = "Read-only: set it when the node starts."
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One parameter: its default (which gives the type), meaning and bounds."""
+
+    name: str
+    default: bool | int | float | str
+    description: str
+    change: Change
+    choices: tuple[str, ...] = ()
+    bounds: tuple[float, float] | None = None
+
+    def descriptor(self) -> ParameterDescriptor:
+        """Return what ``ros2 param describe`` shows."""
+        descriptor = ParameterDescriptor(
+            name=self.name,
+            description=f"{self.description} {self.change.value}",
+            read_only=self.change is Change.NEVER,
+        )
+        if self.choices:
+            descriptor.additional_constraints = "One of: " + ", ".join(self.choices)
+        if self.bounds is not None:
+            low, high = self.bounds
+            if isinstance(self.default, int):
+                descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+            else:
+                descriptor.floating_point_range = [
+                    FloatingPointRange(from_value=low, to_value=high, step=0.0)
+                ]
+        return descriptor
+
+    def refusal(self, value: object) -> str | None:
+        """Say why ``value`` is not allowed, or return None. Types and ranges are rclpy's to check."""
+        if self.choices and value not in self.choices:
+            return f"{self.name} is {value!r}, but has to be one of: {', '.join(self.choices)}"
+        return None
+
+
+@dataclass(slots=True)
+class ParameterTable(Generic[P]):
+    """Declares the parameters on a node, refuses bad changes, and tells of good ones.
+
+    Not thread-safe: for the executor's thread.
+    """
+
+    node: Node
+    settings: tuple[Setting, ...]
+    make: Callable[..., P]  # takes one argument for each setting, by its name
+    is_configured: Callable[[], bool]
+    on_changed: Callable[[P, frozenset[str]], None]
+    check: Callable[[dict[str, Any]], str | None] = field(default=lambda _: None)
+    current: P = field(init=False)
+
+    def declare(self) -> None:
+        """Declare all parameters, taking overrides from the command line and from files.
+
+        Raises:
+            rclpy.exceptions.ParameterException: An override has a wrong type, or a value that is not allowed.
+        """
+        self.node.add_on_set_parameters_callback(self._refuse_or_accept)
+        for setting in self.settings:
+            self.node.declare_parameter(setting.name, setting.default, setting.descriptor())
+        self.current = self._read()
+        self.node.add_post_set_parameters_callback(self._changed)
+
+    def _read(self) -> P:
+        return self.make(
+            **{setting.name: self.node.get_parameter(setting.name).value for setting in self.settings}
+        )
+
+    def _refuse_or_accept(self, parameters: Iterable[Parameter]) -> SetParametersResult:
+        by_name = {setting.name: setting for setting in self.settings}
+        for parameter in parameters:
+            setting = by_name.get(parameter.name)
+            if setting is None:
+                continue
+            reason = setting.refusal(parameter.value)
+            if setting.change is Change.UNCONFIGURED and self.is_configured():
+                reason = (
+                    f"{parameter.name} can be changed only while the node is unconfigured: "
+                    f"run `ros2 lifecycle set {self.node.get_fully_qualified_name()} cleanup` first"
+                )
+            if reason is not None:
+                return SetParametersResult(successful=False, reason=reason)
+        reason = self.check({parameter.name: parameter.value for parameter in parameters})
+        return SetParametersResult(successful=reason is None, reason=reason or "")
+
+    def _changed(self, parameters: Iterable[Parameter]) -> None:
+        before, self.current = self.current, self._read()
+        names = {setting.name for setting in self.settings}
+        changed = frozenset(
+            parameter.name
+            for parameter in parameters
+            if parameter.name in names
+            and (parameter.name == "prompt" or getattr(before, parameter.name) != parameter.value)
+        )
+        if changed:
+            self.on_changed(self.current, changed)

@@ -1,0 +1,238 @@
+"""One connection to one session: a signaling socket and a peer, from the first byte until either is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
+from odyssey_ros.client.frames import standstill
+from odyssey_ros.client.ice import PUBLIC_STUN
+from odyssey_ros.client.peer import Peer
+from odyssey_ros.client.signaling import Offer, RemoteCandidate, ServerError, Signaling
+from odyssey_ros.client.tasks import TaskOwner, within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from odyssey_ros.client.config import AdvancedConfig
+    from odyssey_ros.client.frames import FramePipeline
+    from odyssey_ros.client.http_api import HttpApi
+    from odyssey_ros.client.ice import IceServer
+    from odyssey_ros.client.session_access import SessionAccess
+    from odyssey_ros.client.stream import StreamControl
+
+logger = logging.getLogger(__name__)
+
+# The server's reasons after which the session is of no more use.
+SESSION_OVER = frozenset({"streamer_not_available", "duration_limit_reached", "session_not_found"})
+
+_SERVER_ERRORS = {
+    "streamer_not_available": "The streamer is not available",
+    "streamer_disconnected": "The streamer disconnected",
+    "duration_limit_reached": "Connection exceeded maximum allowed duration",
+}
+
+
+class ConnectionAttempt:
+    """Carries one session. `lost` holds the reason once it is gone; `close` must be called in any case.
+
+    Args:
+        session: What to connect to.
+        api: For the ICE configuration.
+        frames: Takes the video.
+        stream: Hears the streamer.
+        config: Timeouts and intervals.
+    """
+
+    def __init__(
+        self,
+        session: SessionAccess,
+        api: HttpApi,
+        frames: FramePipeline,
+        stream: StreamControl,
+        config: AdvancedConfig,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.session = session
+        self.lost: asyncio.Future[OdysseyError] = loop.create_future()
+        self._api = api
+        self._frames = frames
+        self._stream = stream
+        self._config = config
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._signaling: Signaling | None = None
+        self._peer: Peer | None = None
+        self._early_candidates: list[RemoteCandidate] = []
+        self._tasks = TaskOwner(self._task_failed)
+        self._listening: asyncio.Task[None] | None = None
+        self._stage = "the ICE configuration"
+
+    async def open(self) -> None:
+        """Connect, and return when a video track is there and the channel to the streamer is open.
+
+        Raises:
+            OdysseyAuthError: The server refuses the session's token.
+            OdysseyConnectionError: It did not work, or not in time.
+        """
+        try:
+            await within(self._config.connect_timeout_s, self._open())
+        except asyncio.TimeoutError:
+            raise OdysseyConnectionError(
+                f"No connection within {self._config.connect_timeout_s:g} s: still waiting for {self._stage}",
+                code="timeout",
+            ) from None
+
+    def can_send(self, text: str) -> bool:
+        """See `StreamTransport`."""
+        return self._peer is not None and self._peer.can_send(text)
+
+    def send(self, text: str) -> None:
+        """See `StreamTransport`."""
+        if self._peer is not None:
+            self._peer.send(text)
+            self._expect_to_hear(self._peer)
+
+    async def send_by_signaling(self, text: str) -> None:
+        """See `StreamTransport`."""
+        if self._signaling is not None and self._peer is not None:
+            await self._signaling.send_text(text)
+            self._expect_to_hear(self._peer)
+
+    @property
+    def packets_received(self) -> int:
+        """Video packets that came."""
+        return 0 if self._peer is None else self._peer.packets_received
+
+    @property
+    def packets_lost(self) -> int:
+        """Video packets that never came."""
+        return 0 if self._peer is None else self._peer.packets_lost
+
+    @property
+    def jitter_s(self) -> float:
+        """Interarrival jitter of the video in seconds."""
+        return 0.0 if self._peer is None else self._peer.jitter_s
+
+    async def close(self) -> None:
+        """End the session's socket and peer, and every task of theirs."""
+        self._lose(OdysseyConnectionError("Connection closed", code="closed"))
+        await self._tasks.close()
+        try:
+            if self._peer is not None:
+                await self._peer.close()
+        finally:
+            if self._signaling is not None:
+                await self._signaling.close()
+
+    async def _open(self) -> None:
+        servers = await self._ice_servers()
+        self._stage = "the signaling server"
+        self._signaling = await Signaling.connect(
+            self.session.endpoint,
+            self.session.session_id,
+            self.session.token,
+            tls=self._api.tls,
+            open_timeout_s=self._config.request_timeout_s,
+            close_timeout_s=self._config.close_timeout_s,
+        )
+        self._stage = "the streamer's offer"
+        self._tasks.spawn(self._receive(self._signaling, servers), "odyssey-signaling")
+        self._tasks.spawn(self._signaling.keep_alive(self._config.keepalive_interval_s), "odyssey-keepalive")
+        waiting: set[asyncio.Future[Any]] = {self._ready, self.lost}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if self.lost.done():
+            raise self.lost.result()
+        if self._config.frame_timeout_s is not None:
+            self._tasks.spawn(self._watch_frames(self._config.frame_timeout_s), "odyssey-frame-watch")
+
+    async def _ice_servers(self) -> Sequence[IceServer]:
+        endpoint = self.session.endpoint
+        try:
+            return await self._api.ice_servers(endpoint.http_base)
+        except OdysseyError as error:
+            if endpoint.is_loopback:
+                return ()
+            logger.warning("Using a public STUN server: %s", error)
+            return PUBLIC_STUN
+
+    async def _receive(self, signaling: Signaling, servers: Sequence[IceServer]) -> None:
+        while True:
+            message = await signaling.receive()
+            if isinstance(message, ServerError):
+                text = _SERVER_ERRORS.get(message.reason, f"Server error: {message.reason}")
+                raise OdysseyConnectionError(text, code=message.reason)
+            if isinstance(message, RemoteCandidate):
+                if self._peer is None:
+                    self._early_candidates.append(message)
+                else:
+                    await self._peer.add_candidate(message)
+            elif isinstance(message, Offer):
+                await self._answer(signaling, message, servers)
+
+    async def _answer(self, signaling: Signaling, offer: Offer, servers: Sequence[IceServer]) -> None:
+        if self._ready.done():
+            raise OdysseyConnectionError("The streamer began anew", code="streamer_restarted")
+        if self._peer is not None:
+            await self._peer.close()
+        peer = Peer(
+            servers,
+            loopback_only=self.session.endpoint.is_loopback,
+            consume_video=self._frames.consume,
+            on_message=self._hear,
+            on_ready=self._become_ready,
+            on_lost=self._lose,
+        )
+        self._peer = peer
+        answer = await peer.answer(offer.sdp)
+        self._stage = "the media connection"
+        for candidate in self._early_candidates:
+            await peer.add_candidate(candidate)
+        self._early_candidates.clear()
+        await signaling.send_answer(answer)
+
+    def _hear(self, text: str) -> None:
+        # What still comes while a lost connection is being closed says nothing of the next one.
+        if not self.lost.done():
+            self._stream.handle(text)
+
+    def _expect_to_hear(self, peer: Peer) -> None:
+        """Count the connection as lost when what has been sent can never be answered.
+
+        The channel from the streamer is no condition of being connected, so its absence shows only now.
+        """
+        if self._listening is None and not peer.hears_streamer.is_set():
+            self._listening = self._tasks.spawn(self._wait_for_channel(peer), "odyssey-reply-channel")
+
+    async def _wait_for_channel(self, peer: Peer) -> None:
+        timeout_s = self._config.connect_timeout_s
+        try:
+            await within(timeout_s, peer.hears_streamer.wait())
+        except asyncio.TimeoutError:
+            raise OdysseyConnectionError(
+                f"The streamer has not opened its channel to the client within {timeout_s:g} s",
+                code="channel_missing",
+            ) from None
+
+    async def _watch_frames(self, timeout_s: float) -> None:
+        def look() -> object:
+            since = self._stream.frames_expected_since
+            return None if since is None else (since, self._frames.last_arrival_ns)
+
+        await standstill(timeout_s, look)
+        raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen")
+
+    def _become_ready(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+    def _lose(self, error: OdysseyError) -> None:
+        if not self.lost.done():
+            self.lost.set_result(error)
+
+    def _task_failed(self, error: Exception) -> None:
+        if not isinstance(error, OdysseyError):
+            logger.error("A task of the connection failed", exc_info=error)
+            error = OdysseyConnectionError(f"The connection failed ({type(error).__name__})")
+        self._lose(error)

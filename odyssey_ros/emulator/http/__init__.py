@@ -1,0 +1,1 @@
+"""The HTTP service: its endpoints, answers and request fields."""

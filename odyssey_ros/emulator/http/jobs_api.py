@@ -1,0 +1,154 @@
+"""The HTTP face of simulation jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from odyssey_ros.emulator.faults import JobFail, JobHold
+from odyssey_ros.emulator.http.http_answers import HttpError, page_of
+from odyssey_ros.emulator.http.json_fields import Fields, InvalidQueryError
+from odyssey_ros.emulator.jobs.job import Job, JobRequest, JobStatus
+from odyssey_ros.emulator.jobs.job_service import JobNotCancellableError, QueueFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from odyssey_ros.emulator.config import Account
+    from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
+    from odyssey_ros.emulator.http.recordings_api import RecordingsApi
+    from odyssey_ros.emulator.service_context import ServiceContext
+
+_DEFAULT_PAGE = 20
+_MAX_PAGE = 100
+_POLL_SECONDS = 0.05
+
+
+class InjectedJobFaults:
+    """Lets armed faults hold and fail jobs.
+
+    Args:
+        registry: the armed faults.
+    """
+
+    def __init__(self, registry: FaultRegistry) -> None:
+        self._registry = registry
+
+    async def before(self, job_id: str, status: JobStatus) -> str | None:
+        """Wait while the job is held; the text of a failure, or None."""
+        del job_id
+
+        def concerns(fault: JobFail | JobHold) -> bool:
+            return fault.before == status.value
+
+        # A state ends by the clock too, which tells nobody.
+        while self._registry.state(JobHold, matches=concerns) is not None:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)
+        failure = self._registry.take(JobFail, matches=concerns)
+        return None if failure is None else failure.message
+
+
+class JobsApi:
+    """Handlers of the simulation jobs' endpoints.
+
+    Args:
+        context: of the service.
+        authorize: the account of a request; raises `HttpError`.
+        recordings: signs the URLs of outputs.
+    """
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        authorize: Callable[[web.Request], Account],
+        recordings: RecordingsApi,
+    ) -> None:
+        self._context = context
+        self._jobs = context.jobs
+        self._authorize = authorize
+        self._recordings = recordings
+
+    def routes(self) -> list[web.RouteDef]:
+        """The endpoints."""
+        return [
+            web.post("/simulation-jobs", self._submit, name="jobs_submit"),
+            web.get("/simulation-jobs", self._list, name="jobs_list"),
+            web.get("/simulation-jobs/{job_id}", self._get, name="jobs_get"),
+            web.delete("/simulation-jobs/{job_id}", self._cancel, name="jobs_cancel"),
+        ]
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        account = self._authorize(request)
+        body = await request.read()
+        wanted = await asyncio.to_thread(_parse, body)
+        if wanted.bypass_expansion and not account.may_bypass_expansion:
+            raise HttpError(403, "This account may not bypass prompt expansion")
+        try:
+            job = await self._jobs.submit(account.name, wanted)
+        except QueueFullError as error:
+            raise HttpError(429, str(error)) from None
+        return self._describe(request, job)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        return self._describe(request, self._own_job(request))
+
+    async def _list(self, request: web.Request) -> web.Response:
+        account = self._authorize(request)
+        limit, offset = page_of(request, _DEFAULT_PAGE, _MAX_PAGE)
+        jobs, total = self._jobs.page(
+            account.name, limit, offset, status=_status_filter(request), active=_active_filter(request)
+        )
+        rows = [job.summary_json() for job in jobs]
+        return web.json_response({"jobs": rows, "total": total, "limit": limit, "offset": offset})
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        job = self._own_job(request)
+        try:
+            job = await self._jobs.cancel(job.job_id)
+        except JobNotCancellableError as error:
+            raise HttpError(400, str(error)) from None
+        return web.json_response(job.summary_json())
+
+    def _own_job(self, request: web.Request) -> Job:
+        account = self._authorize(request)
+        job = self._jobs.get(request.match_info["job_id"])
+        if job is None:
+            raise HttpError(404, "Simulation job not found")
+        if job.owner != account.name:
+            raise HttpError(403, "Not authorized to access this job")
+        return job
+
+    def _describe(self, request: web.Request, job: Job) -> web.Response:
+        return web.json_response(
+            job.detail_json(
+                self._context.recordings.get,
+                partial(self._recordings.sign, request),
+                self._jobs.estimated_wait_minutes(job),
+            )
+        )
+
+
+def _parse(body: bytes) -> JobRequest:
+    return JobRequest.parse(Fields.parse(body))
+
+
+def _status_filter(request: web.Request) -> JobStatus | None:
+    text = request.query.get("status")
+    try:
+        return None if text is None else JobStatus(text)
+    except ValueError:
+        raise InvalidQueryError(
+            ("status",), f"must be one of {', '.join(status.value for status in JobStatus)}"
+        ) from None
+
+
+def _active_filter(request: web.Request) -> bool | None:
+    text = request.query.get("active")
+    if text is None:
+        return None
+    if text.lower() not in {"true", "false"}:
+        raise InvalidQueryError(("active",), "must be true or false")
+    return text.lower() == "true"

@@ -1,0 +1,1 @@
+"""Simulation jobs: the queue, the scripts, and the processes that render them."""

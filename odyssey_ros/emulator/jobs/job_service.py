@@ -1,0 +1,472 @@
+"""Running simulation jobs: the queue, the workers, and what becomes of the jobs over a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import os
+import sys
+import uuid
+from collections import deque
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import aiohttp
+
+from odyssey_ros.emulator.http.json_fields import InvalidFieldError
+from odyssey_ros.emulator.images import decode_data_url
+from odyssey_ros.emulator.jobs.job import Job, JobFiles, JobRequest, JobStatus, JobStream
+from odyssey_ros.emulator.jobs.rendering import RenderTask
+from odyssey_ros.emulator.jobs.scripts import Script, parse_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from odyssey_ros.emulator.media.recordings import RecordingStore
+
+__all__ = ["JobFaults", "JobNotCancellableError", "JobService", "QueueFullError"]
+
+logger = logging.getLogger(__name__)
+
+_TASK_FAILED = 3
+_MAX_RETRIES = 3
+_SPEED = 6.0
+_FETCH_SECONDS = 15.0
+_FETCH_BYTES = 48 * 1024 * 1024
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+class QueueFullError(Exception):
+    """The account has as many unfinished jobs as it may.
+
+    Attributes:
+        active: unfinished jobs of the account.
+        limit: how many there may be.
+    """
+
+    def __init__(self, active: int, limit: int) -> None:
+        super().__init__(active, limit)
+        self.active = active
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.active} of {self.limit} simulation jobs are queued"
+
+
+class JobNotCancellableError(Exception):
+    """The job is past the states in which it can be cancelled.
+
+    Attributes:
+        status: its state.
+    """
+
+    def __init__(self, status: JobStatus) -> None:
+        super().__init__(status)
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"a {self.status.value} job cannot be cancelled"
+
+
+class _JobFailedError(Exception):
+    """The job cannot be done; the text is for the user."""
+
+
+class _WorkerCrashedError(Exception):
+    """A worker process died; the job may be tried again."""
+
+
+class JobFaults(Protocol):
+    """Where failures are injected."""
+
+    async def before(self, job_id: str, status: JobStatus) -> str | None:
+        """Called before a job enters ``status``: dispatched, processing or completed.
+
+        As long as this waits, the job stays in the state before. A text that is returned fails the job.
+        """
+
+
+class _NoFaults:
+    async def before(self, job_id: str, status: JobStatus) -> str | None:  # noqa: ARG002
+        return None
+
+
+class JobService:
+    """Takes jobs and renders them, oldest first, on a bounded number of worker processes.
+
+    Workers are processes of low priority, so live streams come first and share no interpreter lock with them.
+    The scripts of a batch are rendered in parallel, as far as there are workers.
+
+    Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        recordings: RecordingStore,
+        *,
+        fps: float = 20.0,
+        bitrate: int = 2_500_000,
+        workers: int = 1,
+        region: str = "local",
+        queue_limit: int | None = 10,
+        max_image_bytes: int = 25 * 1024 * 1024,
+        faults: JobFaults | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        """Open the jobs in ``directory``; those that an earlier run left unfinished are queued again.
+
+        Args:
+            directory: where jobs are kept.
+            recordings: where outputs go.
+            fps: frames per second of the outputs.
+            bitrate: of the outputs, bits per second.
+            workers: how many processes render at once.
+            region: named as the place where jobs are done.
+            queue_limit: unfinished jobs that one account may have; None for no limit.
+            max_image_bytes: largest decoded input picture.
+            faults: injects failures.
+            now: the time, with time zone.
+
+        Raises:
+            OSError: the directory cannot be used.
+            ValueError: a file in it is damaged.
+        """
+        self._files = JobFiles(directory)
+        self._recordings = recordings
+        self._fps = fps
+        self._bitrate = bitrate
+        self._workers = workers
+        self._region = region
+        self._queue_limit = queue_limit
+        self._max_image_bytes = max_image_bytes
+        self._faults = faults or _NoFaults()
+        self._now = now
+        self._slots = asyncio.Semaphore(workers)
+        self._queue: deque[str] = deque()
+        self._queued = asyncio.Event()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._dispatchers: list[asyncio.Task[None]] = []
+        self._jobs = {job.job_id: job for job in self._files.read_all()}
+        for job in list(self._jobs.values()):
+            if job.status.active:
+                self._requeue(job, again=job.status is JobStatus.PROCESSING)
+
+    async def start(self) -> None:
+        """Begin to work on the queue."""
+        self._dispatchers = [
+            asyncio.create_task(self._dispatch(), name="odyssey-jobs") for _ in range(self._workers)
+        ]
+
+    async def close(self) -> None:
+        """Stop all work; unfinished jobs are queued again at the next start."""
+        tasks = [*self._dispatchers, *self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def submit(self, owner: str, request: JobRequest) -> Job:
+        """Take a job.
+
+        Raises:
+            QueueFullError: the account has too many unfinished ones.
+            InvalidFieldError: an input picture cannot be used.
+        """
+        active = sum(job.owner == owner and job.status.active for job in self._jobs.values())
+        if self._queue_limit is not None and active >= self._queue_limit:
+            raise QueueFullError(active, self._queue_limit)
+        job = Job(
+            job_id=str(uuid.uuid4()),
+            owner=owner,
+            status=JobStatus.PENDING,
+            created_at=self._now(),
+            portrait=request.portrait,
+            output_video=request.output_video,
+            bypass_expansion=request.bypass_expansion,
+            duration_ms=sum(script.duration_ms for script in request.scripts),
+            script_url=request.script_url,
+        )
+        # Counted before the first wait: requests at the same time must not pass the limit together.
+        self._jobs[job.job_id] = job
+        try:
+            await asyncio.to_thread(self._accept, job, request.scripts)
+        except BaseException:
+            del self._jobs[job.job_id]
+            raise
+        if self._jobs[job.job_id].status is JobStatus.PENDING:
+            self._queue.append(job.job_id)
+            self._queued.set()
+        return self._jobs[job.job_id]
+
+    def _accept(self, job: Job, scripts: tuple[Script, ...]) -> None:
+        for index, script in enumerate(scripts):
+            self._check_image(script, index)
+        if scripts:
+            self._files.write_scripts(job.job_id, scripts)
+        self._files.write(job)
+
+    def _check_image(self, script: Script, index: int) -> None:
+        if script.image is None:
+            return
+        try:
+            decode_data_url(script.image, self._max_image_bytes)
+        except ValueError as error:
+            raise InvalidFieldError(("scripts", index, 0, "start", "image"), str(error)) from None
+
+    def get(self, job_id: str) -> Job | None:
+        """Return a job, whoever owns it."""
+        return self._jobs.get(job_id)
+
+    def page(
+        self,
+        owner: str,
+        limit: int = 20,
+        offset: int = 0,
+        *,
+        status: JobStatus | None = None,
+        active: bool | None = None,
+    ) -> tuple[list[Job], int]:
+        """Return one page of an account's jobs, newest first, and how many match in all.
+
+        Args:
+            owner: name of the account.
+            limit: most jobs of the page.
+            offset: jobs to leave out before it.
+            status: only jobs in this state.
+            active: only jobs that are not over, or only those that are.
+        """
+        matching = [
+            job
+            for job in self._jobs.values()
+            if job.owner == owner
+            and (status is None or job.status is status)
+            and (active is None or job.status.active is active)
+        ]
+        matching.sort(key=lambda job: (job.created_at, job.job_id), reverse=True)
+        return matching[offset : offset + limit], len(matching)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job.
+
+        Raises:
+            KeyError: there is no such job.
+            JobNotCancellableError: it is past the states that allow it.
+        """
+        job = self._jobs[job_id]
+        if not job.status.cancellable:
+            raise JobNotCancellableError(job.status)
+        if job_id in self._queue:
+            self._queue.remove(job_id)
+        self._set(replace(job, status=JobStatus.CANCELLED, completed_at=self._now()))
+        task = self._running.get(job_id)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return self._jobs[job_id]
+
+    def estimated_wait_minutes(self, job: Job) -> int | None:
+        """Return the minutes, rounded up, until a pending job is likely to begin; None for any other."""
+        if job.status is not JobStatus.PENDING:
+            return None
+        ahead = sum(
+            other.duration_ms
+            for other in self._jobs.values()
+            if other.status.active and (other.created_at, other.job_id) < (job.created_at, job.job_id)
+        )
+        return math.ceil(ahead / 60_000 / _SPEED / self._workers)
+
+    # Below: the work.
+
+    def _set(self, job: Job) -> Job:
+        self._jobs[job.job_id] = job
+        self._files.write(job)
+        if not job.status.active:
+            self._files.remove_scripts(job.job_id)
+        return job
+
+    def _requeue(self, job: Job, *, again: bool) -> None:
+        for stream in job.streams:
+            self._recordings.discard(stream.stream_id)
+            self._recordings.remove(stream.stream_id)
+        self._set(
+            replace(
+                job,
+                status=JobStatus.PENDING,
+                dispatched_at=None,
+                started_at=None,
+                assigned_region=None,
+                streams=(),
+                retry_count=job.retry_count + again,
+            )
+        )
+        self._queue.append(job.job_id)
+        self._queued.set()
+
+    async def _dispatch(self) -> None:
+        while True:
+            while not self._queue:
+                self._queued.clear()
+                await self._queued.wait()
+            job_id = self._queue.popleft()
+            task = asyncio.create_task(self._run(job_id), name=f"odyssey-job-{job_id}")
+            self._running[job_id] = task
+            try:
+                await asyncio.wait({task})
+            finally:
+                del self._running[job_id]
+            if not task.cancelled() and (error := task.exception()) is not None:
+                logger.error("the state of simulation job %s could not be kept", job_id, exc_info=error)
+
+    async def _run(self, job_id: str) -> None:
+        try:
+            await self._work(self._jobs[job_id])
+        except _WorkerCrashedError:
+            job = self._jobs[job_id]
+            if job.retry_count < _MAX_RETRIES:
+                self._requeue(job, again=True)
+            else:
+                self._fail(job_id, "The simulation failed repeatedly")
+        except _JobFailedError as error:
+            self._fail(job_id, str(error))
+        except Exception:
+            logger.exception("simulation job %s failed", job_id)
+            self._fail(job_id, "Internal error")
+
+    def _fail(self, job_id: str, reason: str) -> None:
+        job = self._jobs[job_id]
+        for stream in job.streams:
+            self._recordings.discard(stream.stream_id)
+        self._set(replace(job, status=JobStatus.FAILED, error_message=reason, completed_at=self._now()))
+
+    async def _work(self, job: Job) -> None:
+        await self._pass(job, JobStatus.DISPATCHED)
+        job = self._set(
+            replace(
+                job,
+                status=JobStatus.DISPATCHED,
+                dispatched_at=self._now(),
+                assigned_region=self._region,
+            )
+        )
+        scripts = await asyncio.to_thread(self._files.read_scripts, job.job_id)
+        if not scripts and job.script_url is not None:
+            scripts = (await self._fetch(job.script_url),)
+        if not scripts:
+            raise _JobFailedError("The script was lost")
+        await self._pass(job, JobStatus.PROCESSING)
+        streams = tuple(JobStream(str(uuid.uuid4()), index) for index in range(len(scripts)))
+        job = self._set(
+            replace(
+                job,
+                status=JobStatus.PROCESSING,
+                started_at=self._now(),
+                duration_ms=sum(script.duration_ms for script in scripts),
+                streams=streams,
+            )
+        )
+        await self._render_all(job, scripts)
+        await self._pass(job, JobStatus.COMPLETED)
+        self._set(replace(job, status=JobStatus.COMPLETED, completed_at=self._now()))
+
+    async def _pass(self, job: Job, status: JobStatus) -> None:
+        reason = await self._faults.before(job.job_id, status)
+        if reason is not None:
+            raise _JobFailedError(reason)
+
+    async def _fetch(self, url: str) -> Script:
+        # The URL itself may be a secret, and the error is for everybody who may read the job.
+        try:
+            timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+                if response.status != 200:
+                    raise _JobFailedError(f"The script could not be fetched: HTTP {response.status}")
+                content = bytearray()
+                async for chunk in response.content.iter_chunked(65536):
+                    content += chunk
+                    if len(content) > _FETCH_BYTES:
+                        raise _JobFailedError("The script could not be fetched: it is too large")
+        except asyncio.TimeoutError:
+            raise _JobFailedError("The script could not be fetched in time") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise _JobFailedError(f"The script could not be fetched: {type(error).__name__}") from None
+        try:
+            script = parse_script(json.loads(bytes(content)))
+            await asyncio.to_thread(self._check_image, script, 0)
+        except (ValueError, RecursionError) as error:
+            problem = str(error) if isinstance(error, InvalidFieldError) else "it is not valid JSON"
+            raise _JobFailedError(f"The script is not valid: {problem}") from None
+        return script
+
+    async def _render_all(self, job: Job, scripts: tuple[Script, ...]) -> None:
+        tasks = [
+            asyncio.create_task(self._render(job, stream, scripts[stream.script_index]))
+            for stream in job.streams
+        ]
+        try:
+            # Not gather: cancelled, it would cancel the tasks and not wait for them.
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _render(self, job: Job, stream: JobStream, script: Script) -> None:
+        task = RenderTask(
+            directory=self._recordings.incoming(stream.stream_id),
+            stream_id=stream.stream_id,
+            owner=job.owner,
+            portrait=job.portrait,
+            fps=self._fps,
+            bitrate=self._bitrate,
+            bypass_expansion=job.bypass_expansion,
+            max_image_bytes=self._max_image_bytes,
+            started_at=self._now(),
+            script=script,
+        )
+        async with self._slots:
+            await _run_worker(task)
+        await asyncio.to_thread(self._recordings.adopt, stream.stream_id)
+
+
+async def _run_worker(task: RenderTask) -> None:
+    """Render in a process of its own, which is killed when this is cancelled."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"{__package__}.render_worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([_PACKAGE_ROOT, os.environ.get("PYTHONPATH", "")])},
+        # Ctrl-C goes to the whole group of the terminal; the service alone decides about its workers.
+        start_new_session=True,
+    )
+    stdin, stderr = process.stdin, process.stderr
+    if stdin is None or stderr is None:
+        raise RuntimeError("the worker has no pipes")
+    try:
+        stdin.write(await asyncio.to_thread(task.to_line))
+        await stdin.drain()
+        complaint = await stderr.read()
+        status = await process.wait()
+    except ConnectionError:
+        raise _WorkerCrashedError from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        stdin.close()
+    if status == _TASK_FAILED:
+        raise _JobFailedError(complaint.decode("utf-8", "replace").strip())
+    if status != 0:
+        logger.warning(
+            "a simulation worker ended with status %s: %s", status, complaint.decode("utf-8", "replace")
+        )
+        raise _WorkerCrashedError

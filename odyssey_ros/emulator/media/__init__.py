@@ -1,0 +1,1 @@
+"""Encoding, video tracks, recordings and MP4 files."""

@@ -1,0 +1,250 @@
+"""One recording: what is known of it, its files, and writing them.
+
+A recording is a folder:
+
+    video.mp4       H.264, plays in a browser
+    preview.mp4     its first seconds
+    thumbnail.jpg   its first picture, small
+    events.jsonl    what happened, one `StreamEvent` a line
+    metadata.json   the `Recording`; written last
+
+A line of the events reads like an entry of a simulation script, flattened:
+
+    {"timestamp_ms": 0, "type": "start", "prompt": "a fox", "applied_prompt": "a fox, ...", "image": false}
+    {"timestamp_ms": 5200, "type": "interact", "prompt": "it rains", "applied_prompt": "it rains, ..."}
+    {"timestamp_ms": 9000, "type": "end", "reason": "client"}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import av
+from PIL import Image
+
+from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
+
+from .mp4 import Mp4Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Artifact", "Origin", "Recording", "RecordingWriter", "StreamEvent"]
+
+_PREVIEW_MS = 4000
+_THUMBNAIL_SIDE = 320
+_METADATA = "metadata.json"
+
+
+class Artifact(Enum):
+    """The files of a recording that are handed out; the value is the file's name."""
+
+    VIDEO = "video.mp4"
+    EVENTS = "events.jsonl"
+    THUMBNAIL = "thumbnail.jpg"
+    PREVIEW = "preview.mp4"
+
+    @property
+    def content_type(self) -> str:
+        """The media type to serve it with."""
+        return _CONTENT_TYPES[self]
+
+
+_CONTENT_TYPES = {
+    Artifact.VIDEO: "video/mp4",
+    Artifact.EVENTS: "application/x-ndjson",
+    Artifact.THUMBNAIL: "image/jpeg",
+    Artifact.PREVIEW: "video/mp4",
+}
+
+
+class Origin(Enum):
+    """What a recording was made from."""
+
+    STREAM = "stream"
+    SIMULATION = "simulation"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """Something that happened in a stream.
+
+    Attributes:
+        timestamp_ms: stream time, milliseconds.
+        type: `start`, `interact` or `end`.
+        prompt: what the client sent, for `start` and `interact`.
+        applied_prompt: what the service made of it.
+        image: whether a `start` came with a picture.
+        reason: why the stream came to its `end`.
+    """
+
+    timestamp_ms: int
+    type: str
+    prompt: str | None = None
+    applied_prompt: str | None = None
+    image: bool | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the event as a line of the events file has it, without what does not apply."""
+        values = {
+            "timestamp_ms": self.timestamp_ms,
+            "type": self.type,
+            "prompt": self.prompt,
+            "applied_prompt": self.applied_prompt,
+            "image": self.image,
+            "reason": self.reason,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What is known of a recording.
+
+    Attributes:
+        stream_id: names the stream and its recording.
+        owner: name of the account.
+        width: of the pictures, pixels.
+        height: of the pictures, pixels.
+        started_at: beginning of the stream, with time zone.
+        origin: a live stream or a simulation.
+        ended_at: end of the stream; None while it runs, when there are no files yet.
+        frame_count: pictures in the video; None while the stream runs.
+        duration_seconds: length of the video; None while the stream runs.
+    """
+
+    stream_id: str
+    owner: str
+    width: int
+    height: int
+    started_at: datetime
+    origin: Origin = Origin.STREAM
+    ended_at: datetime | None = None
+    frame_count: int | None = None
+    duration_seconds: float | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return what the metadata file holds."""
+        return {
+            "stream_id": self.stream_id,
+            "owner": self.owner,
+            "width": self.width,
+            "height": self.height,
+            "started_at": self.started_at.isoformat(),
+            "origin": self.origin.value,
+            "ended_at": self.ended_at.isoformat() if self.ended_at else None,
+            "frame_count": self.frame_count,
+            "duration_seconds": self.duration_seconds,
+        }
+
+    @classmethod
+    def read(cls, directory: Path) -> Recording:
+        """Read the metadata file of a finished recording.
+
+        Raises:
+            OSError: there is none that can be read.
+            ValueError: it does not hold what `to_json` returns.
+        """
+        fields = Fields.parse((directory / _METADATA).read_bytes())
+        recording = cls(
+            stream_id=fields.string("stream_id"),
+            owner=fields.string("owner"),
+            width=fields.integer("width"),
+            height=fields.integer("height"),
+            started_at=datetime.fromisoformat(fields.string("started_at")),
+            origin=Origin(fields.string("origin")),
+            ended_at=datetime.fromisoformat(fields.string("ended_at")),
+            frame_count=fields.integer("frame_count"),
+            duration_seconds=fields.number("duration_seconds"),
+        )
+        if recording.stream_id != directory.name:
+            raise InvalidFieldError(("stream_id",), "is not the name of the folder")
+        return recording
+
+
+class RecordingWriter:
+    """Writes the files of one recording into a folder of its own.
+
+    Blocks on the disk. Not safe for use by several threads at once.
+    """
+
+    def __init__(self, directory: Path, recording: Recording, fps: float) -> None:
+        """Make the folder ``directory``, which must not exist, for ``recording`` at a nominal ``fps``.
+
+        Raises:
+            OSError: the folder or a file in it cannot be made.
+        """
+        directory.mkdir(parents=True)
+        self._directory = directory
+        self._recording = recording
+        self._fps = fps
+        self._events = (directory / Artifact.EVENTS.value).open("w", encoding="utf-8")
+        self._video: Mp4Writer | None = None
+        self._preview: Mp4Writer | None = None
+        self._first_picture = b""
+
+    def add_event(self, event: StreamEvent) -> None:
+        """Write one line of the events file."""
+        # Only ASCII: a lone surrogate that a client sent has no UTF-8.
+        self._events.write(json.dumps(event.to_json()) + "\n")
+
+    def add_packet(self, data: bytes, time_ms: int, *, keyframe: bool) -> None:
+        """Write one picture: an H.264 access unit, Annex B, shown at ``time_ms``. The first is a keyframe."""
+        if self._video is None:
+            self._first_picture = data
+            self._video = Mp4Writer(self._directory / Artifact.VIDEO.value, data, self._fps)
+            self._preview = Mp4Writer(self._directory / Artifact.PREVIEW.value, data, self._fps)
+        self._video.write(data, time_ms, keyframe=keyframe)
+        if self._preview is not None:
+            if time_ms < _PREVIEW_MS:
+                self._preview.write(data, time_ms, keyframe=keyframe)
+            else:
+                self._close_preview()
+
+    def finish(self, ended_at: datetime) -> Recording | None:
+        """Complete all files; afterwards the folder is a recording.
+
+        Returns:
+            The finished recording, or None when it has no picture and therefore is none.
+        """
+        self._events.close()
+        self._close_preview()
+        if self._video is None:
+            return None
+        self._video.close()
+        _write_thumbnail(self._first_picture, self._directory / Artifact.THUMBNAIL.value)
+        finished = replace(
+            self._recording,
+            ended_at=ended_at,
+            frame_count=self._video.frame_count,
+            duration_seconds=round(self._video.duration_seconds, 3),
+        )
+        (self._directory / _METADATA).write_text(json.dumps(finished.to_json()), encoding="utf-8")
+        return finished
+
+    def abandon(self) -> None:
+        """Let go of the files, complete or not; what is in the folder is no recording."""
+        self._events.close()
+        self._close_preview()
+        if self._video is not None:
+            self._video.close()
+
+    def _close_preview(self) -> None:
+        if self._preview is not None:
+            self._preview.close()
+            self._preview = None
+
+
+def _write_thumbnail(picture: bytes, path: Path) -> None:
+    decoder = av.CodecContext.create("h264", "r")
+    # With several threads the picture would come out only after further ones.
+    decoder.thread_count = 1
+    frame = next(iter([*decoder.decode(av.Packet(picture)), *decoder.decode(None)]))
+    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    image.save(path, "JPEG", quality=85)

@@ -1,0 +1,179 @@
+"""Watching broadcasts, with the real WHEP client against a real emulator; only the waits are shortened."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from odyssey_ros.bridge.live.spectator_supervisor import SpectatorSupervisor
+from odyssey_ros.bridge.live.stream_state import EventKind
+from odyssey_ros.client import (
+    AdvancedConfig,
+    ConnectionStatus,
+    Odyssey,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+)
+from odyssey_ros.emulator import Emulator, EmulatorConfig
+from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
+
+CONFIG = AdvancedConfig(max_retries=None, max_retry_delay_ms=30_000, frame_timeout_s=3.0)
+
+
+async def until(condition, what, timeout=30.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+class Observer:
+    """Remembers."""
+
+    def __init__(self):
+        self.frames, self.states, self.events, self.errors, self.waits = [], [], [], [], []
+        self.frame_arrived = self.frames.append
+        self.state_changed = self.states.append
+        self.event_happened = self.events.append
+        self.gave_up = self.errors.append
+
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+        await asyncio.sleep(0.05)
+
+    def kinds(self, *wanted):
+        return [event.kind for event in self.events if event.kind in wanted]
+
+
+@pytest.fixture
+async def emulator():
+    async with Emulator(EmulatorConfig(fps=10, broadcast_seconds=0.1)) as one:
+        yield one
+
+
+@asynccontextmanager
+async def broadcast(service):
+    """A client whose stream is broadcast; gives it and how to watch."""
+    ready = asyncio.get_running_loop().create_future()
+    async with Odyssey("ody_local", api_url=service.url) as client:
+        await client.connect(on_broadcast_ready=lambda info: ready.done() or ready.set_result(info))
+        await client.start_stream("a calm sea", portrait=False, broadcast=True)
+        yield client, await asyncio.wait_for(ready, 20)
+
+
+@asynccontextmanager
+async def watching(url, token, config=CONFIG):
+    observer = Observer()
+    session = SpectatorSupervisor(
+        url, token, observer, config, sleep=observer.sleep, uniform=lambda low, high: high
+    )
+    running = asyncio.get_running_loop().create_task(session.run())
+    try:
+        yield session, observer
+    finally:
+        await session.close()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_frames_come(emulator):
+    async with (
+        broadcast(emulator) as (_, info),
+        watching(info.webrtc_url, info.spectator_token) as (session, seen),
+    ):
+        await until(lambda: len(seen.frames) > 5, "frames")
+        assert (seen.frames[0].frame.width, seen.frames[0].frame.height) == (1280, 704)
+        assert [frame.index for frame in seen.frames[:3]] == [0, 1, 2]
+        assert session.state.connection is ConnectionStatus.CONNECTED
+        assert session.state.streaming
+        assert seen.kinds(EventKind.CONNECTED, EventKind.ERROR) == [EventKind.CONNECTED]
+        await session.close()
+        assert seen.states[-1].connection is ConnectionStatus.DISCONNECTED
+        assert await spectators(emulator) == 0  # it has said goodbye
+        assert not seen.errors
+
+
+async def test_a_broadcast_that_ends_is_waited_for(emulator):
+    async with (
+        broadcast(emulator) as (client, info),
+        watching(info.webrtc_url, info.spectator_token) as (session, seen),
+    ):
+        await until(lambda: seen.frames, "frames")
+        await client.end_stream()
+        await until(lambda: len(seen.waits) >= 7, "seven attempts")
+        assert session.state.connection is ConnectionStatus.RECONNECTING
+        assert "Stream not found; trying again in" in session.state.message
+        assert (session.state.error_code, session.state.streaming) == ("NOT_FOUND", False)
+        assert seen.waits[:7] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+        assert not seen.errors
+
+
+async def test_frames_that_stop_are_noticed_and_come_back(emulator):
+    async with (
+        broadcast(emulator) as (_, info),
+        watching(info.webrtc_url, info.spectator_token) as (session, seen),
+    ):
+        await until(lambda: seen.frames, "frames")
+        stall = emulator.faults.arm(*parse_fault_option("video_stall,duration=600"))
+        await until(lambda: any(event.error_code == "FROZEN" for event in seen.events), "the stall")
+        emulator.faults.disarm(stall.number)
+        seen.frames.clear()
+        await until(lambda: seen.frames, "frames again")
+        assert session.state.reconnects >= 1
+        assert session.state.error_code == ""
+        assert seen.frames[0].index == 0
+
+
+async def test_a_wrong_token_is_fatal(emulator):
+    async with broadcast(emulator) as (_, info), watching(info.webrtc_url, "not-it") as (session, seen):
+        await until(lambda: seen.errors, "giving up")
+        assert isinstance(seen.errors[0], OdysseyAuthError)
+        assert session.state.connection is ConnectionStatus.FAILED
+        assert [state.message for state in seen.states if state.connection is ConnectionStatus.FAILED] == [
+            "Invalid spectator token"
+        ]
+        assert seen.events[-1].fatal
+        assert not seen.waits
+        assert "not-it" not in repr(seen.events) + repr(seen.states)
+        assert not session.stream_wanted
+
+
+async def test_a_defect_gives_up_with_a_reason(monkeypatch):
+    async def broken(*_, **__):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("odyssey_ros.bridge.live.spectator_supervisor.connect_to_stream", broken)
+    async with watching("http://127.0.0.1:9/live/x", "token") as (session, seen):
+        await until(lambda: seen.errors, "giving up")
+        assert session.state.connection is ConnectionStatus.FAILED
+        assert session.state.error_code == "INTERNAL"
+        assert "ZeroDivisionError: a defect" in session.state.message
+
+
+async def test_retries_can_be_bounded():
+    config = AdvancedConfig(max_retries=2, max_retry_delay_ms=30_000, request_timeout_s=2)
+    async with watching("http://127.0.0.1:9/live/x", "token", config) as (_, seen):
+        await until(lambda: seen.errors, "giving up")
+        assert isinstance(seen.errors[0], OdysseyConnectionError)
+        assert seen.waits == [1.0, 2.0]
+
+
+async def test_closing_at_any_moment_leaves_no_task(emulator):
+    async with broadcast(emulator) as (_, info):
+        for delay in (0.0, 0.01, 0.1, 0.3, 1.5):
+            before = asyncio.all_tasks()
+            async with watching(info.webrtc_url, info.spectator_token):
+                await asyncio.sleep(delay)
+            await until(
+                lambda before=before: not {t for t in asyncio.all_tasks() - before if "spectator" in repr(t)},
+                "no task",
+            )
+
+
+async def spectators(service):
+    async with httpx.AsyncClient() as http:
+        sessions = (await http.get(f"{service.url}/control/state")).json()["sessions"]
+    return sum(session["stream"]["spectators"] for session in sessions)

@@ -1,0 +1,238 @@
+"""Answers that the middleware does not take at once."""
+
+from __future__ import annotations
+
+import queue
+import time
+import warnings
+
+import pytest
+import rclpy
+from action_msgs.msg import GoalStatus
+from odyssey_ros.action import RunSimulation
+from rclpy.action import ActionClient
+from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from odyssey_ros.bridge.bridge_node import BridgeNode
+from odyssey_ros.bridge.runtime import response_retry as deliveries
+from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
+from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, taken
+
+NOT_FOUND = "failed to send response (timeout): client will not receive response, at service.c:400"
+
+
+class Recipient:
+    """Takes an answer after so many attempts; refuses as rclpy does for services, or for actions."""
+
+    def __init__(self, refusals, refuse):
+        self.attempts = 0
+        self._refusals = refusals
+        self._refuse = refuse
+
+    def __call__(self, *_):
+        self.attempts += 1
+        if self.attempts <= self._refusals:
+            self._refuse()
+
+
+def warn():
+    warnings.warn(NOT_FOUND, RuntimeWarning, stacklevel=1)
+
+
+def fail():
+    raise RCLError("Failed to send goal response")
+
+
+@pytest.fixture
+def posted():
+    """Calls that wait for the executor's thread, and deliveries that make them."""
+    calls = queue.SimpleQueue()
+
+    class Calls:
+        post = staticmethod(calls.put)
+
+    thread = AsyncioThread("test")
+    yield calls, ResponseRetry(Calls(), thread)
+    assert thread.stop(5)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    monkeypatch.setattr(deliveries, "RETRY_DELAYS_S", (0.01, 0.02, 0.03))
+
+
+@pytest.mark.parametrize("refuse", [warn, fail])
+def test_it_is_sent_again_until_it_is_taken(posted, refuse):
+    calls, answers = posted
+    recipient = Recipient(2, refuse)
+    answers.deliver(recipient)
+    assert recipient.attempts == 1
+    for attempts in (2, 3):
+        calls.get(timeout=10)()
+        assert recipient.attempts == attempts
+    time.sleep(0.1)
+    assert calls.empty()
+
+
+def test_it_ends(posted):
+    calls, answers = posted
+    recipient = Recipient(99, warn)
+    answers.deliver(recipient)
+    for _ in range(3):
+        calls.get(timeout=10)()
+    assert recipient.attempts == 4
+    time.sleep(0.1)
+    assert calls.empty()
+
+
+def test_what_is_destroyed_is_not_sent_again():
+    def destroyed():
+        raise InvalidHandle("the service is gone")
+
+    assert taken(destroyed)
+
+
+def test_other_errors_are_not_hidden():
+    def broken():
+        raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+
+    with pytest.raises(UnicodeEncodeError):
+        taken(broken)
+
+
+def test_other_warnings_are_passed_on():
+    with pytest.warns(UserWarning, match="something else"):
+        assert taken(lambda: warnings.warn("something else", UserWarning, stacklevel=1))
+
+
+# -- with the real middleware; its refusal alone is ours -----------------------------------------------------
+
+
+class Quiet(ManagedNode):
+    def configure(self):
+        pass
+
+    release = activate = deactivate = configure
+
+
+@pytest.fixture
+def graph(domain_id):
+    """Spins nodes of one context in the test's own thread."""
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    executor = SingleThreadedExecutor(context=context)
+    nodes = []
+
+    def add(node):
+        nodes.append(node)
+        executor.add_node(node)
+        return node
+
+    def until(condition, timeout=30.0):
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline
+            executor.spin_once(timeout_sec=0.05)
+
+    yield context, add, until
+    for node in nodes:
+        node.destroy_node()
+    executor.shutdown()
+    rclpy.try_shutdown(context=context)
+
+
+def test_a_service_s_answer_arrives(graph, monkeypatch):
+    context, add, until = graph
+    server, client_node = add(Quiet("server", context=context)), add(Node("client", context=context))
+    attempts = []
+
+    class Flaky:
+        """A service whose first two answers are refused."""
+
+        def __init__(self, service):
+            self._send = service.send_response
+            service.send_response = self.send
+
+        def send(self, response, header):
+            attempts.append(header)
+            if len(attempts) <= 2:
+                warn()
+            else:
+                self._send(response, header)
+
+    attach = server.deliveries.attach
+    monkeypatch.setattr(server.deliveries, "attach", lambda service: (Flaky(service), attach(service)))
+    server.create_service(Trigger, "~/ask", lambda _, response: Trigger.Response(success=True))
+    client = client_node.create_client(Trigger, "/server/ask")
+    until(client.service_is_ready)
+    future = client.call_async(Trigger.Request())
+    until(future.done)
+    assert future.result().success
+    assert len(attempts) == 3
+
+
+def test_a_goal_is_not_forgotten(graph, monkeypatch):
+    context, add, until = graph
+    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
+    bridge = add(BridgeNode(context=context, parameter_overrides=[]))
+    client_node = add(Node("client", context=context))
+    server = bridge._simulations._server
+    real, refusals = server._handle, []
+
+    class Handle:
+        """The server's handle, whose first answer to a goal is refused."""
+
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def __enter__(self):
+            return real.__enter__()
+
+        def __exit__(self, *error):
+            return real.__exit__(*error)
+
+        def send_goal_response(self, *arguments):
+            refusals.append(arguments)
+            if len(refusals) == 1:
+                fail()
+            real.send_goal_response(*arguments)
+
+    execute = server._execute_goal_request
+
+    async def with_refusal(data):
+        # The goal's own handle is made from the real one.
+        from rclpy.action import server as rclpy_server
+
+        make = rclpy_server.ServerGoalHandle
+
+        def made(_, *arguments):
+            server._handle = real
+            handle = make(server, *arguments)
+            server._handle = Handle()
+            return handle
+
+        monkeypatch.setattr(rclpy_server, "ServerGoalHandle", made)
+        server._handle = Handle()
+        try:
+            await execute(data)
+        finally:
+            server._handle = real
+            monkeypatch.setattr(rclpy_server, "ServerGoalHandle", make)
+
+    monkeypatch.setattr(server, "_execute_goal_request", with_refusal)
+    client = ActionClient(client_node, RunSimulation, "/odyssey/run_simulation")
+    until(client.server_is_ready)
+    sent = client.send_goal_async(RunSimulation.Goal())
+    until(sent.done)
+    assert sent.result().accepted
+    ended = sent.result().get_result_async()
+    until(ended.done)
+    assert ended.result().status == GoalStatus.STATUS_ABORTED
+    assert ended.result().result.error_code == "UNCONFIGURED"
+    assert len(refusals) == 1
+    client.destroy()

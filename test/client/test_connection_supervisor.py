@@ -1,0 +1,771 @@
+"""Connect, lose, regain, close: against a real service that misbehaves on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from odyssey_ros.client import (
+    AccountSuspendedError,
+    AdvancedConfig,
+    ConnectionStatus,
+    NoStreamerError,
+    Odyssey,
+    OdysseyArgumentError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    RateLimitError,
+)
+from odyssey_ros.client.connection_attempt import ConnectionAttempt
+
+
+async def regained(client, witness, service, eventually, number=2):
+    await service.streamer(number)
+    await eventually(lambda: client.is_connected)
+    await eventually(lambda: len(witness.named("on_connected")) >= number)
+
+
+# Loss is noticed, however it comes
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1008, 1011, 1012, 3000, 4000, 4001])
+async def test_defect_10_a_closed_socket_is_noticed_with_every_code(
+    service, client, witness, eventually, code
+):
+    await client.connect(**witness.callbacks())
+    streamer = await service.streamer()
+    if code == 1006:
+        streamer.socket._req.transport.abort()
+    else:
+        await streamer.socket.close(code=code, message=b"because")
+    await regained(client, witness, service, eventually)
+    assert witness.statuses()[:4] == ["authenticating", "connecting", "connected", "reconnecting"]
+
+
+async def test_defect_09_reconnecting_is_real(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).socket.close(code=1011)
+    await regained(client, witness, service, eventually)
+    assert witness.statuses() == ["authenticating", "connecting", "connected", "reconnecting", "connected"]
+    assert client.statistics.reconnects == 1
+
+
+async def test_defect_08_on_disconnected_is_called_once_for_each_connection_that_ends(
+    service, client, witness, eventually
+):
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).socket.close(code=1011)
+    await regained(client, witness, service, eventually)
+    assert len(witness.named("on_disconnected")) == 1
+    await client.disconnect()
+    await client.disconnect()
+    assert len(witness.named("on_disconnected")) == 2
+    assert len(witness.named("on_connected")) == 2
+
+
+async def test_defect_11_a_peer_that_closes_is_noticed(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).close_peer()
+    await regained(client, witness, service, eventually)
+    assert witness.statuses()[3] == "reconnecting"
+
+
+async def test_defect_11_a_peer_that_vanishes_is_noticed_by_ice_consent(
+    service, client, witness, eventually, monkeypatch
+):
+    # aioice asks for consent every five seconds and gives up after six failures: here, sooner.
+    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.1)
+    await client.connect(**witness.callbacks())
+    (await service.streamer()).vanish()
+    await regained(client, witness, service, eventually)
+
+
+async def test_a_channel_that_closes_is_noticed(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    (await service.streamer()).to_client.close()
+    await regained(client, witness, service, eventually)
+    assert "channel" in witness.named("on_error")[0][0].message
+
+
+async def test_a_streamer_that_cannot_be_heard_is_noticed_when_it_is_to_answer(
+    service, make_client, witness, eventually
+):
+    service.opens_reply_channel = False
+    service.reactions.clear()
+    client = make_client(connect_timeout_s=3, operation_timeout_s=None)
+    await client.connect(**witness.callbacks())
+    await eventually(lambda: len(witness.decoded) > 3)  # what only looks is not disturbed
+    service.opens_reply_channel = True
+    with pytest.raises(OdysseyConnectionError, match="has not opened its channel") as caught:
+        await client.start_stream("a cat")
+    assert caught.value.code == "channel_missing"
+    await regained(client, witness, service, eventually)
+    assert "channel_missing" in [error.code for error, _ in witness.named("on_error")]
+    service.reactions["interactive_stream_start"] = type(await service.streamer()).start_stream
+    assert await client.start_stream("a cat")
+
+
+async def test_a_streamer_may_open_its_channel_when_it_has_something_to_say(
+    service, make_client, witness, eventually
+):
+    service.opens_reply_channel = False
+    client = make_client()
+    await client.connect(**witness.callbacks())
+
+    def answer(streamer, message):
+        streamer.to_client = streamer.peer.createDataChannel("streamerToClient")
+        streamer.start_stream(message)
+
+    service.reactions["interactive_stream_start"] = answer
+    assert await client.start_stream("a cat")
+    assert await client.interact("a dog")
+    assert client.statistics.reconnects == 0
+
+
+async def test_what_the_streamer_says_on_a_lost_connection_is_not_heard(
+    service, client, witness, eventually, monkeypatch
+):
+
+    close = ConnectionAttempt.close
+
+    async def slow(self):
+        await eventually(lambda: said and first.to_client.bufferedAmount == 0)  # it has arrived
+        await close(self)
+
+    await client.connect(**witness.callbacks())
+    first, said = await service.streamer(), []
+    monkeypatch.setattr(ConnectionAttempt, "close", slow)
+    await first.send({"type": "error", "reason": "streamer_disconnected"})
+    await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
+    first.say({"type": "stream_started", "stream_id": "a ghost"})
+    said.append(True)
+    await regained(client, witness, service, eventually)
+    assert witness.named("on_stream_started") == []
+    with pytest.raises(OdysseyError, match="no stream is running"):
+        await client.interact("a dog")
+
+
+async def test_frames_that_stop_while_a_stream_runs_are_noticed(service, make_client, witness, eventually):
+    client = make_client(frame_timeout_s=0.4)
+    await client.connect(**witness.callbacks())
+    await client.start_stream("a river")
+    await eventually(lambda: len(witness.decoded) > 2)
+    (await service.streamer()).track.paused = True
+    await regained(client, witness, service, eventually)
+    assert "No frame for 0.4 s" in str(witness.named("on_error")[0][0])
+    assert witness.named("on_stream_ended") == [()]
+
+
+async def test_no_frames_are_expected_while_no_stream_runs(service, make_client, witness, eventually):
+    client = make_client(frame_timeout_s=1)
+    await client.connect(**witness.callbacks())
+    streamer = await service.streamer()
+    await client.start_stream("a river")
+    await client.end_stream()
+    streamer.track.paused = True
+    await asyncio.sleep(2)
+    assert client.is_connected
+    assert client.statistics.reconnects == 0
+
+
+@pytest.mark.parametrize("reason", ["streamer_disconnected", "duration_limit_reached", "something_new"])
+async def test_an_error_of_the_server_is_noticed(service, client, witness, eventually, reason):
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).send({"type": "error", "reason": reason})
+    await regained(client, witness, service, eventually)
+    error, fatal = witness.named("on_error")[0]
+    assert error.code == reason
+    assert fatal is False
+
+
+async def test_defect_12_what_cannot_be_understood_on_the_socket_is_reported(
+    service, client, witness, eventually
+):
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).send({"type": "offer", "sdp": 17})
+    await regained(client, witness, service, eventually)
+    assert "Malformed signaling message" in str(witness.named("on_error")[0][0])
+
+
+async def test_noise_on_the_socket_is_ignored(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    streamer = await service.streamer()
+    await streamer.send("this is not JSON")
+    await streamer.send({"type": "something_new", "value": [1, 2, 3]})
+    await streamer.socket.send_bytes(b"\x00\x01")
+    assert await client.start_stream("a sea")
+    assert client.is_connected
+
+
+async def test_an_oversized_message_ends_the_connection_and_it_is_regained(
+    service, client, witness, eventually
+):
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).send({"type": "something_new", "filler": "x" * (2 << 20)})
+    await regained(client, witness, service, eventually)
+
+
+async def test_a_new_offer_on_a_connection_that_is_up_begins_a_new_connection(
+    service, client, witness, eventually
+):
+    await client.connect(**witness.callbacks())
+    streamer = await service.streamer()
+    await streamer.send({"type": "offer", "sdp": streamer.peer.localDescription.sdp})
+    await regained(client, witness, service, eventually)
+
+
+async def test_the_socket_is_kept_alive(service, make_client, eventually):
+    client = make_client(keepalive_interval_s=0.05)
+    await client.connect()
+    streamer = await service.streamer()
+    await eventually(lambda: streamer.kinds().count("keepalive") > 2)
+    assert client.is_connected
+
+
+# Regaining
+
+
+async def test_the_same_session_is_regained_with_a_fresh_token(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    first = await service.streamer()
+    await first.socket.close(code=1011)
+    await regained(client, witness, service, eventually)
+    second = await service.streamer(2)
+    assert second.session_id == first.session_id == client.current_session_id
+    assert second.token != first.token
+    assert service.count("POST /sessions/request") == 1
+
+
+async def test_a_session_that_the_service_forgot_is_replaced(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    service.known_sessions = {"other"}
+    await (await service.streamer()).socket.close(code=1011)
+    await regained(client, witness, service, eventually)
+    assert client.current_session_id == "session-2"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 500])
+async def test_a_session_whose_socket_is_refused_is_replaced(service, client, witness, eventually, status):
+    await client.connect(**witness.callbacks())
+    service.handshake_statuses = [status]
+    await (await service.streamer()).socket.close(code=1011)
+    await regained(client, witness, service, eventually)
+    assert client.current_session_id == "session-2"
+
+
+async def test_a_connection_over_its_time_gets_a_new_session(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).send({"type": "error", "reason": "duration_limit_reached"})
+    await regained(client, witness, service, eventually)
+    assert client.current_session_id == "session-2"
+
+
+async def test_the_stream_is_over_when_the_connection_is_lost(service, client, witness, eventually):
+    await client.connect(**witness.callbacks())
+    await client.start_stream("a cat")
+    await (await service.streamer()).socket.close(code=1011)
+    await regained(client, witness, service, eventually)
+    assert witness.named("on_stream_ended") == [()]
+    assert await client.start_stream("a dog") == "stream-session-1-1"
+
+
+async def test_retries_that_end_are_reported_once_as_fatal(service, make_client, witness, eventually):
+    client = make_client(max_retries=2, stable_after_s=0)
+    await client.connect(**witness.callbacks())
+    service.script("POST /sessions/token", 500, always=True)
+    await (await service.streamer()).socket.close(code=1011)
+    await eventually(lambda: client.current_status is ConnectionStatus.FAILED)
+    errors = witness.named("on_error")
+    assert [fatal for _error, fatal in errors].count(True) == 1
+    assert errors[-1][1] is True
+    assert isinstance(errors[-1][0], OdysseyConnectionError)
+    assert (
+        service.count("POST /sessions/token") == 4
+    )  # the first connection, and the loss with its two retries
+    assert witness.named("on_disconnected") == [()]
+    assert client.current_session_id is None
+
+
+async def test_no_retries_means_none(service, make_client, witness, eventually):
+    client = make_client(max_retries=0)
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).socket.close(code=1011)
+    await eventually(lambda: client.current_status is ConnectionStatus.FAILED)
+    assert len(service.streamers) == 1
+
+
+async def test_retrying_for_ever_outlasts_a_service_that_is_away(make_client, service, witness, eventually):
+    client = make_client(max_retries=None)
+    service.script("POST /auth/token", 503, always=True)
+    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
+    await eventually(lambda: service.count("POST /auth/token") > 8)
+    assert not connecting.done()
+    service.unscript("POST /auth/token")
+    await connecting
+    assert client.is_connected
+    assert all(fatal is False for _error, fatal in witness.named("on_error"))
+
+
+async def test_a_connection_that_flaps_does_not_retry_for_ever(service, make_client, witness, eventually):
+    client = make_client(max_retries=2, stable_after_s=30)
+    await client.connect(**witness.callbacks())
+    for number in (1, 2, 3):
+        streamer = await service.streamer(number)
+        await eventually(lambda number=number: len(witness.named("on_connected")) == number)
+        await streamer.socket.close(code=1011)
+    await eventually(lambda: client.current_status is ConnectionStatus.FAILED)
+    assert len(service.streamers) == 3
+
+
+async def test_a_streamer_that_offers_again_before_the_connection_is_up_is_answered_again(service, client):
+    service.takes_answer = False
+    connecting = asyncio.create_task(client.connect())
+    streamer = await service.streamer()
+    while "answer" not in streamer.kinds():  # noqa: ASYNC110 - the streamer only keeps a list
+        await asyncio.sleep(0.01)
+    service.takes_answer = True
+    await streamer.close_peer()
+    await streamer.offer()
+    await connecting
+    assert client.is_connected
+    assert streamer.kinds().count("answer") == 2
+
+
+async def test_a_defect_in_a_task_of_the_connection_is_a_loss(
+    service, client, witness, eventually, monkeypatch
+):
+    from odyssey_ros.client.signaling import Signaling
+
+    parse, calls = Signaling.receive, []
+
+    async def broken(self):
+        message = await parse(self)
+        if witness.named("on_connected") and not calls:
+            calls.append(True)
+            raise ZeroDivisionError
+        return message
+
+    monkeypatch.setattr(Signaling, "receive", broken)
+    await client.connect(**witness.callbacks())
+    await (await service.streamer()).send({"type": "ice_candidate", "candidate": ""})
+    await regained(client, witness, service, eventually)
+    assert "The connection failed (ZeroDivisionError)" in str(witness.named("on_error")[0][0])
+
+
+async def test_defect_34_each_attempt_closes_the_one_before(service, make_client, witness, eventually):
+    service.offers = False
+    client = make_client(connect_timeout_s=3, max_retries=1)
+    with pytest.raises(OdysseyConnectionError, match="still waiting for the streamer's offer"):
+        await client.connect(**witness.callbacks())
+    assert len(service.streamers) == 2
+    await eventually(lambda: all(streamer.socket.closed for streamer in service.streamers))
+    assert all("client_disconnecting" in streamer.kinds() for streamer in service.streamers)
+
+
+# Failing
+
+
+async def test_defect_13_a_connect_that_times_out_leaves_nothing_and_can_be_repeated(
+    service, make_client, witness
+):
+    service.takes_answer = False
+    client = make_client(connect_timeout_s=5, max_retries=0)
+    with pytest.raises(OdysseyConnectionError, match=r"No connection within 5 s"):
+        await client.connect(**witness.callbacks())
+    assert client.current_status is ConnectionStatus.FAILED
+    service.takes_answer = True
+    await client.connect()
+    assert client.is_connected
+
+
+async def test_defect_06_a_socket_that_closes_before_the_connection_is_up_fails_the_attempt_at_once(
+    service, make_client, eventually
+):
+    service.offers = False
+    client = make_client(max_retries=0)
+    connecting = asyncio.create_task(client.connect())
+    await (await service.streamer()).socket.close(code=1011, message=b"no")
+    with pytest.raises(OdysseyConnectionError, match=r"Signaling disconnected \(1011\): no"):
+        await asyncio.wait_for(connecting, 60)
+
+
+async def test_defect_14_an_offer_that_cannot_be_used_fails_the_attempt_at_once(service, make_client):
+    service.edit_offer = lambda sdp: "v=0\r\nthis is no session description\r\n"
+    client = make_client(max_retries=0)
+    with pytest.raises(OdysseyConnectionError, match="offer cannot be used"):
+        await asyncio.wait_for(client.connect(), 60)
+
+
+async def test_defect_22_a_refused_handshake_with_a_fresh_token_is_final(service, client, witness):
+    service.handshake_statuses = [401, 101]
+    with pytest.raises(OdysseyAuthError):
+        await client.connect(**witness.callbacks())
+    assert service.handshake_statuses == [101]
+    assert witness.statuses()[-1] == "failed"
+    assert [fatal for _error, fatal in witness.named("on_error")] == [True]
+
+
+@pytest.mark.parametrize("status", [404, 429, 500, 503])
+async def test_a_handshake_that_may_do_better_next_time_is_tried_again(service, client, status):
+    service.handshake_statuses = [status]
+    await client.connect()
+    assert client.is_connected
+
+
+async def test_a_wrong_key_stops_at_once(service, make_client, witness):
+    client = make_client("ody_wrong")
+    with pytest.raises(OdysseyAuthError, match="Invalid API key"):
+        await client.connect(**witness.callbacks())
+    assert service.count("POST /auth/token") == 1
+    assert witness.statuses() == ["authenticating", "failed"]
+    assert len(witness.named("on_error")) == 1
+
+
+async def test_no_key_stops_before_anything_is_sent(service, monkeypatch):
+    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
+    client = Odyssey(api_url=service.url)
+    with pytest.raises(OdysseyAuthError, match="No API key"):
+        await client.connect()
+    assert service.requests == []
+
+
+async def test_a_suspended_account_is_never_tried_again(service, client):
+    body = {
+        "error": "ACCOUNT_SUSPENDED",
+        "message": "Suspended",
+        "action": "Write to us",
+        "details": {"reason": "x"},
+    }
+    service.script("POST /sessions/request", 429, {"detail": body})
+    with pytest.raises(AccountSuspendedError) as caught:
+        await client.connect()
+    assert caught.value.details == {"reason": "x"}
+    assert service.count("POST /sessions/request") == 1
+
+
+@pytest.mark.parametrize("endpoint", ["POST /sessions/request", "POST /sessions/token"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, OdysseyArgumentError),
+        (401, OdysseyAuthError),
+        (403, OdysseyAuthError),
+        (422, OdysseyArgumentError),
+        (429, RateLimitError),
+        (500, OdysseyConnectionError),
+        (503, OdysseyConnectionError),
+    ],
+)
+async def test_each_refusal_of_a_session_is_typed_and_ends_an_attempt(
+    service, make_client, witness, endpoint, status, kind
+):
+    service.script(endpoint, status, {"detail": "the reason"}, always=True)
+    with pytest.raises(kind) as caught:
+        await make_client(max_retries=0, queue_timeout_s=0).connect(**witness.callbacks())
+    assert caught.value.status_code == status
+    assert witness.named("on_error") == [(caught.value, True)]
+    assert witness.named("on_disconnected") == []
+
+
+async def test_a_limit_that_names_a_wait_is_waited_for(service, client, witness):
+    body = {
+        "error": "RATE_LIMITED",
+        "message": "Slow down",
+        "action": "Wait",
+        "details": {"retry_after_seconds": 0.5},
+    }
+    service.script("POST /sessions/request", 429, body)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    await client.connect(**witness.callbacks())
+    assert loop.time() - begun >= 0.5
+    error, fatal = witness.named("on_error")[0]
+    assert isinstance(error, RateLimitError)
+    assert fatal is False
+
+
+async def test_an_unreachable_service_is_tried_as_often_as_configured(service, make_client, witness):
+    client = make_client(max_retries=2)
+    service.script("POST /auth/token", 500, text="boom", always=True)
+    with pytest.raises(OdysseyConnectionError, match="Authentication failed: 500"):
+        await client.connect(**witness.callbacks())
+    assert service.count("POST /auth/token") == 3
+    assert [fatal for _error, fatal in witness.named("on_error")] == [False, False, True]
+
+
+async def test_nobody_listening_is_a_connection_error():
+    client = Odyssey("ody_x", api_url="http://127.0.0.1:9", advanced=AdvancedConfig(max_retries=0))
+    with pytest.raises(OdysseyConnectionError, match=r"127\.0\.0\.1:9 cannot be reached"):
+        await client.connect()
+
+
+async def test_a_full_queue_ends_with_the_documented_message(service, make_client, witness):
+    service.script("POST /sessions/request", 503, {"detail": "busy"}, always=True)
+    client = make_client(queue_timeout_s=2)
+    with pytest.raises(NoStreamerError, match=r"Timed out waiting for a streamer \(2s\)"):
+        await client.connect(**witness.callbacks())
+    told = [message for _status, message in witness.named("on_status_change")]
+    assert told.count("Waiting for a streamer") == 1  # however often it asked
+    with pytest.raises(NoStreamerError, match="No streamers available"):
+        await make_client(queue_timeout_s=0).connect()
+
+
+async def test_a_place_in_the_queue_is_waited_for(service, client):
+    for _ in range(3):
+        service.script("POST /sessions/request", 503, {"detail": "busy"})
+    await client.connect()
+    assert service.count("POST /sessions/request") == 4
+
+
+# Disconnecting, from any state
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.005, 0.02, 0.05, 0.08, 0.11, 0.14, 0.2, 0.3])
+async def test_disconnecting_in_the_midst_of_connecting(service, client, witness, delay_s):
+    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
+    await asyncio.sleep(delay_s)
+    await client.disconnect()
+    try:
+        await connecting
+    except OdysseyConnectionError as error:
+        assert "Disconnected" in str(error)  # noqa: PT017
+    assert client.current_status is ConnectionStatus.DISCONNECTED
+    await client.connect()
+    assert client.is_connected
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.03, 0.06, 0.1, 0.15])
+async def test_cancelling_connect_cleans_up_wholly(service, client, witness, delay_s):
+    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
+    await asyncio.sleep(delay_s)
+    connecting.cancel()
+    try:
+        await connecting
+    except asyncio.CancelledError:
+        assert client.current_status is ConnectionStatus.DISCONNECTED
+        assert witness.named("on_error") == []
+    await client.disconnect()
+
+
+async def test_disconnecting_while_waiting_for_a_retry(service, make_client, witness, eventually):
+    client = make_client(initial_retry_delay_ms=60_000, max_retry_delay_ms=60_000)
+    service.script("POST /auth/token", 500)
+    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
+    await eventually(lambda: witness.named("on_error"))
+    await client.disconnect()
+    with pytest.raises(OdysseyConnectionError, match="Disconnected while connecting"):
+        await connecting
+
+
+async def test_disconnecting_while_reconnecting(service, make_client, witness, eventually):
+    client = make_client(initial_retry_delay_ms=60_000, max_retry_delay_ms=60_000)
+    await client.connect(**witness.callbacks())
+    service.script("POST /sessions/token", 500, always=True)
+    await (await service.streamer()).socket.close(code=1011)
+    await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
+    await client.disconnect()
+    assert witness.statuses()[-1] == "disconnected"
+    assert witness.named("on_disconnected") == [()]
+
+
+async def test_disconnecting_from_a_callback(service, client, witness, eventually):
+    tasks = []
+
+    def leave() -> None:
+        tasks.append(asyncio.ensure_future(client.disconnect()))
+
+    heard = witness.callbacks()
+    heard["on_connected"] = leave
+    await client.connect(**heard)
+    await tasks[0]
+    assert client.current_status is ConnectionStatus.DISCONNECTED
+
+
+async def test_disconnecting_many_times_at_once(client):
+    await client.connect()
+    await asyncio.gather(*(client.disconnect() for _ in range(5)))
+    await client.disconnect()
+
+
+async def test_disconnecting_says_goodbye(service, client, eventually):
+    await client.connect()
+    streamer = await service.streamer()
+    await client.disconnect()
+    await eventually(lambda: streamer.socket.close_code is not None)
+    assert streamer.received[-1] == {"type": "client_disconnecting"}
+    assert streamer.socket.close_code == 1000
+
+
+async def test_disconnecting_from_a_server_that_does_not_listen_takes_its_bound(service, client, eventually):
+    await client.connect()
+    streamer = await service.streamer()
+    streamer.socket._reader._protocol.transport.pause_reading()
+    await asyncio.wait_for(client.disconnect(), 60)
+
+
+async def test_disconnecting_after_all_other_tasks_were_cancelled(service, client, witness, eventually):
+    left = []
+
+    async def use() -> None:
+        await client.connect(**witness.callbacks(frames=True))
+        await client.start_stream("a cat")
+        await eventually(lambda: len(witness.frames) > 1)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await client.disconnect()
+        left.extend(task for task in asyncio.all_tasks() if task is not asyncio.current_task())
+
+    # A loop of the client's own, so that all of its tasks are the client's.
+    thread = threading.Thread(target=lambda: asyncio.run(use()))
+    thread.start()
+    await eventually(lambda: not thread.is_alive())
+    assert client.current_status is ConnectionStatus.DISCONNECTED
+    assert witness.named("on_disconnected") == [()]
+    assert left == []
+
+
+def test_a_loop_that_ends_without_disconnecting_ends_quietly(tmp_path):
+    import subprocess
+    import sys
+    import textwrap
+
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import asyncio
+            from odyssey_ros.client import Odyssey
+            from odyssey_ros.emulator import Emulator, EmulatorConfig
+
+            async def main():
+                async with Emulator(EmulatorConfig()) as emulator:
+                    client = Odyssey("ody_local", api_url=emulator.url)
+                    await client.connect(on_video_frame=lambda frame: None)
+                    await client.start_stream("a cat")
+                    return
+
+            asyncio.run(main())
+            print("done")
+            """
+        )
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", str(program)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert result.stdout == "done\n", result.stderr
+    assert "Traceback" not in result.stderr
+    assert "never awaited" not in result.stderr
+
+
+async def test_defect_36_connecting_again_from_on_error_starts_cleanly(
+    service, make_client, witness, eventually
+):
+    client = make_client(max_retries=0)
+    tasks = []
+    heard = witness.callbacks()
+
+    def again(error: Exception, fatal: bool) -> None:
+        if fatal and not tasks:
+            tasks.append(asyncio.ensure_future(client.connect(**witness.callbacks())))
+
+    heard["on_error"] = again
+    await client.connect(**heard)
+    await (await service.streamer()).socket.close(code=1011)
+    await eventually(lambda: tasks and tasks[0].done())
+    await tasks[0]
+    assert client.is_connected
+    assert len(service.streamers) == 2
+
+
+async def test_defect_02_pending_calls_fail_the_moment_the_connection_goes(
+    service, client, witness, eventually
+):
+    await client.connect(**witness.callbacks())
+    streamer = await service.streamer()
+    await client.start_stream("a cat")
+    service.reactions.clear()
+    pending = [
+        asyncio.create_task(client.start_stream("again")),
+        asyncio.create_task(client.interact("a dog")),
+        asyncio.create_task(client.end_stream()),
+    ]
+    await eventually(lambda: len(streamer.heard) == 4)
+    await streamer.socket.close(code=1011, message=b"gone")
+    results = await asyncio.wait_for(asyncio.gather(*pending, return_exceptions=True), 60)
+    assert all(isinstance(result, OdysseyError) for result in results)
+    assert {str(result) for result in results} == {"Signaling disconnected (1011): gone"}
+
+
+async def test_defect_02_pending_calls_fail_on_disconnect(service, client, eventually):
+    await client.connect()
+    streamer = await service.streamer()
+    service.reactions.clear()
+    starting = asyncio.create_task(client.start_stream("a cat"))
+    await eventually(lambda: streamer.heard)
+    await client.disconnect()
+    with pytest.raises(OdysseyConnectionError, match="Connection closed"):
+        await starting
+
+
+async def test_defect_07_channels_open_when_announced_count(service, client):
+    # aiortc announces a channel that the other side opened as open: there is no later event to wait for.
+    await client.connect()
+    assert client.is_connected
+
+
+async def test_defect_21_one_session_token_is_asked_for(service, client):
+    await client.connect()
+    assert service.count("POST /sessions/token") == 1
+
+
+async def test_defect_35_nothing_is_sent_but_what_the_job_needs_and_nothing_stays_open(
+    service, client, eventually
+):
+    await client.connect()
+    await client.disconnect()
+    assert {f"{method} {path}" for method, path, _body in service.requests} == {
+        "POST /auth/token",
+        "GET /regions",
+        "POST /sessions/request",
+        "POST /sessions/token",
+        "GET /signal/config",
+    }
+
+
+async def test_defect_37_a_connection_is_reached_from_other_threads_through_its_loop(
+    service, client, eventually
+):
+    await client.connect()
+    loop = asyncio.get_running_loop()
+    results = []
+
+    def from_another_thread() -> None:
+        results.append(asyncio.run_coroutine_threadsafe(client.start_stream("a cat"), loop).result(10))
+        try:
+            asyncio.run(client.end_stream())
+        except ValueError as error:
+            results.append(str(error))
+
+    thread = threading.Thread(target=from_another_thread)
+    thread.start()
+    await eventually(lambda: not thread.is_alive())
+    assert results[0] == "stream-session-1-1"
+    assert "another event loop" in results[1]
+
+
+async def test_a_defect_of_the_client_itself_is_reported_as_fatal(service, client, witness, monkeypatch):
+    def broken(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.Link", broken)
+    with pytest.raises(ZeroDivisionError):
+        await client.connect(**witness.callbacks())
+    assert [fatal for _error, fatal in witness.named("on_error")] == [True]
+    assert client.current_status is ConnectionStatus.FAILED

@@ -1,0 +1,81 @@
+"""Waiting for a streamer, without waiting: time is passed in."""
+
+from __future__ import annotations
+
+import pytest
+
+from odyssey_ros.client import AdvancedConfig, NoStreamerError
+from odyssey_ros.client.responses import SessionGrant, SessionToken
+from odyssey_ros.client.session_access import RequestedSessions
+from odyssey_ros.client.signaling import SignalingEndpoint
+from odyssey_ros.client.types import StreamerCapabilities
+
+
+class Api:
+    """The two endpoints that are asked for a session; busy so many times."""
+
+    def __init__(self, busy: int, **details: object) -> None:
+        self.busy = busy
+        self.details = details
+        self.requests = 0
+
+    async def authenticate(self) -> None:
+        pass
+
+    async def request_session(self, _latencies):
+        self.requests += 1
+        if self.requests <= self.busy:
+            raise NoStreamerError("No streamers available", details=self.details, status_code=503)
+        return SessionGrant("s", "ws://h", SignalingEndpoint.parse("ws://h"), StreamerCapabilities())
+
+    async def session_token(self, _session_id):
+        return SessionToken("t", 600)
+
+
+def sessions(api, **changes):
+    config = AdvancedConfig(region_timeout_s=None, **changes)
+    time, waits, told = [0.0], [], []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        time[0] += seconds
+
+    source = RequestedSessions(
+        api,
+        None,
+        config,
+        on_waiting=told.append,
+        sleep=sleep,
+        clock=lambda: time[0],
+        uniform=lambda low, high: high,
+    )
+    return source, waits, told
+
+
+async def test_defect_20_the_queue_is_asked_with_jitter():
+    source, waits, told = sessions(Api(3), retry_jitter=0.5)
+    assert (await source.acquire(None)).session_id == "s"
+    assert waits == [1.5, 1.5, 1.5]
+    assert told == ["Waiting for a streamer"] * 3
+
+
+async def test_defect_20_the_queue_is_asked_when_the_service_says():
+    source, waits, _told = sessions(Api(2, retry_after_seconds=7))
+    await source.acquire(None)
+    assert waits == [7, 7]
+
+
+async def test_the_queue_has_its_bound_to_the_second():
+    api = Api(10**6)
+    source, waits, _told = sessions(api, queue_timeout_s=10, retry_jitter=0)
+    with pytest.raises(NoStreamerError, match=r"Timed out waiting for a streamer \(10s\)"):
+        await source.acquire(None)
+    assert sum(waits) == pytest.approx(10)
+    assert api.requests == 11
+
+
+async def test_no_queue_means_no_waiting():
+    source, waits, _told = sessions(Api(1), queue_timeout_s=0)
+    with pytest.raises(NoStreamerError, match="No streamers available"):
+        await source.acquire(None)
+    assert waits == []

@@ -1,0 +1,82 @@
+"""Reading JSON from outside."""
+
+from __future__ import annotations
+
+import pytest
+
+from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
+from odyssey_ros.emulator.messages import (
+    Answer,
+    EndStream,
+    StartStream,
+    UpdateStream,
+    parse_channel_message,
+    parse_socket_message,
+)
+
+
+def test_fields_are_what_they_should_be():
+    fields = Fields.parse('{"s": "x", "b": true, "i": 3, "f": 1.5, "n": null, "o": {"k": 1}, "a": [1]}')
+    assert fields.string("s") == "x"
+    assert fields.string("n", "default") == "default"
+    assert fields.optional_string("n") is None
+    assert fields.boolean("b", default=False) is True
+    assert fields.boolean("n", default=True) is True
+    assert fields.integer("i") == 3
+    assert fields.optional_integer("n") is None
+    assert fields.number("i") == 3.0
+    assert fields.number("f") == 1.5
+    assert fields.integers_by_name("o") == {"k": 1}
+    assert fields.integers_by_name("n") == {}
+    assert fields.items("a") == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("{", lambda f: f),
+        ("3", lambda f: f),
+        ("[" * 200_000, lambda f: f),
+        ('{"x": 1}', lambda f: f.string("x")),
+        ("{}", lambda f: f.string("x")),
+        ('{"x": "true"}', lambda f: f.boolean("x", default=True)),
+        ('{"x": true}', lambda f: f.integer("x")),
+        ('{"x": 1.5}', lambda f: f.integer("x")),
+        ('{"x": true}', lambda f: f.number("x")),
+        ('{"x": NaN}', lambda f: f.number("x")),
+        ('{"x": "1"}', lambda f: f.number("x")),
+        ("{}", lambda f: f.items("x")),
+        ('{"x": {}}', lambda f: f.items("x")),
+        ('{"x": 3}', lambda f: f.fields("x")),
+        ('{"x": {"y": 1.5}}', lambda f: f.integers_by_name("x")),
+    ],
+)
+def test_fields_that_are_not_say_so(text, read):
+    with pytest.raises(InvalidFieldError):
+        read(Fields.parse(text))
+
+
+def test_errors_name_the_place_and_not_the_value():
+    with pytest.raises(InvalidFieldError) as error:
+        Fields.parse('{"o": {"k": "secret"}}').integers_by_name("o")
+    assert error.value.path == ("o", "k")
+    assert str(error.value) == "o.k: must be an integer"
+
+
+def test_messages_of_the_channel():
+    start = parse_channel_message('{"type": "interactive_stream_start", "input_image_base64": null}')
+    assert start == StartStream(prompt="", portrait=True, broadcast=False, image=None, bypass_expansion=False)
+    assert parse_channel_message('{"type": "update", "prompt": "x"}') == UpdateStream("x")
+    assert parse_channel_message('{"type": "interactive_stream_end"}') == EndStream()
+    assert parse_channel_message('{"type": "answer", "sdp": "x"}') is None
+    assert parse_socket_message('{"type": "answer", "sdp": "x"}') == Answer("x")
+    assert parse_socket_message('{"type": "update", "prompt": "x"}') is None
+    assert "data:" not in repr(StartStream("x", True, False, "data:image/png;base64,AAAA", False))
+    for text in (
+        "{}",
+        '{"type": 3}',
+        '{"type": "update"}',
+        '{"type": "interactive_stream_start", "prompt": 1}',
+    ):
+        with pytest.raises(InvalidFieldError):
+            parse_channel_message(text)
