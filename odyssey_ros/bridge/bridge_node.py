@@ -13,7 +13,6 @@ from odyssey_ros.bridge.api_key import read_api_key, read_credentials
 from odyssey_ros.bridge.bridge_parameters import SETTINGS, BridgeParameters
 from odyssey_ros.bridge.calls.services import BridgeServices, CallTarget
 from odyssey_ros.bridge.calls.simulation_action import SimulationAction
-from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.live.diagnostics import bridge_diagnostics, service_host
 from odyssey_ros.bridge.live.image_prompt import ImagePrompt
 from odyssey_ros.bridge.live.stream_node import StreamNode
@@ -24,10 +23,12 @@ from odyssey_ros.bridge.runtime.qos_overrides import OVERRIDE_ERRORS, OverrideEr
 from odyssey_ros.client import (
     AdvancedConfig,
     ClientConfig,
+    ErrorCode,
     Odyssey,
     OdysseyArgumentError,
     OdysseyError,
     OdysseyImageError,
+    as_odyssey_error,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         try:
             picture = ImagePrompt.parse(message)
         except OdysseyImageError as error:
-            event = Event(EventKind.ERROR, error_code=error_code(error), message=f"~/image_prompt: {error}")
+            event = Event(
+                EventKind.ERROR, error_code=as_odyssey_error(error).code, message=f"~/image_prompt: {error}"
+            )
             self.session_event_happened(event)
             return
         self.start(self._link.session.set_next_image(picture.load))
@@ -162,15 +165,15 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
             raise OdysseyError(
                 f"the node is unconfigured{reason}: run "
                 f"`ros2 lifecycle set {self.get_fully_qualified_name()} configure`",
-                code="UNCONFIGURED",
+                code=ErrorCode.UNCONFIGURED,
             )
         return CallTarget(self._link.session, holds_key=self._holds_key)
 
     def call_failed(self, error: Exception) -> None:
         """Count limits that were met, and log what no caller can be to blame for."""
         self._health.call_failed(error)
-        if error_code(error) == "INTERNAL":
-            self.get_logger().error(f"A call failed: {error_text(error)}")
+        if as_odyssey_error(error).code is ErrorCode.INTERNAL:
+            self.get_logger().error(f"A call failed: {as_odyssey_error(error).advice}")
 
 
 def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:

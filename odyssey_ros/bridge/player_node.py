@@ -19,7 +19,6 @@ from odyssey_ros import srv
 from odyssey_ros.bridge.api_key import SecretError, read_api_key
 from odyssey_ros.bridge.calls.services import SERVICE_QOS
 from odyssey_ros.bridge.conversions import text_field
-from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration, load_calibration
 from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
 from odyssey_ros.bridge.player.episode_library import (
@@ -36,7 +35,7 @@ from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, spin_node
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
-from odyssey_ros.client import Odyssey, OdysseyArgumentError, OdysseyError
+from odyssey_ros.client import Odyssey, OdysseyArgumentError, OdysseyError, as_odyssey_error
 from odyssey_ros.msg import PlaybackStatus
 
 if TYPE_CHECKING:
@@ -146,9 +145,9 @@ class PlayerNode(ManagedNode):
                 await fill(request, response)
             except Exception as error:  # noqa: BLE001 -- one that escaped would end the process
                 response = kind.Response()
-                response.message = text_field(error_text(error))
+                response.message = text_field(as_odyssey_error(error).advice)
                 if hasattr(response, "error_code"):
-                    response.error_code = text_field(error_code(error))
+                    response.error_code = text_field(as_odyssey_error(error).code)
             else:
                 response.success = True
             return response
@@ -258,7 +257,7 @@ class PlayerSession:
         try:
             await work
         except Exception as error:  # noqa: BLE001 -- nobody else would hear of it
-            self.gave_up("INTERNAL", error_text(error))
+            self.gave_up("INTERNAL", as_odyssey_error(error).advice)
 
     async def _clean_up(self) -> None:
         if self._fetching is not None:

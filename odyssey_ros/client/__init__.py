@@ -1,6 +1,7 @@
 """The Odyssey API for asyncio: the public names of the Odyssey SDK, without its defects. Needs no ROS."""
 
 from odyssey_ros.client.config import AdvancedConfig, ClientConfig
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
     AccountSuspendedError,
     ConcurrentLimitReachedError,
@@ -17,8 +18,9 @@ from odyssey_ros.client.errors import (
     OdysseyUsageError,
     RateLimitError,
     StreamDurationExceededError,
+    as_odyssey_error,
 )
-from odyssey_ros.client.frames import DecodedFrame
+from odyssey_ros.client.observer import ClientObserver
 from odyssey_ros.client.odyssey import Odyssey
 from odyssey_ros.client.scripts import InteractAction, ScriptEntry, StartAction
 from odyssey_ros.client.spectator import SpectatorConnection, connect_to_stream
@@ -27,6 +29,7 @@ from odyssey_ros.client.types import (
     ClientCredentials,
     ClientStatistics,
     ConnectionStatus,
+    DecodedFrame,
     Recording,
     SimulationJobDetail,
     SimulationJobInfo,
@@ -45,10 +48,12 @@ __all__ = [
     "BroadcastInfo",
     "ClientConfig",
     "ClientCredentials",
+    "ClientObserver",
     "ClientStatistics",
     "ConcurrentLimitReachedError",
     "ConnectionStatus",
     "DecodedFrame",
+    "ErrorCode",
     "InteractAction",
     "MonthlyLimitReachedError",
     "NoStreamerError",
@@ -77,5 +82,6 @@ __all__ = [
     "StreamRecordingsList",
     "StreamerCapabilities",
     "VideoFrame",
+    "as_odyssey_error",
     "connect_to_stream",
 ]

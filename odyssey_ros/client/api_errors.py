@@ -70,11 +70,9 @@ def error_of(
     if status in {400, 409, 422}:
         return OdysseyArgumentError(text or f"{what}: refused with status {status}", status_code=status)
     if status == 402:
-        return OdysseyUsageError(text or "Payment required", code="UNKNOWN", status_code=status)
+        return OdysseyUsageError(text or "Payment required", status_code=status)
     if status == 429:
-        return RateLimitError(
-            text or "Request limit exceeded", code="RATE_LIMITED", details=details, status_code=status
-        )
+        return RateLimitError(text or "Request limit exceeded", details=details, status_code=status)
     suffix = f" ({text})" if text else ""
     return OdysseyConnectionError(
         f"{what} failed: {status} {_phrase(status)}{suffix}", details=details, status_code=status
@@ -118,7 +116,7 @@ def _usage_error(
         details = {**details, **facts.to_dict()}
     return USAGE_ERRORS.get(code, OdysseyUsageError)(
         message or "Request limit exceeded",
-        code=code or "UNKNOWN",
+        reason=code,
         action=action or "",
         action_url=action_url,
         details=details,

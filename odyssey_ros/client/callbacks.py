@@ -1,93 +1,115 @@
-"""The program's callbacks, called so that one that raises harms nothing but itself."""
+"""The SDK's callbacks: their type names, and their adapter to `ClientObserver`."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypedDict
+
+from odyssey_ros.client.observer import ClientObserver
+from odyssey_ros.client.types import BroadcastInfo, ConnectionStatus, DecodedFrame, VideoFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from odyssey_ros.client.errors import OdysseyError
 
-    from odyssey_ros.client.frames import DecodedFrame
-    from odyssey_ros.client.types import BroadcastInfo, ConnectionStatus, VideoFrame
+VideoFrameCallback = Callable[[VideoFrame], None]
+ConnectedCallback = Callable[[], None]
+DisconnectedCallback = Callable[[], None]
+StreamStartedCallback = Callable[[str], None]
+StreamEndedCallback = Callable[[], None]
+StreamErrorCallback = Callable[[str, str], None]
+InteractAcknowledgedCallback = Callable[[str], None]
+BroadcastReadyCallback = Callable[[BroadcastInfo], None]
+ErrorCallback = Callable[[Exception, bool], None]
+StatusChangeCallback = Callable[[ConnectionStatus, "str | None"], None]
+DecodedFrameCallback = Callable[[DecodedFrame], None]  # not in the SDK
 
-logger = logging.getLogger(__name__)
+
+class OdysseyEventHandlers(TypedDict, total=False):
+    """The SDK's ten handlers by name: `connect(**handlers)`."""
+
+    on_connected: ConnectedCallback | None
+    on_disconnected: DisconnectedCallback | None
+    on_video_frame: VideoFrameCallback | None
+    on_stream_started: StreamStartedCallback | None
+    on_stream_ended: StreamEndedCallback | None
+    on_interact_acknowledged: InteractAcknowledgedCallback | None
+    on_stream_error: StreamErrorCallback | None
+    on_error: ErrorCallback | None
+    on_status_change: StatusChangeCallback | None
+    on_broadcast_ready: BroadcastReadyCallback | None
 
 
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """What a program wants to hear. All are called on the event loop's thread and must not block it.
+class CallbackObserver(ClientObserver):
+    """Calls the SDK's callbacks, with the SDK's arguments.
 
-    A callback that raises is logged and reported through `on_error(error, False)`.
+    Args:
+        handlers: The callbacks; those that are missing or None are not called.
+        on_decoded_frame: Receives every frame as it left the decoder.
     """
 
-    on_connected: Callable[[], None] | None = None
-    on_disconnected: Callable[[], None] | None = None
-    on_video_frame: Callable[[VideoFrame], None] | None = None
-    on_stream_started: Callable[[str], None] | None = None
-    on_stream_ended: Callable[[], None] | None = None
-    on_interact_acknowledged: Callable[[str], None] | None = None
-    on_stream_error: Callable[[str, str], None] | None = None
-    on_error: Callable[[Exception, bool], None] | None = None
-    on_status_change: Callable[[ConnectionStatus, str | None], None] | None = None
-    on_broadcast_ready: Callable[[BroadcastInfo], None] | None = None
-    on_decoded_frame: Callable[[DecodedFrame], None] | None = None
+    def __init__(
+        self, handlers: OdysseyEventHandlers, on_decoded_frame: DecodedFrameCallback | None = None
+    ) -> None:
+        self._handlers = handlers
+        self._on_decoded_frame = on_decoded_frame
+        self.wants_video_frames = handlers.get("on_video_frame") is not None
 
     def connected(self) -> None:
-        """The connection is up."""
-        self._call(self.on_connected)
+        """Call `on_connected`."""
+        if (callback := self._handlers.get("on_connected")) is not None:
+            callback()
 
-    def disconnected(self) -> None:
-        """A connection that was up has ended."""
-        self._call(self.on_disconnected)
+    def disconnected(self, error: OdysseyError | None) -> None:  # noqa: ARG002 -- the SDK passes no reason
+        """Call `on_disconnected`."""
+        if (callback := self._handlers.get("on_disconnected")) is not None:
+            callback()
+
+    def status_changed(
+        self,
+        status: ConnectionStatus,
+        message: str | None,
+        error: OdysseyError | None,  # noqa: ARG002 -- the SDK passes the text alone
+    ) -> None:
+        """Call `on_status_change`."""
+        if (callback := self._handlers.get("on_status_change")) is not None:
+            callback(status, message)
 
     def video_frame(self, frame: VideoFrame) -> None:
-        """A frame has been converted."""
-        self._call(self.on_video_frame, frame)
+        """Call `on_video_frame`."""
+        if (callback := self._handlers.get("on_video_frame")) is not None:
+            callback(frame)
 
     def decoded_frame(self, frame: DecodedFrame) -> None:
-        """A frame has left the decoder."""
-        self._call(self.on_decoded_frame, frame)
+        """Call `on_decoded_frame`."""
+        if self._on_decoded_frame is not None:
+            self._on_decoded_frame(frame)
 
     def stream_started(self, stream_id: str) -> None:
-        """The streamer has begun a stream."""
-        self._call(self.on_stream_started, stream_id)
+        """Call `on_stream_started`."""
+        if (callback := self._handlers.get("on_stream_started")) is not None:
+            callback(stream_id)
 
     def stream_ended(self) -> None:
-        """The stream is over."""
-        self._call(self.on_stream_ended)
+        """Call `on_stream_ended`."""
+        if (callback := self._handlers.get("on_stream_ended")) is not None:
+            callback()
 
     def interact_acknowledged(self, prompt: str) -> None:
-        """The streamer has applied a prompt."""
-        self._call(self.on_interact_acknowledged, prompt)
+        """Call `on_interact_acknowledged`."""
+        if (callback := self._handlers.get("on_interact_acknowledged")) is not None:
+            callback(prompt)
 
-    def stream_error(self, reason: str, message: str) -> None:
-        """The streamer reports an error."""
-        self._call(self.on_stream_error, reason, message)
-
-    def status_change(self, status: ConnectionStatus, message: str | None) -> None:
-        """The connection's status, or what is to be said about it, has changed."""
-        self._call(self.on_status_change, status, message)
+    def stream_failed(self, error: OdysseyError, message: str) -> None:
+        """Call `on_stream_error` with the streamer's reason and text."""
+        if (callback := self._handlers.get("on_stream_error")) is not None:
+            callback(error.reason, message)
 
     def broadcast_ready(self, info: BroadcastInfo) -> None:
-        """Spectators can watch."""
-        self._call(self.on_broadcast_ready, info)
+        """Call `on_broadcast_ready`."""
+        if (callback := self._handlers.get("on_broadcast_ready")) is not None:
+            callback(info)
 
     def error(self, error: Exception, *, fatal: bool) -> None:
-        """Something failed; `fatal` when the client has given up."""
-        if self.on_error is None:
-            return
-        try:
-            self.on_error(error, fatal)
-        except Exception:  # the program's code may raise anything
-            logger.exception("on_error raised")
-
-    def _call(self, callback: Callable[..., None] | None, *arguments: Any) -> None:
-        if callback is None:
-            return
-        try:
-            callback(*arguments)
-        except Exception as error:  # the program's code may raise anything
-            logger.exception("A callback raised")
-            self.error(error, fatal=False)
+        """Call `on_error`."""
+        if (callback := self._handlers.get("on_error")) is not None:
+            callback(error, fatal)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
 from odyssey_ros.client.frames import standstill
 from odyssey_ros.client.ice import PUBLIC_STUN
@@ -26,12 +27,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # The server's reasons after which the session is of no more use.
-SESSION_OVER = frozenset({"streamer_not_available", "duration_limit_reached", "session_not_found"})
+SESSION_OVER = frozenset(
+    {ErrorCode.STREAMER_NOT_AVAILABLE, ErrorCode.DURATION_LIMIT_REACHED, ErrorCode.SESSION_NOT_FOUND}
+)
 
 _SERVER_ERRORS = {
-    "streamer_not_available": "The streamer is not available",
-    "streamer_disconnected": "The streamer disconnected",
-    "duration_limit_reached": "Connection exceeded maximum allowed duration",
+    "streamer_not_available": (ErrorCode.STREAMER_NOT_AVAILABLE, "The streamer is not available"),
+    "streamer_disconnected": (ErrorCode.STREAMER_DISCONNECTED, "The streamer disconnected"),
+    "duration_limit_reached": (
+        ErrorCode.DURATION_LIMIT_REACHED,
+        "Connection exceeded maximum allowed duration",
+    ),
 }
 
 
@@ -81,7 +87,7 @@ class ConnectionAttempt:
         except asyncio.TimeoutError:
             raise OdysseyConnectionError(
                 f"No connection within {self._config.connect_timeout_s:g} s: still waiting for {self._stage}",
-                code="timeout",
+                code=ErrorCode.TIMEOUT,
             ) from None
 
     def can_send(self, text: str) -> bool:
@@ -117,7 +123,7 @@ class ConnectionAttempt:
 
     async def close(self) -> None:
         """End the session's socket and peer, and every task of theirs."""
-        self._lose(OdysseyConnectionError("Connection closed", code="closed"))
+        self._lose(OdysseyConnectionError("Connection closed", code=ErrorCode.CLOSED))
         await self._tasks.close()
         try:
             if self._peer is not None:
@@ -161,8 +167,10 @@ class ConnectionAttempt:
         while True:
             message = await signaling.receive()
             if isinstance(message, ServerError):
-                text = _SERVER_ERRORS.get(message.reason, f"Server error: {message.reason}")
-                raise OdysseyConnectionError(text, code=message.reason)
+                code, text = _SERVER_ERRORS.get(
+                    message.reason, (ErrorCode.CONNECTION_FAILED, f"Server error: {message.reason}")
+                )
+                raise OdysseyConnectionError(text, code=code, reason=message.reason)
             if isinstance(message, RemoteCandidate):
                 if self._peer is None:
                     self._early_candidates.append(message)
@@ -173,7 +181,7 @@ class ConnectionAttempt:
 
     async def _answer(self, signaling: Signaling, offer: Offer, servers: Sequence[IceServer]) -> None:
         if self._ready.done():
-            raise OdysseyConnectionError("The streamer began anew", code="streamer_restarted")
+            raise OdysseyConnectionError("The streamer began anew", code=ErrorCode.STREAMER_RESTARTED)
         if self._peer is not None:
             await self._peer.close()
         peer = Peer(
@@ -212,7 +220,7 @@ class ConnectionAttempt:
         except asyncio.TimeoutError:
             raise OdysseyConnectionError(
                 f"The streamer has not opened its channel to the client within {timeout_s:g} s",
-                code="channel_missing",
+                code=ErrorCode.CHANNEL_MISSING,
             ) from None
 
     async def _watch_frames(self, timeout_s: float) -> None:
@@ -221,7 +229,7 @@ class ConnectionAttempt:
             return None if since is None else (since, self._frames.last_arrival_ns)
 
         await standstill(timeout_s, look)
-        raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen")
+        raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN)
 
     def _become_ready(self) -> None:
         if not self._ready.done():

@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING
 
 from odyssey_ros.client.connection_attempt import SESSION_OVER, ConnectionAttempt
-from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError
+from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError, as_odyssey_error
 from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.retry import Verdict, backoff, judge
 from odyssey_ros.client.stream import StreamControl
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
-    from odyssey_ros.client.callbacks import Callbacks
     from odyssey_ros.client.config import AdvancedConfig
     from odyssey_ros.client.http_api import HttpApi
+    from odyssey_ros.client.observer import ClientObserver
     from odyssey_ros.client.session_access import SessionAccess, SessionSource
     from odyssey_ros.client.types import StreamerCapabilities
 
@@ -39,7 +40,7 @@ class ConnectionSupervisor:
         lease_api: Lends the HTTP API.
         sessions_of: Makes the source of sessions from the API and from a function that tells people what is
             waited for.
-        callbacks: Who hears of it.
+        observer: Receives the events of the connection.
         config: Retries, timeouts and intervals.
         sleep: Waits some seconds.
         clock: Seconds, monotonic.
@@ -50,7 +51,7 @@ class ConnectionSupervisor:
         self,
         lease_api: Callable[[], AbstractAsyncContextManager[HttpApi]],
         sessions_of: Callable[[HttpApi, Callable[[str], None]], SessionSource],
-        callbacks: Callbacks,
+        observer: ClientObserver,
         config: AdvancedConfig,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -59,7 +60,7 @@ class ConnectionSupervisor:
     ) -> None:
         self._lease_api = lease_api
         self._sessions_of = sessions_of
-        self._callbacks = callbacks
+        self._observer = observer
         self._config = config
         self._sleep = sleep
         self._clock = clock
@@ -70,8 +71,8 @@ class ConnectionSupervisor:
         self._link: ConnectionAttempt | None = None
         self._session: SessionAccess | None = None
         self._finished = False
-        self.frames = FramePipeline(callbacks)
-        self.stream = StreamControl(callbacks, self.frames, timeout_s=config.operation_timeout_s)
+        self.frames = FramePipeline(observer)
+        self.stream = StreamControl(observer, self.frames, timeout_s=config.operation_timeout_s)
         self.status = ConnectionStatus.DISCONNECTED
         self.reconnects = 0
         self._message: str | None = ""  # none yet: also a first `DISCONNECTED` is told
@@ -150,7 +151,7 @@ class ConnectionSupervisor:
                     retries = backoff(self._config, self._uniform)
                 await self._lost(link.lost.result(), retries, lasted=lasted)
         finally:
-            self.stream.detach(OdysseyConnectionError("Connection closed", code="closed"))
+            self.stream.detach(OdysseyConnectionError("Connection closed", code=ErrorCode.CLOSED))
             await uninterrupted(self._drop_link())
             await uninterrupted(converting.close())
 
@@ -170,7 +171,7 @@ class ConnectionSupervisor:
             self._set_status(ConnectionStatus.CONNECTED)
             if not self._opened.done():
                 self._opened.set_result(None)
-            self._callbacks.connected()
+            self._observer.connected()
             return link
 
     async def _attempt(self, sessions: SessionSource, api: HttpApi, *, regaining: bool) -> ConnectionAttempt:
@@ -189,7 +190,7 @@ class ConnectionSupervisor:
             if not session.is_new or error.code in SESSION_OVER:
                 self._session = None
             await uninterrupted(self._drop_link())
-            if error.code == "session_not_found" and not sessions.has_others:
+            if error.code is ErrorCode.SESSION_NOT_FOUND and not sessions.has_others:
                 raise OdysseyAuthError(
                     "The service no longer knows the session that the credentials are for", code=error.code
                 ) from None
@@ -203,14 +204,14 @@ class ConnectionSupervisor:
 
     async def _lost(self, reason: OdysseyError, retries: Iterator[float], *, lasted: bool) -> None:
         logger.info("Connection lost: %s", reason)  # the callbacks tell it, and why
-        self._set_status(ConnectionStatus.RECONNECTING, str(reason))
+        self._set_status(ConnectionStatus.RECONNECTING, str(reason), reason)
         self.stream.detach(reason)
-        self._callbacks.disconnected()
+        self._observer.disconnected(reason)
         await uninterrupted(self._drop_link())
         if reason.code in SESSION_OVER:
             self._session = None
         if lasted and self._config.max_retries != 0:
-            self._callbacks.error(reason, fatal=False)
+            self._observer.error(reason, fatal=False)
         else:
             # A connection that goes as soon as it comes is as good as one that fails to come.
             await self._wait_before_retry(reason, retries)
@@ -221,8 +222,8 @@ class ConnectionSupervisor:
         if delay_s is None:
             raise error
         logger.info("Trying again in %.1f s: %s", delay_s, error)
-        self._callbacks.error(error, fatal=False)
-        self._report(f"{error}; trying again in {delay_s:.1f} s")
+        self._observer.error(error, fatal=False)
+        self._report(f"{error}; trying again in {delay_s:.1f} s", error)
         await self._sleep(delay_s)
 
     def _delay(self, verdict: Verdict, retries: Iterator[float]) -> float | None:
@@ -238,14 +239,16 @@ class ConnectionSupervisor:
         if link is not None:
             await link.close()
 
-    def _report(self, message: str) -> None:
-        """Say what is being waited for."""
-        self._set_status(self.status, message)
+    def _report(self, message: str, error: OdysseyError | None = None) -> None:
+        """Report what the connection is waiting for, and the failure behind it."""
+        self._set_status(self.status, message, error)
 
-    def _set_status(self, status: ConnectionStatus, message: str | None = None) -> None:
+    def _set_status(
+        self, status: ConnectionStatus, message: str | None = None, error: OdysseyError | None = None
+    ) -> None:
         if (status, message) != (self.status, self._message):
             self.status, self._message = status, message
-            self._callbacks.status_change(status, message)
+            self._observer.status_changed(status, message, error)
 
     def _finish(self, status: ConnectionStatus, error: Exception | None) -> None:
         if self._finished:
@@ -253,13 +256,14 @@ class ConnectionSupervisor:
         self._finished = True
         was_connected = self.status is ConnectionStatus.CONNECTED
         self._session = None
-        self._set_status(status, None if error is None else str(error))
+        failure = None if error is None else as_odyssey_error(error)
+        self._set_status(status, None if error is None else str(error), failure)
         if was_connected:
-            self._callbacks.disconnected()
+            self._observer.disconnected(failure)
         if error is not None:
-            self._callbacks.error(error, fatal=True)
+            self._observer.error(error, fatal=True)
         if not self._opened.done():
             self._opened.set_exception(
-                error or OdysseyConnectionError("Disconnected while connecting", code="closed")
+                error or OdysseyConnectionError("Disconnected while connecting", code=ErrorCode.CLOSED)
             )
             self._opened.exception()  # seen: `open` may have been cancelled

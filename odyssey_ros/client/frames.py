@@ -7,50 +7,26 @@ import contextlib
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from aiortc.mediastreams import MediaStreamError
 
-from odyssey_ros.client.types import VideoFrame
+from odyssey_ros.client.types import DecodedFrame, VideoFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiortc import MediaStreamTrack
 
-    from odyssey_ros.client.callbacks import Callbacks
+    from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
 
 _LOOKS = 4
 _RTP_WRAP = 1 << 32
 _NS_PER_S = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedFrame:
-    """A frame as the decoder made it.
-
-    Attributes:
-        frame: The picture, usually yuv420p, not converted.
-        arrival_ns: `time.monotonic_ns()` when it left the decoder.
-        media_time_ns: Presentation time in nanoseconds since the track's first frame, free of the wrap of RTP
-            time.
-        index: Count of the stream's decoded frames before this one; of the frames outside of streams when
-            none runs.
-        stream_id: The stream it belongs to; None when none runs.
-        prompt: The applied prompt in force when it arrived; None when there is none.
-    """
-
-    frame: av.VideoFrame
-    arrival_ns: int
-    media_time_ns: int
-    index: int
-    stream_id: str | None
-    prompt: str | None
 
 
 async def discard(track: MediaStreamTrack) -> None:
@@ -100,12 +76,14 @@ class FramePipeline:
     """Takes every frame of a connection's video, over all its tracks, and hands it on.
 
     Args:
-        callbacks: `on_decoded_frame` gets every frame at once; `on_video_frame` the newest, converted.
+        observer: Receives every decoded frame at once and, if it wants video frames, the newest, converted.
         monotonic_ns: The clock that stamps arrivals.
     """
 
-    def __init__(self, callbacks: Callbacks, *, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self._callbacks = callbacks
+    def __init__(
+        self, observer: ClientObserver, *, monotonic_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._observer = observer
         self._monotonic_ns = monotonic_ns
         self._stream_id: str | None = None
         self._prompt: str | None = None
@@ -114,7 +92,7 @@ class FramePipeline:
         self._stream_is_new = False
         self.decoded = 0
         self.last_arrival_ns: int | None = None
-        self.converter = None if callbacks.on_video_frame is None else NewestFrameConverter(callbacks)
+        self.converter = NewestFrameConverter(observer) if observer.wants_video_frames else None
 
     def begin_stream(self, stream_id: str, prompt: str | None) -> None:
         """Frames from now on belong to this stream."""
@@ -155,7 +133,7 @@ class FramePipeline:
         self._last_clock = clock
         self.decoded += 1
         self.last_arrival_ns = arrival_ns
-        self._callbacks.decoded_frame(decoded)
+        self._observer.decoded_frame(decoded)
         if self.converter is not None:
             self.converter.offer(decoded)
 
@@ -167,8 +145,8 @@ class NewestFrameConverter:
     counted: a slow consumer sees fewer frames, never old ones.
     """
 
-    def __init__(self, callbacks: Callbacks) -> None:
-        self._callbacks = callbacks
+    def __init__(self, observer: ClientObserver) -> None:
+        self._observer = observer
         self._newest: DecodedFrame | None = None
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="odyssey-convert")
@@ -195,10 +173,10 @@ class NewestFrameConverter:
                         picture = await loop.run_in_executor(self._thread, to_video_frame, frame)
                     except Exception as error:  # PyAV raises many kinds; the next frame may be better
                         logger.exception("A frame cannot be converted")
-                        self._callbacks.error(error, fatal=False)
+                        self._observer.error(error, fatal=False)
                         continue
                     self.converted += 1
-                    self._callbacks.video_frame(picture)
+                    self._observer.video_frame(picture)
         finally:
             # The thread is idle or some milliseconds from it, and ends by itself.
             self._thread.shutdown(wait=False)

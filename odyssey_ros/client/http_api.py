@@ -14,6 +14,7 @@ import httpx
 
 from odyssey_ros.client import responses
 from odyssey_ros.client.api_errors import detail_text, error_of
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
     NoStreamerError,
     OdysseyArgumentError,
@@ -140,7 +141,10 @@ class HttpApi:
         except OdysseyConnectionError as error:
             if error.status_code == 503:
                 raise NoStreamerError(
-                    "No streamers available", code="no_streamer", details=error.details, status_code=503
+                    "No streamers available",
+                    code=ErrorCode.NO_STREAMER,
+                    details=error.details,
+                    status_code=503,
                 ) from None
             raise
         return _parsed(responses.parse_session, answer)
@@ -211,7 +215,9 @@ class HttpApi:
             if error.status_code != 400:
                 raise
             # The one thing that this endpoint says by 400.
-            raise OdysseyArgumentError(error.message, code="not_cancellable", status_code=400) from None
+            raise OdysseyArgumentError(
+                error.message, code=ErrorCode.NOT_CANCELLABLE, status_code=400
+            ) from None
         return _parsed(responses.parse_job_row, answer)
 
     async def _call(
@@ -258,7 +264,7 @@ class HttpApi:
         if not self._api_key:
             raise OdysseyAuthError(
                 "No API key: pass api_key, set ODYSSEY_API_KEY, or connect with credentials",
-                code="no_api_key",
+                code=ErrorCode.NO_API_KEY,
             )
         response = await self._send(
             "POST",
@@ -270,9 +276,11 @@ class HttpApi:
         if response.is_success:
             return _parsed(responses.parse_access_token, _json_of(response), "Invalid auth response")
         if status == 401:
-            raise OdysseyAuthError("Invalid API key", code="invalid_api_key", status_code=status)
+            raise OdysseyAuthError("Invalid API key", code=ErrorCode.INVALID_API_KEY, status_code=status)
         if status == 422:
-            raise OdysseyAuthError("Invalid API key format", code="invalid_api_key", status_code=status)
+            raise OdysseyAuthError(
+                "Invalid API key format", code=ErrorCode.INVALID_API_KEY, status_code=status
+            )
         error = error_of(
             status, response.content, what="Authentication", retry_after=response.headers.get("retry-after")
         )
@@ -281,7 +289,9 @@ class HttpApi:
             raise OdysseyAuthError(text or "API key access denied", status_code=status)
         if isinstance(error, OdysseyNotFoundError):
             raise OdysseyConnectionError(
-                f"No Odyssey API at {urlsplit(self._api_url).netloc}", code="no_api", status_code=status
+                f"No Odyssey API at {urlsplit(self._api_url).netloc}",
+                code=ErrorCode.NO_API,
+                status_code=status,
             )
         raise error
 
@@ -306,12 +316,12 @@ class HttpApi:
             return await within(self._timeout_s, request)
         except (asyncio.TimeoutError, httpx.TimeoutException):
             raise OdysseyConnectionError(
-                f"{what}: no answer within {self._timeout_s:g} s", code="timeout"
+                f"{what}: no answer within {self._timeout_s:g} s", code=ErrorCode.TIMEOUT
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             where = urlsplit(url).netloc.rpartition("@")[2]
             raise OdysseyConnectionError(
-                f"{what}: {where} cannot be reached ({type(error).__name__})", code="unreachable"
+                f"{what}: {where} cannot be reached ({type(error).__name__})", code=ErrorCode.UNREACHABLE
             ) from None
 
 
@@ -352,4 +362,4 @@ def _parsed(
 
 
 def _invalid(error: MalformedError, message: str = "Invalid API response") -> OdysseyError:
-    return OdysseyConnectionError(f"{message}: {error}", code="invalid_response")
+    return OdysseyConnectionError(f"{message}: {error}", code=ErrorCode.INVALID_RESPONSE)

@@ -10,13 +10,15 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from odyssey_ros.client.callbacks import Callbacks
+from odyssey_ros.client.callbacks import CallbackObserver, OdysseyEventHandlers
 from odyssey_ros.client.config import AdvancedConfig, ClientConfig
 from odyssey_ros.client.connection_supervisor import ConnectionSupervisor
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.http_api import HttpApi, TokenCache, shared_tls_context
 from odyssey_ros.client.images import prepare_image
 from odyssey_ros.client.json_object import is_encodable
+from odyssey_ros.client.observer import GuardedObservers
 from odyssey_ros.client.regions import RegionLatencies
 from odyssey_ros.client.session_access import MintedSession, RequestedSessions
 from odyssey_ros.client.simulations import encode_simulation
@@ -29,12 +31,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
-    from odyssey_ros.client.frames import DecodedFrame
+    from odyssey_ros.client.callbacks import (
+        BroadcastReadyCallback,
+        ConnectedCallback,
+        DecodedFrameCallback,
+        DisconnectedCallback,
+        ErrorCallback,
+        InteractAcknowledgedCallback,
+        StatusChangeCallback,
+        StreamEndedCallback,
+        StreamErrorCallback,
+        StreamStartedCallback,
+        VideoFrameCallback,
+    )
     from odyssey_ros.client.images import ImageInput
+    from odyssey_ros.client.observer import ClientObserver
     from odyssey_ros.client.scripts import ScriptEntry
     from odyssey_ros.client.session_access import SessionSource
     from odyssey_ros.client.types import (
-        BroadcastInfo,
         ClientCredentials,
         Recording,
         SimulationJobDetail,
@@ -42,7 +56,6 @@ if TYPE_CHECKING:
         SimulationJobsList,
         StreamerCapabilities,
         StreamRecordingsList,
-        VideoFrame,
     )
 
 logger = logging.getLogger(__name__)
@@ -124,18 +137,19 @@ class Odyssey:
 
     async def connect(
         self,
-        on_connected: Callable[[], None] | None = None,
-        on_disconnected: Callable[[], None] | None = None,
-        on_video_frame: Callable[[VideoFrame], None] | None = None,
-        on_stream_started: Callable[[str], None] | None = None,
-        on_stream_ended: Callable[[], None] | None = None,
-        on_interact_acknowledged: Callable[[str], None] | None = None,
-        on_stream_error: Callable[[str, str], None] | None = None,
-        on_error: Callable[[Exception, bool], None] | None = None,
-        on_status_change: Callable[[ConnectionStatus, str | None], None] | None = None,
-        on_broadcast_ready: Callable[[BroadcastInfo], None] | None = None,
+        on_connected: ConnectedCallback | None = None,
+        on_disconnected: DisconnectedCallback | None = None,
+        on_video_frame: VideoFrameCallback | None = None,
+        on_stream_started: StreamStartedCallback | None = None,
+        on_stream_ended: StreamEndedCallback | None = None,
+        on_interact_acknowledged: InteractAcknowledgedCallback | None = None,
+        on_stream_error: StreamErrorCallback | None = None,
+        on_error: ErrorCallback | None = None,
+        on_status_change: StatusChangeCallback | None = None,
+        on_broadcast_ready: BroadcastReadyCallback | None = None,
         *,
-        on_decoded_frame: Callable[[DecodedFrame], None] | None = None,
+        on_decoded_frame: DecodedFrameCallback | None = None,
+        observer: ClientObserver | None = None,
     ) -> None:
         """Connect to a streamer of the service's choice, and return when connected.
 
@@ -155,6 +169,7 @@ class Odyssey:
             on_status_change: The status, and a text for people or None.
             on_broadcast_ready: Spectators can watch.
             on_decoded_frame: Every frame, as soon as it is decoded and not converted.
+            observer: Receives the same events, and with each failure its error.
 
         Raises:
             OdysseyAuthError: The key is refused.
@@ -163,36 +178,38 @@ class Odyssey:
         """
         await self._open(
             self._requested_sessions,
-            Callbacks(
-                on_connected,
-                on_disconnected,
-                on_video_frame,
-                on_stream_started,
-                on_stream_ended,
-                on_interact_acknowledged,
-                on_stream_error,
-                on_error,
-                on_status_change,
-                on_broadcast_ready,
-                on_decoded_frame,
+            OdysseyEventHandlers(
+                on_connected=on_connected,
+                on_disconnected=on_disconnected,
+                on_video_frame=on_video_frame,
+                on_stream_started=on_stream_started,
+                on_stream_ended=on_stream_ended,
+                on_interact_acknowledged=on_interact_acknowledged,
+                on_stream_error=on_stream_error,
+                on_error=on_error,
+                on_status_change=on_status_change,
+                on_broadcast_ready=on_broadcast_ready,
             ),
+            on_decoded_frame,
+            observer,
         )
 
     async def connect_with_credentials(
         self,
         credentials: ClientCredentials,
-        on_connected: Callable[[], None] | None = None,
-        on_disconnected: Callable[[], None] | None = None,
-        on_video_frame: Callable[[VideoFrame], None] | None = None,
-        on_stream_started: Callable[[str], None] | None = None,
-        on_stream_ended: Callable[[], None] | None = None,
-        on_interact_acknowledged: Callable[[str], None] | None = None,
-        on_stream_error: Callable[[str, str], None] | None = None,
-        on_error: Callable[[Exception, bool], None] | None = None,
-        on_status_change: Callable[[ConnectionStatus, str | None], None] | None = None,
-        on_broadcast_ready: Callable[[BroadcastInfo], None] | None = None,
+        on_connected: ConnectedCallback | None = None,
+        on_disconnected: DisconnectedCallback | None = None,
+        on_video_frame: VideoFrameCallback | None = None,
+        on_stream_started: StreamStartedCallback | None = None,
+        on_stream_ended: StreamEndedCallback | None = None,
+        on_interact_acknowledged: InteractAcknowledgedCallback | None = None,
+        on_stream_error: StreamErrorCallback | None = None,
+        on_error: ErrorCallback | None = None,
+        on_status_change: StatusChangeCallback | None = None,
+        on_broadcast_ready: BroadcastReadyCallback | None = None,
         *,
-        on_decoded_frame: Callable[[DecodedFrame], None] | None = None,
+        on_decoded_frame: DecodedFrameCallback | None = None,
+        observer: ClientObserver | None = None,
     ) -> None:
         """Connect to the session that credentials were minted for; needs no API key.
 
@@ -205,19 +222,20 @@ class Odyssey:
         minted = MintedSession(credentials)
         await self._open(
             lambda _api, _report: minted,
-            Callbacks(
-                on_connected,
-                on_disconnected,
-                on_video_frame,
-                on_stream_started,
-                on_stream_ended,
-                on_interact_acknowledged,
-                on_stream_error,
-                on_error,
-                on_status_change,
-                on_broadcast_ready,
-                on_decoded_frame,
+            OdysseyEventHandlers(
+                on_connected=on_connected,
+                on_disconnected=on_disconnected,
+                on_video_frame=on_video_frame,
+                on_stream_started=on_stream_started,
+                on_stream_ended=on_stream_ended,
+                on_interact_acknowledged=on_interact_acknowledged,
+                on_stream_error=on_stream_error,
+                on_error=on_error,
+                on_status_change=on_status_change,
+                on_broadcast_ready=on_broadcast_ready,
             ),
+            on_decoded_frame,
+            observer,
         )
 
     async def disconnect(self) -> None:
@@ -274,7 +292,8 @@ class Odyssey:
             capabilities = connection.capabilities
             if capabilities is None or not capabilities.image_to_video:
                 raise OdysseyStreamError(
-                    "Cannot start stream: the streamer cannot start from an image", code="no_image_to_video"
+                    "Cannot start stream: the streamer cannot start from an image",
+                    code=ErrorCode.NO_IMAGE_TO_VIDEO,
                 )
             data_url = await asyncio.to_thread(prepare_image, picture, portrait=portrait)
         return await connection.stream.start(
@@ -433,15 +452,21 @@ class Odyssey:
     # Inside
 
     async def _open(
-        self, sessions_of: Callable[[HttpApi, Callable[[str], None]], SessionSource], callbacks: Callbacks
+        self,
+        sessions_of: Callable[[HttpApi, Callable[[str], None]], SessionSource],
+        handlers: OdysseyEventHandlers,
+        on_decoded_frame: DecodedFrameCallback | None,
+        observer: ClientObserver | None,
     ) -> None:
         if self._connection is not None:
             if not self._connection.is_over:
                 state = "connected" if self.is_connected else "connecting"
-                raise OdysseyConnectionError(f"Already {state}", code="already_connected")
+                raise OdysseyConnectionError(f"Already {state}", code=ErrorCode.ALREADY_CONNECTED)
             self._counted = self._sum(self._connection)
+        callbacks = CallbackObserver(handlers, on_decoded_frame)
+        observers = GuardedObservers(callbacks) if observer is None else GuardedObservers(callbacks, observer)
         self._connection = ConnectionSupervisor(
-            self._lease_api, sessions_of, callbacks, self._config.advanced
+            self._lease_api, sessions_of, observers, self._config.advanced
         )
         await self._connection.open()
 
@@ -458,7 +483,7 @@ class Odyssey:
 
     def _connected(self, otherwise: str) -> ConnectionSupervisor:
         if self._connection is None or not self.is_connected:
-            raise OdysseyStreamError(otherwise, code="disconnected")
+            raise OdysseyStreamError(otherwise, code=ErrorCode.NOT_CONNECTED)
         return self._own(self._connection)
 
     def _own(self, connection: ConnectionSupervisor) -> ConnectionSupervisor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCSessionDescription
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.frames import discard
 from odyssey_ros.client.ice import parse_candidate
@@ -135,11 +136,11 @@ class Peer:
             OdysseyStreamError: The channel is not open, or the text is longer than the streamer takes.
         """
         if self._send_channel is None or self._send_channel.readyState != "open":
-            raise OdysseyStreamError("The channel to the streamer is closed", code="channel_closed")
+            raise OdysseyStreamError("The channel to the streamer is closed", code=ErrorCode.CHANNEL_CLOSED)
         if not self.can_send(text):
             raise OdysseyStreamError(
                 f"The message is longer than the {self._max_message_size} bytes that the streamer takes",
-                code="message_too_long",
+                code=ErrorCode.MESSAGE_TOO_LONG,
             )
         self._send_channel.send(text)
 
@@ -199,7 +200,7 @@ class Peer:
     def _lost(self, reason: str) -> None:
         if not self._ended:
             self._ended = True
-            self._on_lost(OdysseyConnectionError(reason, code="media_lost"))
+            self._on_lost(OdysseyConnectionError(reason, code=ErrorCode.MEDIA_LOST))
 
     def _task_failed(self, error: Exception) -> None:
         logger.error("A task of the peer failed", exc_info=error)

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
     NoStreamerError,
     OdysseyArgumentError,
@@ -125,14 +126,16 @@ class RequestedSessions:
                 capabilities=grant.capabilities,
             )
         except OdysseyArgumentError as error:
-            raise OdysseyConnectionError(f"Invalid API response: {error}", code="invalid_response") from None
+            raise OdysseyConnectionError(
+                f"Invalid API response: {error}", code=ErrorCode.INVALID_RESPONSE
+            ) from None
 
     async def _token_of(self, grant: SessionGrant) -> SessionToken:
         try:
             return await self._api.session_token(grant.session_id)
         except OdysseyNotFoundError as error:
             # Provisioned a moment ago: the service is inconsistent, which passes.
-            raise OdysseyConnectionError(str(error), code="session_not_found") from None
+            raise OdysseyConnectionError(str(error), code=ErrorCode.SESSION_NOT_FOUND) from None
 
     async def _request(self) -> SessionGrant:
         # What ends in a refusal ends here, before anything is measured.
@@ -152,7 +155,7 @@ class RequestedSessions:
             if remaining_s <= 0:
                 raise NoStreamerError(
                     f"Timed out waiting for a streamer ({self._config.queue_timeout_s:g}s)",
-                    code="no_streamer",
+                    code=ErrorCode.NO_STREAMER,
                     details=busy.details,
                     status_code=busy.status_code,
                 )

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
 from odyssey_ros.client.tasks import within
@@ -245,7 +246,7 @@ def _refused(status: int) -> OdysseyAuthError | OdysseyConnectionError:
     if status == 404:
         # No status_code: to ask for another session is a way on, not the retry of a request that is refused.
         return OdysseyConnectionError(
-            "The signaling server does not know the session", code="session_not_found"
+            "The signaling server does not know the session", code=ErrorCode.SESSION_NOT_FOUND
         )
     return OdysseyConnectionError(f"The signaling server answered {status}", status_code=status)
 
@@ -255,9 +256,7 @@ def _lost(closed: ConnectionClosed) -> OdysseyConnectionError:
     if frame is None:
         return OdysseyConnectionError("Disconnected from signaling server")
     reason = f": {frame.reason[:_MAX_REASON]}" if frame.reason else ""
-    return OdysseyConnectionError(
-        f"Signaling disconnected ({frame.code}){reason}", code=f"closed_{frame.code}"
-    )
+    return OdysseyConnectionError(f"Signaling disconnected ({frame.code}){reason}", code=ErrorCode.CLOSED)
 
 
 def _without_url(error: Exception) -> str:

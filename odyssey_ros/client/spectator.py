@@ -11,8 +11,9 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx
 from aiortc import RTCSessionDescription
 
-from odyssey_ros.client.callbacks import Callbacks
+from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.config import AdvancedConfig
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
     OdysseyArgumentError,
     OdysseyAuthError,
@@ -24,18 +25,19 @@ from odyssey_ros.client.frames import FramePipeline, discard, standstill
 from odyssey_ros.client.http_api import shared_tls_context
 from odyssey_ros.client.ice import PUBLIC_STUN, parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.observer import GuardedObservers
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.signaling import is_loopback_host
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from aiortc import MediaStreamTrack, RTCPeerConnection
 
-    from odyssey_ros.client.frames import DecodedFrame
+    from odyssey_ros.client.callbacks import DecodedFrameCallback, DisconnectedCallback, VideoFrameCallback
     from odyssey_ros.client.ice import IceServer
-    from odyssey_ros.client.types import VideoFrame
+    from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
 
@@ -86,19 +88,23 @@ class SpectatorConnection:
 
     Args:
         endpoint: Where.
-        callbacks: Who gets the frames, and hears of the end.
+        observer: Receives the frames and the disconnection.
         config: Timeouts.
         http: The HTTP client; owned from now on.
     """
 
     def __init__(
-        self, endpoint: WhepEndpoint, callbacks: Callbacks, config: AdvancedConfig, http: httpx.AsyncClient
+        self,
+        endpoint: WhepEndpoint,
+        observer: ClientObserver,
+        config: AdvancedConfig,
+        http: httpx.AsyncClient,
     ) -> None:
         self._endpoint = endpoint
-        self._callbacks = callbacks
+        self._observer = observer
         self._config = config
         self._http = http
-        self._frames = FramePipeline(callbacks)
+        self._frames = FramePipeline(observer)
         self._tasks = TaskOwner(self._task_failed)
         self._peer: PeerConnection | None = None
         self._resource_url: str | None = None
@@ -126,7 +132,7 @@ class SpectatorConnection:
         except asyncio.TimeoutError:
             await uninterrupted(self.close())
             raise OdysseyConnectionError(
-                f"No video connection within {self._config.connect_timeout_s:g} s", code="timeout"
+                f"No video connection within {self._config.connect_timeout_s:g} s", code=ErrorCode.TIMEOUT
             ) from None
         except BaseException:
             await uninterrupted(self.close())
@@ -185,7 +191,7 @@ class SpectatorConnection:
             response = await within(self._config.request_timeout_s, request)
         except (httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
             raise OdysseyConnectionError(
-                f"The broadcast cannot be reached ({type(error).__name__})", code="unreachable"
+                f"The broadcast cannot be reached ({type(error).__name__})", code=ErrorCode.UNREACHABLE
             ) from None
         if location := response.headers.get("location"):
             self._resource_url = _same_origin(self._endpoint.offer_url, location)
@@ -209,7 +215,7 @@ class SpectatorConnection:
         if state == "connected" and not self._connected.done():
             self._connected.set_result(None)
         elif state in {"failed", "closed"}:
-            self._lost(OdysseyConnectionError("The media connection ended", code="media_lost"))
+            self._lost(OdysseyConnectionError("The media connection ended", code=ErrorCode.MEDIA_LOST))
 
     def _lost(self, error: OdysseyError) -> None:
         if self._closing is not None:
@@ -220,7 +226,7 @@ class SpectatorConnection:
         logger.info("The broadcast ended: %s", error)
         # The server has let go already, or never will hear of it.
         self._start_closing(tell_server=False)
-        self._callbacks.disconnected()
+        self._observer.disconnected(error)
 
     def _task_failed(self, error: Exception) -> None:
         logger.error("A task of the spectator failed", exc_info=error)
@@ -228,7 +234,7 @@ class SpectatorConnection:
 
     async def _video(self, track: MediaStreamTrack) -> None:
         await self._frames.consume(track)
-        self._lost(OdysseyConnectionError("The video track ended", code="media_lost"))
+        self._lost(OdysseyConnectionError("The video track ended", code=ErrorCode.MEDIA_LOST))
 
     async def _ask_for_key_frame(self, peer: PeerConnection) -> None:
         """Ask for a picture to begin with, naming the stream that it is asked of (RFC 4585, 6.3.1)."""
@@ -242,7 +248,7 @@ class SpectatorConnection:
 
     async def _watch_frames(self, timeout_s: float) -> None:
         await standstill(timeout_s, lambda: self._frames.decoded)
-        self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen"))
+        self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN))
 
     def _start_closing(self, *, tell_server: bool) -> asyncio.Task[None]:
         if self._closing is None:
@@ -273,11 +279,12 @@ class SpectatorConnection:
 async def connect_to_stream(
     webrtc_url: str,
     spectator_token: str,
-    on_video_frame: Callable[[VideoFrame], None] | None = None,
-    on_disconnected: Callable[[], None] | None = None,
+    on_video_frame: VideoFrameCallback | None = None,
+    on_disconnected: DisconnectedCallback | None = None,
     debug: bool = False,
     *,
-    on_decoded_frame: Callable[[DecodedFrame], None] | None = None,
+    on_decoded_frame: DecodedFrameCallback | None = None,
+    observer: ClientObserver | None = None,
     advanced: AdvancedConfig | None = None,
 ) -> SpectatorConnection:
     """Watch a broadcast. Needs no API key.
@@ -290,6 +297,7 @@ async def connect_to_stream(
             leaves.
         debug: Whether this package's loggers emit DEBUG records.
         on_decoded_frame: Every frame, as soon as it is decoded and not converted.
+        observer: Receives the same events, and the error that ended the broadcast.
         advanced: Timeouts; retries do not apply. No frame for `frame_timeout_s` counts as a loss.
 
     Returns:
@@ -311,10 +319,11 @@ async def connect_to_stream(
         ),
         timeout=config.request_timeout_s,
     )
-    callbacks = Callbacks(
-        on_video_frame=on_video_frame, on_disconnected=on_disconnected, on_decoded_frame=on_decoded_frame
+    callbacks = CallbackObserver(
+        {"on_video_frame": on_video_frame, "on_disconnected": on_disconnected}, on_decoded_frame
     )
-    connection = SpectatorConnection(endpoint, callbacks, config, http)
+    observers = GuardedObservers(callbacks) if observer is None else GuardedObservers(callbacks, observer)
+    connection = SpectatorConnection(endpoint, observers, config, http)
     await connection.open()
     return connection
 

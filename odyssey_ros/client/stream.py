@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
     ConcurrentLimitReachedError,
     MonthlyLimitReachedError,
@@ -25,8 +26,8 @@ from odyssey_ros.client.types import BroadcastInfo
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from odyssey_ros.client.callbacks import Callbacks
     from odyssey_ros.client.frames import FramePipeline
+    from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,15 @@ _T = TypeVar("_T")
 
 _END = '{"type": "interactive_stream_end"}'
 
-# The streamer's reasons that are limits of the account, with the code that the HTTP API gives the same limit.
-_LIMIT_REASONS: Mapping[str, tuple[type[OdysseyUsageError], str]] = {
-    "quota_exceeded": (MonthlyLimitReachedError, "MONTHLY_LIMIT_REACHED"),
-    "concurrent_limit_exceeded": (ConcurrentLimitReachedError, "CONCURRENT_LIMIT_REACHED"),
-    "session_timeout": (StreamDurationExceededError, "STREAM_DURATION_EXCEEDED"),
+# The streamer's reasons that are limits of the account: the same limits as of the HTTP API.
+_LIMIT_REASONS: Mapping[str, type[OdysseyUsageError]] = {
+    "quota_exceeded": MonthlyLimitReachedError,
+    "concurrent_limit_exceeded": ConcurrentLimitReachedError,
+    "session_timeout": StreamDurationExceededError,
+}
+_REASON_CODES: Mapping[str, ErrorCode] = {
+    "lease_denied": ErrorCode.LEASE_DENIED,
+    "moderation_failed": ErrorCode.MODERATION_FAILED,
 }
 
 
@@ -114,9 +119,11 @@ def stream_error_of(failed: StreamFailed) -> OdysseyError:
     """The error that a request fails with when the streamer reports this."""
     text = f"{failed.reason}: {failed.message}" if failed.message else failed.reason
     if failed.reason in _LIMIT_REASONS:
-        kind, code = _LIMIT_REASONS[failed.reason]
-        return kind(failed.message or text, code=code, details=failed.details)
-    return OdysseyStreamError(text, code=failed.reason, details=failed.details)
+        limit = _LIMIT_REASONS[failed.reason]
+        return limit(failed.message or text, reason=failed.reason, details=failed.details)
+    return OdysseyStreamError(
+        text, code=_REASON_CODES.get(failed.reason), reason=failed.reason, details=failed.details
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,7 @@ class StreamControl:
     Calls of one kind take turns. A call fails the moment the connection goes.
 
     Args:
-        callbacks: Who hears of the stream.
+        observer: Receives the events of the stream.
         frames: What labels the frames with the stream and the prompt.
         timeout_s: Seconds that the streamer may take to answer; None for as long as the connection lasts.
         clock: Seconds, monotonic.
@@ -204,13 +211,13 @@ class StreamControl:
 
     def __init__(
         self,
-        callbacks: Callbacks,
+        observer: ClientObserver,
         frames: FramePipeline,
         *,
         timeout_s: float | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._callbacks = callbacks
+        self._observer = observer
         self._frames = frames
         self._timeout_s = timeout_s
         self._clock = clock
@@ -261,7 +268,12 @@ class StreamControl:
             return await self._ask(self._start, send)
         except OdysseyStreamError as error:
             transport = self._transport
-            if sent and error.code == "timeout" and transport is not None and transport.can_send(_END):
+            if (
+                sent
+                and error.code is ErrorCode.TIMEOUT
+                and transport is not None
+                and transport.can_send(_END)
+            ):
                 # It may run all the same: unseen, paid for, and in the way of the next.
                 transport.send(_END)
             raise
@@ -274,13 +286,13 @@ class StreamControl:
             OdysseyStreamError, OdysseyUsageError, OdysseyConnectionError: As for `start`.
         """
         if not prompt.strip():
-            raise OdysseyArgumentError("The prompt is empty", code="empty_prompt")
+            raise OdysseyArgumentError("The prompt is empty", code=ErrorCode.EMPTY_PROMPT)
         message = json.dumps({"type": "update", "prompt": prompt})
 
         async def send(transport: StreamTransport) -> None:
             if self.stream_id is None:
                 raise OdysseyStreamError(
-                    "Cannot interact with stream: no stream is running", code="no_stream"
+                    "Cannot interact with stream: no stream is running", code=ErrorCode.NO_STREAM
                 )
             transport.send(message)
 
@@ -313,10 +325,10 @@ class StreamControl:
         elif isinstance(message, UpdateAcknowledged):
             self.last_applied_prompt = message.prompt
             self._frames.set_prompt(message.prompt)
-            self._callbacks.interact_acknowledged(message.prompt)
+            self._observer.interact_acknowledged(message.prompt)
             self._interact.resolve(message.prompt)
         elif isinstance(message, StreamEnded):
-            gone = OdysseyStreamError("The stream ended", code="stream_ended")
+            gone = OdysseyStreamError("The stream ended", code=ErrorCode.STREAM_ENDED)
             if self.stream_id is None and self._end.is_awaited:
                 self._start.fail(gone)  # it was ended before it had begun
             self._stream_over()
@@ -324,11 +336,12 @@ class StreamControl:
             self._interact.fail(gone)
         elif isinstance(message, BroadcastReady):
             if message.info is None:
-                self._callbacks.stream_error(
-                    "broadcast_error", "The service did not say how to watch the broadcast"
+                text = "The service did not say how to watch the broadcast"
+                self._observer.stream_failed(
+                    OdysseyStreamError(text, code=ErrorCode.BROADCAST_ERROR, reason="broadcast_error"), text
                 )
             else:
-                self._callbacks.broadcast_ready(message.info)
+                self._observer.broadcast_ready(message.info)
         elif isinstance(message, StreamFailed):
             self._stream_failed(message)
 
@@ -337,14 +350,14 @@ class StreamControl:
             return await within(self._timeout_s, self._take_turn(reply, send))
         except asyncio.TimeoutError:
             raise OdysseyStreamError(
-                f"Cannot {reply.name} stream: no answer within {self._timeout_s:g} s", code="timeout"
+                f"Cannot {reply.name} stream: no answer within {self._timeout_s:g} s", code=ErrorCode.TIMEOUT
             ) from None
 
     async def _take_turn(self, reply: _Reply[_T], send: Callable[[StreamTransport], Awaitable[None]]) -> _T:
         async with reply.turn:
             if self._transport is None:
                 raise OdysseyStreamError(
-                    f"Cannot {reply.name} stream: client is disconnected", code="disconnected"
+                    f"Cannot {reply.name} stream: client is disconnected", code=ErrorCode.NOT_CONNECTED
                 )
             # Before sending: the answer may be there before the sending returns.
             answer = reply.expect()
@@ -361,18 +374,18 @@ class StreamControl:
         self.streams_started += 1
         self.frames_expected_since = self._clock()
         self._frames.begin_stream(message.stream_id, prompt)
-        self._callbacks.stream_started(message.stream_id)
+        self._observer.stream_started(message.stream_id)
         self._start.resolve(message.stream_id)
 
     def _stream_failed(self, message: StreamFailed) -> None:
-        asked = False
+        asked, error = False, stream_error_of(message)
         for reply in (self._start, self._interact, self._end):
             asked = asked or reply.is_awaited
-            reply.fail(stream_error_of(message))
+            reply.fail(error)
         if not asked:
             # Nobody asked, so it is the stream itself that failed: frames may well stop.
             self.frames_expected_since = None
-        self._callbacks.stream_error(message.reason, message.message)
+        self._observer.stream_failed(error, message.message)
 
     def _stream_over(self) -> None:
         was_running = self.stream_id is not None
@@ -380,4 +393,4 @@ class StreamControl:
         self.frames_expected_since = None
         self._frames.end_stream()
         if was_running:
-            self._callbacks.stream_ended()
+            self._observer.stream_ended()

@@ -15,6 +15,7 @@ from odyssey_ros.client.json_object import is_encodable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import av
     import numpy as np
     from numpy.typing import NDArray
 
@@ -71,6 +72,28 @@ class VideoFrame:
     width: int
     height: int
     timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedFrame:
+    """A frame as the decoder made it.
+
+    Attributes:
+        frame: The picture, usually yuv420p, not converted.
+        arrival_ns: `time.monotonic_ns()` when the frame left the decoder.
+        media_time_ns: Presentation time in nanoseconds since the track's first frame, unwrapped.
+        index: Number of decoded frames of the stream before this one; of frames outside of streams when no
+            stream is running.
+        stream_id: The stream of the frame; None when no stream is running.
+        prompt: The applied prompt in force on arrival; None when there is none.
+    """
+
+    frame: av.VideoFrame
+    arrival_ns: int
+    media_time_ns: int
+    index: int
+    stream_id: str | None
+    prompt: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey_ros.client.callbacks import Callbacks
+from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import (
     DecodedFrame,
     FramePipeline,
@@ -49,7 +49,7 @@ class Track:
 async def test_every_frame_is_handed_on_stamped_and_labelled():
     heard: list[DecodedFrame] = []
     clock = iter(range(100, 200))
-    pipeline = FramePipeline(Callbacks(on_decoded_frame=heard.append), monotonic_ns=lambda: next(clock))
+    pipeline = FramePipeline(CallbackObserver({}, heard.append), monotonic_ns=lambda: next(clock))
     await pipeline.consume(Track([picture(0), "no video", picture(4500)]))
     pipeline.begin_stream("s", "a cat")
     await pipeline.consume(Track([picture(9000), picture(13500)]))
@@ -87,7 +87,7 @@ class TwoStreams(Track):
 async def test_the_last_picture_of_a_stream_is_not_taken_for_the_first_of_the_next(pause_ms):
     """It leaves the decoder with the first one of the next stream, however soon that begins."""
     heard: list[DecodedFrame] = []
-    pipeline = FramePipeline(Callbacks(on_decoded_frame=heard.append))
+    pipeline = FramePipeline(CallbackObserver({}, heard.append))
     pipeline.begin_stream("first", "a cat")
     media_ms = [0, 50, 100, 150 + pause_ms, 200 + pause_ms]
     await pipeline.consume(TwoStreams(pipeline, [picture(media * 90) for media in media_ms], begins=3))
@@ -98,7 +98,7 @@ async def test_the_last_picture_of_a_stream_is_not_taken_for_the_first_of_the_ne
 
 async def test_the_first_picture_of_a_track_belongs_to_the_stream_that_runs():
     heard: list[DecodedFrame] = []
-    pipeline = FramePipeline(Callbacks(on_decoded_frame=heard.append))
+    pipeline = FramePipeline(CallbackObserver({}, heard.append))
     for stream in ("first", "second"):
         pipeline.begin_stream(stream, "a cat")
         await pipeline.consume(Track([picture(0)]))
@@ -137,7 +137,9 @@ async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_w
         return to_video_frame(frame)
 
     monkeypatch.setattr(frames, "to_video_frame", slow)
-    converter = NewestFrameConverter(Callbacks(on_video_frame=lambda frame: seen.append(frame.timestamp_ms)))
+    converter = NewestFrameConverter(
+        CallbackObserver({"on_video_frame": lambda frame: seen.append(frame.timestamp_ms)})
+    )
     running = asyncio.create_task(converter.run())
     converter.offer(decoded(0))
     await eventually(lambda: threads)
@@ -164,7 +166,9 @@ async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_deliv
 
     monkeypatch.setattr(frames, "to_video_frame", broken)
     converter = NewestFrameConverter(
-        Callbacks(on_video_frame=lambda _frame: seen.set(), on_error=lambda *heard: errors.append(heard))
+        CallbackObserver(
+            {"on_video_frame": lambda _frame: seen.set(), "on_error": lambda *heard: errors.append(heard)}
+        )
     )
     running = asyncio.create_task(converter.run())
     converter.offer(decoded(0))

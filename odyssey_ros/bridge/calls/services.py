@@ -21,9 +21,8 @@ from odyssey_ros.bridge.conversions import (
     recording_message,
     text_field,
 )
-from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.live.stream_state import StreamRequest
-from odyssey_ros.client import OdysseyError
+from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -62,7 +61,7 @@ class CallTarget:
         if not self.holds_key:
             raise OdysseyError(
                 "this needs an API key, and the node holds none: it connects with minted credentials",
-                code="NO_API_KEY",
+                code=ErrorCode.NO_API_KEY,
             )
 
 
@@ -127,8 +126,8 @@ class BridgeServices:
                 await fill(request, response)
             except Exception as error:  # noqa: BLE001 -- one that escaped would end the process
                 response = kind.Response()
-                response.error_code = text_field(error_code(error))
-                response.message = text_field(error_text(error))
+                response.error_code = text_field(as_odyssey_error(error).code)
+                response.message = text_field(as_odyssey_error(error).advice)
                 self._host.call_failed(error)
             else:
                 response.success = True
@@ -170,7 +169,7 @@ class BridgeServices:
         if broadcast is None:
             raise OdysseyError(
                 "no broadcast runs: start a stream with broadcast, and wait for BROADCAST_READY on ~/events",
-                code="NO_BROADCAST",
+                code=ErrorCode.NO_BROADCAST,
             )
         response.broadcast = broadcast_message(broadcast)
 
@@ -240,7 +239,7 @@ class BridgeServices:
             raise OdysseyError(
                 "minting is not allowed: the answer would be a secret, in clear on the graph. Start the node "
                 "with the parameter allow_credential_minting set to true to allow it",
-                code="MINTING_NOT_ALLOWED",
+                code=ErrorCode.MINTING_NOT_ALLOWED,
             )
         credentials = await self._calls.result(self._account().create_client_credentials())
         response.credentials = credentials_message(credentials)

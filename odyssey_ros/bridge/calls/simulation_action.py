@@ -16,9 +16,14 @@ from odyssey_ros.bridge.calls.service_requests import SimulationRequest
 from odyssey_ros.bridge.calls.services import SERVICE_QOS
 from odyssey_ros.bridge.calls.simulation_run import SimulationRun
 from odyssey_ros.bridge.conversions import job_message, text_field
-from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.runtime.response_retry import RCLError
-from odyssey_ros.client import OdysseyError, SimulationJobDetail, SimulationJobStatus
+from odyssey_ros.client import (
+    ErrorCode,
+    OdysseyError,
+    SimulationJobDetail,
+    SimulationJobStatus,
+    as_odyssey_error,
+)
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -100,7 +105,7 @@ class SimulationAction:
         try:
             await self._node.calls.awaitable(pursuit.result)
         except CancelledError:
-            error = OdysseyError("the node was unconfigured: the job goes on", code="UNCONFIGURED")
+            error = OdysseyError("the node was unconfigured: the job goes on", code=ErrorCode.UNCONFIGURED)
         except Exception as failure:  # noqa: BLE001 -- the result tells it
             error = failure
         finally:
@@ -143,8 +148,8 @@ class SimulationAction:
             result.job = job_message(job)
             error = error or shortcoming(job)
         if error is not None:
-            result.error_code = text_field(error_code(error))
-            result.message = text_field(error_text(error))
+            result.error_code = text_field(as_odyssey_error(error).code)
+            result.message = text_field(as_odyssey_error(error).advice)
             self._host.call_failed(error)
         result.success = error is None
         if result.success:
@@ -197,5 +202,5 @@ def shortcoming(job: SimulationJobDetail) -> OdysseyError | None:
     if job.status is SimulationJobStatus.COMPLETED:
         return None
     if job.status is SimulationJobStatus.CANCELLED:
-        return OdysseyError("the job was cancelled", code="JOB_CANCELLED")
-    return OdysseyError(job.error_message or "the job failed", code="JOB_FAILED")
+        return OdysseyError("the job was cancelled", code=ErrorCode.JOB_CANCELLED)
+    return OdysseyError(job.error_message or "the job failed", code=ErrorCode.JOB_FAILED)

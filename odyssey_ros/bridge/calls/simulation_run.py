@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from odyssey_ros.client import (
     AdvancedConfig,
+    ErrorCode,
     OdysseyArgumentError,
     OdysseyError,
     SimulationJobDetail,
@@ -115,7 +116,7 @@ class SimulationRun:
             self._changed(job)
             raise OdysseyError(
                 f"the job is {job.status.value} and can no longer be cancelled: it runs to its end",
-                code="NOT_CANCELLABLE",
+                code=ErrorCode.NOT_CANCELLABLE,
             ) from None
         return replace(job, status=cancelled.status, completed_at=cancelled.completed_at or job.completed_at)
 

@@ -7,11 +7,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from odyssey_ros.bridge.error_codes import error_code, error_text
 from odyssey_ros.bridge.live.diagnostics import FrameHealth, Health, LimitHealth
 from odyssey_ros.bridge.live.stream_state import EventKind
-from odyssey_ros.client import ClientStatistics, ConnectionStatus, OdysseyUsageError
-from odyssey_ros.client.api_errors import USAGE_ERRORS
+from odyssey_ros.client import (
+    ClientStatistics,
+    ConnectionStatus,
+    ErrorCode,
+    as_odyssey_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +25,15 @@ if TYPE_CHECKING:
 WINDOW_S = 5.0
 MIN_WINDOW_S = 2.5
 RECONNECTS_WINDOW_S = 300.0
-FINAL_LIMITS = frozenset(("MONTHLY_LIMIT_REACHED", "ACCOUNT_SUSPENDED", "QUOTA_EXCEEDED"))
-# By the names of the API, of the streamer, and of this package.
-LIMITS = (
-    FINAL_LIMITS | USAGE_ERRORS.keys() | {"SESSION_TIMEOUT", "LEASE_DENIED", "NO_STREAMER", "LIMIT_REACHED"}
-)
+FINAL_LIMITS = frozenset((ErrorCode.MONTHLY_LIMIT_REACHED, ErrorCode.ACCOUNT_SUSPENDED))
+LIMITS = FINAL_LIMITS | {
+    ErrorCode.CONCURRENT_LIMIT_REACHED,
+    ErrorCode.STREAM_DURATION_EXCEEDED,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.LIMIT_REACHED,
+    ErrorCode.LEASE_DENIED,
+    ErrorCode.NO_STREAMER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +149,9 @@ class HealthWatch:
 
     def call_failed(self, error: Exception) -> None:
         """A call of somebody on the graph failed."""
-        if isinstance(error, OdysseyUsageError) or error_code(error) in LIMITS:
-            self._limit(error_code(error), error_text(error))
+        failure = as_odyssey_error(error)
+        if failure.code in LIMITS:
+            self._limit(failure.code, failure.advice)
 
     def state_changed(self, before: SessionState, state: SessionState) -> None:
         """The session stands elsewhere."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from odyssey_ros.client import OdysseyImageError
+from odyssey_ros.client import ErrorCode, OdysseyImageError
 from odyssey_ros.client.images import MAX_IMAGE_PIXELS
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class ImagePrompt:
         elif not has_cv_bridge():
             raise OdysseyImageError(
                 f"nothing here can read the encoding {message.encoding!r}; known are {', '.join(LAYOUTS)}",
-                code="UNSUPPORTED_ENCODING",
+                code=ErrorCode.UNSUPPORTED_ENCODING,
             )
         return cls(message)
 
@@ -178,5 +178,6 @@ def _by_cv_bridge(message: Image) -> NDArray[np.uint8]:
         return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"), np.uint8)
     except Exception as error:  # noqa: BLE001 -- OpenCV raises many kinds, and so do clashes with numpy
         raise OdysseyImageError(
-            f"cv_bridge cannot turn {message.encoding!r} into RGB: {error}", code="UNSUPPORTED_ENCODING"
+            f"cv_bridge cannot turn {message.encoding!r} into RGB: {error}",
+            code=ErrorCode.UNSUPPORTED_ENCODING,
         ) from None

@@ -8,16 +8,17 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from odyssey_ros.bridge.error_codes import error_code, internal_error
 from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
 from odyssey_ros.client import (
     AdvancedConfig,
     ClientStatistics,
     ConnectionStatus,
+    ErrorCode,
     OdysseyArgumentError,
     OdysseyAuthError,
     OdysseyConnectionError,
     OdysseyError,
+    as_odyssey_error,
     connect_to_stream,
 )
 from odyssey_ros.client.retry import backoff
@@ -88,7 +89,7 @@ class SpectatorSupervisor:
         try:
             await self._keep_watching()
         except Exception as error:  # noqa: BLE001 -- a defect of this package: told like any error that is fatal
-            self._give_up(internal_error(error))
+            self._give_up(as_odyssey_error(error))
 
     async def _keep_watching(self) -> None:
         delays = self._delays()
@@ -152,12 +153,14 @@ class SpectatorSupervisor:
         while not lost.is_set():
             remaining_s = None if timeout_s is None else self._last_frame + timeout_s - self._clock()
             if remaining_s is not None and remaining_s <= 0:
-                raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code="frozen")
+                raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN)
             try:
                 await asyncio.wait_for(lost.wait(), remaining_s)
             except asyncio.TimeoutError:
                 continue
-        raise OdysseyConnectionError("The broadcast ended, or the connection to it", code="media_lost")
+        raise OdysseyConnectionError(
+            "The broadcast ended, or the connection to it", code=ErrorCode.MEDIA_LOST
+        )
 
     def _frame_arrived(self, decoded: DecodedFrame) -> None:
         self._last_frame = decoded.arrival_ns / 1e9
@@ -174,8 +177,8 @@ class SpectatorSupervisor:
         self._observer.gave_up(error)
 
     def _tell_error(self, error: OdysseyError, message: str, *, fatal: bool = False, **changes: Any) -> None:
-        self._update(error_code=error_code(error), message=message, **changes)
-        self._tell(EventKind.ERROR, error_code=error_code(error), message=message, fatal=fatal)
+        self._update(error_code=as_odyssey_error(error).code, message=message, **changes)
+        self._tell(EventKind.ERROR, error_code=as_odyssey_error(error).code, message=message, fatal=fatal)
 
     def _update(self, **changes: Any) -> None:
         state = replace(self.state, **changes)

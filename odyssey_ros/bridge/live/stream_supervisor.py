@@ -11,7 +11,6 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from odyssey_ros.bridge.error_codes import error_code, internal_error
 from odyssey_ros.bridge.live.stream_state import (
     Event,
     EventKind,
@@ -23,6 +22,7 @@ from odyssey_ros.client import (
     AccountSuspendedError,
     BroadcastInfo,
     ConnectionStatus,
+    ErrorCode,
     MonthlyLimitReachedError,
     Odyssey,
     OdysseyArgumentError,
@@ -33,6 +33,7 @@ from odyssey_ros.client import (
     OdysseyStreamError,
     OdysseyUsageError,
     StreamerCapabilities,
+    as_odyssey_error,
 )
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
     from odyssey_ros.client import ClientCredentials, ClientStatistics
 
 FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedError)
-ALWAYS_RETRIED = "lease_denied"  # the service asks for another try; any other refusal is tried five times
+ALWAYS_RETRIED = ErrorCode.LEASE_DENIED  # the service asks to try again; other refusals are retried five times
+    ErrorCode.LEASE_DENIED
+)  # the service asks for another try; any other refusal is tried five times
 MAX_REFUSALS = 5
-NO_IMAGE_TO_VIDEO = "no_image_to_video"
 MAX_PROMPTS_WAITING = 10
 FIRST_RESUME_DELAY_S, LAST_RESUME_DELAY_S = 0.5, 30.0
 
@@ -191,9 +193,11 @@ class StreamSupervisor:
         self._require_connection()
         async with self._operation:
             if not self._active:
-                raise OdysseyStreamError("the node is not active: activate it first", code="NOT_ACTIVE")
+                raise OdysseyStreamError(
+                    "the node is not active: activate it first", code=ErrorCode.NOT_ACTIVE
+                )
             if self.state.streaming:
-                raise OdysseyStreamError("a stream runs already: end it first", code="STREAM_RUNNING")
+                raise OdysseyStreamError("a stream runs already: end it first", code=ErrorCode.STREAM_RUNNING)
             stream_id, wish = await self._start_wish(wish)
             if self._active:
                 self._wish = wish
@@ -208,7 +212,7 @@ class StreamSupervisor:
         self._require_connection()
         stream_id = self.state.stream_id
         if not self.state.streaming:
-            raise OdysseyStreamError("no stream runs", code="NO_STREAM")
+            raise OdysseyStreamError("no stream runs", code=ErrorCode.NO_STREAM)
         self._wish = None
         await self._end()
         return stream_id
@@ -247,7 +251,7 @@ class StreamSupervisor:
                     break  # the client regains the connection, and its status wakes this loop
                 except OdysseyError as error:
                     self._tell_error(error)
-                    if isinstance(error, OdysseyArgumentError) or error.code == NO_IMAGE_TO_VIDEO:
+                    if isinstance(error, OdysseyArgumentError) or error.code is ErrorCode.NO_IMAGE_TO_VIDEO:
                         self._forget(wish)
                         continue
                     refusals += 1
@@ -299,7 +303,7 @@ class StreamSupervisor:
                 broadcast=wish.broadcast,
             )
         except OdysseyError as error:
-            unusable = isinstance(error, OdysseyImageError) or error.code == NO_IMAGE_TO_VIDEO
+            unusable = isinstance(error, OdysseyImageError) or error.code is ErrorCode.NO_IMAGE_TO_VIDEO
             if unusable and self._next_image is wish.image:
                 self._next_image = None
             raise
@@ -312,7 +316,7 @@ class StreamSupervisor:
         if state.connection is not ConnectionStatus.CONNECTED:
             reason = f": {state.message}" if state.message else ""
             raise OdysseyStreamError(
-                f"there is no connection ({state.connection.value}{reason})", code="NOT_CONNECTED"
+                f"there is no connection ({state.connection.value}{reason})", code=ErrorCode.NOT_CONNECTED
             )
 
     async def _interact(self, text: str) -> str:
@@ -418,7 +422,7 @@ class StreamSupervisor:
         self._tell(EventKind.ERROR, error_code=code, message=message)
 
     def _tell_error(self, error: Exception, *, retried: bool = False) -> None:
-        code, text = error_code(error), str(error)
+        code, text = as_odyssey_error(error).code, str(error)
         self._failure = (text, code)
         self._update(error_code=code, message=text)
         self._tell(EventKind.ERROR, error_code=code, message=text, retried=retried)
@@ -427,8 +431,8 @@ class StreamSupervisor:
         if self._closing:
             return
         self._closing = True
-        error = cause if isinstance(cause, OdysseyError) else internal_error(cause)
-        code = error_code(error)
+        error = as_odyssey_error(cause)
+        code = as_odyssey_error(error).code
         self._update(connection=ConnectionStatus.FAILED, error_code=code, message=str(error), streaming=False)
         self._tell(EventKind.ERROR, error_code=code, message=str(error), fatal=True)
         self._given_up = True

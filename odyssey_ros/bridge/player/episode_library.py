@@ -9,8 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from odyssey_ros.bridge.error_codes import error_code, error_text
-from odyssey_ros.client import OdysseyError, SimulationJobStatus
+from odyssey_ros.client import OdysseyError, SimulationJobStatus, as_odyssey_error
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
@@ -106,7 +105,7 @@ async def fetch_episodes(
         try:
             sources = await _sources(wanted, client, patience)
         except OdysseyError as error:
-            reader.library_failed(LibraryError(error_code(error), error_text(error)))
+            reader.library_failed(LibraryError(as_odyssey_error(error).code, as_odyssey_error(error).advice))
             return
         except LibraryError as error:
             reader.library_failed(error)

@@ -1,0 +1,142 @@
+"""Receiving the events of a connection, each failure as its error."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from odyssey_ros.client.errors import OdysseyError
+    from odyssey_ros.client.types import BroadcastInfo, ConnectionStatus, DecodedFrame, VideoFrame
+
+logger = logging.getLogger(__name__)
+
+
+class ClientObserver:
+    """Receives the events of a connection. Override what you need; the rest does nothing.
+
+    All methods are called on the event loop's thread and must not block it. A method that raises is logged
+    and reported through `error(error, fatal=False)`. Unlike the SDK's callbacks, status, disconnection and
+    stream errors carry the error itself. One failure is the same object wherever it is reported.
+
+    Attributes:
+        wants_video_frames: Whether frames are converted to RGB for `video_frame`. Read when connecting.
+    """
+
+    wants_video_frames = False
+
+    def connected(self) -> None:
+        """The connection is up, for the first time or again."""
+
+    def disconnected(self, error: OdysseyError | None) -> None:
+        """A connection that was up has ended; `error` is None when the program disconnected."""
+
+    def status_changed(
+        self, status: ConnectionStatus, message: str | None, error: OdysseyError | None
+    ) -> None:
+        """The status or its message changed; `error` is the failure behind it, if there is one."""
+
+    def video_frame(self, frame: VideoFrame) -> None:
+        """A frame was converted to RGB. Called only with `wants_video_frames`."""
+
+    def decoded_frame(self, frame: DecodedFrame) -> None:
+        """A frame left the decoder."""
+
+    def stream_started(self, stream_id: str) -> None:
+        """The first frame of a stream is ready."""
+
+    def stream_ended(self) -> None:
+        """The stream ended, requested or not."""
+
+    def interact_acknowledged(self, prompt: str) -> None:
+        """The streamer applied a prompt; `prompt` is its rewritten form."""
+
+    def stream_failed(self, error: OdysseyError, message: str) -> None:
+        """The streamer reported an error. A pending request fails with the same object.
+
+        Args:
+            error: The failure; its `reason` is the streamer's.
+            message: The streamer's own text, without the reason.
+        """
+
+    def broadcast_ready(self, info: BroadcastInfo) -> None:
+        """Spectators can watch the stream."""
+
+    def error(self, error: Exception, *, fatal: bool) -> None:
+        """Something failed; with `fatal` the client has given up."""
+
+
+class GuardedObservers(ClientObserver):
+    """Passes each event to several observers; one that raises affects neither the client nor the others.
+
+    Args:
+        *observers: Called in this order.
+    """
+
+    def __init__(self, *observers: ClientObserver) -> None:
+        self._observers = observers
+        self.wants_video_frames = any(observer.wants_video_frames for observer in observers)
+
+    def connected(self) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.connected())
+
+    def disconnected(self, error: OdysseyError | None) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.disconnected(error))
+
+    def status_changed(
+        self, status: ConnectionStatus, message: str | None, error: OdysseyError | None
+    ) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.status_changed(status, message, error))
+
+    def video_frame(self, frame: VideoFrame) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.video_frame(frame))
+
+    def decoded_frame(self, frame: DecodedFrame) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.decoded_frame(frame))
+
+    def stream_started(self, stream_id: str) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.stream_started(stream_id))
+
+    def stream_ended(self) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.stream_ended())
+
+    def interact_acknowledged(self, prompt: str) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.interact_acknowledged(prompt))
+
+    def stream_failed(self, error: OdysseyError, message: str) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.stream_failed(error, message))
+
+    def broadcast_ready(self, info: BroadcastInfo) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.broadcast_ready(info))
+
+    def error(self, error: Exception, *, fatal: bool) -> None:
+        """Pass the event on."""
+        for observer in self._observers:
+            _call_guarded(lambda: observer.error(error, fatal=fatal))  # noqa: B023 -- called at once
+
+    def _each(self, call: Callable[[ClientObserver], None]) -> None:
+        for observer in self._observers:
+            error = _call_guarded(lambda: call(observer))  # noqa: B023 -- called at once
+            if error is not None:
+                self.error(error, fatal=False)
+
+
+def _call_guarded(call: Callable[[], None]) -> Exception | None:
+    try:
+        call()
+    except Exception as error:  # a program's code may raise anything
+        logger.exception("A callback raised")
+        return error
+    return None
