@@ -12,7 +12,7 @@ from odyssey_ros import client
 from odyssey_ros.client import ErrorCode, as_odyssey_error
 
 TOP = Path(__file__).resolve().parents[2]
-# A code is written out as a string only where the wire, a message definition or a ROS enumeration has that name.
+# Codes are members of the enumeration everywhere; a string in their place would escape it.
 STRING_CODES = re.compile(r'\b(?:code|error_code)\s*=\s*"[A-Z_]+"')
 
 

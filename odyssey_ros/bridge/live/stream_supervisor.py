@@ -42,9 +42,7 @@ if TYPE_CHECKING:
     from odyssey_ros.client import ClientCredentials, ClientStatistics
 
 FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedError)
-ALWAYS_RETRIED = ErrorCode.LEASE_DENIED  # the service asks to try again; other refusals are retried five times
-    ErrorCode.LEASE_DENIED
-)  # the service asks for another try; any other refusal is tried five times
+ALWAYS_RETRIED = ErrorCode.LEASE_DENIED  # the service asks to try again; other refusals: five tries
 MAX_REFUSALS = 5
 MAX_PROMPTS_WAITING = 10
 FIRST_RESUME_DELAY_S, LAST_RESUME_DELAY_S = 0.5, 30.0
