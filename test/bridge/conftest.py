@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,8 @@ from rclpy.executors import ExternalShutdownException, ShutdownException, Single
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from waiting import wait_until
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -36,18 +37,6 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 def executable(name: str) -> str:
     """Return where this package installed an executable."""
     return str(Path(get_package_prefix("odyssey_ros")) / "lib" / "odyssey_ros" / name)
-
-
-def wait_until(condition: Callable[[], Any], what: str, timeout: float = PATIENCE_S) -> Any:
-    """Return the condition's value once it is true."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {timeout:.0f} s: {what}")
-        time.sleep(0.02)
 
 
 @dataclass
@@ -147,7 +136,7 @@ def start_emulator() -> Iterator[Callable[..., EmulatorProcess]]:
             stack.callback(process.stop)
             line = wait_until(
                 lambda: next((line for line in process.output if line.startswith(READY)), None),
-                "emulator ready",
+                lambda: f"an emulator that is ready; its output:\n{process.text}",
             )
             return EmulatorProcess(process, line.removeprefix(READY).strip())
 

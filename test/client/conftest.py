@@ -23,6 +23,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 
 from odyssey_ros.client import AdvancedConfig, Odyssey
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -43,14 +44,6 @@ FAST = AdvancedConfig(
     region_timeout_s=0.5,
     close_timeout_s=1,
 )
-
-
-async def eventually(condition: Callable[[], Any], timeout: float = 60.0) -> Any:
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true"
-        await asyncio.sleep(0.01)
-    return value
 
 
 class PictureTrack(MediaStreamTrack):
@@ -446,11 +439,8 @@ async def nothing_left_behind() -> AsyncIterator[None]:
         ]
         return tasks + threads
 
-    deadline = time.monotonic() + 10
-    while leftovers() and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event for it
-        await asyncio.sleep(0.02)
+    await eventually(lambda: not leftovers(), lambda: f"the end of {leftovers()}", timeout=10)
     await asyncio.sleep(0)
-    assert leftovers() == []
     assert unhandled == []
 
 

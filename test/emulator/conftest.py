@@ -17,6 +17,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
 from odyssey_ros.emulator import Emulator, EmulatorConfig
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -52,15 +53,6 @@ class ShiftedClock:
         return time.monotonic() + self.shift
 
 
-async def until(condition: Callable[[], Any], timeout: float = WAIT) -> Any:
-    """Wait until `condition` holds; returns what it returned."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition never held"
-        await asyncio.sleep(0.01)
-    return value
-
-
 @dataclass
 class Connection:
     """One connected session, seen from the client."""
@@ -93,7 +85,7 @@ class Connection:
                     return self.messages[index]
             return None
 
-        return await until(find, timeout)
+        return await eventually(find, f"a message of {kinds}", timeout)
 
     async def start(self, prompt: str = "a red fox", **fields: Any) -> dict[str, Any]:
         self.send(type="interactive_stream_start", prompt=prompt, **{"portrait": False, **fields})
@@ -109,7 +101,7 @@ class Connection:
 
     async def next_frame(self, timeout: float = WAIT) -> av.VideoFrame:
         seen = len(self.arrivals)
-        await until(lambda: len(self.arrivals) > seen, timeout)
+        await eventually(lambda: len(self.arrivals) > seen, "a frame", timeout)
         return self.frames[-1]
 
     async def close(self) -> None:
@@ -187,7 +179,7 @@ class Caller:
         connection = Connection(session_id, socket, peer)
         self.open.append(connection)
         connection.tasks.append(asyncio.create_task(connection.read_socket()))
-        await until(lambda: any(m["type"] == "offer" for m in connection.socket_messages))
+        await eventually(lambda: any(m["type"] == "offer" for m in connection.socket_messages))
         offer = next(m for m in connection.socket_messages if m["type"] == "offer")
 
         @peer.on("track")
@@ -209,7 +201,7 @@ class Caller:
             sdp = re.sub(r"(a=candidate:\S+ \d udp \d+) \S+", r"\1 0123abcd.local", sdp)
         await socket.send(json.dumps({"type": "answer", "sdp": sdp}))
         if ready:
-            await until(lambda: len(connection.channels) == 2 and connection.track is not None)
+            await eventually(lambda: len(connection.channels) == 2 and connection.track is not None)
         return connection
 
     async def close(self) -> None:
@@ -255,7 +247,7 @@ def clock() -> ShiftedClock:
 @pytest.fixture(name="until")
 def _until() -> Any:
     """`await until(condition)`."""
-    return until
+    return eventually
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Waits for conditions in tests: one function for plain code, one for coroutines.
 
-Use these instead of a sleep wherever a condition can be observed. The limits are generous, because a test must
-not depend on the speed of the machine: a limit only ends a test that would never pass.
+Use these instead of a sleep wherever a condition can be observed. The limits are generous, because a test
+must not depend on the speed of the machine: a limit only ends a test that would never pass.
 """
 
 from __future__ import annotations

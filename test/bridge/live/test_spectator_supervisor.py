@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 
 import httpx
@@ -20,15 +19,9 @@ from odyssey_ros.client import (
 )
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
+from waiting import eventually
 
 CONFIG = AdvancedConfig(max_retries=None, max_retry_delay_ms=30_000, frame_timeout_s=3.0)
-
-
-async def until(condition, what, timeout=30.0):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 class Observer:
@@ -84,7 +77,7 @@ async def test_frames_come(emulator):
         broadcast(emulator) as (_, info),
         watching(info.webrtc_url, info.spectator_token) as (session, seen),
     ):
-        await until(lambda: len(seen.frames) > 5, "frames")
+        await eventually(lambda: len(seen.frames) > 5, "frames")
         assert (seen.frames[0].frame.width, seen.frames[0].frame.height) == (1280, 704)
         assert [frame.index for frame in seen.frames[:3]] == [0, 1, 2]
         assert session.state.connection is ConnectionStatus.CONNECTED
@@ -101,9 +94,9 @@ async def test_a_broadcast_that_ends_is_waited_for(emulator):
         broadcast(emulator) as (client, info),
         watching(info.webrtc_url, info.spectator_token) as (session, seen),
     ):
-        await until(lambda: seen.frames, "frames")
+        await eventually(lambda: seen.frames, "frames")
         await client.end_stream()
-        await until(lambda: len(seen.waits) >= 7, "seven attempts")
+        await eventually(lambda: len(seen.waits) >= 7, "seven attempts")
         assert session.state.connection is ConnectionStatus.RECONNECTING
         assert "Stream not found; trying again in" in session.state.message
         assert (session.state.error_code, session.state.streaming) == ("NOT_FOUND", False)
@@ -116,12 +109,12 @@ async def test_frames_that_stop_are_noticed_and_come_back(emulator):
         broadcast(emulator) as (_, info),
         watching(info.webrtc_url, info.spectator_token) as (session, seen),
     ):
-        await until(lambda: seen.frames, "frames")
+        await eventually(lambda: seen.frames, "frames")
         stall = emulator.faults.arm(*parse_fault_option("video_stall,duration=600"))
-        await until(lambda: any(event.error_code == "FROZEN" for event in seen.events), "the stall")
+        await eventually(lambda: any(event.error_code == "FROZEN" for event in seen.events), "the stall")
         emulator.faults.disarm(stall.number)
         seen.frames.clear()
-        await until(lambda: seen.frames, "frames again")
+        await eventually(lambda: seen.frames, "frames again")
         assert session.state.reconnects >= 1
         assert session.state.error_code == ""
         assert seen.frames[0].index == 0
@@ -129,7 +122,7 @@ async def test_frames_that_stop_are_noticed_and_come_back(emulator):
 
 async def test_a_wrong_token_is_fatal(emulator):
     async with broadcast(emulator) as (_, info), watching(info.webrtc_url, "not-it") as (session, seen):
-        await until(lambda: seen.errors, "giving up")
+        await eventually(lambda: seen.errors, "giving up")
         assert isinstance(seen.errors[0], OdysseyAuthError)
         assert session.state.connection is ConnectionStatus.FAILED
         assert [state.message for state in seen.states if state.connection is ConnectionStatus.FAILED] == [
@@ -147,7 +140,7 @@ async def test_a_defect_gives_up_with_a_reason(monkeypatch):
 
     monkeypatch.setattr("odyssey_ros.bridge.live.spectator_supervisor.connect_to_stream", broken)
     async with watching("http://127.0.0.1:9/live/x", "token") as (session, seen):
-        await until(lambda: seen.errors, "giving up")
+        await eventually(lambda: seen.errors, "giving up")
         assert session.state.connection is ConnectionStatus.FAILED
         assert session.state.error_code == "INTERNAL"
         assert "ZeroDivisionError: a defect" in session.state.message
@@ -156,7 +149,7 @@ async def test_a_defect_gives_up_with_a_reason(monkeypatch):
 async def test_retries_can_be_bounded():
     config = AdvancedConfig(max_retries=2, max_retry_delay_ms=30_000, request_timeout_s=2)
     async with watching("http://127.0.0.1:9/live/x", "token", config) as (_, seen):
-        await until(lambda: seen.errors, "giving up")
+        await eventually(lambda: seen.errors, "giving up")
         assert isinstance(seen.errors[0], OdysseyConnectionError)
         assert seen.waits == [1.0, 2.0]
 
@@ -167,7 +160,7 @@ async def test_closing_at_any_moment_leaves_no_task(emulator):
             before = asyncio.all_tasks()
             async with watching(info.webrtc_url, info.spectator_token):
                 await asyncio.sleep(delay)
-            await until(
+            await eventually(
                 lambda before=before: not {t for t in asyncio.all_tasks() - before if "spectator" in repr(t)},
                 "no task",
             )

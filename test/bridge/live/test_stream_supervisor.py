@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -23,6 +22,7 @@ from odyssey_ros.emulator.faults import (
     StreamRefusal,
 )
 from odyssey_ros.emulator.faults.fault_registry import Schedule
+from waiting import eventually
 
 KEY = "ody_local"
 WISH = StreamRequest("a calm sea")
@@ -40,13 +40,6 @@ class Observer:
 
     def kinds(self, *wanted):
         return [event.kind for event in self.events if event.kind in wanted]
-
-
-async def until(condition, what, timeout=30.0):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -70,7 +63,7 @@ def emulator(**limits):
 async def test_a_stream_that_the_service_ended_starts_again():
     async with emulator(stream_seconds=2) as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: len(observer.kinds(EventKind.STARTED)) == 3, "three streams")
+        await eventually(lambda: len(observer.kinds(EventKind.STARTED)) == 3, "three streams")
         streams = {event.stream_id for event in observer.events if event.kind is EventKind.STARTED}
         assert len(streams) == 3
         assert not observer.errors
@@ -79,10 +72,10 @@ async def test_a_stream_that_the_service_ended_starts_again():
 async def test_the_last_prompt_is_what_starts_again():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         await session.prompt("a red desert", WISH)
         service.faults.arm(StreamEnd())
-        await until(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "the second stream")
+        await eventually(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "the second stream")
         assert session.state.prompt.startswith("a red desert")
 
 
@@ -92,20 +85,20 @@ async def test_without_resume_it_waits_for_a_prompt():
         session_on(service.url, resume_stream=False) as (session, observer),
     ):
         await session.activate(WISH)
-        await until(lambda: observer.kinds(EventKind.ENDED), "the end")
+        await eventually(lambda: observer.kinds(EventKind.ENDED), "the end")
         await asyncio.sleep(1.0)
         assert len(observer.kinds(EventKind.STARTED)) == 1
         await session.prompt("again", StreamRequest("again"))
-        await until(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "another stream")
+        await eventually(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "another stream")
 
 
 async def test_no_code_of_an_earlier_failure_stands_beside_the_queue():
     async with emulator() as service, session_on(service.url) as (session, observer):
-        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
         service.faults.arm(HttpStatus(endpoint="signaling", status=500))
         service.faults.arm(HttpStatus(endpoint="sessions_request", status=503), Schedule(count=2))
         service.faults.arm(SocketDrop())
-        await until(lambda: session.state.reconnects == 1, "another connection")
+        await eventually(lambda: session.state.reconnects == 1, "another connection")
         told = [(state.message, state.error_code) for state in observer.states]
         assert ("Waiting for a streamer", "") in told
         assert all(not code for message, code in told if message == "Waiting for a streamer")
@@ -117,7 +110,7 @@ async def test_a_prompt_before_the_connection_is_kept():
         await session.activate(None)
         await session.prompt("first", StreamRequest("first"))
         await session.prompt("second", StreamRequest("second"))
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         assert session.state.prompt.startswith("second")
         assert session.state.prompts_acknowledged == 1
 
@@ -125,7 +118,7 @@ async def test_a_prompt_before_the_connection_is_kept():
 async def test_each_status_counts_the_prompt_that_it_shows():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         await session.interact("a red desert")
         counts = [(state.prompt.split(",")[0], state.prompts_acknowledged) for state in observer.states]
         assert list(dict.fromkeys(counts)) == [("", 0), ("a calm sea", 1), ("a red desert", 2)]
@@ -135,7 +128,9 @@ async def test_prompts_during_a_start_follow_it():
     async with emulator() as service, session_on(service.url) as (session, observer):
         service.faults.arm(ReplyDelay(request="start", delay_seconds=1.0))
         await session.activate(WISH)
-        await until(lambda: session._operation.locked() and not session.state.streaming, "a start under way")
+        await eventually(
+            lambda: session._operation.locked() and not session.state.streaming, "a start under way"
+        )
         await asyncio.gather(*(session.prompt(text, StreamRequest(text)) for text in ("first", "second")))
         started, *acknowledged = [
             event.prompt.split(",")[0]
@@ -148,7 +143,7 @@ async def test_prompts_during_a_start_follow_it():
 async def test_of_more_prompts_than_take_effect_the_newest_count():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         service.faults.arm(ReplyDelay(request="update", delay_seconds=1.0))
         texts = [f"prompt {index}" for index in range(40)]
         await asyncio.gather(*(session.prompt(text, StreamRequest(text)) for text in texts))
@@ -163,7 +158,7 @@ async def test_of_more_prompts_than_take_effect_the_newest_count():
 async def test_ending_means_wanting_no_other():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         ended = await session.end()
         assert ended == observer.events[-1].stream_id
         await asyncio.sleep(1.0)
@@ -175,7 +170,7 @@ async def test_ending_means_wanting_no_other():
 async def test_a_second_start_is_refused_and_harms_nothing():
     async with emulator() as service, session_on(service.url) as (session, _):
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         with pytest.raises(OdysseyStreamError, match="end it first"):
             await session.start(StreamRequest("other"))
         assert session.state.streaming
@@ -200,9 +195,9 @@ async def test_another_prompt_does_not_wait_for_the_retries_of_a_refused_one():
     async with emulator() as service, session_on(service.url, sleep=never_ending) as (session, observer):
         service.faults.arm(StreamRefusal(request="start", reason="moderation", message="no"))
         await session.activate(StreamRequest("refused"))
-        await until(lambda: waits, "the wait before a retry")
+        await eventually(lambda: waits, "the wait before a retry")
         await session.prompt("another", StreamRequest("another"))
-        await until(lambda: session.state.streaming, "the other stream")
+        await eventually(lambda: session.state.streaming, "the other stream")
         assert session.state.prompt.startswith("another")
         assert len(waits) == len(observer.kinds(EventKind.STARTED)) == 1
 
@@ -218,10 +213,12 @@ async def test_a_prompt_after_the_last_refusal_starts_at_once():
             StreamRefusal(request="start", reason="moderation", message="no"), Schedule(count=5)
         )
         await session.activate(WISH)
-        await until(lambda: any(event.error_code == "STREAM_REFUSED" for event in observer.events), "the end")
+        await eventually(
+            lambda: any(event.error_code == "STREAM_REFUSED" for event in observer.events), "the end"
+        )
         assert len(waits) == 4
         await session.prompt("another", StreamRequest("another"))
-        await until(lambda: session.state.streaming, "the other stream")
+        await eventually(lambda: session.state.streaming, "the other stream")
 
 
 async def test_a_start_that_is_refused_is_tried_a_few_times_then_left():
@@ -234,18 +231,18 @@ async def test_a_start_that_is_refused_is_tried_a_few_times_then_left():
         refusal = StreamRefusal(request="start", reason="moderation", message="no")
         service.faults.arm(refusal, Schedule(count=0))
         await session.activate(WISH)
-        await until(lambda: any(e.error_code == "STREAM_REFUSED" for e in observer.events), "giving up")
+        await eventually(lambda: any(e.error_code == "STREAM_REFUSED" for e in observer.events), "giving up")
         assert len(waits) == 4
         assert waits == sorted(waits)
         assert session.state.connection is ConnectionStatus.CONNECTED
         service.faults.clear()
         await session.prompt("something else", StreamRequest("something else"))
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
 
 
 async def test_a_fatal_error_is_told_once():
     async with emulator() as service, session_on(service.url, key="ody_wrong") as (session, observer):
-        await until(lambda: observer.errors, "giving up")
+        await eventually(lambda: observer.errors, "giving up")
         await asyncio.sleep(0.3)
         assert len(observer.errors) == 1
         assert [event.fatal for event in observer.events if event.kind is EventKind.ERROR].count(True) == 1
@@ -255,12 +252,12 @@ async def test_a_fatal_error_is_told_once():
 async def test_deactivating_ends_the_stream_and_keeps_the_connection():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: observer.frames, "frames")
+        await eventually(lambda: observer.frames, "frames")
         await session.deactivate()
         assert not session.state.streaming
         assert session.state.connection is ConnectionStatus.CONNECTED
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
 
 
 async def test_activating_while_the_last_stream_is_ended_starts_another():
@@ -269,23 +266,23 @@ async def test_activating_while_the_last_stream_is_ended_starts_another():
         session_on(service.url, resume_stream=False) as (session, _),
     ):
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         service.faults.arm(ReplyDelay(request="end", delay_seconds=0.5))
         ending = asyncio.ensure_future(session.deactivate())
-        await until(session._operation.locked, "the end under way")
+        await eventually(session._operation.locked, "the end under way")
         await session.activate(StreamRequest("a red desert"))
         await ending
-        await until(lambda: session.state.streaming, "the other stream")
+        await eventually(lambda: session.state.streaming, "the other stream")
         assert session.state.prompt.startswith("a red desert")
 
 
 async def test_prompts_that_wait_are_dropped_by_a_deactivation():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         service.faults.arm(ReplyDelay(request="update", delay_seconds=1.0))
         prompts = [asyncio.ensure_future(session.prompt(text, WISH)) for text in ("first", "second")]
-        await until(session._operation.locked, "a prompt under way")
+        await eventually(session._operation.locked, "a prompt under way")
         await session.deactivate()
         await asyncio.gather(*prompts)
         told = [(event.kind, event.prompt.split(",")[0] or event.error_code) for event in observer.events]
@@ -298,14 +295,16 @@ async def test_a_stream_keeps_its_picture_when_another_shape_is_wanted_while_it_
     async with emulator() as service, session_on(service.url) as (session, observer):
         picture = np.full((704, 1280, 3), (200, 30, 40), np.uint8)
         service.faults.arm(ReplyDelay(request="start", delay_seconds=0.5))
-        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
         await session.set_next_image(picture)
         await session.activate(WISH)
-        await until(session._operation.locked, "a start under way")
+        await eventually(session._operation.locked, "a start under way")
         await session.reshape(portrait=True)
-        await until(lambda: session.state.streaming, "a stream")
+        await eventually(lambda: session.state.streaming, "a stream")
         service.faults.arm(StreamEnd())
-        await until(lambda: observer.frames[-1:] and observer.frames[-1].frame.height == 1280, "a portrait")
+        await eventually(
+            lambda: observer.frames[-1:] and observer.frames[-1].frame.height == 1280, "a portrait"
+        )
         red, green, blue = observer.frames[-1].frame.to_ndarray(format="rgb24")[200:900, 100:600].mean((0, 1))
         assert red > 150
         assert max(green, blue) < 90
@@ -314,20 +313,20 @@ async def test_a_stream_keeps_its_picture_when_another_shape_is_wanted_while_it_
 async def test_the_next_stream_has_the_shape_that_is_wanted_by_then():
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(WISH)
-        await until(lambda: observer.frames, "a frame")
+        await eventually(lambda: observer.frames, "a frame")
         await session.reshape(portrait=True)
         service.faults.arm(StreamEnd())
-        await until(lambda: observer.frames[-1].frame.height == 1280, "a portrait")
+        await eventually(lambda: observer.frames[-1].frame.height == 1280, "a portrait")
         assert session.state.prompt.startswith("a calm sea")
 
 
 async def test_what_the_code_names_is_what_the_message_says():
     async with emulator() as service, session_on(service.url) as (session, observer):
-        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
         service.faults.arm(HttpUsageError(endpoint="sessions_request", code="CONCURRENT_LIMIT_REACHED"))
         service.faults.arm(HttpStatus(endpoint="sessions_request", status=503), Schedule(count=2))
         service.faults.arm(SocketError(reason="duration_limit_reached"))
-        await until(lambda: session.state.reconnects == 1, "the connection again", timeout=90.0)
+        await eventually(lambda: session.state.reconnects == 1, "the connection again", timeout=90.0)
     told = {(event.message, event.error_code) for event in observer.events if event.kind is EventKind.ERROR}
     assert {code for _, code in told} >= {"DURATION_LIMIT_REACHED", "CONCURRENT_LIMIT_REACHED"}
     assert any("Waiting" in state.message for state in observer.states)
@@ -342,10 +341,10 @@ async def test_a_defect_gives_up_with_a_reason(monkeypatch):
         raise ZeroDivisionError("a defect")
 
     async with emulator() as service, session_on(service.url) as (session, observer):
-        await until(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
         monkeypatch.setattr("odyssey_ros.client.connection_attempt.Link.open", broken)
         service.faults.arm(SocketDrop())
-        await until(lambda: observer.errors, "giving up")
+        await eventually(lambda: observer.errors, "giving up")
         assert session.state.connection is ConnectionStatus.FAILED
         assert session.state.error_code == "INTERNAL"
         assert "ZeroDivisionError: a defect" in session.state.message
@@ -355,11 +354,11 @@ async def test_after_giving_up_the_reason_stays():
     async with emulator() as service, session_on(service.url) as (session, observer):
         service.faults.arm(StreamRefusal(request="start", reason="quota_exceeded", message="used up"))
         await session.activate(WISH)
-        await until(lambda: observer.errors, "giving up")
+        await eventually(lambda: observer.errors, "giving up")
         before = session.state
         assert (before.connection, before.error_code) == (ConnectionStatus.FAILED, "MONTHLY_LIMIT_REACHED")
         service.faults.arm(SocketDrop())  # nobody has closed the connection yet
-        await until(lambda: session.client.current_status is not ConnectionStatus.CONNECTED, "the loss")
+        await eventually(lambda: session.client.current_status is not ConnectionStatus.CONNECTED, "the loss")
         assert session.state == before
         assert [event.fatal for event in observer.events][-1]
 
