@@ -19,8 +19,8 @@ from odyssey_ros import srv
 from odyssey_ros.bridge.api_key import SecretError, read_api_key
 from odyssey_ros.bridge.calls.services import SERVICE_QOS
 from odyssey_ros.bridge.conversions import text_field
-from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration, load_calibration
-from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
+from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration
+from odyssey_ros.bridge.frames.image_settings import ImageSettings, image_settings
 from odyssey_ros.bridge.player.episode_library import (
     FileWanted,
     JobWanted,
@@ -368,20 +368,6 @@ def episode_folder(cache_dir: str) -> Path:
     except OSError as error:
         raise ConfigurationRefused(f"no folder for the videos: {error.strerror}") from None
     return folder
-
-
-def image_settings(parameters: PlayerParameters) -> ImageSettings:
-    """Return what shapes the messages.
-
-    Raises:
-        CalibrationError: ``camera_info_url`` names no calibration.
-    """
-    return ImageSettings(
-        frame_id=parameters.frame_id,
-        encoding=parameters.encoding,
-        jpeg_quality=parameters.jpeg_quality,
-        calibration=load_calibration(parameters.camera_info_url),
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

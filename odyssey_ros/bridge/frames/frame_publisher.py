@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rclpy.duration import Duration
@@ -24,19 +23,9 @@ if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.publisher import Publisher
 
-    from odyssey_ros.bridge.frames.camera_calibration import Calibration
+    from odyssey_ros.bridge.frames.image_settings import ImageSettings
 
 IMAGE_QOS = QoSProfile(depth=5)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSettings:
-    """What shapes the messages; replaced as a whole when a parameter changes."""
-
-    frame_id: str
-    encoding: str
-    jpeg_quality: int
-    calibration: Calibration | None
 
 
 class LabelledFrame(Protocol):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rclpy.node import Node
 
-    from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
+    from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.client import DecodedFrame
 
 

@@ -12,7 +12,7 @@ from odyssey_ros.bridge.frames.stamping import ArrivalStamps, MediaStamps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
+    from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.live.stream_state import Event, SessionObserver, SessionState
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
     from odyssey_ros.client import ClientStatistics, DecodedFrame, OdysseyError

@@ -10,8 +10,8 @@ from rclpy.qos import QoSProfile
 
 from odyssey_ros.bridge.api_key import SecretError
 from odyssey_ros.bridge.conversions import event_message
-from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration, load_calibration
-from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
+from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration
+from odyssey_ros.bridge.frames.image_settings import image_settings
 from odyssey_ros.bridge.frames.image_topics import FrameCounters
 from odyssey_ros.bridge.live.diagnostics import DiagnosticsTopic
 from odyssey_ros.bridge.live.health_watch import HealthWatch
@@ -220,17 +220,3 @@ class StreamNode(ManagedNode, Generic[P, S]):
             logger.warning(text)
         else:
             logger.info(text)
-
-
-def image_settings(parameters: PictureParameters) -> ImageSettings:
-    """Return what shapes the messages.
-
-    Raises:
-        CalibrationError: ``camera_info_url`` names no calibration.
-    """
-    return ImageSettings(
-        frame_id=parameters.frame_id,
-        encoding=parameters.encoding,
-        jpeg_quality=parameters.jpeg_quality,
-        calibration=load_calibration(parameters.camera_info_url),
-    )

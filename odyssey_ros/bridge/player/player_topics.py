@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rclpy.publisher import Publisher
 
-    from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
+    from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.player.playback_state import PlaybackState, PlayedEvent, PlayedFrame
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
     from odyssey_ros.dataset.episodes import Episode

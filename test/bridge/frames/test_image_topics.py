@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from odyssey_ros.msg import FrameInfo, StreamStatus
 from sensor_msgs.msg import CameraInfo, Image
 
-from odyssey_ros.bridge.frames.frame_publisher import ImageSettings
+from odyssey_ros.bridge.frames.image_settings import ImageSettings
 from odyssey_ros.bridge.frames.image_topics import ImageTopics
 from odyssey_ros.client import DecodedFrame
 

@@ -14,7 +14,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import String
 
-from odyssey_ros.bridge.frames.frame_publisher import FramePublisher, ImageSettings
+from odyssey_ros.bridge.frames.frame_publisher import FramePublisher
+from odyssey_ros.bridge.frames.image_settings import ImageSettings
 from odyssey_ros.bridge.runtime.qos_events import type_name
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 
