@@ -18,7 +18,9 @@ from launch_ros.actions import Node
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from launch import LaunchContext, LaunchDescriptionEntity
+    from launch.launch_context import LaunchContext
+    from launch.launch_description_entity import LaunchDescriptionEntity
+
     from odyssey_ros.bridge.runtime.parameter_table import Setting
 
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sensor_msgs.msg import CompressedImage
 
-    from odyssey_ros.client import Odyssey, ScriptEntry, SimulationJobDetail
+    from odyssey_ros.client import Odyssey, ScriptEntry, SimulationJobDetail, StartAction
     from odyssey_ros.msg import Script
 
 TRISTATE = {-1: None, 0: False, 1: True}
@@ -108,7 +108,7 @@ def _entry(entry: ScriptEntryMessage, where: str) -> ScriptEntry:
     if image is not None and entry.action != ScriptEntryMessage.START:
         raise OdysseyScriptError(f"{where}: only a START can have a picture")
     if entry.action == ScriptEntryMessage.START:
-        start: dict[str, Any] = {"prompt": entry.prompt}
+        start: StartAction = {"prompt": entry.prompt}
         if image is not None:
             start["image"] = image
         return {"timestamp_ms": entry.timestamp_ms, "start": start}

@@ -97,8 +97,8 @@ class SimulationAction:
             target = self._host.call_target()
             target.require_key()
             request = SimulationRequest.parse(goal.request)
-        except OdysseyError as error:
-            return self._end(goal, None, error)
+        except OdysseyError as refusal:
+            return self._end(goal, None, refusal)
         pursuit = self._begin(goal, target, request)
         self._goals[bytes(goal.goal_id.uuid)] = pursuit
         error: Exception | None = None
@@ -161,7 +161,7 @@ class SimulationAction:
         return result
 
 
-class PatientActionServer(ActionServer):  # type: ignore[misc] # rclpy has no types
+class PatientActionServer(ActionServer):
     """An action server whose answers reach clients that have just appeared; see `ResponseRetry`.
 
     rclpy forgets a goal that it accepted when the answer is not taken at once.

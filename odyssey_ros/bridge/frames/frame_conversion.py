@@ -69,5 +69,5 @@ class FrameConverter:
     def _picture(self, frame: av.VideoFrame, encoding: str) -> NDArray[np.uint8]:
         pixel_format, depth, _, _ = PIXEL_FORMATS[encoding]
         plane = self._reformatter.reformat(frame, format=pixel_format).planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         return rows[: frame.height, : frame.width * depth]

@@ -163,10 +163,11 @@ def _by_libswscale(message: Image, layout: PixelLayout) -> NDArray[np.uint8]:
         width = plane.row_bytes * message.width
         source = data[start : start + rows * stride]
         source = np.pad(source, (0, rows * stride - len(source))).reshape(rows, stride)
-        np.frombuffer(target, np.uint8).reshape(-1, target.line_size)[:rows, :width] = source[:, :width]
+        pixels: NDArray[np.uint8] = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
+        pixels[:rows, :width] = source[:, :width]
         start += rows * stride
     try:
-        return frame.reformat(format="rgb24").to_ndarray()
+        return np.asarray(frame.reformat(format="rgb24").to_ndarray(), np.uint8)
     except (av.error.FFmpegError, ValueError) as error:
         raise OdysseyImageError(f"the picture cannot be converted: {error}") from None
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from odyssey_ros.bridge.frames.image_topics import ImageTopics
 from odyssey_ros.bridge.frames.stamping import ArrivalStamps, MediaStamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rclpy.clock import ROSClock
 
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.live.stream_state import Event, SessionObserver, SessionState
@@ -79,7 +81,7 @@ class SessionBinding(Generic[S]):
     ) -> None:
         self._node = node
         self._host = host
-        self._clock = node.get_clock()
+        self._clock = cast("ROSClock", node.get_clock())  # which every node has
         self._forgotten = False
         self._stream_began_ns = 0
         self._stamps: MediaStamps | ArrivalStamps = ArrivalStamps()

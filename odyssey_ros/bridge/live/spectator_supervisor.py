@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
 from odyssey_ros.client import (
@@ -120,7 +120,7 @@ class SpectatorSupervisor:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def _watch(self, *, regaining: bool) -> None:
+    async def _watch(self, *, regaining: bool) -> NoReturn:
         """Connect, and stay; ends by an error only."""
         lost = asyncio.Event()
         connection: SpectatorConnection = await connect_to_stream(
@@ -147,7 +147,7 @@ class SpectatorSupervisor:
             self._update(connection=after, streaming=False)
             self._tell(EventKind.DISCONNECTED)
 
-    async def _frames_stop(self, lost: asyncio.Event) -> None:
+    async def _frames_stop(self, lost: asyncio.Event) -> NoReturn:
         """Wait until no frame has come for too long, or the connection says that none will."""
         timeout_s = self._config.frame_timeout_s
         while not lost.is_set():

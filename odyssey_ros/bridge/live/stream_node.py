@@ -11,7 +11,7 @@ from rclpy.qos import QoSProfile
 from odyssey_ros.bridge.api_key import SecretError
 from odyssey_ros.bridge.conversions import event_message
 from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration
-from odyssey_ros.bridge.frames.image_settings import image_settings
+from odyssey_ros.bridge.frames.image_settings import ImageParameters, image_settings
 from odyssey_ros.bridge.frames.image_topics import FrameCounters
 from odyssey_ros.bridge.live.diagnostics import DiagnosticsTopic
 from odyssey_ros.bridge.live.health_watch import HealthWatch
@@ -32,16 +32,20 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.runtime.parameter_table import Setting
 
 
-class PictureParameters(Protocol):
+class PictureParameters(ImageParameters, Protocol):
     """The parameters that all these nodes have."""
 
-    autostart: bool
-    frame_id: str
-    encoding: str
-    stamp_source: str
-    camera_info_url: str
-    jpeg_quality: int
-    expected_frame_rate: float
+    @property
+    def autostart(self) -> bool:
+        """Whether the node configures and activates itself."""
+
+    @property
+    def stamp_source(self) -> str:
+        """The source of the stamps: `media` or `arrival`."""
+
+    @property
+    def expected_frame_rate(self) -> float:
+        """Frames per second to expect; `/diagnostics` warns when a quarter is missing."""
 
 
 P = TypeVar("P", bound=PictureParameters)

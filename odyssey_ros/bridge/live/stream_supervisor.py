@@ -112,10 +112,13 @@ class StreamSupervisor:
         self._wish = wish
         self._changed.set()
 
-    async def reshape(self, **changes: bool) -> None:
+    async def reshape(self, *, portrait: bool | None = None, broadcast: bool | None = None) -> None:
         """Let the next stream, should the one that is wanted start again, be of another shape."""
         if self._wish is not None:
-            self._wish = replace(self._wish, **changes)
+            if portrait is not None:
+                self._wish = replace(self._wish, portrait=portrait)
+            if broadcast is not None:
+                self._wish = replace(self._wish, broadcast=broadcast)
             self._changed.set()
 
     async def deactivate(self) -> None:

@@ -54,7 +54,8 @@ class ManagedNode(LifecycleNode):
 
     def __init__(self, node_name: str, **options: Any) -> None:
         super().__init__(node_name, **options)
-        self._service_change_state.callback = self._guarded(self._service_change_state.callback)
+        change_state: Any = self._service_change_state  # no function fits rclpy's annotation of the callback
+        change_state.callback = self._guarded(change_state.callback)
         self.asyncio_thread = AsyncioThread(f"{node_name}_asyncio")
         self.calls = ExecutorCalls(self)
         self.deliveries = ResponseRetry(self.calls, self.asyncio_thread)
@@ -226,7 +227,10 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
     signalled = signal_socket()
     stop = threading.Event()
     try:
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(
+            args=None if arguments is None else list(arguments),
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
         node = make_node()
     except (
         ParameterException,

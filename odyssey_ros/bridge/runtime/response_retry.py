@@ -36,7 +36,9 @@ class ResponseRetry:
     def attach(self, service: Service) -> None:
         """Let a service's answers be delivered so."""
         send = service.send_response
-        service.send_response = lambda response, header: self.deliver(lambda: send(response, header))
+        service.send_response = lambda response, header: self.deliver(  # type: ignore[method-assign]
+            lambda: send(response, header)
+        )
 
     def deliver(self, send: Callable[[], None], attempt: int = 0) -> None:
         """Call ``send`` until the middleware takes the answer, or it has been tried often enough."""
