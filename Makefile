@@ -27,7 +27,7 @@ demo: build
 lint: env
 	@. scripts/activate && ruff check . && ruff format --check .
 
-types: env
+types: build
 	@. scripts/activate && mypy
 
 test: lint types build
