@@ -27,8 +27,7 @@ import av
 from PIL import Image
 
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
-
-from .mp4 import Mp4Writer
+from odyssey_ros.emulator.media.mp4 import Mp4Writer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,204 @@
+"""Where modules and their tests are, and which module may import which."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+TOP = Path(__file__).resolve().parent.parent
+SOURCES = TOP / "odyssey_ros"
+
+WITHOUT_TESTS: dict[str, str] = {}
+"""Modules without a test file of their own, with the reason."""
+
+LAYERS = {
+    "client": (),
+    "emulator": (),
+    "dataset": ("client",),
+    "bridge": ("client", "dataset"),
+}
+"""The other layers that each layer may import."""
+
+ROOMS = {
+    "runtime": (),
+    "frames": ("runtime",),
+    "live": ("runtime", "frames"),
+    "calls": ("runtime", "frames", "live"),
+    "player": ("runtime", "frames"),
+}
+"""The other rooms of the bridge that each room may import."""
+
+SHARED = {"odyssey_ros.bridge.api_key", "odyssey_ros.bridge.conversions"}
+"""The modules of the bridge outside its rooms that rooms may import."""
+
+
+@dataclass(frozen=True, order=True)
+class Import:
+    """One module that imports another one of this package."""
+
+    importer: str
+    imported: str
+    type_checking: bool
+    """Whether only type checkers execute the import."""
+
+
+def module_name(path: Path) -> str:
+    """Return the dotted name of a module."""
+    parts = path.relative_to(TOP).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(SOURCES.rglob("*.py"))}
+
+
+def imports_of(name: str) -> Iterator[Import]:
+    """Yield the imports of a module, wherever they are in its text."""
+
+    def visit(node: ast.AST, *, type_checking: bool) -> Iterator[Import]:
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for child in node.body:
+                yield from visit(child, type_checking=True)
+            for child in node.orelse:
+                yield from visit(child, type_checking=type_checking)
+            return
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} has a relative import"
+            # A name that is imported from a package may be a module of it.
+            targets = [
+                full if (full := f"{node.module}.{alias.name}") in MODULES else str(node.module)
+                for alias in node.names
+            ]
+        else:
+            for child in ast.iter_child_nodes(node):
+                yield from visit(child, type_checking=type_checking)
+            return
+        yield from (Import(name, target, type_checking) for target in targets if target in MODULES)
+
+    return visit(ast.parse(MODULES[name].read_text()), type_checking=False)
+
+
+IMPORTS = sorted({found for name in MODULES for found in imports_of(name)})
+
+
+def layer(module: str) -> str:
+    """Return the layer of a module: the first name below odyssey_ros; empty for odyssey_ros itself."""
+    return f"{module}..".split(".")[1]
+
+
+def room(module: str) -> str:
+    """Return the room of a module of the bridge; empty for a module that is in none."""
+    parts = module.split(".")
+    return parts[2] if len(parts) > 2 and (SOURCES / "bridge" / parts[2]).is_dir() else ""
+
+
+def cycles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Return the groups of modules that import each other, directly or through others (Tarjan)."""
+    graph: dict[str, list[str]] = {}
+    for start, end in edges:
+        graph.setdefault(start, []).append(end)
+        graph.setdefault(end, [])
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    groups: list[list[str]] = []
+
+    def connect(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for follower in graph[node]:
+            if follower not in index:
+                connect(follower)
+                low[node] = min(low[node], low[follower])
+            elif follower in stack:
+                low[node] = min(low[node], index[follower])
+        if low[node] == index[node]:
+            start = stack.index(node)
+            groups.append(sorted(stack[start:]))
+            del stack[start:]
+
+    for node in sorted(graph):
+        if node not in index:
+            connect(node)
+    return [group for group in groups if len(group) > 1 or group[0] in graph[group[0]]]
+
+
+@pytest.mark.xfail(reason="the missing test files are being added", strict=True)
+def test_each_module_has_a_test_file_of_its_name_and_place():
+    missing = [
+        str(path.relative_to(TOP))
+        for path in MODULES.values()
+        if path.name != "__init__.py"
+        and not has_test(path)
+        and str(path.relative_to(TOP)) not in WITHOUT_TESTS
+    ]
+    assert missing == []
+
+
+def has_test(path: Path) -> bool:
+    """Return whether odyssey_ros/a/b/c.py has test/a/b/test_c.py."""
+    below = path.relative_to(SOURCES)
+    return (TOP / "test" / below.parent / f"test_{below.name}").is_file()
+
+
+def test_the_list_of_modules_without_tests_is_up_to_date():
+    for path, reason in WITHOUT_TESTS.items():
+        assert (TOP / path).is_file(), path
+        assert not has_test(TOP / path), path
+        assert reason, path
+
+
+def test_no_import_cycles_at_run_time():
+    """No module imports itself through others; imports inside functions count, too.
+
+    Python imports a package before a module in it. That import does not count: an `__init__.py`
+    may re-export names of its own modules, as long as these do not import from the package.
+    """
+    assert cycles((found.importer, found.imported) for found in IMPORTS if not found.type_checking) == []
+
+
+def test_no_import_cycles_for_type_checkers():
+    """The same with the imports under `if TYPE_CHECKING`, so that no two modules need each other's names."""
+    assert cycles((found.importer, found.imported) for found in IMPORTS) == []
+
+
+def test_layers_import_one_way():
+    wrong = [
+        found
+        for found in IMPORTS
+        if layer(found.imported) not in ("", layer(found.importer), *LAYERS.get(layer(found.importer), ()))
+    ]
+    assert wrong == []
+
+
+def test_rooms_of_the_bridge_import_one_way():
+    """Nor does a room import a module outside the rooms that makes a node or describes one."""
+    wrong = [
+        found
+        for found in IMPORTS
+        if (own := room(found.importer))
+        and layer(found.imported) == "bridge"
+        and room(found.imported) not in (own, *ROOMS[own])
+        and found.imported not in SHARED
+    ]
+    assert wrong == []
+
+
+def test_rooms_are_named():
+    folders = {path.parent.name for path in (SOURCES / "bridge").glob("*/__init__.py")}
+    assert folders == set(ROOMS)
+
+
+def test_a_cycle_is_found():
+    """The search itself: a cycle of three, a module that imports itself, and a harmless diamond."""
+    assert cycles([("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")]) == [["a", "b", "c"]]
+    assert cycles([("a", "a")]) == [["a"]]
+    assert cycles([("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")]) == []
