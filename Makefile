@@ -1,9 +1,10 @@
 # make demo    pictures on a ROS 2 topic      make test    lint, types, build, all tests
-# make bench   speed against a baseline       make clean   forget builds and environment
+# make bench   speed against a baseline       make clean   remove builds and environment
+# make coverage   branch coverage of each module, checked against the limits
 PYTHON ?= python3
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help env build demo test lint types bench clean
+.PHONY: help env build demo test lint types coverage bench clean
 
 SOURCES := package.xml CMakeLists.txt $(shell find odyssey_ros msg srv action launch config scripts -type f -not -name '*.pyc' -not -path '*/__pycache__*')
 
@@ -32,6 +33,9 @@ types: build
 
 test: lint types build
 	@scripts/test
+
+coverage: build
+	@scripts/coverage
 
 bench: build
 	@scripts/bench
