@@ -1,31 +1,23 @@
-"""Broadcasts: spectators watch a stream over WHEP, all from the stream's one encode."""
+"""Broadcasts: spectators watch a stream over WHEP; all of them get the frames of the stream's one encoder."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
-from odyssey_ros.emulator.loopback import gather_on, without_mdns_candidates
+from odyssey_ros.emulator.loopback import gather_on
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack, VideoFanout
-from odyssey_ros.emulator.peer import (
-    MALFORMED_DESCRIPTION,
-    NegotiationError,
-    ice_configuration,
-    mime_type,
-    on_keyframe_request,
-)
+from odyssey_ros.emulator.peer import NegotiationError, ice_configuration, on_keyframe_request
+from odyssey_ros.emulator.sdp import MALFORMED_DESCRIPTION, mime_type, without_mdns_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.emulator.config import Codec, IceServer
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -33,9 +25,9 @@ class Broadcast:
     """A stream that spectators may watch.
 
     Attributes:
-        video: the stream's pictures.
-        codec: how they are coded.
-        spectators: their peers, by resource id.
+        video: the stream's encoded frames.
+        codec: the codec of the frames.
+        spectators: the spectators' peers, by resource id.
     """
 
     video: VideoFanout
@@ -44,7 +36,7 @@ class Broadcast:
 
 
 class UnknownBroadcastError(Exception):
-    """No such stream is broadcast."""
+    """There is no broadcast of this stream."""
 
 
 class BroadcastRegistry:
@@ -52,7 +44,7 @@ class BroadcastRegistry:
 
     Args:
         ice_servers: used for gathering.
-        media_addresses: chooses the addresses that media uses.
+        media_addresses: takes the machine's addresses and returns the addresses for media.
     """
 
     def __init__(
@@ -67,17 +59,17 @@ class BroadcastRegistry:
         """Let spectators watch a stream from now on."""
         self._broadcasts[stream_id] = Broadcast(video, codec)
 
-    def knows(self, stream_id: str) -> bool:
-        """Whether the stream is broadcast now."""
+    def is_open(self, stream_id: str) -> bool:
+        """Return whether spectators may watch the stream now."""
         return stream_id in self._broadcasts
 
     def spectators(self, stream_id: str) -> int:
-        """How many watch the stream."""
+        """Return the number of the stream's spectators."""
         broadcast = self._broadcasts.get(stream_id)
         return 0 if broadcast is None else len(broadcast.spectators)
 
     async def close(self, stream_id: str) -> None:
-        """The stream is over: drop its spectators."""
+        """End the broadcast of a stream and disconnect its spectators."""
         broadcast = self._broadcasts.pop(stream_id, None)
         if broadcast is not None:
             await asyncio.gather(*(peer.close() for peer in list(broadcast.spectators.values())))
@@ -86,15 +78,15 @@ class BroadcastRegistry:
         """Add a spectator.
 
         Args:
-            stream_id: what to watch.
+            stream_id: the stream to watch.
             offer: the spectator's session description, with all candidates.
 
         Returns:
             The spectator's resource id, and the answer.
 
         Raises:
-            UnknownBroadcastError: no such stream is broadcast.
-            NegotiationError: the offer cannot be used.
+            UnknownBroadcastError: there is no broadcast of this stream.
+            NegotiationError: the offer is unusable.
         """
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is None:
@@ -105,7 +97,7 @@ class BroadcastRegistry:
         try:
             await self._answer(peer, track, broadcast.codec, offer)
             if self._broadcasts.get(stream_id) is not broadcast:
-                raise UnknownBroadcastError  # the stream has ended meanwhile
+                raise UnknownBroadcastError  # the stream ended during the negotiation
         except (NegotiationError, UnknownBroadcastError):
             await peer.close()
             raise
@@ -116,14 +108,14 @@ class BroadcastRegistry:
                 broadcast.video.detach(track)
                 track.stop()
                 if broadcast.spectators.pop(resource_id, None) is not None:
-                    self._close_later(peer)
+                    self._close_in_background(peer)
 
         broadcast.spectators[resource_id] = peer
         broadcast.video.attach(track)
         return resource_id, peer.localDescription.sdp
 
     async def leave(self, stream_id: str, resource_id: str) -> bool:
-        """A spectator leaves; False when there is no such spectator."""
+        """Disconnect a spectator; return False when there is no such spectator."""
         broadcast = self._broadcasts.get(stream_id)
         peer = broadcast.spectators.get(resource_id) if broadcast else None
         if peer is None:
@@ -149,7 +141,7 @@ class BroadcastRegistry:
         except MALFORMED_DESCRIPTION as error:
             raise NegotiationError(str(error) or type(error).__name__) from error
 
-    def _close_later(self, peer: RTCPeerConnection) -> None:
+    def _close_in_background(self, peer: RTCPeerConnection) -> None:
         task = asyncio.create_task(peer.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

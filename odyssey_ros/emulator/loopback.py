@@ -1,7 +1,7 @@
-"""Media where the service is: on loopback for a service on loopback.
+"""Media on the addresses of the service: on loopback for a service that is bound to loopback.
 
 aioice leaves loopback addresses out of its host candidates. A service that is bound to loopback must offer
-exactly those: nothing leaves the machine, and it works where loopback is the only interface.
+exactly these addresses: no packet leaves the machine, and media works where loopback is the only interface.
 """
 
 from __future__ import annotations
@@ -16,20 +16,24 @@ if TYPE_CHECKING:
 
 
 def gather_on(choose: Callable[[list[str]], list[str]], peer: RTCPeerConnection) -> None:
-    """Make `peer` gather candidates on chosen addresses; call it before its local description is set.
+    """Make `peer` gather candidates on chosen addresses.
+
+    Call this function before the local description is set.
 
     Args:
-        choose: from the addresses that aioice has found, those to use.
+        choose: takes the addresses that aioice has found and returns the addresses to use.
         peer: a connection with all of its tracks and channels added.
     """
     transports = {transceiver.receiver.transport for transceiver in peer.getTransceivers()}
     if peer.sctp is not None:
         transports.add(peer.sctp.transport)
     for transport in transports:
-        _gather_on(choose, transport.transport.iceGatherer._connection)  # noqa: SLF001 - no public way
+        _gather_on(choose, transport.transport.iceGatherer._connection)  # noqa: SLF001 - no public access
 
 
 def _gather_on(choose: Callable[[list[str]], list[str]], connection: Connection) -> None:
+    # aiortc creates the aioice connection itself and takes no class or addresses for it, so a subclass cannot
+    # be used here.
     gather = connection.get_component_candidates
 
     async def get_component_candidates(
@@ -38,23 +42,3 @@ def _gather_on(choose: Callable[[list[str]], list[str]], connection: Connection)
         return await gather(component=component, addresses=choose(addresses), timeout=timeout)
 
     connection.get_component_candidates = get_component_candidates  # type: ignore[method-assign]
-
-
-def without_mdns_candidates(sdp: str) -> str:
-    """Remove `.local` candidates from a session description.
-
-    A browser hides its addresses behind mDNS names, which need multicast to resolve. They are not needed: the
-    browser's checks arrive at the candidates of the service, and aioice learns its address from them.
-    """
-    lines = sdp.splitlines()
-    kept = [line for line in lines if not (line.startswith("a=candidate:") and is_mdns(line))]
-    if len(kept) != len(lines):
-        # Without this, aioice would give up at once: no candidates, and none to come.
-        kept = [line for line in kept if line != "a=end-of-candidates"]
-    return "\r\n".join(kept) + "\r\n"
-
-
-def is_mdns(candidate: str) -> bool:
-    """Whether a candidate line names an mDNS host."""
-    words = candidate.split()
-    return len(words) > 4 and words[4].endswith(".local")

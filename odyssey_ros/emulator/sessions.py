@@ -1,11 +1,11 @@
-"""Sessions: who holds a streamer, from the request to the end of the connection."""
+"""Sessions: the claim of a client on a streamer, from the request to the end of the connection."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from odyssey_ros.emulator.faults.fault_registry import SessionMoments
 
@@ -15,20 +15,27 @@ if TYPE_CHECKING:
     from odyssey_ros.emulator.accounts import AccountBook
     from odyssey_ros.emulator.config import Account
     from odyssey_ros.emulator.limits import UsageError
-    from odyssey_ros.emulator.streamer import Streamer
+    from odyssey_ros.emulator.session_status import StreamerStatus
 
 SessionState = Literal["provisioned", "connecting", "connected", "ended"]
 
 
+class SessionStreamer(Protocol):
+    """The part of a streamer that a session exposes to others."""
+
+    def status(self) -> StreamerStatus:
+        """Return a snapshot of the streamer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the service ends a session.
+    """How the service ends a connection.
 
     Attributes:
         code: close code of the signaling socket.
         reason: close reason of the signaling socket.
-        error: reason of an `error` message sent before, or None for none.
-        abort: drop the TCP connection without a word.
+        error: reason of an `error` message that is sent first; None to send no such message.
+        abort: reset the TCP connection instead of closing the socket.
     """
 
     code: int = 1000
@@ -50,22 +57,23 @@ class SessionRefusedError(Exception):
 
 
 class NoStreamerError(Exception):
-    """Every streamer is busy; the client asks again."""
+    """Every streamer is busy; the client may ask again later."""
 
 
 class Session:
     """One session.
 
     Attributes:
-        session_id: names it.
-        account: whose it is.
-        region: where it was placed.
-        claimed_until: monotonic time until which somebody may connect to it.
-        state: `provisioned` until the socket opens, and again when it is lost before the peers met.
-        moments: when what happened to the open connection, for faults.
-        base_url: how the client reaches the service over HTTP.
-        streamer: serves the open connection.
-        ending: set by `end`; the signaling handler obeys it.
+        session_id: id of the session.
+        account: the owner.
+        region: where the session was placed.
+        claimed_until: monotonic time until which a client may connect.
+        state: `provisioned` until the socket opens, and again when the socket is lost before the peers have
+            connected.
+        moments: when the events of the open connection happened, for faults.
+        base_url: the HTTP base URL under which the client reaches the service.
+        streamer: serves the open connection; None without a connection.
+        ending: result set by `end` and awaited by the signaling handler; None before the first connection.
     """
 
     def __init__(self, account: Account, region: str, claimed_until: float) -> None:
@@ -76,20 +84,20 @@ class Session:
         self.state: SessionState = "provisioned"
         self.moments = SessionMoments(self.session_id, 0.0)
         self.base_url = ""
-        self.streamer: Streamer | None = None
+        self.streamer: SessionStreamer | None = None
         self.ending: asyncio.Future[Ending] | None = None
         self._vacant = asyncio.Event()
         self._vacant.set()
 
     def open_connection(self, now: float, base_url: str) -> asyncio.Future[Ending]:
-        """The socket was opened.
+        """Record that the signaling socket has opened.
 
         Args:
             now: monotonic time.
-            base_url: how the client reaches the service over HTTP.
+            base_url: the HTTP base URL under which the client reaches the service.
 
         Returns:
-            The future that tells how the service ends the connection.
+            A future that is set when the service ends the connection.
         """
         self.state = "connecting"
         self._vacant.clear()
@@ -99,20 +107,20 @@ class Session:
         return self.ending
 
     def end(self, ending: Ending) -> None:
-        """Have the signaling handler end the connection; only the first call counts."""
+        """Make the signaling handler end the connection; only the first call has an effect."""
         if self.ending is not None and not self.ending.done():
             self.ending.set_result(ending)
 
-    def vacate(self) -> None:
-        """The connection is over."""
+    def close_connection(self) -> None:
+        """Record that the connection is closed."""
         self.streamer = None
         self._vacant.set()
 
     async def take_over(self) -> bool:
-        """Make room for a new connection; whether there is room.
+        """Make room for a new connection; return whether there is room.
 
-        A client that lost its socket before the peers met tries again, maybe before the service has noticed
-        the loss. Its old connection gives way to the new one.
+        A client that lost its socket before the peers connected tries again, possibly before the service has
+        noticed the loss. In that case the new connection replaces the old one.
         """
         if self.state == "connecting":
             self.end(Ending(1008, "replaced by another socket"))
@@ -126,9 +134,9 @@ class SessionRegistry:
     Args:
         accounts: checks limits.
         regions: region names.
-        streamers: how many sessions can be served at once; None for no bound.
-        claim_seconds: how long a session waits for somebody to connect.
-        monotonic: seconds.
+        streamers: the number of sessions that can be served at once; None for no bound.
+        claim_seconds: how long a session waits for a client to connect.
+        monotonic: the clock, in seconds.
     """
 
     def __init__(
@@ -151,7 +159,7 @@ class SessionRegistry:
         """Provision a session.
 
         Args:
-            account: who asks.
+            account: the requester.
             latencies: milliseconds by region, as the client measured them; may be empty.
 
         Raises:
@@ -170,7 +178,7 @@ class SessionRegistry:
         return session
 
     def live(self) -> list[Session]:
-        """The sessions that are provisioned or open, oldest first."""
+        """Return the sessions that are provisioned or open, oldest first."""
         now = self._monotonic()
         for session in list(self._sessions.values()):
             if session.state == "provisioned" and now >= session.claimed_until:
@@ -178,18 +186,21 @@ class SessionRegistry:
         return list(self._sessions.values())
 
     def find(self, session_id: str) -> Session | None:
-        """The live session of that id."""
+        """Return the live session with this id, or None."""
         return next((session for session in self.live() if session.session_id == session_id), None)
 
     def remove(self, session: Session) -> None:
-        """The session is over."""
+        """Remove a session that has ended."""
         session.state = "ended"
         self._sessions.pop(session.session_id, None)
 
     def release(self, session: Session) -> None:
-        """The socket closed: over, unless the peers never met; then the client may try again."""
+        """Record that the signaling socket has closed.
+
+        The session ends, unless the peers never connected; then the client may open another socket.
+        """
         if session.state == "connecting":
             session.state = "provisioned"
         else:
             self.remove(session)
-        session.vacate()
+        session.close_connection()

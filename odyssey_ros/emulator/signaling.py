@@ -1,4 +1,4 @@
-"""The signaling socket of one session: offer, answer, candidates, keepalive, and every way it ends."""
+"""The signaling socket of one session: offer, answer, candidates, keepalive, and the connection's end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from odyssey_ros.emulator.messages import (
     RemoteCandidate,
     StartStream,
     encode,
+    parse_socket_message,
 )
-from odyssey_ros.emulator.messages import parse_socket_message as parse
-from odyssey_ros.emulator.peer import NegotiationError, split_candidates
+from odyssey_ros.emulator.peer import NegotiationError
+from odyssey_ros.emulator.sdp import split_candidates, with_wrong_fingerprint
 from odyssey_ros.emulator.sessions import Ending, Session
 from odyssey_ros.emulator.streamer import Streamer
 
@@ -32,22 +33,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""Bytes of one message; a 25 MB image is about 35 MB of base64."""
+"""Largest message, bytes; a 25 MB image is about 35 MB of base64."""
 
-_LARGE_TEXT = 100_000
+_MAX_INLINE_TEXT = 100_000
+"""Longest text, in characters, that is parsed on the event loop; longer texts are parsed on a thread."""
 
-_LOOK_SECONDS = 0.5
-"""The clock that counts need not be the event loop's, so a deadline is looked at again."""
-
-_FAREWELL_SECONDS = 3.0
-"""A client that leaves closes its peer first and the socket soon after; later, the peer was lost."""
+_LIMIT_POLL_SECONDS = 0.5
+"""Longest wait between two checks of a deadline, because `monotonic` may differ from the loop's clock."""
 
 
 class SignalingServer:
     """Serves signaling sockets.
 
     Args:
-        context: of the service.
+        context: the parts of the service.
     """
 
     def __init__(self, context: ServiceContext) -> None:
@@ -57,23 +56,18 @@ class SignalingServer:
         self._monotonic = context.monotonic
 
     async def serve(self, session: Session, request: web.Request, socket: web.WebSocketResponse) -> None:
-        """Run one connection, from the open socket to its end.
+        """Serve one connection, from the open socket to its end.
 
         Args:
-            session: known, and its token checked; nobody else is connected to it.
-            request: that opened the socket.
-            socket: prepared.
+            session: a session without a connection; the token is already checked.
+            request: the request that opened the socket.
+            socket: the prepared socket.
         """
         self._counters["sockets_opened"] += 1
         ending = session.open_connection(self._monotonic(), base_url(request))
-        streamer = Streamer(
-            self._context,
-            session,
-            on_lost=lambda: self._peer_lost(session),
-            on_limit=lambda: self._stream_limit_reached(session),
-        )
+        streamer = Streamer(self._context, session)
         session.streamer = streamer
-        reader = asyncio.create_task(self._talk(session, streamer, socket), name="odyssey-signaling")
+        reader = asyncio.create_task(self._converse(session, streamer, socket), name="odyssey-signaling")
         watchdog = asyncio.create_task(self._watch_limits(session, streamer), name="odyssey-limits")
         acts = asyncio.create_task(
             ActDriver(self._context.faults, session, streamer, socket, request.transport).run(),
@@ -95,13 +89,13 @@ class SignalingServer:
             self._counters["frames_sent"] += streamer.peer.video.frames_sent
             self._counters["frames_dropped"] += streamer.peer.video.frames_dropped
 
-    async def _talk(self, session: Session, streamer: Streamer, socket: web.WebSocketResponse) -> None:
+    async def _converse(self, session: Session, streamer: Streamer, socket: web.WebSocketResponse) -> None:
         connected = asyncio.create_task(self._mark_connected(session, streamer))
         try:
             await self._send_offer(session, streamer, socket)
             await self._read(session, streamer, socket)
         except ConnectionError:
-            logger.info("the signaling socket was lost")
+            logger.info("The signaling socket was lost")
         finally:
             connected.cancel()
             await asyncio.gather(connected, return_exceptions=True)
@@ -110,7 +104,7 @@ class SignalingServer:
         await streamer.peer.connected.wait()
         session.state = "connected"
         session.moments.connected = self._monotonic()
-        streamer.met()
+        streamer.peers_connected()
         self._context.faults.notify()
         self._counters["peers_connected"] += 1
 
@@ -120,7 +114,7 @@ class SignalingServer:
         sdp = await streamer.peer.offer()
         bad = self._context.faults.take(BadOffer, session.moments)
         if bad is not None:
-            await socket.send_str(encode("offer", _spoilt_offer(bad, sdp)))
+            await socket.send_str(encode("offer", _bad_offer(bad, sdp)))
             return
         if not self._config.trickle:
             await socket.send_str(encode("offer", {"sdp": sdp}))
@@ -132,21 +126,24 @@ class SignalingServer:
             await socket.send_str(encode("ice_candidate", fields))
 
     async def _read(self, session: Session, streamer: Streamer, socket: web.WebSocketResponse) -> None:
-        patience = self._config.limits.keepalive_seconds
+        keepalive_seconds = self._config.limits.keepalive_seconds
         while True:
             try:
-                received = await socket.receive(timeout=patience)
+                received = await socket.receive(timeout=keepalive_seconds)
             except asyncio.TimeoutError:
                 session.end(Ending(1008, "keepalive timeout"))
                 return
             if received.type is WSMsgType.TEXT:
-                await self._obey(received.data, streamer)
+                await self._handle(received.data, streamer)
             elif received.type is not WSMsgType.BINARY:
                 return
 
-    async def _obey(self, text: str, streamer: Streamer) -> None:
+    async def _handle(self, text: str, streamer: Streamer) -> None:
         try:
-            message = await asyncio.to_thread(parse, text) if len(text) > _LARGE_TEXT else parse(text)
+            if len(text) > _MAX_INLINE_TEXT:
+                message = await asyncio.to_thread(parse_socket_message, text)
+            else:
+                message = parse_socket_message(text)
             if isinstance(message, Answer):
                 await streamer.peer.answer(message.sdp)
                 self._counters["answers"] += 1
@@ -160,16 +157,17 @@ class SignalingServer:
                 self._counters["farewells"] += 1
         except (InvalidFieldError, NegotiationError) as error:
             self._counters["socket_messages_malformed"] += 1
-            logger.warning("a signaling message was ignored: %s", error)
+            logger.warning("Ignored a malformed signaling message: %s", error)
 
     async def _watch_limits(self, session: Session, streamer: Streamer) -> None:
         limits = self._config.limits
-        began = self._monotonic()
+        opened_at = self._monotonic()
         while True:
             now = self._monotonic()
             deadlines: list[tuple[float, Ending]] = []
             if limits.connection_seconds is not None:
-                deadlines.append((began + limits.connection_seconds, Ending(error="duration_limit_reached")))
+                ending = Ending(error="duration_limit_reached")
+                deadlines.append((opened_at + limits.connection_seconds, ending))
             if limits.idle_seconds is not None:
                 idle_since = now if streamer.running is not None else streamer.idle_since
                 deadlines.append((idle_since + limits.idle_seconds, Ending(1001, "idle for too long")))
@@ -179,15 +177,7 @@ class SignalingServer:
             if now >= deadline:
                 session.end(ending)
                 return
-            await asyncio.sleep(min(deadline - now, _LOOK_SECONDS))
-
-    def _peer_lost(self, session: Session) -> None:
-        ending = Ending(1011, "peer lost", error="streamer_disconnected")
-        asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, session.end, ending)
-
-    def _stream_limit_reached(self, session: Session) -> None:
-        if self._config.close_at_stream_limit:
-            session.end(Ending(error="duration_limit_reached"))
+            await asyncio.sleep(min(deadline - now, _LIMIT_POLL_SECONDS))
 
     async def _end(self, request: web.Request, socket: web.WebSocketResponse, ending: Ending) -> None:
         self._counters["sockets_ended_by_service"] += 1
@@ -201,16 +191,11 @@ class SignalingServer:
             await socket.close(code=ending.code, message=ending.reason.encode())
 
 
-def _spoilt_offer(fault: BadOffer, sdp: str) -> dict[str, str]:
+def _bad_offer(fault: BadOffer, sdp: str) -> dict[str, str]:
     if fault.variant == "missing":
         return {}
     if fault.variant == "empty":
         return {"sdp": ""}
     if fault.variant == "garbage":
         return {"sdp": "this is no session description"}
-    fingerprint = "a=fingerprint:sha-256 " + ":".join(["00"] * 32)
-    lines = [line for line in sdp.splitlines() if not line.startswith("a=fingerprint:sha-")]
-    spoilt = [
-        part for line in lines for part in ((fingerprint, line) if line.startswith("a=setup:") else (line,))
-    ]
-    return {"sdp": "\r\n".join(spoilt) + "\r\n"}
+    return {"sdp": with_wrong_fingerprint(sdp)}

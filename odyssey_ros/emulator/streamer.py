@@ -1,14 +1,12 @@
-"""The streamer of one session: obeys start, update and end, and keeps to the limits of streams."""
+"""The streamer of one session: serves start, update and end requests and applies the limits of streams."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING
 
 from odyssey_ros.emulator.faults import (
@@ -22,11 +20,8 @@ from odyssey_ros.emulator.faults import (
     StreamRefusal,
 )
 from odyssey_ros.emulator.faults.impairment import Impairment
-from odyssey_ros.emulator.faults.video_faults import disturbance
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.images import InvalidImageError, decode_data_url
-from odyssey_ros.emulator.media.encoding import VideoEncoder
-from odyssey_ros.emulator.media.recording import Recording, StreamEvent
 from odyssey_ros.emulator.messages import (
     ChannelMessage,
     EndStream,
@@ -37,45 +32,52 @@ from odyssey_ros.emulator.messages import (
 )
 from odyssey_ros.emulator.peer import CLIENT_TO_STREAMER, STREAMER_TO_CLIENT, StreamerPeer
 from odyssey_ros.emulator.prompts import applied_prompt
-from odyssey_ros.emulator.scene.scenes import make_scene
-from odyssey_ros.emulator.stream import Stream, StreamEndedError
+from odyssey_ros.emulator.running_stream import RunningStream, make_stream
+from odyssey_ros.emulator.session_status import StreamerStatus, StreamStatus
+from odyssey_ros.emulator.sessions import Ending, Session
+from odyssey_ros.emulator.stream import StreamEndedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from odyssey_ros.emulator.media.recorder import Recorder
     from odyssey_ros.emulator.service_context import ServiceContext
-    from odyssey_ros.emulator.sessions import Session
 
 logger = logging.getLogger(__name__)
 
-LANDSCAPE = (1280, 704)
-PORTRAIT = (704, 1280)
+_LEAVE_SECONDS = 3.0
+"""A client that leaves closes its peer first and its socket soon after; after this time the peer is lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Cease:
-    """The service's own wish to end a stream; `stream_id` None means whichever runs.
+class _ServiceEnd:
+    """The service itself ends a stream.
 
-    With a reason the client is told by `interactive_stream_error` first.
+    With a reason, an `interactive_stream_error` is sent first.
+
+    Attributes:
+        cause: the reason in the recording.
+        stream_id: the stream to end; None for the running one.
+        reason: reason of the `interactive_stream_error`, or None.
+        message: its text.
+        announce: whether to send `stream_ended`.
     """
 
     cause: str
     stream_id: str | None = None
     reason: str | None = None
     message: str = ""
-    tell: bool = True
+    announce: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _StreamStopped:
+    """The thread of a stream has stopped."""
+
     stream_id: str
 
 
-_Request = ChannelMessage | _Cease | _StreamStopped
+_Request = ChannelMessage | _ServiceEnd | _StreamStopped
 
 
 class StreamRefusedError(Exception):
@@ -83,7 +85,7 @@ class StreamRefusedError(Exception):
 
     Attributes:
         reason: the stable reason.
-        message: for people.
+        message: a description for the user.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -92,56 +94,22 @@ class StreamRefusedError(Exception):
         self.message = message
 
 
-@dataclass(slots=True)
-class RunningStream:
-    """The stream that a streamer runs now.
-
-    Attributes:
-        stream_id: names the stream and its recording.
-        stream: renders it.
-        prompt: the last prompt, as the client gave it.
-        portrait: 704x1280 rather than 1280x704.
-        bypass_expansion: prompts are applied as they are.
-        began: monotonic time of the first picture.
-        timers: what is still to happen to it.
-    """
-
-    stream_id: str
-    stream: Stream
-    prompt: str
-    portrait: bool
-    bypass_expansion: bool
-    began: float
-    timers: list[asyncio.TimerHandle] = field(default_factory=list)
-
-
 class Streamer:
     """Serves one connected client. Belongs to one event loop.
 
-    Requests are worked through one after the other, in the order of their arrival, over either transport.
+    Requests are served one after the other, in the order of their arrival on either transport.
 
     Args:
-        context: of the service.
-        session: whom it serves.
-        on_lost: called when the client's peer is gone.
-        on_limit: called when a stream has reached its longest duration.
+        context: the parts of the service.
+        session: the session to serve; the streamer ends its connection when the client's peer is lost.
     """
 
-    def __init__(
-        self,
-        context: ServiceContext,
-        session: Session,
-        *,
-        on_lost: Callable[[], None],
-        on_limit: Callable[[], None],
-    ) -> None:
+    def __init__(self, context: ServiceContext, session: Session) -> None:
         self._context = context
         self._config = context.config
         self._session = session
         self._counters = context.counters
         self._faults = context.faults
-        self._on_lost = on_lost
-        self._on_limit = on_limit
         self._media_epoch = context.monotonic()
         self._requests: asyncio.Queue[_Request] = asyncio.Queue()
         self._running: RunningStream | None = None
@@ -149,15 +117,35 @@ class Streamer:
         self.peer = self._make_peer()
         self._impairment: Impairment | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._worker = asyncio.create_task(self._work(), name="odyssey-streamer")
+        self._peer_lost_timer: asyncio.TimerHandle | None = None
+        self._worker = asyncio.create_task(self._serve_requests(), name="odyssey-streamer")
 
     @property
     def running(self) -> RunningStream | None:
-        """The stream that runs now."""
+        """The running stream, or None."""
         return self._running
 
+    def status(self) -> StreamerStatus:
+        """Return a snapshot of the streamer."""
+        running, stream = self._running, None
+        if running is not None:
+            stream = StreamStatus(
+                stream_id=running.stream_id,
+                prompt=running.prompt,
+                portrait=running.portrait,
+                started_at=running.started_at,
+                frames_made=running.stream.frames_made,
+                frames_skipped=running.stream.frames_skipped,
+            )
+        return StreamerStatus(
+            codec=self.peer.codec,
+            frames_sent=self.peer.video.frames_sent,
+            frames_dropped=self.peer.video.frames_dropped,
+            stream=stream,
+        )
+
     def receive(self, text: str | bytes) -> None:
-        """Take a text from the `clientToStreamer` channel."""
+        """Queue the request in a text from the `clientToStreamer` channel."""
         try:
             message = parse_channel_message(text)
         except InvalidFieldError as error:
@@ -170,15 +158,21 @@ class Streamer:
         self.submit(message)
 
     def submit(self, message: ChannelMessage) -> None:
-        """Queue a request; its answer goes to the `streamerToClient` channel."""
+        """Queue a request; the answer goes to the `streamerToClient` channel."""
         self._requests.put_nowait(message)
 
-    def end_unasked(self, reason: str | None = None, message: str = "") -> None:
-        """End the running stream without a request; with a reason, as an `interactive_stream_error`."""
-        self._requests.put_nowait(_Cease("service", reason=reason, message=message))
+    def end_stream(self, reason: str | None = None, message: str = "") -> None:
+        """End the running stream without a request of the client.
 
-    def met(self) -> None:
-        """The peers have met: media faults apply from now on."""
+        Args:
+            reason: reason of an `interactive_stream_error` that is sent before `stream_ended`; None to send
+                `stream_ended` only.
+            message: the text of the `interactive_stream_error`.
+        """
+        self._requests.put_nowait(_ServiceEnd("service", reason=reason, message=message))
+
+    def peers_connected(self) -> None:
+        """Apply packet faults from now on; called once when the peers have connected."""
         moments = self._session.moments
         for transport in self.peer.transports():
             self._impairment = Impairment(
@@ -196,6 +190,9 @@ class Streamer:
             self._impairment.close()
             self._counters["packets_lost_on_purpose"] += self._impairment.packets_lost
         await self.peer.close()
+        if self._peer_lost_timer is not None:
+            # The session may have a new connection, which this timer must not end.
+            self._peer_lost_timer.cancel()
 
     def _make_peer(self) -> StreamerPeer:
         moments = self._session.moments
@@ -214,7 +211,7 @@ class Streamer:
             with_track=self._faults.take(NoTrack, moments) is None,
         )
 
-    async def _work(self) -> None:
+    async def _serve_requests(self) -> None:
         while True:
             request = await self._requests.get()
             try:
@@ -222,29 +219,29 @@ class Streamer:
             except StreamRefusedError as refusal:
                 self._refuse(refusal)
             except Exception:
-                logger.exception("a stream failed")
+                logger.exception("A stream failed; the client gets interactive_stream_error internal_error")
                 self._refuse(StreamRefusedError("internal_error", "The stream failed"))
                 await self._stop("failed")
 
     async def _serve(self, request: _Request) -> None:
         if isinstance(request, StartStream):
-            self._refuse_on_command("start")
+            self._refuse_if_armed("start")
             await self._start(request)
         elif isinstance(request, UpdateStream):
-            self._refuse_on_command("update")
+            self._refuse_if_armed("update")
             await self._update(request)
         elif isinstance(request, EndStream):
-            self._refuse_on_command("end")
-            # Ending what does not run is no error: the client's wish is fulfilled.
+            self._refuse_if_armed("end")
+            # An end without a running stream is no error: the client gets the state that it asked for.
             await self._stop("client")
             await self._reply("end", "stream_ended")
         elif self._running is not None and request.stream_id in {None, self._running.stream_id}:
             if isinstance(request, _StreamStopped):
                 await self._running.stream.finished()
             else:
-                await self._cease(request)
+                await self._end_by_service(request)
 
-    def _refuse_on_command(self, request: Request) -> None:
+    def _refuse_if_armed(self, request: Request) -> None:
         refusal = self._faults.take(
             StreamRefusal, self._session.moments, lambda fault: fault.request == request
         )
@@ -253,15 +250,22 @@ class Streamer:
 
     async def _start(self, request: StartStream) -> None:
         self._counters["starts"] += 1
-        await self._check_start(request)
+        self._check_start(request)
         seed_image = None if request.image is None else await self._decode(request.image)
-        running = self._make_stream(request, seed_image)
+        running = make_stream(
+            self._context,
+            self._session,
+            request,
+            codec=self.peer.codec,
+            media_time=lambda: self._context.monotonic() - self._media_epoch,
+            seed_image=seed_image,
+        )
         self._running = running
         stream = running.stream
         stream.video.attach(self.peer.video)
         await stream.start()
-        running.began = self._context.monotonic()
-        self._session.moments.started = running.began
+        running.started_at = self._context.monotonic()
+        self._session.moments.started = running.started_at
         self._faults.notify()
         stream.watch(lambda: self._requests.put_nowait(_StreamStopped(running.stream_id)))
         self._set_timers(running, broadcast=request.broadcast)
@@ -272,7 +276,7 @@ class Streamer:
             applied_prompt=applied_prompt(request.prompt, bypass_expansion=request.bypass_expansion),
         )
 
-    async def _check_start(self, request: StartStream) -> None:
+    def _check_start(self, request: StartStream) -> None:
         account, limit_hours = self._session.account, self._config.limits.monthly_hours
         if self._running is not None:
             raise StreamRefusedError("stream_already_active", "A stream is running; end it first")
@@ -289,60 +293,17 @@ class Streamer:
         except InvalidImageError as error:
             raise StreamRefusedError("invalid_image", str(error)) from error
 
-    def _make_stream(self, request: StartStream, seed_image: NDArray[np.uint8] | None) -> RunningStream:
-        context, moments = self._context, self._session.moments
-        width, height = PORTRAIT if request.portrait else LANDSCAPE
-        stream_id = str(uuid.uuid4())
-        stream = Stream(
-            partial(make_scene, request.prompt, width, height, seed_image=seed_image),
-            VideoEncoder(self.peer.codec, self._config.fps, self._config.bitrate),
-            self._config.fps,
-            media_time=lambda: context.monotonic() - self._media_epoch,
-            recorder=self._make_recorder(stream_id, width, height, request),
-            disturbance=lambda: disturbance(self._faults, moments),
-            monotonic=context.monotonic,
-        )
-        return RunningStream(
-            stream_id=stream_id,
-            stream=stream,
-            prompt=request.prompt,
-            portrait=request.portrait,
-            bypass_expansion=request.bypass_expansion,
-            began=context.monotonic(),
-        )
-
-    def _make_recorder(
-        self, stream_id: str, width: int, height: int, request: StartStream
-    ) -> Recorder | None:
-        if not self._config.record:
-            return None
-        recorder = self._context.recordings.record(
-            Recording(stream_id, self._session.account.name, width, height, self._wall_clock()),
-            self._config.fps,
-            bitrate=self._config.bitrate,
-        )
-        recorder.add_event(
-            StreamEvent(
-                0,
-                "start",
-                prompt=request.prompt,
-                applied_prompt=applied_prompt(request.prompt, bypass_expansion=request.bypass_expansion),
-                image=request.image is not None,
-            )
-        )
-        return recorder
-
     def _set_timers(self, running: RunningStream, *, broadcast: bool) -> None:
         loop = asyncio.get_running_loop()
-        longest = self._config.limits.stream_seconds
-        if longest is not None:
-            over = _Cease(
+        max_seconds = self._config.limits.stream_seconds
+        if max_seconds is not None:
+            end = _ServiceEnd(
                 "limit",
                 stream_id=running.stream_id,
                 reason="session_timeout",
-                message=f"The stream reached its limit of {longest:g} seconds",
+                message=f"The stream reached its limit of {max_seconds:g} seconds",
             )
-            running.timers.append(loop.call_later(longest, self._requests.put_nowait, over))
+            running.timers.append(loop.call_later(max_seconds, self._requests.put_nowait, end))
         if broadcast:
             self._context.broadcasts.open(running.stream_id, running.stream.video, self.peer.codec)
             running.timers.append(
@@ -373,21 +334,21 @@ class Streamer:
         running.prompt = request.prompt
         await self._reply("update", "update_acknowledged", prompt=applied)
 
-    async def _cease(self, wish: _Cease) -> None:
-        await self._stop(wish.cause)
-        if wish.reason is not None:
-            self._refuse(StreamRefusedError(wish.reason, wish.message))
-        if wish.tell:
+    async def _end_by_service(self, end: _ServiceEnd) -> None:
+        await self._stop(end.cause)
+        if end.reason is not None:
+            self._refuse(StreamRefusedError(end.reason, end.message))
+        if end.announce:
             self._send("stream_ended")
-        if wish.cause == "limit":
-            self._on_limit()
+        if end.cause == "limit" and self._config.close_at_stream_limit:
+            self._session.end(Ending(error="duration_limit_reached"))
 
     async def _stop(self, cause: str) -> None:
         running, self._running = self._running, None
         if running is not None:
             self._ending = asyncio.create_task(self._finish(running, cause))
         if self._ending is not None:
-            # Goes on when the session is closed meanwhile, and `close` waits for it.
+            # The task continues when the worker is cancelled meanwhile; `close` awaits it.
             await asyncio.shield(self._ending)
 
     async def _finish(self, running: RunningStream, cause: str) -> None:
@@ -398,20 +359,19 @@ class Streamer:
         running.stream.video.detach(self.peer.video)
         self.peer.video.interrupt()
         self.idle_since = monotonic
-        self._context.accounts.add_streamed(self._session.account, monotonic - running.began)
-        with contextlib.suppress(Exception):  # a failure is reported by whoever watches the stream
-            await running.stream.end(cause, self._wall_clock())
+        self._context.accounts.add_streamed(self._session.account, monotonic - running.started_at)
+        with contextlib.suppress(Exception):  # the request `_StreamStopped` reports a failure
+            await running.stream.end(cause, datetime.fromtimestamp(self._context.now(), timezone.utc))
         await self._context.broadcasts.close(running.stream_id)
         self._counters["streams_ended"] += 1
         self._counters["frames_made"] += running.stream.frames_made
         self._counters["frames_skipped"] += running.stream.frames_skipped
 
     def _peer_lost(self) -> None:
-        self._requests.put_nowait(_Cease("disconnected", tell=False))
-        self._on_lost()
-
-    def _wall_clock(self) -> datetime:
-        return datetime.fromtimestamp(self._context.now(), timezone.utc)
+        self._requests.put_nowait(_ServiceEnd("disconnected", announce=False))
+        ending = Ending(1011, "peer lost", error="streamer_disconnected")
+        loop = asyncio.get_running_loop()
+        self._peer_lost_timer = loop.call_later(_LEAVE_SECONDS, self._session.end, ending)
 
     def _refuse(self, refusal: StreamRefusedError) -> None:
         self._counters["stream_errors"] += 1

@@ -72,13 +72,13 @@ class ActDriver:
         elif isinstance(fault, faults.PeerClose):
             await self._streamer.peer.close()
         elif isinstance(fault, faults.PeerKill):
-            await self._streamer.peer.fall_silent()
+            await self._streamer.peer.stop_responding()
         elif isinstance(fault, faults.TrackEnd):
             await self._streamer.peer.end_track()
         elif isinstance(fault, faults.StreamEnd):
-            self._streamer.end_unasked()
+            self._streamer.end_stream()
         elif isinstance(fault, faults.StreamFail):
-            self._streamer.end_unasked(fault.reason, fault.message)
+            self._streamer.end_stream(fault.reason, fault.message)
 
     async def _strike_socket(
         self, fault: faults.SocketClose | faults.SocketDrop | faults.SocketError | faults.SocketText

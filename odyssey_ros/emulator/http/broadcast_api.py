@@ -1,4 +1,4 @@
-"""The HTTP face of broadcasts: WHEP (draft-ietf-wish-whep), shaped as MediaMTX shapes it."""
+"""The HTTP endpoints of broadcasts: WHEP (draft-ietf-wish-whep), with the URLs and answers of MediaMTX."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class BroadcastApi:
     """Handlers of the spectators' endpoints.
 
     Args:
-        context: of the service.
+        context: the parts of the service.
     """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def routes(self) -> list[web.RouteDef]:
-        """The endpoints."""
+        """Return the endpoints."""
         return [
             web.post("/live/{stream_id}/whep", self._join, name="whep_offer"),
             web.delete("/live/{stream_id}/whep/{resource_id}", self._leave, name="whep_delete"),
@@ -37,7 +37,7 @@ class BroadcastApi:
     async def _join(self, request: web.Request) -> web.Response:
         stream_id = request.match_info["stream_id"]
         broadcasts = self._context.broadcasts
-        if not broadcasts.knows(stream_id):
+        if not broadcasts.is_open(stream_id):
             raise HttpError(404, "Stream not found")
         try:
             allowed = self._context.tokens.check("spectator", request.query.get("token", "")) == stream_id
@@ -64,7 +64,7 @@ class BroadcastApi:
         )
 
     async def _leave(self, request: web.Request) -> web.Response:
-        where = request.match_info
-        if not await self._context.broadcasts.leave(where["stream_id"], where["resource_id"]):
+        parameters = request.match_info
+        if not await self._context.broadcasts.leave(parameters["stream_id"], parameters["resource_id"]):
             raise HttpError(404, "Session not found")
         return web.Response(status=200)

@@ -1,4 +1,4 @@
-"""The control endpoint: what is going on, and failing on command. For this machine alone."""
+"""The control endpoint: the state of the service, and the faults. It serves this machine only."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
     from odyssey_ros.emulator.faults.fault_registry import ArmedFault
     from odyssey_ros.emulator.service_context import ServiceContext
+    from odyssey_ros.emulator.session_status import StreamStatus
     from odyssey_ros.emulator.sessions import Session, SessionRegistry
 
-
 _MAX_JOBS = 100
+"""Most jobs of an account in the state."""
 
 
 def describe_fault(armed: ArmedFault) -> dict[str, object]:
-    """An armed fault as JSON: what it takes to arm it, and what became of it."""
+    """Return an armed fault as JSON: its fields, its schedule, and how often it has happened."""
     schedule = {
         name: value for name, value in dataclasses.asdict(armed.schedule).items() if value is not None
     }
@@ -50,8 +51,8 @@ class ControlApi:
     """Handlers of the control endpoint.
 
     Args:
-        context: of the service.
-        sessions: of the service.
+        context: the parts of the service.
+        sessions: all sessions of the service.
     """
 
     def __init__(self, context: ServiceContext, sessions: SessionRegistry) -> None:
@@ -59,8 +60,8 @@ class ControlApi:
         self._sessions = sessions
 
     def routes(self) -> list[web.RouteDef]:
-        """The endpoints."""
-        local = self._for_this_machine
+        """Return the endpoints."""
+        local = self._local_only
         return [
             web.get(f"{CONTROL_PREFIX}/state", local(self._state)),
             web.get(f"{CONTROL_PREFIX}/faults", local(self._list_faults)),
@@ -70,7 +71,7 @@ class ControlApi:
         ]
 
     def state(self) -> dict[str, object]:
-        """Everything that is going on, as JSON values."""
+        """Return the sessions, jobs, faults and counters as JSON values."""
         return {
             "sessions": [self._describe_session(session) for session in self._sessions.live()],
             "jobs": [
@@ -83,7 +84,6 @@ class ControlApi:
         }
 
     def _describe_session(self, session: Session) -> dict[str, object]:
-        streamer = session.streamer
         description: dict[str, object] = {
             "session_id": session.session_id,
             "account": session.account.name,
@@ -91,24 +91,27 @@ class ControlApi:
             "state": session.state,
             "stream": None,
         }
-        if streamer is None:
+        if session.streamer is None:
             return description
-        description["codec"] = streamer.peer.codec
-        description["frames_sent"] = streamer.peer.video.frames_sent
-        description["frames_dropped"] = streamer.peer.video.frames_dropped
-        running = streamer.running
-        if running is not None:
-            description["stream"] = {
-                "stream_id": running.stream_id,
-                "prompt": running.prompt,
-                "portrait": running.portrait,
-                "seconds": round(self._context.monotonic() - running.began, 3),
-                "frames_made": running.stream.frames_made,
-                "frames_skipped": running.stream.frames_skipped,
-                "broadcast": self._context.broadcasts.knows(running.stream_id),
-                "spectators": self._context.broadcasts.spectators(running.stream_id),
-            }
+        status = session.streamer.status()
+        description["codec"] = status.codec
+        description["frames_sent"] = status.frames_sent
+        description["frames_dropped"] = status.frames_dropped
+        if status.stream is not None:
+            description["stream"] = self._describe_stream(status.stream)
         return description
+
+    def _describe_stream(self, stream: StreamStatus) -> dict[str, object]:
+        return {
+            "stream_id": stream.stream_id,
+            "prompt": stream.prompt,
+            "portrait": stream.portrait,
+            "seconds": round(self._context.monotonic() - stream.started_at, 3),
+            "frames_made": stream.frames_made,
+            "frames_skipped": stream.frames_skipped,
+            "broadcast": self._context.broadcasts.is_open(stream.stream_id),
+            "spectators": self._context.broadcasts.spectators(stream.stream_id),
+        }
 
     async def _state(self, _request: web.Request) -> web.Response:
         return web.json_response(self.state())
@@ -118,14 +121,14 @@ class ControlApi:
 
     async def _arm_faults(self, request: web.Request) -> web.Response:
         if request.content_type != "application/json":
-            # A page in a browser cannot send this type to another origin without being allowed to.
+            # A page of another origin cannot send this content type without a preflight, which fails here.
             raise HttpError(415, "Faults are application/json")
         try:
             body = json.loads(await request.read())
         except ValueError:
             raise InvalidFieldError((), "not valid JSON") from None
-        wanted = body if isinstance(body, list) else [body]
-        parsed = [parse_fault(Fields.of(entry, (index,))) for index, entry in enumerate(wanted)]
+        entries = body if isinstance(body, list) else [body]
+        parsed = [parse_fault(Fields.of(entry, (index,))) for index, entry in enumerate(entries)]
         armed = tuple(self._context.faults.arm(fault, schedule) for fault, schedule in parsed)
         return self._faults_response(armed, status=201)
 
@@ -141,13 +144,13 @@ class ControlApi:
     def _faults_response(self, armed: tuple[ArmedFault, ...], status: int = 200) -> web.Response:
         return web.json_response({"faults": [describe_fault(fault) for fault in armed]}, status=status)
 
-    def _for_this_machine(
+    def _local_only(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if request.remote is None or not ipaddress.ip_address(request.remote).is_loopback:
                 raise HttpError(403, "The control endpoint serves this machine only")
-            # A page whose host name was made to point at this machine (DNS rebinding) names that host.
+            # DNS rebinding: a page whose host name resolves to this machine sends that name as its host.
             if not _is_loopback(request.url.host):
                 raise HttpError(403, "The control endpoint is reached by a loopback address only")
             return await handler(request)

@@ -1,0 +1,105 @@
+"""Reads and edits session descriptions (SDP) as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+from aiortc.sdp import SessionDescription
+
+if TYPE_CHECKING:
+    from odyssey_ros.emulator.config import Codec
+
+_MIME_TYPES: dict[Codec, str] = {"h264": "video/H264", "vp8": "video/VP8"}
+
+MALFORMED_DESCRIPTION = (
+    AssertionError, AttributeError, IndexError, KeyError, RuntimeError, StopIteration, ValueError,
+    InvalidAccessError, InvalidStateError, OperationError,
+)  # fmt: skip
+"""The exceptions that aiortc raises for a malformed session description."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCandidate:
+    """One candidate of the service's peer, with the fields of an `ice_candidate` message."""
+
+    candidate: str
+    mid: str
+    line_index: int
+
+
+def mime_type(codec: Codec) -> str:
+    """Return the codec's name in session descriptions."""
+    return _MIME_TYPES[codec]
+
+
+def negotiated_codec(sdp: str, preferred: Codec) -> Codec | None:
+    """Return the codec to send to the author of `sdp`; None when there is no codec in common."""
+    mime_types = {
+        codec.mimeType.lower()
+        for media in SessionDescription.parse(sdp).media
+        if media.kind == "video"
+        for codec in media.rtp.codecs
+    }
+    other: Codec = "vp8" if preferred == "h264" else "h264"
+    return next((codec for codec in (preferred, other) if mime_type(codec).lower() in mime_types), None)
+
+
+def split_candidates(sdp: str) -> tuple[str, list[LocalCandidate]]:
+    """Remove the candidates from an offer, for sending them one by one (trickle ICE).
+
+    Returns:
+        The offer without candidates, and the candidates.
+    """
+    kept: list[str] = []
+    found: list[tuple[str, int]] = []
+    mids: list[str] = []
+    for line in sdp.splitlines():
+        if line.startswith("m="):
+            mids.append("")
+        elif line.startswith("a=mid:"):
+            mids[-1] = line.removeprefix("a=mid:")
+        if line.startswith("a=candidate:"):
+            found.append((line.removeprefix("a="), len(mids) - 1))
+        elif line != "a=end-of-candidates":
+            kept.append(line)
+    return _joined(kept), [LocalCandidate(text, mids[index], index) for text, index in found]
+
+
+def without_mdns_candidates(sdp: str) -> str:
+    """Remove `.local` candidates from a session description.
+
+    Browsers hide their addresses behind mDNS names, which need multicast to resolve. The service does not
+    need these candidates: the browser's connectivity checks arrive at the service's candidates, and aioice
+    learns the browser's address from the checks.
+    """
+    lines = sdp.splitlines()
+    kept = [line for line in lines if not (line.startswith("a=candidate:") and is_mdns(line))]
+    if len(kept) != len(lines):
+        # With this line and without a candidate, aioice would fail at once.
+        kept = [line for line in kept if line != "a=end-of-candidates"]
+    return _joined(kept)
+
+
+def is_mdns(candidate: str) -> bool:
+    """Return whether a candidate line names an mDNS host."""
+    words = candidate.split()
+    return len(words) > 4 and words[4].endswith(".local")
+
+
+def with_wrong_fingerprint(sdp: str) -> str:
+    """Replace the DTLS fingerprints, so that a client which checks them refuses the connection."""
+    fingerprint = "a=fingerprint:sha-256 " + ":".join(["00"] * 32)
+    lines: list[str] = []
+    for line in sdp.splitlines():
+        if line.startswith("a=fingerprint:sha-"):
+            continue
+        if line.startswith("a=setup:"):
+            lines.append(fingerprint)
+        lines.append(line)
+    return _joined(lines)
+
+
+def _joined(lines: list[str]) -> str:
+    return "\r\n".join(lines) + "\r\n"
