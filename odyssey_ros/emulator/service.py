@@ -1,4 +1,4 @@
-"""The running service: its parts put together, its start and its end."""
+"""The service: creates its parts, starts them and closes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from odyssey_ros.emulator.broadcast import BroadcastRegistry
 from odyssey_ros.emulator.config import EmulatorConfig
 from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
 from odyssey_ros.emulator.http.http_service import HttpService
-from odyssey_ros.emulator.http.jobs_api import InjectedJobFaults
+from odyssey_ros.emulator.jobs.job_faults import ArmedJobFaults
 from odyssey_ros.emulator.jobs.job_service import JobService
 from odyssey_ros.emulator.media.recordings import RecordingStore
 from odyssey_ros.emulator.service_context import ServiceContext
@@ -29,21 +29,22 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _CLOSE_SECONDS = 3.0
+"""Longest wait for the ends of the connections."""
 
 
 class Emulator:
     """A local Odyssey service, as an async context manager.
 
-    Belongs to one event loop; rendering and encoding happen on threads of their own.
+    Belongs to one event loop; rendering and encoding run on separate threads and processes.
 
     Example:
         async with Emulator(EmulatorConfig(fps=30)) as emulator:
             connect_to(emulator.url)
 
     Args:
-        config: settings.
-        now: seconds since the epoch.
-        monotonic: seconds on a clock that never goes back.
+        config: the settings; None for the default settings.
+        now: the wall clock, in seconds since the epoch.
+        monotonic: a clock that never goes back, in seconds.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Emulator:
             claim_seconds=self.config.limits.session_token_seconds,
             monotonic=monotonic,
         )
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary_directory: tempfile.TemporaryDirectory[str] | None = None
         self._runner: web.AppRunner | None = None
         self._url: str | None = None
 
@@ -75,7 +76,7 @@ class Emulator:
         """Base URL of the service, for `api_url` or `ODYSSEY_API_URL`.
 
         Raises:
-            RuntimeError: the service does not run.
+            RuntimeError: the service is not running.
         """
         if self._url is None:
             raise RuntimeError("the emulator is not running")
@@ -85,7 +86,7 @@ class Emulator:
         """Bind the port and serve.
 
         Raises:
-            OSError: the address cannot be bound, or the data directory not be used.
+            OSError: the address cannot be bound, or the data directory cannot be used.
         """
         for fault, schedule in self.config.faults:
             self.faults.arm(fault, schedule)
@@ -133,33 +134,33 @@ class Emulator:
             region=self.config.regions[0],
             queue_limit=self.config.limits.queued_jobs,
             max_image_bytes=self.config.limits.image_bytes,
-            faults=InjectedJobFaults(self.faults),
+            faults=ArmedJobFaults(self.faults),
             now=lambda: datetime.fromtimestamp(self._now(), timezone.utc),
         )
 
     def _data_directory(self) -> Path:
         if self.config.data_dir is not None:
             return self.config.data_dir
-        if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="odyssey-emulator-")
-        return Path(self._scratch.name)
+        if self._temporary_directory is None:
+            self._temporary_directory = tempfile.TemporaryDirectory(prefix="odyssey-emulator-")
+        return Path(self._temporary_directory.name)
 
     async def close(self) -> None:
-        """End every connection, tell the clients, and free the port; takes less than 5 seconds."""
+        """Close every connection and free the port; the clients get close code 1001; takes less than 5 s."""
         if self._runner is None:
             return
         runner, self._runner, self._url = self._runner, None, None
         for session in self.sessions.live():
             session.end(Ending(1001, "the service is shutting down"))
         deadline = asyncio.get_running_loop().time() + _CLOSE_SECONDS
-        while any(s.streamer is not None for s in self.sessions.live()):
+        while any(session.streamer is not None for session in self.sessions.live()):
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.01)
         await asyncio.gather(runner.cleanup(), self._jobs.close())
-        if self._scratch is not None:
-            await asyncio.to_thread(self._scratch.cleanup)
-            self._scratch = None
+        if self._temporary_directory is not None:
+            await asyncio.to_thread(self._temporary_directory.cleanup)
+            self._temporary_directory = None
 
     async def __aenter__(self) -> Emulator:
         await self.start()

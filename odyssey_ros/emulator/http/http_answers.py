@@ -1,4 +1,4 @@
-"""How the service words its HTTP answers: JSON, errors as `{"detail": ...}`, open to every origin."""
+"""HTTP answers of the service: JSON bodies, errors as `{"detail": ...}`, CORS headers for every origin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HttpError(Exception):
 
     Attributes:
         status: HTTP status.
-        detail: string, object or list, as the service words it.
+        detail: the `detail` of the answer: a string, an object or a list.
     """
 
     def __init__(self, status: int, detail: object) -> None:
@@ -40,28 +40,36 @@ class HttpError(Exception):
 
 
 def base_url(request: web.Request) -> str:
-    """How the client reaches the service over HTTP; a proxy that speaks TLS for the service says so."""
+    """Return the HTTP base URL under which the client reaches the service.
+
+    A proxy that terminates TLS sets the scheme with `X-Forwarded-Proto`.
+    """
     scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
     return f"{'https' if scheme == 'https' else 'http'}://{request.host}"
 
 
 def error_response(status: int, detail: object) -> web.Response:
-    """The answer that carries an error."""
+    """Return an answer that carries an error."""
     return web.json_response({"detail": detail}, status=status)
 
 
 def unprocessable(error: InvalidFieldError) -> web.Response:
-    """The answer to a body or query that is not what it should be."""
+    """Return the 422 answer to an invalid body or query."""
     place = "query" if isinstance(error, InvalidQueryError) else "body"
     detail = [{"type": "value_error", "loc": [place, *error.path], "msg": error.problem}]
     return error_response(422, detail)
 
 
 def page_of(request: web.Request, default: int, largest: int) -> tuple[int, int]:
-    """The `limit` and `offset` of a listing's query.
+    """Return the `limit` and `offset` in the query of a listing.
+
+    Args:
+        request: the request.
+        default: limit of a query without one.
+        largest: largest limit.
 
     Raises:
-        InvalidQueryError: one is no integer, or out of range.
+        InvalidQueryError: a value is no integer or is out of range.
     """
     limit = _query_integer(request, "limit", default)
     offset = _query_integer(request, "offset", 0)
@@ -83,7 +91,7 @@ def _query_integer(request: web.Request, name: str, default: int) -> int:
 async def cross_origin(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Let pages of any origin use the service, as the real one does; all but the control endpoint."""
+    """Allow pages of every origin, as the real service does, except on the control endpoint."""
     if request.path.startswith(CONTROL_PREFIX):
         return await handler(request)
     if request.method == "OPTIONS":
@@ -98,7 +106,7 @@ async def cross_origin(
 async def errors_as_json(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn every way in which a handler can fail into a worded answer."""
+    """Turn every exception of a handler into a JSON answer."""
     try:
         return await handler(request)
     except HttpError as error:
@@ -110,5 +118,5 @@ async def errors_as_json(
             raise
         return error_response(error.status, error.reason)
     except Exception:
-        logger.exception("a request failed: %s %s", request.method, request.path)
+        logger.exception("%s %s failed; the client gets status 500", request.method, request.path)
         return error_response(500, "Internal Server Error")

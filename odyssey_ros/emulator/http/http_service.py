@@ -1,4 +1,4 @@
-"""The HTTP face of the service: accounts, regions, sessions, and the door to the signaling socket."""
+"""The HTTP application: accounts, regions, sessions, and the endpoint of the signaling socket."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from odyssey_ros.emulator.faults.http_faults import fault_middleware
+from odyssey_ros.emulator.http.authorization import authorize
 from odyssey_ros.emulator.http.broadcast_api import BroadcastApi
 from odyssey_ros.emulator.http.control_api import ControlApi
 from odyssey_ros.emulator.http.http_answers import HttpError, base_url, cross_origin, errors_as_json
@@ -18,7 +19,6 @@ from odyssey_ros.emulator.signaling import MAX_MESSAGE_BYTES, SignalingServer
 from odyssey_ros.emulator.tokens import InvalidTokenError
 
 if TYPE_CHECKING:
-    from odyssey_ros.emulator.config import Account
     from odyssey_ros.emulator.service_context import ServiceContext
 
 _MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -27,32 +27,30 @@ _SOCKET_CLOSE_SECONDS = 1.0
 
 
 class HttpService:
-    """The request handlers.
+    """Handlers of accounts, regions, sessions and sockets; builds the whole application.
 
     Args:
-        context: of the service.
-        sessions: all sessions.
+        context: the parts of the service.
+        sessions: all sessions of the service.
     """
 
     def __init__(self, context: ServiceContext, sessions: SessionRegistry) -> None:
         self._context = context
         self._config = context.config
         self._tokens = context.tokens
-        self._accounts = context.accounts
         self._counters = context.counters
         self._sessions = sessions
         self._signaling = SignalingServer(context)
 
     def application(self) -> web.Application:
-        """The aiohttp application, every endpoint under its name."""
+        """Return the aiohttp application; every endpoint that faults may name is a named route."""
         context = self._context
         app = web.Application(
             middlewares=[cross_origin, fault_middleware(context.faults, context.counters), errors_as_json],
             client_max_size=_MAX_BODY_BYTES,
         )
-        recordings = RecordingsApi(context, self.authorize)
-        app.add_routes(recordings.routes())
-        app.add_routes(JobsApi(context, self.authorize, recordings).routes())
+        app.add_routes(RecordingsApi(context).routes())
+        app.add_routes(JobsApi(context).routes())
         app.add_routes(BroadcastApi(context).routes())
         if context.config.control:
             app.add_routes(ControlApi(context, self._sessions).routes())
@@ -65,7 +63,7 @@ class HttpService:
                 web.post("/sessions/token", self._issue_session_token, name="sessions_token"),
                 web.get("/config", self._ice_config, name="config"),
                 web.get("/client/{session_id}", self._open_socket, name="signaling"),
-                web.post("/telemetry", self._take_telemetry, name="telemetry"),
+                web.post("/telemetry", self._accept_telemetry, name="telemetry"),
             ]
         )
         return app
@@ -74,7 +72,7 @@ class HttpService:
         api_key = Fields.parse(await request.read()).string("api_key")
         if not api_key.startswith("ody_"):
             raise InvalidFieldError(("api_key",), "Invalid API key format")
-        account = self._accounts.by_key(api_key)
+        account = self._context.accounts.by_key(api_key)
         if account is None:
             raise HttpError(401, "Invalid API key")
         if account.disabled is not None:
@@ -84,7 +82,7 @@ class HttpService:
         return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": int(lifetime)})
 
     async def _list_regions(self, request: web.Request) -> web.Response:
-        self.authorize(request)
+        authorize(self._context, request)
         base = base_url(request)
         regions = [{"id": region, "ping_url": f"{base}/ping/{region}"} for region in self._config.regions]
         return web.json_response({"regions": regions})
@@ -95,7 +93,7 @@ class HttpService:
         return web.Response(text="pong")
 
     async def _request_session(self, request: web.Request) -> web.Response:
-        account = self.authorize(request)
+        account = authorize(self._context, request)
         body = await request.read()
         latencies = Fields.parse(body or b"{}").integers_by_name("region_latencies")
         try:
@@ -116,7 +114,7 @@ class HttpService:
         )
 
     async def _issue_session_token(self, request: web.Request) -> web.Response:
-        account = self.authorize(request)
+        account = authorize(self._context, request)
         session = self._sessions.find(Fields.parse(await request.read()).string("session_id"))
         if session is None or session.account is not account:
             raise HttpError(404, "Session not found or not authorized")
@@ -133,7 +131,7 @@ class HttpService:
             servers.append(entry)
         return web.json_response({"iceServers": servers})
 
-    async def _take_telemetry(self, request: web.Request) -> web.Response:
+    async def _accept_telemetry(self, request: web.Request) -> web.Response:
         await request.read()
         self._counters["telemetry_posts"] += 1
         return web.json_response({"status": "accepted"}, status=202)
@@ -163,20 +161,3 @@ class HttpService:
         if session is None:
             raise HttpError(404, "Session not found")
         return session
-
-    def authorize(self, request: web.Request) -> Account:
-        """The account that a request is made for.
-
-        Raises:
-            HttpError: the bearer token is missing or no good.
-        """
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise HttpError(401, "Not authenticated")
-        try:
-            account = self._accounts.by_name(self._tokens.check("access", token))
-        except InvalidTokenError as error:
-            raise HttpError(401, str(error)) from None
-        if account is None:
-            raise HttpError(401, "Invalid token")
-        return account

@@ -1,4 +1,4 @@
-"""The HTTP face of simulation jobs."""
+"""The HTTP endpoints of simulation jobs."""
 
 from __future__ import annotations
 
@@ -8,71 +8,34 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from odyssey_ros.emulator.faults import JobFail, JobHold
+from odyssey_ros.emulator.http.authorization import authorize
 from odyssey_ros.emulator.http.http_answers import HttpError, page_of
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidQueryError
-from odyssey_ros.emulator.jobs.job import Job, JobRequest, JobStatus
+from odyssey_ros.emulator.http.presigned_urls import presigned_url
+from odyssey_ros.emulator.jobs.job import Job, JobStatus
+from odyssey_ros.emulator.jobs.job_request import JobRequest
 from odyssey_ros.emulator.jobs.job_service import JobNotCancellableError, QueueFullError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from odyssey_ros.emulator.config import Account
-    from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
-    from odyssey_ros.emulator.http.recordings_api import RecordingsApi
     from odyssey_ros.emulator.service_context import ServiceContext
 
 _DEFAULT_PAGE = 20
 _MAX_PAGE = 100
-_POLL_SECONDS = 0.05
-
-
-class InjectedJobFaults:
-    """Lets armed faults hold and fail jobs.
-
-    Args:
-        registry: the armed faults.
-    """
-
-    def __init__(self, registry: FaultRegistry) -> None:
-        self._registry = registry
-
-    async def before(self, job_id: str, status: JobStatus) -> str | None:
-        """Wait while the job is held; the text of a failure, or None."""
-        del job_id
-
-        def concerns(fault: JobFail | JobHold) -> bool:
-            return fault.before == status.value
-
-        # A state ends by the clock too, which tells nobody.
-        while self._registry.state(JobHold, matches=concerns) is not None:  # noqa: ASYNC110
-            await asyncio.sleep(_POLL_SECONDS)
-        failure = self._registry.take(JobFail, matches=concerns)
-        return None if failure is None else failure.message
 
 
 class JobsApi:
     """Handlers of the simulation jobs' endpoints.
 
     Args:
-        context: of the service.
-        authorize: the account of a request; raises `HttpError`.
-        recordings: signs the URLs of outputs.
+        context: the parts of the service.
     """
 
-    def __init__(
-        self,
-        context: ServiceContext,
-        authorize: Callable[[web.Request], Account],
-        recordings: RecordingsApi,
-    ) -> None:
+    def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._jobs = context.jobs
-        self._authorize = authorize
-        self._recordings = recordings
 
     def routes(self) -> list[web.RouteDef]:
-        """The endpoints."""
+        """Return the endpoints."""
         return [
             web.post("/simulation-jobs", self._submit, name="jobs_submit"),
             web.get("/simulation-jobs", self._list, name="jobs_list"),
@@ -81,13 +44,13 @@ class JobsApi:
         ]
 
     async def _submit(self, request: web.Request) -> web.Response:
-        account = self._authorize(request)
+        account = authorize(self._context, request)
         body = await request.read()
-        wanted = await asyncio.to_thread(_parse, body)
-        if wanted.bypass_expansion and not account.may_bypass_expansion:
+        job_request = await asyncio.to_thread(_parse, body)
+        if job_request.bypass_expansion and not account.may_bypass_expansion:
             raise HttpError(403, "This account may not bypass prompt expansion")
         try:
-            job = await self._jobs.submit(account.name, wanted)
+            job = await self._jobs.submit(account.name, job_request)
         except QueueFullError as error:
             raise HttpError(429, str(error)) from None
         return self._describe(request, job)
@@ -96,7 +59,7 @@ class JobsApi:
         return self._describe(request, self._own_job(request))
 
     async def _list(self, request: web.Request) -> web.Response:
-        account = self._authorize(request)
+        account = authorize(self._context, request)
         limit, offset = page_of(request, _DEFAULT_PAGE, _MAX_PAGE)
         jobs, total = self._jobs.page(
             account.name, limit, offset, status=_status_filter(request), active=_active_filter(request)
@@ -113,7 +76,7 @@ class JobsApi:
         return web.json_response(job.summary_json())
 
     def _own_job(self, request: web.Request) -> Job:
-        account = self._authorize(request)
+        account = authorize(self._context, request)
         job = self._jobs.get(request.match_info["job_id"])
         if job is None:
             raise HttpError(404, "Simulation job not found")
@@ -125,7 +88,7 @@ class JobsApi:
         return web.json_response(
             job.detail_json(
                 self._context.recordings.get,
-                partial(self._recordings.sign, request),
+                partial(presigned_url, self._context, request),
                 self._jobs.estimated_wait_minutes(job),
             )
         )

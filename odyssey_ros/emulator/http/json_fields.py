@@ -1,4 +1,4 @@
-"""Typed reading of JSON from outside: a field is as expected, or `InvalidFieldError` says where."""
+"""Reads JSON requests field by field with expected types; an unexpected field raises `InvalidFieldError`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class InvalidFieldError(ValueError):
     """A field of an incoming object is missing or has the wrong type.
 
     Attributes:
-        path: where the field is, outermost key first.
-        problem: what is wrong with it, as a sentence fragment.
+        path: the keys that lead to the field, outermost first.
+        problem: what is wrong with the field, as a sentence fragment.
     """
 
     def __init__(self, path: tuple[str | int, ...], problem: str) -> None:
@@ -28,15 +28,17 @@ class InvalidFieldError(ValueError):
 
 
 class InvalidQueryError(InvalidFieldError):
-    """A value in the query of a URL is not as it should be."""
+    """A value in the query of a URL is invalid."""
 
 
 class Fields:
-    """One JSON object, read field by field with its expected type.
+    """One JSON object, read field by field with the expected types.
+
+    Every reader raises `InvalidFieldError` for a field of another type and for a missing required field.
 
     Args:
         values: the decoded object.
-        path: where the object stands in the whole body, for error messages.
+        path: the keys that lead to the object in the whole body, for error messages.
     """
 
     def __init__(self, values: Mapping[str, object], path: tuple[str | int, ...] = ()) -> None:
@@ -58,7 +60,11 @@ class Fields:
 
     @classmethod
     def of(cls, value: object, path: tuple[str | int, ...] = ()) -> Fields:
-        """Take a decoded value that must be an object."""
+        """Wrap a decoded value that must be an object.
+
+        Raises:
+            InvalidFieldError: the value is no object.
+        """
         if not isinstance(value, dict):
             raise InvalidFieldError(path, "must be an object")
         return cls(value, path)
@@ -67,19 +73,22 @@ class Fields:
         return self._values.get(name) is not None
 
     def names(self) -> frozenset[str]:
-        """The names of all fields that are present."""
+        """Return the names of all fields, null fields included."""
         return frozenset(self._values)
 
     def raw(self, name: str) -> object:
-        """The undecoded value of a field, None when absent."""
+        """Return the unchecked value of a field; None when absent."""
         return self._values.get(name)
 
     def path_of(self, name: str) -> tuple[str | int, ...]:
-        """Where the field `name` stands, for an error about it."""
+        """Return the path of the field `name`, for an error about it."""
         return (*self._path, name)
 
     def string(self, name: str, default: str | None = None) -> str:
-        """A string; `default` stands in for an absent or null field, and None makes the field required."""
+        """Return a string.
+
+        An absent or null field gives `default`, or is an error when that is None.
+        """
         value = self._values.get(name)
         if value is None:
             if default is None:
@@ -90,11 +99,11 @@ class Fields:
         return value
 
     def optional_string(self, name: str) -> str | None:
-        """A string, or None when absent or null."""
+        """Return a string, or None when absent or null."""
         return self.string(name) if name in self else None
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        """A boolean; `default` stands in for an absent or null field."""
+        """Return a boolean; an absent or null field gives `default`."""
         value = self._values.get(name)
         if value is None:
             return default
@@ -103,7 +112,10 @@ class Fields:
         return value
 
     def number(self, name: str, default: float | None = None) -> float:
-        """A finite number; `default` stands in for an absent or null field, and None makes it required."""
+        """Return a finite number.
+
+        An absent or null field gives `default`, or is an error when that is None.
+        """
         value = self._values.get(name)
         if value is None:
             if default is None:
@@ -114,7 +126,10 @@ class Fields:
         return float(value)
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """An integer; `default` stands in for an absent or null field, and None makes the field required."""
+        """Return an integer.
+
+        An absent or null field gives `default`, or is an error when that is None.
+        """
         value = self._values.get(name)
         if value is None:
             if default is None:
@@ -125,11 +140,11 @@ class Fields:
         return value
 
     def optional_integer(self, name: str) -> int | None:
-        """An integer, or None when absent or null."""
+        """Return an integer, or None when absent or null."""
         return self.integer(name) if name in self else None
 
     def items(self, name: str) -> list[object]:
-        """A required array, its items not yet looked at."""
+        """Return the unchecked items of a required array."""
         value = self._values.get(name)
         if not isinstance(value, list):
             raise InvalidFieldError(
@@ -138,11 +153,11 @@ class Fields:
         return value
 
     def fields(self, name: str) -> Fields | None:
-        """A nested object, or None when absent or null."""
+        """Return a nested object, or None when absent or null."""
         value = self._values.get(name)
         return None if value is None else Fields.of(value, self.path_of(name))
 
     def integers_by_name(self, name: str) -> dict[str, int]:
-        """An optional object whose values are all integers; empty when absent."""
+        """Return an object whose values are all integers; empty when absent or null."""
         nested = self.fields(name)
         return {} if nested is None else {key: nested.integer(key) for key in nested.names()}

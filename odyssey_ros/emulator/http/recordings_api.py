@@ -1,4 +1,4 @@
-"""The HTTP face of recordings: lookup, listing, and their files behind presigned URLs."""
+"""The HTTP endpoints of recordings: lookup, listing, and files behind presigned URLs."""
 
 from __future__ import annotations
 
@@ -6,56 +6,51 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from odyssey_ros.emulator.faults import ExpiredUrls
-from odyssey_ros.emulator.http.http_answers import HttpError, base_url, page_of
+from odyssey_ros.emulator.http.authorization import authorize
+from odyssey_ros.emulator.http.http_answers import HttpError, page_of
+from odyssey_ros.emulator.http.presigned_urls import presigned_url
 from odyssey_ros.emulator.media.recording import Artifact, Recording
 from odyssey_ros.emulator.tokens import InvalidTokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from odyssey_ros.emulator.config import Account
     from odyssey_ros.emulator.service_context import ServiceContext
 
 _ARTIFACTS = {artifact.value: artifact for artifact in Artifact}
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 100
-_EXPIRED = -60.0
 
 
 class RecordingsApi:
     """Handlers of the recordings' endpoints.
 
     Args:
-        context: of the service.
-        authorize: the account of a request; raises `HttpError`.
+        context: the parts of the service.
     """
 
-    def __init__(self, context: ServiceContext, authorize: Callable[[web.Request], Account]) -> None:
+    def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._authorize = authorize
 
     def routes(self) -> list[web.RouteDef]:
-        """The endpoints."""
+        """Return the endpoints."""
         return [
             web.get("/recordings/{stream_id}", self._get, name="recordings_get"),
             web.get("/stream-recordings", self._list, name="recordings_list"),
             web.get("/files/{stream_id}/{name}", self._file, name="files"),
         ]
 
-    def sign(self, request: web.Request, stream_id: str, artifact: Artifact) -> str:
-        """A presigned URL of a file of a finished recording, on the host that `request` came to."""
-        lifetime = self._context.config.limits.url_seconds
-        if self._context.faults.state(ExpiredUrls) is not None:
-            lifetime = _EXPIRED
-        path = f"/files/{stream_id}/{artifact.value}"
-        return f"{base_url(request)}{path}?{self._context.tokens.sign_path(path, lifetime)}"
+    async def _get(self, request: web.Request) -> web.Response:
+        account = authorize(self._context, request)
+        recording = self._context.recordings.get(request.match_info["stream_id"])
+        if recording is None or recording.owner != account.name:
+            raise HttpError(404, "Recording not found")
+        return web.json_response(self._describe(request, recording))
 
-    def describe(self, request: web.Request, recording: Recording) -> dict[str, object]:
-        """A recording as the API words it; a running one has no files yet."""
+    def _describe(self, request: web.Request, recording: Recording) -> dict[str, object]:
         finished = recording.ended_at is not None
         urls = {
-            f"{artifact.name.lower()}_url": self.sign(request, recording.stream_id, artifact)
+            f"{artifact.name.lower()}_url": presigned_url(
+                self._context, request, recording.stream_id, artifact
+            )
             if finished
             else None
             for artifact in Artifact
@@ -67,15 +62,8 @@ class RecordingsApi:
             "duration_seconds": recording.duration_seconds,
         }
 
-    async def _get(self, request: web.Request) -> web.Response:
-        account = self._authorize(request)
-        recording = self._context.recordings.get(request.match_info["stream_id"])
-        if recording is None or recording.owner != account.name:
-            raise HttpError(404, "Recording not found")
-        return web.json_response(self.describe(request, recording))
-
     async def _list(self, request: web.Request) -> web.Response:
-        account = self._authorize(request)
+        account = authorize(self._context, request)
         limit, offset = page_of(request, _DEFAULT_PAGE, _MAX_PAGE)
         recordings, total = self._context.recordings.page(account.name, limit, offset)
         rows = [

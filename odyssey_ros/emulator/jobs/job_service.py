@@ -1,51 +1,47 @@
-"""Running simulation jobs: the queue, the workers, and what becomes of the jobs over a restart."""
+"""Queues simulation jobs and runs them on worker processes, also over restarts of the service."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
-import os
-import sys
 import uuid
 from collections import deque
 from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-import aiohttp
 
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.images import decode_data_url
-from odyssey_ros.emulator.jobs.job import Job, JobFiles, JobRequest, JobStatus, JobStream
+from odyssey_ros.emulator.jobs.job import Job, JobStatus, JobStream
+from odyssey_ros.emulator.jobs.job_files import JobFiles
 from odyssey_ros.emulator.jobs.rendering import RenderTask
-from odyssey_ros.emulator.jobs.scripts import Script, parse_script
+from odyssey_ros.emulator.jobs.script_fetch import ScriptFetchError, fetch_script
+from odyssey_ros.emulator.jobs.worker_process import TaskFailedError, WorkerCrashedError, run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from odyssey_ros.emulator.jobs.job_request import JobRequest
+    from odyssey_ros.emulator.jobs.scripts import Script
     from odyssey_ros.emulator.media.recordings import RecordingStore
 
 __all__ = ["JobFaults", "JobNotCancellableError", "JobService", "QueueFullError"]
 
 logger = logging.getLogger(__name__)
 
-_TASK_FAILED = 3
 _MAX_RETRIES = 3
-_SPEED = 6.0
-_FETCH_SECONDS = 15.0
-_FETCH_BYTES = 48 * 1024 * 1024
-_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+_RENDER_SPEED = 6.0
+"""Simulated seconds that a worker renders in a second, for the estimate of waiting times."""
 
 
 class QueueFullError(Exception):
-    """The account has as many unfinished jobs as it may.
+    """The account has too many unfinished jobs.
 
     Attributes:
-        active: unfinished jobs of the account.
-        limit: how many there may be.
+        active: number of unfinished jobs of the account.
+        limit: largest number of unfinished jobs.
     """
 
     def __init__(self, active: int, limit: int) -> None:
@@ -58,10 +54,10 @@ class QueueFullError(Exception):
 
 
 class JobNotCancellableError(Exception):
-    """The job is past the states in which it can be cancelled.
+    """The job is in a state in which it cannot be cancelled.
 
     Attributes:
-        status: its state.
+        status: the state of the job.
     """
 
     def __init__(self, status: JobStatus) -> None:
@@ -73,20 +69,19 @@ class JobNotCancellableError(Exception):
 
 
 class _JobFailedError(Exception):
-    """The job cannot be done; the text is for the user."""
-
-
-class _WorkerCrashedError(Exception):
-    """A worker process died; the job may be tried again."""
+    """The job cannot be completed; the text gives the reason, for the user."""
 
 
 class JobFaults(Protocol):
-    """Where failures are injected."""
+    """Injects failures into jobs."""
 
     async def before(self, job_id: str, status: JobStatus) -> str | None:
-        """Called before a job enters ``status``: dispatched, processing or completed.
+        """Run before a job enters `status`: dispatched, processing or completed.
 
-        As long as this waits, the job stays in the state before. A text that is returned fails the job.
+        The job stays in its present state until this method returns.
+
+        Returns:
+            The text of a failure, which fails the job; None to continue.
         """
 
 
@@ -96,12 +91,28 @@ class _NoFaults:
 
 
 class JobService:
-    """Takes jobs and renders them, oldest first, on a bounded number of worker processes.
+    """Accepts jobs and renders them, oldest first, on a bounded number of worker processes.
 
-    Workers are processes of low priority, so live streams come first and share no interpreter lock with them.
-    The scripts of a batch are rendered in parallel, as far as there are workers.
+    Workers are processes of low priority: live streams have precedence and share no interpreter lock with the
+    workers. The scripts of a batch are rendered in parallel, one script a worker. Jobs that an earlier run of
+    the service left unfinished are queued again.
 
     Belongs to one event loop.
+
+    Args:
+        directory: the folder of the jobs.
+        recordings: stores the outputs.
+        fps: frames per second of the outputs.
+        bitrate: bits per second of the outputs.
+        workers: number of processes that render at once.
+        region: the region of the workers.
+        queue_limit: unfinished jobs that one account may have; None for no limit.
+        max_image_bytes: largest decoded input image, bytes.
+        faults: injects failures, or None.
+        now: the time, with time zone.
+
+    Raises:
+        OSError: the directory cannot be used.
     """
 
     def __init__(
@@ -118,24 +129,6 @@ class JobService:
         faults: JobFaults | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
-        """Open the jobs in ``directory``; those that an earlier run left unfinished are queued again.
-
-        Args:
-            directory: where jobs are kept.
-            recordings: where outputs go.
-            fps: frames per second of the outputs.
-            bitrate: of the outputs, bits per second.
-            workers: how many processes render at once.
-            region: named as the place where jobs are done.
-            queue_limit: unfinished jobs that one account may have; None for no limit.
-            max_image_bytes: largest decoded input picture.
-            faults: injects failures.
-            now: the time, with time zone.
-
-        Raises:
-            OSError: the directory cannot be used.
-            ValueError: a file in it is damaged.
-        """
         self._files = JobFiles(directory)
         self._recordings = recordings
         self._fps = fps
@@ -157,24 +150,28 @@ class JobService:
                 self._requeue(job, again=job.status is JobStatus.PROCESSING)
 
     async def start(self) -> None:
-        """Begin to work on the queue."""
+        """Start to run the queued jobs."""
         self._dispatchers = [
             asyncio.create_task(self._dispatch(), name="odyssey-jobs") for _ in range(self._workers)
         ]
 
     async def close(self) -> None:
-        """Stop all work; unfinished jobs are queued again at the next start."""
+        """Stop all workers; unfinished jobs are queued again when the service starts next."""
         tasks = [*self._dispatchers, *self._running.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def submit(self, owner: str, request: JobRequest) -> Job:
-        """Take a job.
+        """Accept a job.
+
+        Args:
+            owner: name of the account.
+            request: the job.
 
         Raises:
-            QueueFullError: the account has too many unfinished ones.
-            InvalidFieldError: an input picture cannot be used.
+            QueueFullError: the account has too many unfinished jobs.
+            InvalidFieldError: an input image is invalid.
         """
         active = sum(job.owner == owner and job.status.active for job in self._jobs.values())
         if self._queue_limit is not None and active >= self._queue_limit:
@@ -190,7 +187,7 @@ class JobService:
             duration_ms=sum(script.duration_ms for script in request.scripts),
             script_url=request.script_url,
         )
-        # Counted before the first wait: requests at the same time must not pass the limit together.
+        # Registered before the first await, so that concurrent requests cannot exceed the limit together.
         self._jobs[job.job_id] = job
         try:
             await asyncio.to_thread(self._accept, job, request.scripts)
@@ -218,7 +215,7 @@ class JobService:
             raise InvalidFieldError(("scripts", index, 0, "start", "image"), str(error)) from None
 
     def get(self, job_id: str) -> Job | None:
-        """Return a job, whoever owns it."""
+        """Return a job of any account, or None."""
         return self._jobs.get(job_id)
 
     def page(
@@ -230,14 +227,14 @@ class JobService:
         status: JobStatus | None = None,
         active: bool | None = None,
     ) -> tuple[list[Job], int]:
-        """Return one page of an account's jobs, newest first, and how many match in all.
+        """Return one page of an account's jobs, newest first, and the total number of matching jobs.
 
         Args:
             owner: name of the account.
-            limit: most jobs of the page.
-            offset: jobs to leave out before it.
-            status: only jobs in this state.
-            active: only jobs that are not over, or only those that are.
+            limit: largest number of jobs on the page.
+            offset: number of jobs to skip.
+            status: select jobs in this state; None for all states.
+            active: True selects unfinished jobs, False finished jobs; None selects both.
         """
         matching = [
             job
@@ -254,7 +251,7 @@ class JobService:
 
         Raises:
             KeyError: there is no such job.
-            JobNotCancellableError: it is past the states that allow it.
+            JobNotCancellableError: the job is processing or finished.
         """
         job = self._jobs[job_id]
         if not job.status.cancellable:
@@ -269,7 +266,7 @@ class JobService:
         return self._jobs[job_id]
 
     def estimated_wait_minutes(self, job: Job) -> int | None:
-        """Return the minutes, rounded up, until a pending job is likely to begin; None for any other."""
+        """Return the estimated minutes, rounded up, until a pending job starts; None for any other job."""
         if job.status is not JobStatus.PENDING:
             return None
         ahead = sum(
@@ -277,9 +274,9 @@ class JobService:
             for other in self._jobs.values()
             if other.status.active and (other.created_at, other.job_id) < (job.created_at, job.job_id)
         )
-        return math.ceil(ahead / 60_000 / _SPEED / self._workers)
+        return math.ceil(ahead / 60_000 / _RENDER_SPEED / self._workers)
 
-    # Below: the work.
+    # Below: running the jobs.
 
     def _set(self, job: Job) -> Job:
         self._jobs[job.job_id] = job
@@ -319,21 +316,25 @@ class JobService:
             finally:
                 del self._running[job_id]
             if not task.cancelled() and (error := task.exception()) is not None:
-                logger.error("the state of simulation job %s could not be kept", job_id, exc_info=error)
+                logger.error(
+                    "Cannot write the state of simulation job %s; check the data directory",
+                    job_id,
+                    exc_info=error,
+                )
 
     async def _run(self, job_id: str) -> None:
         try:
-            await self._work(self._jobs[job_id])
-        except _WorkerCrashedError:
+            await self._run_steps(self._jobs[job_id])
+        except WorkerCrashedError:
             job = self._jobs[job_id]
             if job.retry_count < _MAX_RETRIES:
                 self._requeue(job, again=True)
             else:
                 self._fail(job_id, "The simulation failed repeatedly")
-        except _JobFailedError as error:
+        except (_JobFailedError, TaskFailedError) as error:
             self._fail(job_id, str(error))
         except Exception:
-            logger.exception("simulation job %s failed", job_id)
+            logger.exception("Simulation job %s failed; its error_message is: Internal error", job_id)
             self._fail(job_id, "Internal error")
 
     def _fail(self, job_id: str, reason: str) -> None:
@@ -342,8 +343,8 @@ class JobService:
             self._recordings.discard(stream.stream_id)
         self._set(replace(job, status=JobStatus.FAILED, error_message=reason, completed_at=self._now()))
 
-    async def _work(self, job: Job) -> None:
-        await self._pass(job, JobStatus.DISPATCHED)
+    async def _run_steps(self, job: Job) -> None:
+        await self._inject_faults(job, JobStatus.DISPATCHED)
         job = self._set(
             replace(
                 job,
@@ -357,7 +358,7 @@ class JobService:
             scripts = (await self._fetch(job.script_url),)
         if not scripts:
             raise _JobFailedError("The script was lost")
-        await self._pass(job, JobStatus.PROCESSING)
+        await self._inject_faults(job, JobStatus.PROCESSING)
         streams = tuple(JobStream(str(uuid.uuid4()), index) for index in range(len(scripts)))
         job = self._set(
             replace(
@@ -369,36 +370,22 @@ class JobService:
             )
         )
         await self._render_all(job, scripts)
-        await self._pass(job, JobStatus.COMPLETED)
+        await self._inject_faults(job, JobStatus.COMPLETED)
         self._set(replace(job, status=JobStatus.COMPLETED, completed_at=self._now()))
 
-    async def _pass(self, job: Job, status: JobStatus) -> None:
+    async def _inject_faults(self, job: Job, status: JobStatus) -> None:
         reason = await self._faults.before(job.job_id, status)
         if reason is not None:
             raise _JobFailedError(reason)
 
     async def _fetch(self, url: str) -> Script:
-        # The URL itself may be a secret, and the error is for everybody who may read the job.
         try:
-            timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
-            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-                if response.status != 200:
-                    raise _JobFailedError(f"The script could not be fetched: HTTP {response.status}")
-                content = bytearray()
-                async for chunk in response.content.iter_chunked(65536):
-                    content += chunk
-                    if len(content) > _FETCH_BYTES:
-                        raise _JobFailedError("The script could not be fetched: it is too large")
-        except asyncio.TimeoutError:
-            raise _JobFailedError("The script could not be fetched in time") from None
-        except (aiohttp.ClientError, ValueError) as error:
-            raise _JobFailedError(f"The script could not be fetched: {type(error).__name__}") from None
-        try:
-            script = parse_script(json.loads(bytes(content)))
+            script = await fetch_script(url)
             await asyncio.to_thread(self._check_image, script, 0)
-        except (ValueError, RecursionError) as error:
-            problem = str(error) if isinstance(error, InvalidFieldError) else "it is not valid JSON"
-            raise _JobFailedError(f"The script is not valid: {problem}") from None
+        except ScriptFetchError as error:
+            raise _JobFailedError(str(error)) from None
+        except InvalidFieldError as error:
+            raise _JobFailedError(f"The script is not valid: {error}") from None
         return script
 
     async def _render_all(self, job: Job, scripts: tuple[Script, ...]) -> None:
@@ -407,7 +394,7 @@ class JobService:
             for stream in job.streams
         ]
         try:
-            # Not gather: cancelled, it would cancel the tasks and not wait for them.
+            # Not gather: a cancelled gather cancels the tasks and does not await them.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             for task in tasks:
@@ -431,42 +418,5 @@ class JobService:
             script=script,
         )
         async with self._slots:
-            await _run_worker(task)
+            await run_worker(task)
         await asyncio.to_thread(self._recordings.adopt, stream.stream_id)
-
-
-async def _run_worker(task: RenderTask) -> None:
-    """Render in a process of its own, which is killed when this is cancelled."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"{__package__}.render_worker",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([_PACKAGE_ROOT, os.environ.get("PYTHONPATH", "")])},
-        # Ctrl-C goes to the whole group of the terminal; the service alone decides about its workers.
-        start_new_session=True,
-    )
-    stdin, stderr = process.stdin, process.stderr
-    if stdin is None or stderr is None:
-        raise RuntimeError("the worker has no pipes")
-    try:
-        stdin.write(await asyncio.to_thread(task.to_line))
-        await stdin.drain()
-        complaint = await stderr.read()
-        status = await process.wait()
-    except ConnectionError:
-        raise _WorkerCrashedError from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        stdin.close()
-    if status == _TASK_FAILED:
-        raise _JobFailedError(complaint.decode("utf-8", "replace").strip())
-    if status != 0:
-        logger.warning(
-            "a simulation worker ended with status %s: %s", status, complaint.decode("utf-8", "replace")
-        )
-        raise _WorkerCrashedError

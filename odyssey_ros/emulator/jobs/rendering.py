@@ -1,7 +1,7 @@
-"""Rendering a simulation: a script in, a recording out, faster than real time.
+"""Renders a script into a recording, faster than real time.
 
-It runs in a process of its own (`render_worker`): it then shares no interpreter lock with the live streams,
-can be given a lower priority, and can be killed at any moment.
+Rendering runs in a separate process (`render_worker`): the process shares no interpreter lock with the live
+streams, has a lower priority, and can be killed at any moment.
 """
 
 from __future__ import annotations
@@ -23,24 +23,27 @@ from odyssey_ros.emulator.scene.scenes import Scene, make_scene
 if TYPE_CHECKING:
     from odyssey_ros.emulator.jobs.scripts import ScriptEntry
 
-__all__ = ["RenderTask", "render"]
+__all__ = ["TASK_FAILED_STATUS", "RenderTask", "render"]
+
+TASK_FAILED_STATUS = 3
+"""Exit status of a worker process whose task cannot be rendered."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
-    """What to render, and to where.
+    """A script to render, and the recording to make of it.
 
     Attributes:
-        directory: folder of the recording, to be made.
-        stream_id: names the recording.
+        directory: folder of the recording; must not exist.
+        stream_id: id of the recording.
         owner: name of the account.
         portrait: 704 x 1280 rather than 1280 x 704.
         fps: frames per second.
         bitrate: bits per second.
-        bypass_expansion: prompts are applied as they are.
-        max_image_bytes: largest decoded input picture.
-        started_at: beginning of the simulated stream, with time zone.
-        script: what happens.
+        bypass_expansion: whether prompts are applied unchanged.
+        max_image_bytes: largest decoded input image, bytes.
+        started_at: start time of the simulated stream, with time zone.
+        script: the script.
     """
 
     directory: Path
@@ -72,10 +75,10 @@ class RenderTask:
 
     @classmethod
     def from_line(cls, line: bytes) -> RenderTask:
-        """Read what `to_line` returned.
+        """Parse a line that `to_line` returned.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the line is malformed.
         """
         fields = Fields.parse(line)
         return cls(
@@ -93,10 +96,15 @@ class RenderTask:
 
 
 def render(task: RenderTask) -> Recording | None:
-    """Render a whole simulation; an entry of the script shows from the first frame at or after its time.
+    """Render a whole simulation.
+
+    An entry of the script is visible from the first frame at or after its time.
+
+    Returns:
+        The recording; None when it has no frame.
 
     Raises:
-        ValueError: the input picture cannot be used.
+        ValueError: the input image is invalid.
         OSError: the recording cannot be written.
     """
     width, height = (704, 1280) if task.portrait else (1280, 704)
@@ -104,8 +112,8 @@ def render(task: RenderTask) -> Recording | None:
         task.stream_id, task.owner, width, height, task.started_at, origin=Origin.SIMULATION
     )
     script = task.script
-    picture = None if script.image is None else decode_data_url(script.image, task.max_image_bytes)
-    scene = make_scene(script.entries[0].prompt, width, height, seed_image=picture)
+    image = None if script.image is None else decode_data_url(script.image, task.max_image_bytes)
+    scene = make_scene(script.entries[0].prompt, width, height, seed_image=image)
     writer = RecordingWriter(task.directory, recording, task.fps)
     try:
         _write_frames(task, scene, writer)
@@ -118,18 +126,19 @@ def _write_frames(task: RenderTask, scene: Scene, writer: RecordingWriter) -> No
     encoder = VideoEncoder("h264", task.fps, task.bitrate)
     entries = task.script.entries
     writer.add_event(_event(entries[0], task))
-    following = 1
-    for counter in range(max(round(task.script.duration_ms * task.fps / 1000), 1)):
+    next_index = 1
+    frame_count = max(round(task.script.duration_ms * task.fps / 1000), 1)
+    for counter in range(frame_count):
         time_ms = round(counter * 1000 / task.fps)
-        while entries[following].action == "interact" and entries[following].timestamp_ms <= time_ms:
-            scene.interact(entries[following].prompt)
-            writer.add_event(_event(entries[following], task))
-            following += 1
+        while entries[next_index].action == "interact" and entries[next_index].timestamp_ms <= time_ms:
+            scene.interact(entries[next_index].prompt)
+            writer.add_event(_event(entries[next_index], task))
+            next_index += 1
         frame = scene.render(time_ms, counter)
         packet = encoder.encode(frame, time_ms * RTP_CLOCK // 1000, keyframe=counter == 0)
         if packet is not None:
             writer.add_packet(packet.data, time_ms, keyframe=packet.keyframe)
-    for entry in entries[following:]:
+    for entry in entries[next_index:]:
         writer.add_event(_event(entry, task))
 
 

@@ -1,4 +1,4 @@
-"""Scripts of simulation jobs: reading and checking them."""
+"""Parses and checks the scripts of simulation jobs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class ScriptEntry:
     """One entry of a script.
 
     Attributes:
-        timestamp_ms: when it happens, milliseconds from the beginning.
-        action: what happens.
-        prompt: for `start` and `interact`.
-        image: data URL of the picture to start from, if any.
+        timestamp_ms: time of the entry, milliseconds from the start of the simulation.
+        action: kind of the entry.
+        prompt: the prompt of a `start` or an `interact`; otherwise empty.
+        image: data URL of the input image of a `start`, or None.
     """
 
     timestamp_ms: int
@@ -38,7 +38,7 @@ class ScriptEntry:
     image: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return the entry as it is on the wire."""
+        """Return the entry in its wire format."""
         if self.action == "end":
             return {"timestamp_ms": self.timestamp_ms, "end": {}}
         details: dict[str, object] = {"prompt": self.prompt}
@@ -49,7 +49,7 @@ class ScriptEntry:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A checked script: a `start` at 0, interactions in order of time, and an `end`."""
+    """A valid script: a `start` at 0 ms, interactions in order of time, and an `end`."""
 
     entries: tuple[ScriptEntry, ...]
 
@@ -60,23 +60,23 @@ class Script:
 
     @property
     def image(self) -> str | None:
-        """Data URL of the picture to start from, if any."""
+        """Data URL of the input image, or None."""
         return self.entries[0].image
 
     def to_json(self) -> list[dict[str, object]]:
-        """Return the script as it is on the wire."""
+        """Return the script in its wire format."""
         return [entry.to_json() for entry in self.entries]
 
 
 def parse_script(value: object, path: Sequence[str | int] = ("script",)) -> Script:
-    """Read and check a script.
+    """Parse and check a script.
 
     Args:
         value: decoded JSON, an array of entries.
-        path: where it stands in the request, for errors.
+        path: the keys that lead to the script in the request, for errors.
 
     Raises:
-        InvalidFieldError: it breaks a rule; says where, and which.
+        InvalidFieldError: the script breaks a rule; the error has the path and the rule.
     """
     place = tuple(path)
     if not isinstance(value, list) or not value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
-from odyssey_ros.emulator.jobs.job import JobRequest
+from odyssey_ros.emulator.jobs.job_request import JobRequest
 from odyssey_ros.emulator.jobs.scripts import parse_script
 
 START = {"timestamp_ms": 0, "start": {"prompt": "a forest"}}

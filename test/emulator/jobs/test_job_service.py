@@ -21,7 +21,8 @@ from aiohttp import web
 from PIL import Image
 
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
-from odyssey_ros.emulator.jobs.job import Job, JobRequest, JobStatus
+from odyssey_ros.emulator.jobs.job import Job, JobStatus
+from odyssey_ros.emulator.jobs.job_request import JobRequest
 from odyssey_ros.emulator.jobs.job_service import JobNotCancellableError, JobService, QueueFullError
 from odyssey_ros.emulator.jobs.rendering import RenderTask
 from odyssey_ros.emulator.jobs.scripts import parse_script
@@ -365,7 +366,7 @@ async def test_damaged_and_left_over_files_harm_nothing(
     (folder / f"{lost.job_id}.scripts.json").unlink()
 
     service = await bench.start()
-    assert "is no simulation job" in caplog.text
+    assert "is not a valid simulation job" in caplog.text
     assert not (folder / "cut.partial").exists()
     assert not (folder / "orphan.scripts.json").exists()
     assert (await bench.done(lost)).error_message == "The script was lost"
