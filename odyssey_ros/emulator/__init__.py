@@ -1,6 +1,6 @@
 """A local Odyssey service on the real service's wire.
 
-`Emulator` runs the service inside a program, `python -m odyssey_ros.emulator` as a process of its own.
+`Emulator` runs the service inside a program; `python -m odyssey_ros.emulator` runs it as a separate process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
     "read_marker",
 ]
 
-_HOMES = {
+_MODULES = {
     "Emulator": "service",
     "Limits": "limits",
     "Marker": "scene.marker",
@@ -37,8 +37,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    # Loaded on first use: importing the whole service takes about a second, and a signal must end the
-    # program quietly in that time too.
+    # Modules are imported on first use: importing the whole service takes about a second, and a signal must
+    # end the program quietly during that time too.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"odyssey_ros.emulator.{_HOMES.get(name, 'config')}"), name)
+    return getattr(import_module(f"odyssey_ros.emulator.{_MODULES.get(name, 'config')}"), name)

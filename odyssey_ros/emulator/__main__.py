@@ -6,7 +6,7 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # Until the program handles signals itself, an interrupt is a quiet end and no traceback.
+    # Until `main` installs its own handlers, a signal ends the program without a traceback.
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 

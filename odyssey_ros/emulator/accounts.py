@@ -1,4 +1,4 @@
-"""Who may use the service, and how much of it was used."""
+"""The accounts of the service, their usage, and the limits on it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class AccountBook:
     """The accounts and their usage in this run of the service.
 
     Args:
-        accounts: who may use the service.
-        limits: what usage is measured against.
-        now: seconds since the epoch.
+        accounts: all accounts.
+        limits: the limits on usage.
+        now: the clock, in seconds since the epoch.
     """
 
     def __init__(self, accounts: tuple[Account, ...], limits: Limits, now: Callable[[], float]) -> None:
@@ -39,27 +39,27 @@ class AccountBook:
         self._requests: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def by_key(self, api_key: str) -> Account | None:
-        """The account of an API key."""
+        """Return the account with this API key, or None."""
         return self._by_key.get(api_key)
 
     def by_name(self, name: str) -> Account | None:
-        """The account that an access token names."""
+        """Return the account with this name, or None."""
         return self._by_name.get(name)
 
     def add_streamed(self, account: Account, seconds: float) -> None:
-        """Count the time of a stream that ended."""
+        """Add the duration of an ended stream, in seconds."""
         self._streamed_seconds[self._month(account)] += seconds
 
     def streamed_hours(self, account: Account) -> float:
-        """Hours streamed in the current calendar month (UTC)."""
+        """Return the hours streamed in the current calendar month (UTC)."""
         return self._streamed_seconds[self._month(account)] / 3600
 
     def refusal(self, account: Account, active_sessions: int) -> UsageError | None:
-        """Why the account may not have another session now; None when it may.
+        """Return the reason for refusing another session, or None; counts the request.
 
         Args:
-            account: who asks.
-            active_sessions: sessions that the account holds already.
+            account: the requester.
+            active_sessions: number of sessions that the account already holds.
         """
         if account.suspended is not None:
             return account_suspended(account.suspended)
@@ -69,13 +69,12 @@ class AccountBook:
             if retry_after is not None:
                 return rate_limited(retry_after)
         if limits.monthly_hours is not None and self.streamed_hours(account) >= limits.monthly_hours:
-            return self.monthly_limit(account, limits.monthly_hours)
+            return self._monthly_limit(account, limits.monthly_hours)
         if limits.concurrent_sessions is not None and active_sessions >= limits.concurrent_sessions:
             return concurrent_limit_reached(active_sessions, limits.concurrent_sessions)
         return None
 
-    def monthly_limit(self, account: Account, limit_hours: float) -> UsageError:
-        """The refusal of an account that has used up its month."""
+    def _monthly_limit(self, account: Account, limit_hours: float) -> UsageError:
         today = datetime.fromtimestamp(self._now(), timezone.utc)
         reset = datetime(today.year + today.month // 12, today.month % 12 + 1, 1, tzinfo=timezone.utc)
         return monthly_limit_reached(self.streamed_hours(account), limit_hours, reset.date().isoformat())

@@ -1,4 +1,4 @@
-"""`python -m odyssey_ros.emulator`: the service as a program."""
+"""The command line of `python -m odyssey_ros.emulator`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from odyssey_ros.emulator.config import (
 )
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
-from odyssey_ros.emulator.limits import FOR_EVER, Limits
+from odyssey_ros.emulator.limits import UNLIMITED_LIFETIME, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line's options."""
+    """Return the parser of the command line."""
     options = argparse.ArgumentParser(
         prog="python -m odyssey_ros.emulator",
         description="A local Odyssey service: the real service's API on your own machine.",
         epilog="Point a client at it with api_url=, or with the environment variable ODYSSEY_API_URL. "
-        "docs/emulator.md tells more, all faults included.",
+        "docs/emulator.md describes all options and faults.",
     )
     options.add_argument("--verbose", "-v", action="count", default=0, help="log to stderr; twice for more")
     _add_service_options(options.add_argument_group("service"))
@@ -51,23 +51,25 @@ def parser() -> argparse.ArgumentParser:
 def _add_service_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-    add("--port", type=int, default=8765, help="TCP port; 0 takes a free one (default: %(default)s)")
+    add("--port", type=int, default=8765, help="TCP port; 0 selects a free one (default: %(default)s)")
     add(
         "--api-key",
         action="append",
         metavar="KEY",
-        help=f"an API key, each an account of its own; may be repeated (default: {DEFAULT_API_KEY})",
+        help=f"an API key; each key is a separate account; may be repeated (default: {DEFAULT_API_KEY})",
     )
     add(
         "--suspend", metavar="REASON", help="suspend the accounts: session requests get 429 ACCOUNT_SUSPENDED"
     )
     add("--allow-prompt-bypass", action="store_true", help="accounts may bypass prompt expansion")
-    add("--region", action="append", metavar="NAME", help="a region's name; may be repeated (default: local)")
+    add(
+        "--region", action="append", metavar="NAME", help="name of a region; may be repeated (default: local)"
+    )
     add(
         "--streamers",
         type=int,
         metavar="N",
-        help="sessions served at once; further requests get 503 and queue (default: no bound)",
+        help="sessions served at once; further requests get 503 and the client polls (default: no bound)",
     )
     add(
         "--ice-server",
@@ -75,8 +77,13 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
         metavar="URL[,USERNAME,CREDENTIAL]",
         help="a STUN or TURN server for /config; may be repeated (default: none)",
     )
-    add("--trickle", action="store_true", help="send candidates one by one after the offer")
-    add("--data-dir", type=Path, metavar="DIR", help="keep recordings and jobs there (default: nowhere)")
+    add("--trickle", action="store_true", help="send the candidates one by one after the offer")
+    add(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of recordings and jobs (default: a temporary folder)",
+    )
     add("--no-recordings", action="store_true", help="do not record streams")
     add(
         "--render-workers",
@@ -90,7 +97,7 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
         "--fault",
         action="append",
         metavar="NAME[,FIELD=VALUE...]",
-        help="fail on command, for example http_status,endpoint=regions,status=500; may be repeated",
+        help="arm a fault, for example http_status,endpoint=regions,status=500; may be repeated",
     )
 
 
@@ -99,13 +106,13 @@ def _add_video_options(group: argparse._ArgumentGroup) -> None:
     add("--fps", type=float, default=20.0, help="frames per second (default: %(default)g)")
     add("--codec", choices=CODECS, default="h264", help="preferred codec (default: %(default)s)")
     add("--bitrate", type=int, default=2_500_000, help="bits per second (default: %(default)s)")
-    add("--no-image-to-video", action="store_true", help="announce and accept no input images")
+    add("--no-image-to-video", action="store_true", help="refuse input images, and announce that to clients")
     add(
         "--broadcast-seconds",
         type=float,
         default=1.0,
         metavar="S",
-        help="time from the start of a stream to broadcast_ready (default: %(default)g)",
+        help="seconds from the start of a stream to broadcast_ready (default: %(default)g)",
     )
 
 
@@ -116,13 +123,13 @@ _LIMIT_HELP = {
     "concurrent_sessions": "sessions of an account at once",
     "queued_jobs": "unfinished simulation jobs of an account",
     "monthly_hours": "streaming hours of an account per month",
-    "session_requests_per_minute": "session requests of an account",
-    "keepalive_seconds": "longest silence on the signaling socket",
-    "session_token_seconds": "life of a session token, and of a session nobody connects to",
-    "access_token_seconds": "life of an access token",
-    "url_seconds": "life of a presigned URL",
+    "session_requests_per_minute": "session requests of an account per minute",
+    "keepalive_seconds": "longest time without a message on the signaling socket",
+    "session_token_seconds": "lifetime of a session token, and of a session without a connection",
+    "access_token_seconds": "lifetime of an access token",
+    "url_seconds": "lifetime of a presigned URL",
 }
-_LIVES = {"session_token_seconds", "access_token_seconds", "url_seconds"}
+_LIFETIMES = {"session_token_seconds", "access_token_seconds", "url_seconds"}
 _WHOLE_NUMBERS = {"concurrent_sessions", "queued_jobs", "session_requests_per_minute"}
 
 
@@ -134,14 +141,16 @@ def _add_limit_options(group: argparse._ArgumentGroup) -> None:
         group.add_argument(
             f"--{name.replace('_', '-')}",
             default=default,
-            type=partial(_limit, whole=name in _WHOLE_NUMBERS, off=FOR_EVER if name in _LIVES else None),
+            type=partial(
+                _limit, whole=name in _WHOLE_NUMBERS, off=UNLIMITED_LIFETIME if name in _LIFETIMES else None
+            ),
             metavar="N",
             help=f"{text} (default: {shown})",
         )
     group.add_argument(
         "--close-at-stream-limit",
         action="store_true",
-        help="reaching --stream-seconds closes the connection as well",
+        help="close the connection too when a stream reaches --stream-seconds",
     )
 
 
@@ -153,16 +162,16 @@ def _limit(text: str, *, whole: bool, off: float | None) -> float | None:
     except ValueError:
         value = -1
     if value < 0 or not math.isfinite(value):
-        wanted = "a whole number" if whole else "a number"
-        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted} or off")
+        expected = "a whole number" if whole else "a number"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected} or off")
     return value
 
 
 def configuration(arguments: argparse.Namespace) -> EmulatorConfig:
-    """The service's settings from parsed options.
+    """Return the service's settings from parsed options.
 
     Raises:
-        ConfigurationError: a value makes no sense.
+        ConfigurationError: a value is invalid.
     """
     keys: list[str] = arguments.api_key or [DEFAULT_API_KEY]
     return EmulatorConfig(
@@ -216,19 +225,20 @@ def _handle_signals(handler: Callable[..., object] | signal.Handlers) -> None:
 
 
 async def serve(config: EmulatorConfig) -> None:
-    """Serve until SIGINT or SIGTERM; says on stdout when the service is ready.
+    """Serve until SIGINT or SIGTERM; print a line to stdout when the service is ready.
 
     Raises:
-        OSError: the address cannot be bound.
+        OSError: the address cannot be bound, or the data directory cannot be used.
     """
-    # Takes about a second, in which signals are to be heard.
+    # Imported here, because the import takes about a second, during which signals must be handled.
     from odyssey_ros.emulator.service import Emulator  # noqa: PLC0415
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def interrupted(*_: object) -> None:
-        # The loop takes its own handlers away when it closes, and a second signal is to change nothing.
+        # A handler of the loop itself would be removed when the loop closes; a second signal, even after
+        # that, must have no effect.
         if not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
 
@@ -240,9 +250,10 @@ async def serve(config: EmulatorConfig) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; returns its exit status.
+    """Run the program; return its exit status.
 
-    Signals are handled from here on; the process is to end afterwards.
+    The function installs handlers of SIGINT and SIGTERM, and ignores both signals at its end, so the process
+    must exit after it.
     """
     _handle_signals(lambda *_: sys.exit())
     arguments = parser().parse_args(argv)
@@ -273,7 +284,7 @@ def _explain(error: OSError, config: EmulatorConfig) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"{address} is in use; choose another port with --port, or --port 0 for a free one"
     if error.errno == errno.EACCES:
-        return f"{address} may not be bound; choose a port above 1023 with --port"
+        return f"no permission to bind {address}; choose a port above 1023 with --port"
     if isinstance(error, socket.gaierror):
-        return f"there is no host {config.host}; check --host"
+        return f"cannot resolve the host {config.host}; check --host"
     return f"cannot serve at {address}; check --host and --port"

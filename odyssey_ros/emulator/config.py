@@ -1,4 +1,4 @@
-"""What a user can set about the service."""
+"""The settings of the service."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ DEFAULT_API_KEY = "ody_local"
 
 
 class ConfigurationError(ValueError):
-    """A setting has a value that the service cannot work with."""
+    """A setting has an invalid value; the text gives the setting and the rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IceServer:
-    """A STUN or TURN server that `/config` names to clients.
+    """A STUN or TURN server that `/config` returns to clients.
 
     Attributes:
         url: for example `turn:turn.example.org:3478?transport=udp`.
-        username: TURN user, if any.
-        credential: TURN password, if any.
+        username: TURN user, or None.
+        credential: TURN password, or None.
     """
 
     url: str
@@ -41,13 +41,13 @@ class IceServer:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Somebody who may use the service.
+    """An account of the service.
 
     Attributes:
         api_key: the account's key, `ody_...`.
-        name: names the account in state and in the data directory; stable over restarts.
-        suspended: the reason of a suspension; None for an account in good standing.
-        disabled: the reason why the key may not be exchanged at all (HTTP 403); None for a good key.
+        name: the account's name in the control state and in the data directory; keep it over restarts.
+        suspended: the reason for a suspension (HTTP 429 for session requests), or None.
+        disabled: the reason why the key cannot be exchanged for a token (HTTP 403), or None.
         may_bypass_expansion: whether `bypass_vlm_expansion` is allowed.
     """
 
@@ -63,26 +63,29 @@ class EmulatorConfig:
     """Settings of one service.
 
     Attributes:
-        host: address to bind. On a loopback address media stays on loopback too.
-        port: TCP port; 0 takes a free one.
-        accounts: who may use the service.
+        host: address to bind. With a loopback address, media stays on loopback too.
+        port: TCP port; 0 selects a free one.
+        accounts: all accounts; each needs its own API key and name.
         fps: frames per second of streams, above 0 and at most 60.
-        codec: preferred video codec; the other one is used for a client that cannot decode it.
+        codec: preferred video codec; clients that cannot decode it get the other codec.
         bitrate: video bits per second.
-        regions: names of the regions that the service pretends to have; all of them are here.
-        streamers: how many sessions can be served at once; None for no bound. When none is free, session
-            requests get 503.
-        image_to_video: the capability that sessions announce, and whether input images are accepted.
-        ice_servers: what `/config` answers. The service itself uses them too.
-        trickle: send the offer without candidates, and these one by one after it.
+        regions: names of the simulated regions; this service serves all of them.
+        streamers: number of sessions that can be served at once; None for no bound. When no streamer is free,
+            session requests get 503.
+        image_to_video: whether sessions announce this capability and input images are accepted.
+        ice_servers: the answer of `/config`; the service itself uses these servers too.
+        trickle: send the offer without candidates, then the candidates one by one.
         close_at_stream_limit: whether reaching `limits.stream_seconds` closes the connection as well.
         record: whether streams are recorded.
-        data_dir: where recordings and jobs are kept; None for a folder that ends with the service.
-        render_workers: simulation jobs rendered at once.
+        data_dir: folder of recordings and jobs; None for a temporary folder, removed when the service closes.
+        render_workers: number of simulations rendered at once.
         broadcast_seconds: time from `stream_started` to `broadcast_ready`.
         control: whether the control endpoint is served.
-        faults: what is to go wrong from the start on.
+        faults: faults to arm at the start.
         limits: see `Limits`.
+
+    Raises:
+        ConfigurationError: a value is invalid.
     """
 
     host: str = "127.0.0.1"
@@ -122,18 +125,19 @@ class EmulatorConfig:
             raise ConfigurationError("at least one API key is needed")
         keys = [account.api_key for account in self.accounts]
         if len(set(keys)) != len(keys) or len({account.name for account in self.accounts}) != len(keys):
-            raise ConfigurationError("every account needs an API key and a name of its own")
+            raise ConfigurationError("every account needs its own API key and its own name")
         if any(not key.startswith("ody_") or len(key) < 8 for key in keys):
             raise ConfigurationError("an API key starts with ody_ and has at least 8 characters")
 
     def media_addresses(self, found: list[str]) -> list[str]:
-        """The addresses that media is bound to.
+        """Return the addresses to use for media.
 
         Args:
             found: the machine's addresses, without loopback.
 
         Returns:
-            The loopback address alone when the service is bound to it; loopback too when it is bound to all.
+            Only the loopback address when the service is bound to it; `found` and loopback when the service
+            is bound to all addresses; otherwise `found`.
         """
         try:
             address = ipaddress.ip_address("127.0.0.1" if self.host == "localhost" else self.host)

@@ -1,4 +1,4 @@
-"""Input images: a data URL on the wire, RGB pixels inside."""
+"""Decodes input images: a data URL on the wire becomes RGB pixels."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _MAX_PIXELS = 50_000_000
 
 
 class InvalidImageError(ValueError):
-    """An input image that the service refuses; the text says why."""
+    """An input image is refused; the text gives the reason."""
 
 
 def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
     """Decode a `data:<type>;base64,...` URL; blocks, for up to a second.
 
     Args:
-        url: the data URL of a picture of one of `ACCEPTED_TYPES`.
-        max_bytes: largest decoded size of the file.
+        url: the data URL of an image of one of `ACCEPTED_TYPES`.
+        max_bytes: largest decoded size of the file, bytes.
 
     Returns:
-        H x W x 3 RGB, upright.
+        H x W x 3 RGB, rotated as the EXIF orientation demands.
 
     Raises:
-        InvalidImageError: it is no such URL, too large, or no picture.
+        InvalidImageError: the URL is malformed, or the image is too large or cannot be decoded.
     """
     head, comma, body = url.partition(",")
     scheme, _, rest = head.partition(":")
@@ -59,7 +59,7 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (
         OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning
-    ) as error:  # fmt: skip # all that Pillow raises for damaged and for oversized pictures
+    ) as error:  # fmt: skip # all exceptions of Pillow for damaged and oversized images
         if isinstance(error, InvalidImageError):
             raise
         raise InvalidImageError("the image cannot be decoded") from None
@@ -70,7 +70,7 @@ def _open(content: bytes) -> Image.Image:
     try:
         return Image.open(stream)
     except UnidentifiedImageError:
-        # HEIC and HEIF are what Pillow lacks.
+        # Pillow cannot decode HEIC and HEIF.
         stream.seek(0)
-        picture: Image.Image = pillow_heif.open_heif(stream).to_pillow()
-        return picture
+        image: Image.Image = pillow_heif.open_heif(stream).to_pillow()
+        return image

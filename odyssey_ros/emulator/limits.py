@@ -1,4 +1,4 @@
-"""The limits of the service, and the answer that each gives when it is reached."""
+"""The limits of the service, and the error that each limit causes when it is reached."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 
 ACCOUNT_PAGE = "https://developer.odyssey.ml"
 
-FOR_EVER = 10 * 365 * 86400.0
-"""The life of what is not to expire: clients are told lives in seconds, so there has to be a number."""
+UNLIMITED_LIFETIME = 10 * 365 * 86400.0
+"""Seconds until the expiry of something unlimited; the wire format needs a number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Every limit of the service; None switches a limit off, `FOR_EVER` the end of a life.
+    """Every limit of the service; None disables a limit, `UNLIMITED_LIFETIME` disables an expiry.
 
     Attributes:
-        stream_seconds: longest stream, start to end.
-        connection_seconds: longest connection, socket open to socket closed.
+        stream_seconds: longest duration of a stream.
+        connection_seconds: longest time from the opening to the closing of a signaling socket.
         idle_seconds: longest time of a connection without a running stream.
-        concurrent_sessions: sessions that one account may hold at once, dangling ones included.
+        concurrent_sessions: sessions that one account may hold at once, unconnected ones included.
         queued_jobs: unfinished simulation jobs that one account may have.
-        session_token_seconds: life of a session token, and of a session that nobody connects to.
-        access_token_seconds: life of an access token.
-        url_seconds: life of a presigned URL.
-        monthly_hours: streaming hours of one account per calendar month.
+        session_token_seconds: lifetime of a session token, and of a session without a connection.
+        access_token_seconds: lifetime of an access token.
+        url_seconds: lifetime of a presigned URL.
+        monthly_hours: streaming hours of one account in a calendar month (UTC).
         session_requests_per_minute: session requests of one account within 60 s, queue polls included.
-        keepalive_seconds: longest silence on the signaling socket; then the client is taken for gone.
+        keepalive_seconds: longest time without a message on the signaling socket; then the service closes it.
         image_bytes: largest decoded input image.
     """
 
@@ -45,13 +45,13 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class UsageError:
-    """A refusal that the service words for people: the body of an HTTP 429 on a session request.
+    """The reason for a refusal: the body of an HTTP 429 answer to a session request.
 
     Attributes:
         code: the stable code, for example `CONCURRENT_LIMIT_REACHED`.
         message: what happened.
         action: what the user can do.
-        details: the figures behind it; keys as the service names them.
+        details: the figures of the limit, with the keys of the real service.
     """
 
     code: str
@@ -60,7 +60,7 @@ class UsageError:
     details: dict[str, str | int | float] = field(default_factory=dict)
 
     def body(self) -> dict[str, object]:
-        """The JSON object as the service's broker sends it."""
+        """Return the JSON object, with the keys of the real service."""
         return {
             "error": self.code,
             "message": self.message,
@@ -71,7 +71,7 @@ class UsageError:
 
 
 def monthly_limit_reached(used_hours: float, limit_hours: float, reset_date: str) -> UsageError:
-    """The account's streaming hours of this month are used up."""
+    """Return the error of an account that has used up its streaming hours of this month."""
     return UsageError(
         code="MONTHLY_LIMIT_REACHED",
         message=f"Monthly limit of {limit_hours:g} hours reached",
@@ -81,7 +81,7 @@ def monthly_limit_reached(used_hours: float, limit_hours: float, reset_date: str
 
 
 def concurrent_limit_reached(active: int, limit: int) -> UsageError:
-    """The account holds as many sessions as it may."""
+    """Return the error of an account that holds too many sessions."""
     return UsageError(
         code="CONCURRENT_LIMIT_REACHED",
         message=f"{active} of {limit} concurrent sessions are in use",
@@ -91,7 +91,7 @@ def concurrent_limit_reached(active: int, limit: int) -> UsageError:
 
 
 def stream_duration_exceeded(max_seconds: float) -> UsageError:
-    """The longest stream duration was used up."""
+    """Return the error of a stream that has reached the longest duration."""
     return UsageError(
         code="STREAM_DURATION_EXCEEDED",
         message=f"Streams are limited to {max_seconds:g} seconds",
@@ -101,7 +101,7 @@ def stream_duration_exceeded(max_seconds: float) -> UsageError:
 
 
 def account_suspended(reason: str) -> UsageError:
-    """The account may not stream at all."""
+    """Return the error of a suspended account."""
     return UsageError(
         code="ACCOUNT_SUSPENDED",
         message="This account is suspended",
@@ -111,7 +111,7 @@ def account_suspended(reason: str) -> UsageError:
 
 
 def rate_limited(retry_after_seconds: int) -> UsageError:
-    """Too many session requests in a short time."""
+    """Return the error of too many session requests within a minute."""
     return UsageError(
         code="RATE_LIMITED",
         message="Too many requests",

@@ -1,4 +1,4 @@
-"""The messages of the signaling socket and of the data channel, parsed once into typed values."""
+"""Parses the messages of the signaling socket and of the data channel into typed values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StartStream:
-    """`interactive_stream_start`: begin a stream.
+    """`interactive_stream_start`: start a stream.
 
     Attributes:
-        prompt: may be empty.
-        portrait: 704x1280 rather than 1280x704.
+        prompt: the prompt; may be empty.
+        portrait: 704 x 1280 rather than 1280 x 704.
         broadcast: whether spectators may watch.
-        image: data URL of the picture to begin from, or None.
-        bypass_expansion: use the prompt as it is.
+        image: data URL of the input image, or None.
+        bypass_expansion: whether prompts are applied unchanged.
     """
 
     prompt: str
@@ -40,7 +40,7 @@ class UpdateStream:
 
 @dataclass(frozen=True, slots=True)
 class EndStream:
-    """`interactive_stream_end`."""
+    """`interactive_stream_end`: end the running stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCandidate:
-    """`ice_candidate`: one of the client's candidates; an empty string ends them."""
+    """`ice_candidate`: one of the client's candidates; an empty string is the end of candidates."""
 
     candidate: str
     mid: str | None
@@ -61,7 +61,7 @@ class RemoteCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """`keepalive`."""
+    """`keepalive`: the client is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ SocketMessage = Answer | RemoteCandidate | Keepalive | ClientDisconnecting | Sta
 
 
 def parse_channel_message(text: str | bytes) -> ChannelMessage | None:
-    """Parse what arrived on the `clientToStreamer` channel.
+    """Parse a message of the `clientToStreamer` channel.
 
     Returns:
         The message, or None for an unknown type.
 
     Raises:
-        InvalidFieldError: not a JSON object, or a field of the wrong type.
+        InvalidFieldError: the text is no JSON object, or a field has the wrong type.
     """
     fields = Fields.parse(text)
     kind = fields.string("type")
@@ -94,7 +94,14 @@ def parse_channel_message(text: str | bytes) -> ChannelMessage | None:
 
 
 def parse_socket_message(text: str | bytes) -> SocketMessage | None:
-    """Parse what arrived on the signaling socket; returns and raises as `parse_channel_message` does."""
+    """Parse a message of the signaling socket.
+
+    Returns:
+        The message, or None for an unknown type.
+
+    Raises:
+        InvalidFieldError: the text is no JSON object, or a field has the wrong type.
+    """
     fields = Fields.parse(text)
     kind = fields.string("type")
     if kind == "answer":
@@ -125,7 +132,7 @@ def _start_stream(fields: Fields) -> StartStream:
 
 
 def encode(kind: str, fields: Mapping[str, object]) -> str:
-    """The JSON text of a message of the service."""
+    """Return the JSON text of a message of the service."""
     return json.dumps({"type": kind, **fields})
 
 

@@ -1,4 +1,4 @@
-"""What the service makes of a prompt before the model sees it."""
+"""Prompt expansion: the change that the service makes to a prompt before the model gets it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ EXPANSION = "cinematic lighting, natural motion, continuous camera"
 
 
 def applied_prompt(prompt: str, *, bypass_expansion: bool = False) -> str:
-    """The rewritten prompt that the service reports as applied.
+    """Return the expanded prompt, which the service reports as applied.
 
-    The real service rewrites prompts with a language model. The rule here: white space collapsed, a closing
-    full stop removed, and a fixed phrase of style added. Bypassed expansion leaves the prompt as it was.
+    The real service rewrites prompts with a language model. The emulator collapses white space, removes a
+    closing full stop, and adds a fixed phrase of style. Bypassing the expansion leaves the prompt unchanged.
     """
     if bypass_expansion:
         return prompt

@@ -1,4 +1,4 @@
-"""What all sessions of a service share."""
+"""The parts of a service that its sessions and endpoints share."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceContext:
-    """The parts that every session of one service uses.
+    """The shared parts of one service.
 
     Attributes:
-        config: settings.
-        tokens: issues and checks bearer secrets.
-        accounts: who may use the service, and their usage.
+        config: the settings.
+        tokens: issues and checks tokens and signed paths.
+        accounts: the accounts and their usage.
         recordings: finished and running recordings.
-        jobs: simulation jobs.
+        jobs: the simulation jobs.
         broadcasts: streams that spectators may watch.
-        faults: what is to go wrong.
-        counters: what happened, by name.
-        now: seconds since the epoch.
-        monotonic: seconds on a clock that never goes back.
+        faults: the armed faults.
+        counters: numbers of events, by name.
+        now: the wall clock, in seconds since the epoch.
+        monotonic: a clock that never goes back, in seconds.
     """
 
     config: EmulatorConfig

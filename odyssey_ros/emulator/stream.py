@@ -1,4 +1,4 @@
-"""One interactive stream: a scene rendered, encoded and published at a true frame rate."""
+"""One interactive stream: a scene is rendered, encoded and published at a constant frame rate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Interacted:
+class _Interaction:
+    """A prompt that the scene has accepted; `shown_at` is set to its stream time in milliseconds."""
+
     prompt: str
     applied_prompt: str
     shown_at: asyncio.Future[int]
@@ -32,20 +34,22 @@ class _Interacted:
 
 @dataclass(frozen=True, slots=True)
 class _End:
+    """The end of the stream; the fields are for the recording."""
+
     reason: str
     ended_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """What is wrong with the pictures now.
+    """The faults of the video at one moment.
 
     Attributes:
-        frozen: the last picture again.
-        black: no picture but black.
-        stalled: nothing is sent.
-        size: width and height instead of the stream's own.
-        jump_seconds: added to the media timestamps.
+        frozen: the last frame is repeated.
+        black: frames are black.
+        stalled: no frames are sent.
+        size: width and height of the frames; None for the stream's own size.
+        jump_seconds: seconds added to the media timestamps.
     """
 
     frozen: bool = False
@@ -59,27 +63,27 @@ UNDISTURBED = Disturbance()
 
 
 class StreamEndedError(Exception):
-    """The stream has already ended."""
+    """The stream has ended."""
 
 
 class Stream:
-    """Runs a scene on a thread of its own, from `start` to `end`.
+    """Runs a scene on a separate thread, from `start` to `end`.
 
-    The event loop never renders, encodes or waits: it posts commands to the thread, and the thread posts
-    coded pictures back. A prompt is worked out on a further thread, so that no frame is late for it. Frames
-    are due at absolute deadlines, so the rate is true in the long run; a frame whose time has passed before
-    it could be begun is skipped and counted, and the frame counter in the picture, which counts pictures that
-    were made, does not jump over it.
+    The event loop does not render, encode or block: it posts commands to the thread, and the thread posts
+    encoded frames back. Prompts are applied to the scene on a third thread, so that they delay no frame.
+    Frames are due at absolute deadlines, so the frame rate does not drift. A frame whose time has passed
+    before its rendering could start is skipped and counted. The frame counter in the picture counts rendered
+    frames, so it does not jump over skipped frames.
 
     Args:
         make_scene: makes the scene; called on the stream's thread.
-        encoder: used by this stream alone.
+        encoder: an encoder that only this stream uses.
         fps: frames per second.
-        media_time: seconds on the session's media clock, which goes on through all streams of a session;
+        media_time: seconds on the session's media clock, which continues through all streams of a session;
             called on the stream's thread.
-        recorder: keeps what is sent, or None; finished by the stream's thread.
-        disturbance: what is wrong with the pictures now; called on the stream's thread for every frame.
-        monotonic: seconds on the clock that paces the frames.
+        recorder: records the frames, or None; the stream's thread finishes it.
+        disturbance: returns the present faults of the video; called on the stream's thread for every frame.
+        monotonic: the clock that paces the frames, in seconds.
     """
 
     def __init__(
@@ -101,22 +105,23 @@ class Stream:
         self._disturbance = disturbance
         self._monotonic = monotonic
         self._loop = asyncio.get_running_loop()
-        self._commands: queue.SimpleQueue[_Interacted | _End] = queue.SimpleQueue()
-        self._keyframe_wanted = threading.Event()
+        self._commands: queue.SimpleQueue[_Interaction | _End] = queue.SimpleQueue()
+        self._keyframe_requested = threading.Event()
         self._first_frame: asyncio.Future[None] = self._loop.create_future()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._scene: Scene | None = None
         self._last_frame: av.VideoFrame | None = None
         self._thread = threading.Thread(target=self._run, name="odyssey-stream", daemon=True)
-        self.video = VideoFanout(self._keyframe_wanted.set)
+        self.video = VideoFanout(self._keyframe_requested.set)
         self.frames_made = 0
         self.frames_skipped = 0
 
     async def start(self) -> None:
-        """Begin; returns when the first picture was published.
+        """Start the stream; return after the first frame was published.
 
         Raises:
-            Exception: whatever stopped the stream's thread.
+            StreamEndedError: the stream was ended before its first frame.
+            Exception: the exception that stopped the stream's thread.
         """
         self._thread.start()
         await asyncio.wait({self._first_frame, self._finished}, return_when=asyncio.FIRST_COMPLETED)
@@ -125,23 +130,23 @@ class Stream:
             raise StreamEndedError
 
     async def interact(self, prompt: str, applied_prompt: str) -> int:
-        """Put a further prompt into force.
+        """Apply a further prompt.
 
         Args:
-            prompt: as the client gave it; the scene obeys this one.
-            applied_prompt: for the recording.
+            prompt: the prompt as the client sent it; applied to the scene.
+            applied_prompt: the expanded prompt, for the recording.
 
         Returns:
-            The stream time in milliseconds from which all pictures show it.
+            The stream time in milliseconds from which all frames show the prompt.
 
         Raises:
-            StreamEndedError: the stream ended before that.
+            StreamEndedError: the stream ended before the prompt was applied.
         """
         if self._scene is None or self._finished.done():
             raise StreamEndedError
         await asyncio.to_thread(self._scene.interact, prompt)
         shown_at: asyncio.Future[int] = self._loop.create_future()
-        self._commands.put(_Interacted(prompt, applied_prompt, shown_at))
+        self._commands.put(_Interaction(prompt, applied_prompt, shown_at))
         waiting: set[asyncio.Future[int] | asyncio.Future[None]] = {shown_at, self._finished}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not shown_at.done():
@@ -149,30 +154,30 @@ class Stream:
         return shown_at.result()
 
     async def end(self, reason: str, ended_at: datetime) -> None:
-        """End the stream and wait until its thread is done and its recording complete.
+        """End the stream and wait until its thread has stopped and its recording is complete.
 
-        Harmless when it has ended before.
+        Calling this method again has no effect.
 
         Args:
-            reason: for the recording.
+            reason: the reason in the recording.
             ended_at: wall-clock time, with time zone.
 
         Raises:
-            Exception: whatever stopped the thread.
+            Exception: the exception that stopped the stream's thread.
         """
         self._commands.put(_End(reason, ended_at))
         await self.finished()
 
     async def finished(self) -> None:
-        """Wait until the stream's thread is done.
+        """Wait until the stream's thread has stopped.
 
         Raises:
-            Exception: whatever stopped the thread.
+            Exception: the exception that stopped the stream's thread.
         """
         await asyncio.shield(self._finished)
 
     def watch(self, on_stopped: Callable[[], None]) -> None:
-        """Call `on_stopped` when the thread is done, for whatever reason."""
+        """Call `on_stopped` on the event loop when the stream's thread has stopped, also after an error."""
         self._finished.add_done_callback(lambda _: on_stopped())
 
     # Below: on the stream's thread.
@@ -181,7 +186,7 @@ class Stream:
         error: BaseException | None = None
         try:
             self._render_all()
-        except BaseException as caught:  # noqa: BLE001 - handed to whoever waits for the stream
+        except BaseException as caught:  # noqa: BLE001 - raised in the callers that await the stream
             error = caught
             if self._recorder is not None:
                 self._recorder.abandon()
@@ -195,13 +200,13 @@ class Stream:
 
     def _render_all(self) -> None:
         scene = self._scene = self._make_scene()
-        began = self._monotonic()
-        began_media = self._media_time()
+        started_at = self._monotonic()
+        media_start = self._media_time()
         slot = 0
-        while self._obey_until(began + slot / self._fps, slot):
-            self._make_frame(scene, slot, began_media + slot / self._fps)
+        while self._run_commands(started_at + slot / self._fps, slot):
+            self._make_frame(scene, slot, media_start + slot / self._fps)
             slot += 1
-            behind = int((self._monotonic() - began) * self._fps)
+            behind = int((self._monotonic() - started_at) * self._fps)
             if behind > slot:
                 self.frames_skipped += behind - slot
                 slot = behind
@@ -209,8 +214,8 @@ class Stream:
     def _stream_time(self, slot: int) -> int:
         return round(slot * 1000 / self._fps)
 
-    def _obey_until(self, deadline: float, slot: int) -> bool:
-        """Carry out commands until the next frame is due; False when the stream is to end."""
+    def _run_commands(self, deadline: float, slot: int) -> bool:
+        """Run commands until the deadline of the next frame; return False when the stream must end."""
         while True:
             wait = deadline - self._monotonic()
             try:
@@ -231,35 +236,35 @@ class Stream:
             self._post(_resolve, command.shown_at, self._stream_time(slot))
 
     def _make_frame(self, scene: Scene, slot: int, media_time: float) -> None:
-        wrong = self._disturbance()
-        if wrong.stalled:
+        faults = self._disturbance()
+        if faults.stalled:
             return
         frame = self._last_frame
-        if frame is None or not wrong.frozen:
+        if frame is None or not faults.frozen:
             frame = self._last_frame = scene.render(self._stream_time(slot), self.frames_made)
             self.frames_made += 1
-        if wrong.black:
+        if faults.black:
             frame = _black(frame.width, frame.height)
-        if wrong.size is not None:
-            frame = frame.reformat(width=wrong.size[0], height=wrong.size[1])
-        self._publish(frame, self._stream_time(slot), media_time, wrong)
+        if faults.size is not None:
+            frame = frame.reformat(width=faults.size[0], height=faults.size[1])
+        self._publish(frame, self._stream_time(slot), media_time, faults)
 
     def _publish(
-        self, frame: av.VideoFrame, stream_time_ms: int, media_time: float, wrong: Disturbance
+        self, frame: av.VideoFrame, stream_time_ms: int, media_time: float, faults: Disturbance
     ) -> None:
-        keyframe = self._keyframe_wanted.is_set()
-        self._keyframe_wanted.clear()
+        keyframe = self._keyframe_requested.is_set()
+        self._keyframe_requested.clear()
         encoded = self._encoder.encode(frame, round(media_time * RTP_CLOCK), keyframe=keyframe)
         if encoded is None:
             return
-        # A recording has one size; pictures of another are left out of it.
-        if self._recorder is not None and wrong.size is None:
+        # All frames of a recording have the same size; frames of another size are not recorded.
+        if self._recorder is not None and faults.size is None:
             if self._encoder.codec == "h264":
                 self._recorder.add_packet(encoded.data, stream_time_ms, keyframe=encoded.keyframe)
             else:
                 self._recorder.add_frame(frame, stream_time_ms)
-        if wrong.jump_seconds:
-            encoded = replace(encoded, timestamp=round((media_time + wrong.jump_seconds) * RTP_CLOCK))
+        if faults.jump_seconds:
+            encoded = replace(encoded, timestamp=round((media_time + faults.jump_seconds) * RTP_CLOCK))
         self._post(self._deliver, encoded)
 
     def _record(self, event: StreamEvent) -> None:
@@ -272,7 +277,7 @@ class Stream:
             self._recorder.finish(end.ended_at)
 
     def _post(self, function: Callable[..., None], *args: object) -> None:
-        # A service that was stopped hard has no loop any more, and nobody who waits.
+        # When the loop was stopped without `end`, it is closed and nothing awaits the result.
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *args)
 

@@ -1,4 +1,4 @@
-"""The service's bearer secrets: JWTs for accounts, sessions and spectators, and signed URLs for files."""
+"""Bearer tokens (JWTs) of accounts, sessions and spectators, and signed URL paths of files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _CLAIM: dict[Audience, str] = {"access": "sub", "session": "session_id", "specta
 
 
 class InvalidTokenError(Exception):
-    """A token is malformed, was not signed here, is of another kind, or has expired.
+    """A token or signature is malformed, has a wrong key or audience, or has expired.
 
     Attributes:
-        expired: whether the token was good once.
+        expired: whether the token is valid except for its expiry.
     """
 
     def __init__(self, *, expired: bool = False) -> None:
@@ -36,8 +36,8 @@ class TokenAuthority:
     """Issues and checks the tokens of one running service.
 
     Args:
-        now: seconds since the epoch.
-        secret: signing key, at least 32 bytes; random by default, so that tokens end with the service.
+        now: the wall clock, in seconds since the epoch.
+        secret: signing key, at least 32 bytes; random by default, so that a restart invalidates all tokens.
     """
 
     def __init__(self, now: Callable[[], float], secret: bytes | None = None) -> None:
@@ -45,9 +45,9 @@ class TokenAuthority:
         self._secret = secret or secrets.token_bytes(32)
 
     def issue(self, audience: Audience, identity: str, lifetime: float) -> str:
-        """A token that names `identity` and is good for `lifetime` seconds.
+        """Return a token for `identity` that is valid for `lifetime` seconds.
 
-        The identity stands in the claim that clients read: `sub`, `session_id` or `stream_id`.
+        The identity is in the claim that clients read: `sub`, `session_id` or `stream_id`.
         """
         now = self._now()
         claims = {
@@ -60,10 +60,10 @@ class TokenAuthority:
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def check(self, audience: Audience, token: str) -> str:
-        """The identity that a token of this service names.
+        """Return the identity in a token of this service.
 
         Raises:
-            InvalidTokenError: the token is no good, or not any more.
+            InvalidTokenError: the token is invalid or has expired.
         """
         try:
             claims = jwt.decode(
@@ -83,7 +83,7 @@ class TokenAuthority:
         return identity
 
     def sign_path(self, path: str, lifetime: float) -> str:
-        """The query string that makes the URL path `path` readable for `lifetime` seconds."""
+        """Return the query string that makes the URL path `path` readable for `lifetime` seconds."""
         expires = int(self._now() + lifetime)
         return f"expires={expires}&signature={self._signature(path, expires)}"
 
@@ -91,7 +91,7 @@ class TokenAuthority:
         """Check a query string made by `sign_path`.
 
         Raises:
-            InvalidTokenError: it is not for this path, or has expired.
+            InvalidTokenError: the query string is invalid for this path or has expired.
         """
         if not (expires.isascii() and expires.isdigit() and signature.isascii()):
             raise InvalidTokenError

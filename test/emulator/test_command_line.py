@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from odyssey_ros.emulator.command_line import configuration, main, parser
-from odyssey_ros.emulator.limits import FOR_EVER, Limits
+from odyssey_ros.emulator.limits import UNLIMITED_LIFETIME, Limits
 
 ROOT = Path(__file__).parents[2]
 
@@ -198,7 +198,7 @@ async def test_a_port_in_use_is_explained(program):
         (("--fps", "0"), 2, "fps must be above 0"),
         (("--port", "70000"), 2, "port must be between 0 and 65535"),
         (("--api-key", "secret"), 2, "an API key starts with ody_"),
-        (("--api-key", "ody_twice", "--api-key", "ody_twice"), 2, "an API key and a name of its own"),
+        (("--api-key", "ody_twice", "--api-key", "ody_twice"), 2, "its own API key and its own name"),
         (("--bitrate", "1"), 2, "bitrate must be"),
         (("--ice-server", "http://x"), 2, "--ice-server takes"),
         (("--fault", "nonsense"), 2, "must be one of"),
@@ -207,7 +207,7 @@ async def test_a_port_in_use_is_explained(program):
         (("--codec", "av1"), 2, "invalid choice"),
         (("--idle-seconds", "soon"), 2, "'soon' is not a number or off"),
         (("--url-seconds", "never"), 2, "'never' is not a number or off"),
-        (("--host", "no.such.host.invalid"), 1, "there is no host no.such.host.invalid"),
+        (("--host", "no.such.host.invalid"), 1, "cannot resolve the host no.such.host.invalid"),
         (("--port", "0", "--data-dir", "/dev/null/x"), 1, "check --data-dir"),
     ],
 )
@@ -231,7 +231,7 @@ async def test_a_damaged_file_is_passed_over(program, tmp_path):
     process.terminate()
     status, _, error = await outcome(process)
     assert status == 0
-    assert "one.json is no simulation job" in error
+    assert "one.json is not a valid simulation job" in error
     assert "Traceback" not in error
 
 
@@ -246,7 +246,9 @@ def test_every_limit_is_set_and_switched_off_by_its_flag(name):
     flag = f"--{name.replace('_', '-')}"
     assert limit() == getattr(Limits(), name)
     assert limit(flag, "7") == 7
-    assert limit(flag, "off") == (FOR_EVER if name.endswith(("token_seconds", "url_seconds")) else None)
+    assert limit(flag, "off") == (
+        UNLIMITED_LIFETIME if name.endswith(("token_seconds", "url_seconds")) else None
+    )
 
 
 async def test_the_flags_reach_the_service(program):
@@ -260,7 +262,7 @@ async def test_the_flags_reach_the_service(program):
         assert (await http.get("/config")).json() == {"iceServers": [{"urls": "stun:127.0.0.1:3478"}]}
         assert (await http.get("/control/state")).status_code == 404
         grant = (await http.post("/auth/token", json={"api_key": "ody_local"})).json()
-        assert grant["expires_in"] == FOR_EVER
+        assert grant["expires_in"] == UNLIMITED_LIFETIME
         headers = {"Authorization": f"Bearer {grant['access_token']}"}
         regions = (await http.get("/regions", headers=headers)).json()["regions"]
         assert [region["id"] for region in regions] == ["here", "there"]
