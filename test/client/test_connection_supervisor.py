@@ -11,6 +11,7 @@ from odyssey_ros.client import (
     AccountSuspendedError,
     AdvancedConfig,
     ConnectionStatus,
+    ErrorCode,
     NoStreamerError,
     Odyssey,
     OdysseyArgumentError,
@@ -101,9 +102,9 @@ async def test_a_streamer_that_cannot_be_heard_is_noticed_when_it_is_to_answer(
     service.opens_reply_channel = True
     with pytest.raises(OdysseyConnectionError, match="has not opened its channel") as caught:
         await client.start_stream("a cat")
-    assert caught.value.code == "channel_missing"
+    assert caught.value.code is ErrorCode.CHANNEL_MISSING
     await regained(client, witness, service, eventually)
-    assert "channel_missing" in [error.code for error, _ in witness.named("on_error")]
+    assert ErrorCode.CHANNEL_MISSING in [error.code for error, _ in witness.named("on_error")]
     service.reactions["interactive_stream_start"] = type(await service.streamer()).start_stream
     assert await client.start_stream("a cat")
 
@@ -171,13 +172,20 @@ async def test_no_frames_are_expected_while_no_stream_runs(service, make_client,
     assert client.statistics.reconnects == 0
 
 
-@pytest.mark.parametrize("reason", ["streamer_disconnected", "duration_limit_reached", "something_new"])
-async def test_an_error_of_the_server_is_noticed(service, client, witness, eventually, reason):
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("streamer_disconnected", ErrorCode.STREAMER_DISCONNECTED),
+        ("duration_limit_reached", ErrorCode.DURATION_LIMIT_REACHED),
+        ("something_new", ErrorCode.CONNECTION_FAILED),
+    ],
+)
+async def test_an_error_of_the_server_is_noticed(service, client, witness, eventually, reason, code):
     await client.connect(**witness.callbacks())
     await (await service.streamer()).send({"type": "error", "reason": reason})
     await regained(client, witness, service, eventually)
     error, fatal = witness.named("on_error")[0]
-    assert error.code == reason
+    assert (error.code, error.reason) == (code, reason)
     assert fatal is False
 
 
@@ -764,7 +772,7 @@ async def test_a_defect_of_the_client_itself_is_reported_as_fatal(service, clien
     def broken(*_arguments: object, **_options: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.Link", broken)
+    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.ConnectionAttempt", broken)
     with pytest.raises(ZeroDivisionError):
         await client.connect(**witness.callbacks())
     assert [fatal for _error, fatal in witness.named("on_error")] == [True]

@@ -12,6 +12,7 @@ import pytest
 from odyssey_ros.client import (
     AccountSuspendedError,
     ConcurrentLimitReachedError,
+    ErrorCode,
     MonthlyLimitReachedError,
     NoStreamerError,
     Odyssey,
@@ -113,22 +114,22 @@ async def test_a_passing_failure_of_any_endpoint_does_not_keep_a_client_from_con
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
+    ("reason", "kind", "code"),
     [
-        ("MONTHLY_LIMIT_REACHED", MonthlyLimitReachedError),
-        ("CONCURRENT_LIMIT_REACHED", ConcurrentLimitReachedError),
-        ("CONCURRENT_LIMIT_EXCEEDED", ConcurrentLimitReachedError),
-        ("STREAM_DURATION_EXCEEDED", StreamDurationExceededError),
-        ("ACCOUNT_SUSPENDED", AccountSuspendedError),
-        ("RATE_LIMITED", RateLimitError),
-        ("SOMETHING_NEW", OdysseyUsageError),
+        ("MONTHLY_LIMIT_REACHED", MonthlyLimitReachedError, ErrorCode.MONTHLY_LIMIT_REACHED),
+        ("CONCURRENT_LIMIT_REACHED", ConcurrentLimitReachedError, ErrorCode.CONCURRENT_LIMIT_REACHED),
+        ("CONCURRENT_LIMIT_EXCEEDED", ConcurrentLimitReachedError, ErrorCode.CONCURRENT_LIMIT_REACHED),
+        ("STREAM_DURATION_EXCEEDED", StreamDurationExceededError, ErrorCode.STREAM_DURATION_EXCEEDED),
+        ("ACCOUNT_SUSPENDED", AccountSuspendedError, ErrorCode.ACCOUNT_SUSPENDED),
+        ("RATE_LIMITED", RateLimitError, ErrorCode.RATE_LIMITED),
+        ("SOMETHING_NEW", OdysseyUsageError, ErrorCode.LIMIT_REACHED),
     ],
 )
 @pytest.mark.parametrize("wrapped", [True, False])
 @pytest.mark.parametrize("key", ["error", "code"])
-async def test_each_kind_of_429_is_typed(service, make_client, code, kind, wrapped, key):
+async def test_each_kind_of_429_is_typed(service, make_client, reason, kind, code, wrapped, key):
     body = {
-        key: code,
+        key: reason,
         "message": "The message",
         "action": "The action",
         "action_url": "https://example.org/upgrade",
@@ -139,16 +140,17 @@ async def test_each_kind_of_429_is_typed(service, make_client, code, kind, wrapp
         await make_client(max_retries=0).connect()
     error = caught.value
     assert type(error) is kind
-    assert (error.code, error.message, error.action) == (code, "The message", "The action")
+    assert (error.code, error.reason) == (code, reason)
+    assert (error.message, error.action) == ("The message", "The action")
     assert error.action_url == "https://example.org/upgrade"
     assert error.details == {"limit": 5}
 
 
-async def test_a_usage_error_without_a_code_is_unknown(service, make_client):
+async def test_a_usage_error_without_a_name_has_the_general_code(service, make_client):
     service.script("POST /sessions/request", 429, {"detail": {"message": "m", "action": "a"}})
     with pytest.raises(OdysseyUsageError) as caught:
         await make_client(max_retries=0).connect()
-    assert caught.value.code == "UNKNOWN"
+    assert (caught.value.code, caught.value.reason) == (ErrorCode.LIMIT_REACHED, "")
 
 
 async def test_defect_24_auth_and_connection_errors_are_told_apart_by_status_not_by_text(
@@ -302,11 +304,11 @@ async def test_simulation_details(service, client):
     cancelled = await client.cancel_simulation("j")
     assert cancelled.status is SimulationJobStatus.CANCELLED
     assert cancelled.priority == "normal"
-    for status, code in ((400, "not_cancellable"), (422, "")):
+    for status, code in ((400, ErrorCode.NOT_CANCELLABLE), (422, ErrorCode.BAD_ARGUMENT)):
         service.script("DELETE /simulation-jobs/j", status, {"detail": "The job is processing"})
         with pytest.raises(OdysseyArgumentError, match="The job is processing") as refused:
             await client.cancel_simulation("j")
-        assert refused.value.code == code
+        assert refused.value.code is code
 
 
 async def test_defect_27_a_job_state_that_nobody_knows_yet_is_no_error(service, client):
@@ -433,7 +435,7 @@ async def test_credentials_for_a_session_that_is_over_are_not_tried_for_ever(
     await eventually(lambda: client.current_status.value == "failed")
     error, fatal = witness.named("on_error")[-1]
     assert isinstance(error, OdysseyAuthError)
-    assert (error.code, fatal) == ("session_not_found", True)
+    assert (error.code, fatal) == (ErrorCode.SESSION_NOT_FOUND, True)
 
 
 async def test_credentials_with_a_useless_url_are_refused(service, client):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from odyssey_ros.client import (
     BroadcastInfo,
     ConcurrentLimitReachedError,
+    ErrorCode,
     MonthlyLimitReachedError,
     OdysseyArgumentError,
     OdysseyImageError,
@@ -49,7 +50,7 @@ async def test_defect_01_every_call_has_a_bound(service, make_client, call):
     arguments = [] if call == "end_stream" else ["a dog"]
     with pytest.raises(OdysseyStreamError, match=r"no answer within 3 s") as caught:
         await getattr(client, call)(*arguments)
-    assert caught.value.code == "timeout"
+    assert caught.value.code is ErrorCode.TIMEOUT
     assert client.is_connected
 
 
@@ -265,11 +266,12 @@ async def test_an_error_that_nobody_asked_for_stops_the_watch_for_frames(
 @pytest.mark.parametrize(
     ("reason", "kind", "code"),
     [
-        ("quota_exceeded", MonthlyLimitReachedError, "MONTHLY_LIMIT_REACHED"),
-        ("concurrent_limit_exceeded", ConcurrentLimitReachedError, "CONCURRENT_LIMIT_REACHED"),
-        ("session_timeout", StreamDurationExceededError, "STREAM_DURATION_EXCEEDED"),
-        ("lease_denied", OdysseyStreamError, "lease_denied"),
-        ("anything", OdysseyStreamError, "anything"),
+        ("quota_exceeded", MonthlyLimitReachedError, ErrorCode.MONTHLY_LIMIT_REACHED),
+        ("concurrent_limit_exceeded", ConcurrentLimitReachedError, ErrorCode.CONCURRENT_LIMIT_REACHED),
+        ("session_timeout", StreamDurationExceededError, ErrorCode.STREAM_DURATION_EXCEEDED),
+        ("lease_denied", OdysseyStreamError, ErrorCode.LEASE_DENIED),
+        ("moderation_failed", OdysseyStreamError, ErrorCode.MODERATION_FAILED),
+        ("anything", OdysseyStreamError, ErrorCode.STREAM_FAILED),
     ],
 )
 def test_defect_25_the_streamers_reasons_have_the_same_codes_as_the_api_and_keep_their_details(
@@ -277,7 +279,7 @@ def test_defect_25_the_streamers_reasons_have_the_same_codes_as_the_api_and_keep
 ):
     error = stream_error_of(StreamFailed(reason, "because", {"limit": 5}))
     assert type(error) is kind
-    assert error.code == code
+    assert (error.code, error.reason) == (code, reason)
     assert error.details == {"limit": 5}
     assert error.action_url is None
     assert "because" in str(error)

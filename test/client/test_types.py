@@ -12,6 +12,7 @@ from odyssey_ros.client import (
     BroadcastInfo,
     ClientCredentials,
     ConnectionStatus,
+    ErrorCode,
     OdysseyArgumentError,
     OdysseyConnectionError,
     OdysseyError,
@@ -141,14 +142,24 @@ def test_all_errors_have_one_root_and_carry_what_is_known():
     assert len(errors) == 15
     for kind in errors:
         error = kind(
-            "what", code="CODE", action="do", action_url="http://x", details={"a": 1}, status_code=400
+            "what",
+            code=ErrorCode.NO_API,
+            action="do",
+            action_url="http://x",
+            details={"a": 1},
+            status_code=400,
         )
         assert isinstance(error, OdysseyError)
-        assert (str(error), error.code, error.action, error.action_url) == ("what", "CODE", "do", "http://x")
+        assert (str(error), error.code, error.action, error.action_url) == (
+            "what",
+            ErrorCode.NO_API,
+            "do",
+            "http://x",
+        )
         assert error.details == {"a": 1}
         assert error.status_code == 400
         copy = pickle.loads(pickle.dumps(error))
-        assert (type(copy), str(copy), copy.code) == (kind, "what", "CODE")
+        assert (type(copy), str(copy), copy.code) == (kind, "what", ErrorCode.NO_API)
     assert issubclass(public.OdysseyNotFoundError, ValueError)
     assert issubclass(public.OdysseyArgumentError, ValueError)
     assert issubclass(OdysseyConnectionError, ConnectionError)
