@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.bags import write_bag
-from odyssey_ros.dataset.errors import DatasetError, EpisodeError, EpisodeErrorCode, disk_error
+from odyssey_ros.dataset.errors import DatasetError, EpisodeError, disk_error
 from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
@@ -155,7 +156,7 @@ class Collector:
         try:
             entry = await loop.run_in_executor(self._writers, self._write, source, fetched)
         except EpisodeError as error:
-            if error.code is EpisodeErrorCode.VIDEO_BROKEN:
+            if error.code is ErrorCode.VIDEO_BROKEN:
                 # Perhaps it broke on its way here: the next run shall fetch it anew.
                 await asyncio.to_thread(self._workspace.forget_downloads, source.name)
             raise
@@ -260,4 +261,4 @@ class _Report:
 
 
 def _refused(error: ServiceRefusalError) -> EpisodeError:
-    return EpisodeError(EpisodeErrorCode.SUBMIT_REFUSED, str(error))
+    return EpisodeError(ErrorCode.SUBMIT_REFUSED, str(error))

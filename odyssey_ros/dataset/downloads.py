@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.durable import sync_folder
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, disk_error
+from odyssey_ros.dataset.errors import EpisodeError, disk_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -165,9 +166,7 @@ class Downloader:
             total = int(length) if length.isdigit() else None
         else:
             passing = status == 429 or status >= 500
-            raise EpisodeError(
-                EpisodeErrorCode.DOWNLOAD_FAILED, f"the server answers {status}", retryable=passing
-            )
+            raise EpisodeError(ErrorCode.DOWNLOAD_FAILED, f"the server answers {status}", retryable=passing)
         if total is not None and total > self._max_bytes:
             raise _too_large(total)
         return start, total
@@ -190,12 +189,12 @@ class Downloader:
                 on_bytes(size, total)
             await asyncio.to_thread(_sync, file)
         if total is not None and size != total:
-            raise EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"{size} of {total} bytes came", retryable=True)
+            raise EpisodeError(ErrorCode.WRONG_SIZE, f"{size} of {total} bytes came", retryable=True)
         wanted = _announced_digests(response.headers)
         if wanted and not await asyncio.to_thread(partial.matches, wanted):
             await asyncio.to_thread(partial.discard)
             raise EpisodeError(
-                EpisodeErrorCode.WRONG_CHECKSUM,
+                ErrorCode.WRONG_CHECKSUM,
                 "what came is not what the server's checksum says",
                 retryable=True,
             )
@@ -226,12 +225,12 @@ def _close(opening: Future[BinaryIO]) -> None:
 
 class _ExpiredError(EpisodeError):
     def __init__(self, message: str) -> None:
-        super().__init__(EpisodeErrorCode.DOWNLOAD_FAILED, message, retryable=True)
+        super().__init__(ErrorCode.DOWNLOAD_FAILED, message, retryable=True)
 
 
 class _ChangedError(EpisodeError):
     def __init__(self) -> None:
-        super().__init__(EpisodeErrorCode.DOWNLOAD_FAILED, "the server's file has changed", retryable=True)
+        super().__init__(ErrorCode.DOWNLOAD_FAILED, "the server's file has changed", retryable=True)
 
 
 class _Partial:
@@ -308,11 +307,11 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _too_large(size: int) -> EpisodeError:
-    return EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"the file has {size} bytes or more, too many")
+    return EpisodeError(ErrorCode.WRONG_SIZE, f"the file has {size} bytes or more, too many")
 
 
 def _failed(reason: str) -> EpisodeError:
-    return EpisodeError(EpisodeErrorCode.DOWNLOAD_FAILED, reason, retryable=True)
+    return EpisodeError(ErrorCode.DOWNLOAD_FAILED, reason, retryable=True)
 
 
 def _host(url: str) -> str:

@@ -1,11 +1,11 @@
-"""What can go wrong while a dataset is made.
+"""Errors of making a dataset.
 
 The tree::
 
     DatasetError
-     +-- PlanError        a script file, a sweep or an option cannot be used; nothing was sent
-     +-- StateError       the output folder is in use, or holds what this run cannot go on from
-     +-- EpisodeError     one episode failed; the others go on
+     +-- PlanError        a script file, a sweep or an option is invalid; nothing was sent
+     +-- StateError       the output folder is in use, or its contents do not match this run
+     +-- EpisodeError     one episode failed; the others continue
 
 An error's text never holds a key, a token, or the query of a URL.
 """
@@ -13,7 +13,9 @@ An error's text never holds a key, a token, or the query of a URL.
 from __future__ import annotations
 
 import errno
-from enum import Enum
+from typing import Final
+
+from odyssey_ros.client.error_codes import ErrorCode
 
 
 class DatasetError(Exception):
@@ -25,40 +27,19 @@ class PlanError(DatasetError):
 
 
 class StateError(DatasetError):
-    """The output folder is held by another process, or was begun with other settings."""
-
-
-class EpisodeErrorCode(str, Enum):
-    """Why an episode failed, for machines."""
-
-    JOB_FAILED = "job_failed"
-    JOB_CANCELLED = "job_cancelled"
-    SUBMIT_REFUSED = "submit_refused"
-    SUBMIT_IN_DOUBT = "submit_in_doubt"
-    NO_VIDEO = "no_video"
-    DOWNLOAD_FAILED = "download_failed"
-    WRONG_SIZE = "wrong_size"
-    WRONG_CHECKSUM = "wrong_checksum"
-    VIDEO_BROKEN = "video_broken"
-    VIDEO_UNSUPPORTED = "video_unsupported"
-    DISK_FULL = "disk_full"
-    DISK_FAILED = "disk_failed"
-    SERVICE_FAILED = "service_failed"
-
-    def __str__(self) -> str:
-        return self.value
+    """The output folder is locked by another process, or was created with other settings."""
 
 
 class EpisodeError(DatasetError):
     """One episode cannot be made.
 
     Attributes:
-        code: Why, for machines.
-        message: Why, for people.
-        retryable: Whether a new job, or a new try at the same recording, may succeed.
+        code: The reason, for programs.
+        message: The reason, as a text.
+        retryable: Whether a new job, or another attempt at the same recording, may succeed.
     """
 
-    def __init__(self, code: EpisodeErrorCode, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -68,12 +49,15 @@ class EpisodeError(DatasetError):
         return f"{self.code}: {self.message}"
 
 
-_NO_SPACE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def disk_error(error: OSError, what: str) -> EpisodeError:
-    """Name a failed file operation: a full disk by itself, since it is what people can mend."""
+    """Return the error of a failed file operation.
+
+    A full disk has a code of its own, because the user can fix it.
+    """
     reason = error.strerror or type(error).__name__
     if error.errno in _NO_SPACE:
-        return EpisodeError(EpisodeErrorCode.DISK_FULL, f"no room to write {what}: {reason}")
-    return EpisodeError(EpisodeErrorCode.DISK_FAILED, f"cannot write {what}: {reason}")
+        return EpisodeError(ErrorCode.DISK_FULL, f"no room to write {what}: {reason}")
+    return EpisodeError(ErrorCode.DISK_FAILED, f"cannot write {what}: {reason}")

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, disk_error
+from odyssey_ros.dataset.errors import EpisodeError, disk_error
 from odyssey_ros.dataset.events import NO_EVENTS, parse_events
 from odyssey_ros.dataset.file_names import safe_name
 
@@ -72,7 +73,7 @@ async def fetch_stream(
     async def renewed_events() -> str:
         url = (await source.renew(stream)).events_url
         if url is None:
-            raise EpisodeError(EpisodeErrorCode.DOWNLOAD_FAILED, "the events log is gone")
+            raise EpisodeError(ErrorCode.DOWNLOAD_FAILED, "the events log is gone")
         return url
 
     name = safe_name(stream.stream_id)
@@ -87,13 +88,13 @@ async def fetch_stream(
 
 def _video_url(stream: RemoteStream) -> str:
     if stream.video_url is None:
-        raise EpisodeError(EpisodeErrorCode.NO_VIDEO, "the service has no video of the stream")
+        raise EpisodeError(ErrorCode.NO_VIDEO, "the service has no video of the stream")
     return stream.video_url
 
 
 def _read_log(events: Fetched) -> EventLog:
     if events.size > _MAX_LOG_BYTES:
-        raise EpisodeError(EpisodeErrorCode.WRONG_SIZE, f"the events log has {events.size} bytes")
+        raise EpisodeError(ErrorCode.WRONG_SIZE, f"the events log has {events.size} bytes")
     try:
         return parse_events(events.path.read_bytes())
     except OSError as error:

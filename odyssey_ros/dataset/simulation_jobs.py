@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
     AccountSuspendedError,
     MonthlyLimitReachedError,
@@ -22,7 +23,7 @@ from odyssey_ros.client.errors import (
     OdysseyUsageError,
 )
 from odyssey_ros.client.types import SimulationJobStatus
-from odyssey_ros.dataset.errors import DatasetError, EpisodeError, EpisodeErrorCode
+from odyssey_ros.dataset.errors import DatasetError, EpisodeError
 from odyssey_ros.dataset.events import EventKind, script_events
 from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
 from odyssey_ros.dataset.journal import Intent
@@ -122,10 +123,10 @@ class SimulationJobs:
                 return stream
             await asyncio.to_thread(self._journal.job_failed, plan.name, job_id)
             if detail is not None and detail.status is SimulationJobStatus.CANCELLED:
-                raise EpisodeError(EpisodeErrorCode.JOB_CANCELLED, f"job {job_id} was cancelled")
+                raise EpisodeError(ErrorCode.JOB_CANCELLED, f"job {job_id} was cancelled")
             failures += 1
             if failures > self._limits.retries:
-                raise EpisodeError(EpisodeErrorCode.JOB_FAILED, f"job {job_id} failed: {reason}")
+                raise EpisodeError(ErrorCode.JOB_FAILED, f"job {job_id} failed: {reason}")
             report.note(f"job {job_id} failed ({reason}); the script is submitted again")
 
     async def refreshed(self, stream: RemoteStream) -> RemoteStream:
@@ -143,7 +144,7 @@ class SimulationJobs:
             raise _service_failed(error) from error
         fresh = _finished_stream(detail, stream.job.script_index)
         if fresh is None:
-            raise EpisodeError(EpisodeErrorCode.NO_VIDEO, f"job {job_id} has no video any more")
+            raise EpisodeError(ErrorCode.NO_VIDEO, f"job {job_id} has no video any more")
         return fresh
 
     async def _new_job(self, plan: EpisodePlan, report: JobReport) -> str:
@@ -173,7 +174,7 @@ class SimulationJobs:
                 # 403 concerns what was asked for, such as a privilege; any other refusal the account.
                 if isinstance(error, OdysseyAuthError) and error.status_code != 403:
                     raise ServiceRefusalError(str(error)) from error
-                raise EpisodeError(EpisodeErrorCode.SUBMIT_REFUSED, str(error)) from error
+                raise EpisodeError(ErrorCode.SUBMIT_REFUSED, str(error)) from error
 
     async def _submit(self, plan: EpisodePlan) -> str:
         """Submit a script; raises the client's error when there is no job, or nobody knows."""
@@ -215,7 +216,7 @@ class SimulationJobs:
                 return candidate.job_id
         except OdysseyError as error:
             raise EpisodeError(
-                EpisodeErrorCode.SUBMIT_IN_DOUBT,
+                ErrorCode.SUBMIT_IN_DOUBT,
                 f"an earlier submission may have arrived, and the service does not say: {error}",
             ) from error
         await asyncio.to_thread(self._journal.not_sent, plan.name)
@@ -310,4 +311,4 @@ def _certainly_refused(error: OdysseyError) -> bool:
 
 
 def _service_failed(error: OdysseyError) -> EpisodeError:
-    return EpisodeError(EpisodeErrorCode.SERVICE_FAILED, str(error))
+    return EpisodeError(ErrorCode.SERVICE_FAILED, str(error))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyError, OdysseyNotFoundError
 from odyssey_ros.client.types import SimulationJobStatus
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, PlanError
+from odyssey_ros.dataset.errors import EpisodeError, PlanError
 from odyssey_ros.dataset.events import NO_EVENTS, script_events
 from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.iso_time import since_epoch_ns
@@ -134,7 +135,7 @@ class RecordedEpisode:
             raise _lookup_failed(error) from error
         if recording.video_url is None:
             raise EpisodeError(
-                EpisodeErrorCode.NO_VIDEO, "the recording has no video; perhaps the stream still runs"
+                ErrorCode.NO_VIDEO, "the recording has no video; perhaps the stream still runs"
             )
         return RemoteStream(
             stream_id=recording.stream_id,
@@ -180,7 +181,7 @@ class JobEpisode:
         stream = stream_of(detail, self.script_index)
         if stream is None:
             raise EpisodeError(
-                EpisodeErrorCode.NO_VIDEO, f"job {self.job_id} ({detail.status}) has no video of this script"
+                ErrorCode.NO_VIDEO, f"job {self.job_id} ({detail.status}) has no video of this script"
             )
         return stream
 
@@ -284,5 +285,5 @@ async def _job(service: Service, job_id: str, patience: Patience) -> SimulationJ
 
 def _lookup_failed(error: OdysseyError) -> EpisodeError:
     if isinstance(error, (OdysseyNotFoundError, OdysseyAuthError)):
-        return EpisodeError(EpisodeErrorCode.NO_VIDEO, str(error))
-    return EpisodeError(EpisodeErrorCode.SERVICE_FAILED, str(error))
+        return EpisodeError(ErrorCode.NO_VIDEO, str(error))
+    return EpisodeError(ErrorCode.SERVICE_FAILED, str(error))

@@ -9,7 +9,8 @@ import av
 from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.dataset.errors import EpisodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ class Video:
             raise _broken(error) from error
         if not self._container.streams.video:
             self._container.close()
-            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the file holds no video")
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the file holds no video")
         self._stream = self._container.streams.video[0]
         # Slices where there are several: frame threads would give pictures later for the same work.
         self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
@@ -135,7 +136,7 @@ class Video:
                     decoded += 1
                     stamp = _stamp(frame.pts)
                     if frame.is_corrupt:
-                        raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, f"picture {index} is damaged")
+                        raise EpisodeError(ErrorCode.VIDEO_BROKEN, f"picture {index} is damaged")
                     if wanted is not None and stamp < wanted:
                         continue
                     origin = stamp if origin is None else origin
@@ -145,7 +146,7 @@ class Video:
             raise _broken(error) from error
         if decoded < expected or not index:
             raise EpisodeError(
-                EpisodeErrorCode.VIDEO_BROKEN,
+                ErrorCode.VIDEO_BROKEN,
                 f"{decoded} of the video's {expected} pictures could be decoded",
             )
 
@@ -158,7 +159,7 @@ class Video:
         """
         if self.codec != "h264":
             raise EpisodeError(
-                EpisodeErrorCode.VIDEO_UNSUPPORTED,
+                ErrorCode.VIDEO_UNSUPPORTED,
                 f"only H.264 can be passed through; the video is {self.codec}",
             )
         self._seek(None)
@@ -173,7 +174,7 @@ class Video:
                     origin = stamp if origin is None else origin
                     if stamp - origin <= last:
                         raise EpisodeError(
-                            EpisodeErrorCode.VIDEO_UNSUPPORTED,
+                            ErrorCode.VIDEO_UNSUPPORTED,
                             "a video with B frames cannot be passed through: take jpeg or raw images",
                         )
                     last = stamp - origin
@@ -182,13 +183,13 @@ class Video:
         except FFmpegError as error:
             raise _broken(error) from error
         if not index:
-            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the video holds no pictures")
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video holds no pictures")
 
     @property
     def _time_base(self) -> Fraction:
         base = self._stream.time_base
         if base is None:
-            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the video has no time base")
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video has no time base")
         return base
 
     def _times(self, stamp: int, origin: int) -> tuple[int, int]:
@@ -215,7 +216,7 @@ class Video:
         except FFmpegError as error:
             raise _broken(error) from error
         if not stamps:
-            raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "the video holds no pictures")
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video holds no pictures")
         return stamps
 
 
@@ -225,7 +226,7 @@ def _holds_picture(packet: Packet[VideoStream]) -> bool:
 
 def _stamp(pts: int | None) -> int:
     if pts is None:
-        raise EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, "a picture of the video has no presentation time")
+        raise EpisodeError(ErrorCode.VIDEO_BROKEN, "a picture of the video has no presentation time")
     return pts
 
 
@@ -236,4 +237,4 @@ def _nanoseconds(ticks: int, time_base: Fraction) -> int:
 def _broken(error: Exception) -> EpisodeError:
     # FFmpeg's text ends with the path, which says nothing that the episode's name does not.
     reason = getattr(error, "strerror", None) or type(error).__name__
-    return EpisodeError(EpisodeErrorCode.VIDEO_BROKEN, f"the video cannot be read: {reason}")
+    return EpisodeError(ErrorCode.VIDEO_BROKEN, f"the video cannot be read: {reason}")

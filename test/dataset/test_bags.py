@@ -20,9 +20,10 @@ from mcap_ros2.decoder import DecoderFactory
 from PIL import Image
 from rosbags.highlevel import AnyReader
 
+from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.bags import BagLayout, BagSummary, ImageEncoding, write_bag
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import Event, EventKind, EventLog
 
 START_NS = 1_700_000_000_123_456_789
@@ -214,12 +215,12 @@ def test_rows_that_ffmpeg_pads_are_declared(tmp_path: Path, make_video: MakeVide
 @pytest.mark.parametrize(
     ("options", "code", "text"),
     [
-        ({"bf": "2"}, EpisodeErrorCode.VIDEO_UNSUPPORTED, "B frames"),
-        ({"codec": "mpeg4"}, EpisodeErrorCode.VIDEO_UNSUPPORTED, "the video is mpeg4"),
+        ({"bf": "2"}, ErrorCode.VIDEO_UNSUPPORTED, "B frames"),
+        ({"codec": "mpeg4"}, ErrorCode.VIDEO_UNSUPPORTED, "the video is mpeg4"),
     ],
 )
 def test_what_cannot_be_passed_through(
-    options: dict[str, str], code: EpisodeErrorCode, text: str, tmp_path: Path, make_video: MakeVideo
+    options: dict[str, str], code: ErrorCode, text: str, tmp_path: Path, make_video: MakeVideo
 ) -> None:
     video = make_video(30, **options)
     with pytest.raises(EpisodeError, match=text) as caught:
@@ -253,7 +254,7 @@ except Exception as error:
     assert resource.RLIMIT_FSIZE
     command = [sys.executable, "-c", program, str(tmp_path / "bag"), str(make_video())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "EpisodeError disk_full: no room to write the bag: File too large"
+    assert done.stdout.strip() == "EpisodeError DISK_FULL: no room to write the bag: File too large"
 
 
 def test_an_existing_folder_is_not_touched(tmp_path: Path, make_video: MakeVideo) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from odyssey_ros.client import Odyssey
+from odyssey_ros.client import ErrorCode, Odyssey
 from odyssey_ros.dataset import collector as collector_module
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
 from odyssey_ros.dataset.collector import Collector, Outcome, Width
 from odyssey_ros.dataset.downloads import Downloader, download_client
-from odyssey_ros.dataset.errors import EpisodeErrorCode, StateError
+from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.journal import Journal
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest
 from odyssey_ros.dataset.patience import Patience
@@ -216,7 +216,7 @@ async def test_a_job_that_fails_stops_its_episode_alone(bench: Bench) -> None:
     outcome = await bench.collect(_simulated("a", "b"))
     assert len(outcome.entries) == 1
     ((name, error),) = outcome.failures.items()
-    assert error.code is EpisodeErrorCode.JOB_FAILED
+    assert error.code is ErrorCode.JOB_FAILED
     assert "out of dreams" in bench.progress.ends[name]
     assert "out of dreams" in (bench.folder / "out" / "failures.jsonl").read_text()
     # The next run makes it.
@@ -230,7 +230,7 @@ async def test_an_account_that_is_refused_stops_all_that_is_left(bench: Bench) -
     )
     outcome = await bench.collect(_simulated(*"abcdefghijklmnop"))
     assert len(outcome.failures) == 16
-    assert {error.code for error in outcome.failures.values()} == {EpisodeErrorCode.SUBMIT_REFUSED}
+    assert {error.code for error in outcome.failures.values()} == {ErrorCode.SUBMIT_REFUSED}
     assert bench.emulator.faults.armed()[0].fired <= 8
 
 
@@ -258,7 +258,7 @@ async def test_urls_that_stay_expired_are_an_error_of_the_episode(bench: Bench) 
     bench.emulator.faults.arm(ExpiredUrls())
     outcome = await bench.collect(await streams_of_jobs(ids, bench.client, PATIENCE))
     (error,) = outcome.failures.values()
-    assert error.code is EpisodeErrorCode.DOWNLOAD_FAILED
+    assert error.code is ErrorCode.DOWNLOAD_FAILED
     assert "http" not in error.message
 
 
@@ -300,7 +300,7 @@ async def test_a_broken_video_stops_its_episode_alone_and_leaves_nothing(bench: 
     misled: Any = Misled(first, video="events")
     outcome = await bench.collect([misled, second])
     assert [entry.episode for entry in outcome.entries] == [second.name]
-    assert outcome.failures[first.name].code is EpisodeErrorCode.VIDEO_BROKEN
+    assert outcome.failures[first.name].code is ErrorCode.VIDEO_BROKEN
     out = bench.folder / "out"
     assert [path.name for path in (out / "episodes").iterdir()] == [second.name]
     assert not (out / "work" / "1-of-1" / first.name).exists()
@@ -334,7 +334,7 @@ async def test_a_full_disk_stops_its_episode_alone(bench: Bench, monkeypatch: py
 
     monkeypatch.setattr(collector_module, "write_bag", full)
     outcome = await bench.collect(sources)
-    assert outcome.failures[sources[0].name].code is EpisodeErrorCode.DISK_FULL
+    assert outcome.failures[sources[0].name].code is ErrorCode.DISK_FULL
     assert [path.name for path in (bench.folder / "out" / "episodes").iterdir()] == [sources[1].name]
 
 

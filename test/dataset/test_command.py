@@ -306,7 +306,7 @@ async def test_recordings_by_id_and_by_date(
     assert [entry["episode"] for entry in _entries(shell.folder / "grown")] == [ids[1]]
     assert none.out == "0 episodes in none, 0 failed\n"
     assert unknown.status == 1
-    assert "no_video: Recording not found" in unknown.log
+    assert "NO_VIDEO: Recording not found" in unknown.log
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import pytest
 from aiohttp import web
 
+from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.downloads import Downloader, download_client, opened
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.patience import Patience
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ async def test_within_a_bound(status: int, tries: int, text: str, server: FileSe
     server.answers = [server.status(status)] * 9
     with pytest.raises(EpisodeError) as caught:
         await fetch()
-    assert caught.value.code is EpisodeErrorCode.DOWNLOAD_FAILED
+    assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
     assert caught.value.message == text
     assert len(server.ranges) == tries
     assert len(server.heard) == tries - 1
@@ -279,7 +280,7 @@ async def test_a_wrong_checksum(way: int, server: FileServer, fetch: Fetch, tmp_
     server.headers = _digests(b"other")[way]
     with pytest.raises(EpisodeError) as caught:
         await fetch()
-    assert caught.value.code is EpisodeErrorCode.WRONG_CHECKSUM
+    assert caught.value.code is ErrorCode.WRONG_CHECKSUM
     assert len(server.ranges) == 3
     assert _names(tmp_path) == []
 
@@ -304,7 +305,7 @@ async def test_too_large_a_file(server: FileServer, fetch: Fetch, tmp_path: Path
         server.answers = answers
         with pytest.raises(EpisodeError) as caught:
             await fetch(max_bytes=1_000_000)
-        assert caught.value.code is EpisodeErrorCode.WRONG_SIZE
+        assert caught.value.code is ErrorCode.WRONG_SIZE
         assert not (tmp_path / "video.mp4").exists()
 
 
@@ -313,7 +314,7 @@ async def test_nobody_there_and_no_secret_told(fetch: Fetch, server: FileServer,
         server.url = url
         with pytest.raises(EpisodeError) as caught:
             await fetch()
-        assert caught.value.code is EpisodeErrorCode.DOWNLOAD_FAILED
+        assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
         assert "secret" not in repr(caught.value)
     assert server.heard
     assert "secret" not in " ".join(server.heard)
@@ -323,7 +324,7 @@ async def test_a_folder_that_is_not_there(server: FileServer, tmp_path: Path) ->
     async with download_client() as client:
         with pytest.raises(EpisodeError) as caught:
             await Downloader(client, PATIENCE).fetch(server.url, server.renew, tmp_path / "no" / "video.mp4")
-    assert caught.value.code is EpisodeErrorCode.DISK_FAILED
+    assert caught.value.code is ErrorCode.DISK_FAILED
 
 
 async def test_a_full_disk(server: FileServer, tmp_path: Path) -> None:
@@ -344,4 +345,4 @@ asyncio.run(main())
 """
     command = [sys.executable, "-c", program, server.url, str(tmp_path / "video.mp4")]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "disk_full: no room to write video.mp4: File too large", done.stderr
+    assert done.stdout.strip() == "DISK_FULL: no room to write video.mp4: File too large", done.stderr

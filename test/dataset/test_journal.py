@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, StateError
+from odyssey_ros.client import ErrorCode
+from odyssey_ros.dataset.errors import EpisodeError, StateError
 from odyssey_ros.dataset.journal import EpisodeState, Intent, Journal, jobs_in
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def test_a_full_disk_takes_no_step_and_spoils_none(tmp_path: Path) -> None:
                     journal.submitted("a", "job-1")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        assert caught.value.code is EpisodeErrorCode.DISK_FULL
+        assert caught.value.code is ErrorCode.DISK_FULL
         assert journal.state("a") == EpisodeState(intent=Intent())
         journal.intends("b", Intent())
     with Journal(path) as journal:

@@ -24,7 +24,7 @@ def _tell(progress: ProgressDisplay) -> None:
     progress.phase("walk-2", "pending")
     progress.note("walk-1", "job [7] is made anew")
     progress.finished("walk-1", "9 frames")
-    progress.failed("walk-2", "job_failed: out of [red]dreams")
+    progress.failed("walk-2", "JOB_FAILED: out of [red]dreams")
 
 
 def test_bars() -> None:
@@ -49,5 +49,5 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
         ("INFO", "walk-2: pending"),
         ("WARNING", "walk-1: job [7] is made anew"),
         ("INFO", "walk-1: 9 frames (3 of 5)"),
-        ("ERROR", "walk-2: job_failed: out of [red]dreams"),
+        ("ERROR", "walk-2: JOB_FAILED: out of [red]dreams"),
     ]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from odyssey_ros.client import Odyssey, OdysseyConnectionError
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.client import ErrorCode, Odyssey, OdysseyConnectionError
+from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import EventLog, parse_events
 from odyssey_ros.dataset.journal import Intent, Journal
 from odyssey_ros.dataset.patience import Patience
@@ -192,7 +192,7 @@ async def test_a_failed_job_is_made_anew_within_the_bound(bench: Bench) -> None:
         bench.emulator.faults.arm(JobFail(message="out of dreams"), Schedule(count=2))
         with pytest.raises(EpisodeError, match="failed: out of dreams") as caught:
             await jobs.obtain(_plan("b"), report)
-    assert caught.value.code is EpisodeErrorCode.JOB_FAILED
+    assert caught.value.code is ErrorCode.JOB_FAILED
     assert len(await bench.job_ids()) == 4
     # Another run has its own bound.
     async with bench.process() as jobs:
@@ -208,7 +208,7 @@ async def test_a_cancelled_job_is_not_made_anew(bench: Bench) -> None:
         await bench.client.cancel_simulation(ids[0])
         with pytest.raises(EpisodeError) as caught:
             await task
-    assert caught.value.code is EpisodeErrorCode.JOB_CANCELLED
+    assert caught.value.code is ErrorCode.JOB_CANCELLED
     assert len(await bench.job_ids()) == 1
 
 
@@ -251,7 +251,7 @@ async def test_a_script_that_the_service_refuses_concerns_its_episode(bench: Ben
     async with bench.process() as jobs:
         with pytest.raises(EpisodeError, match="may not bypass") as caught:
             await jobs.obtain(plan, Report())
-        assert caught.value.code is EpisodeErrorCode.SUBMIT_REFUSED
+        assert caught.value.code is ErrorCode.SUBMIT_REFUSED
         await jobs.obtain(_plan("b"), Report())
 
 
@@ -281,7 +281,7 @@ async def test_within_a_bound(endpoint: str, bench: Bench) -> None:
     async with bench.process() as jobs:
         with pytest.raises(EpisodeError) as caught:
             await jobs.obtain(_plan("a"), Report())
-    assert caught.value.code is EpisodeErrorCode.SERVICE_FAILED
+    assert caught.value.code is ErrorCode.SERVICE_FAILED
 
 
 async def test_a_doubt_that_cannot_be_settled_is_told_and_kept(bench: Bench) -> None:
@@ -291,7 +291,7 @@ async def test_a_doubt_that_cannot_be_settled_is_told_and_kept(bench: Bench) -> 
     async with bench.process() as jobs:
         with pytest.raises(EpisodeError) as caught:
             await jobs.obtain(_plan("a"), Report())
-    assert caught.value.code is EpisodeErrorCode.SUBMIT_IN_DOUBT
+    assert caught.value.code is ErrorCode.SUBMIT_IN_DOUBT
     with Journal(bench.folder / "submissions.jsonl") as journal:
         assert journal.state("a").intent is not None
 

@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from odyssey_ros.client import OdysseyAuthError, OdysseyConnectionError, OdysseyNotFoundError, Recording
+from odyssey_ros.client import (
+    ErrorCode,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyNotFoundError,
+    Recording,
+)
 from odyssey_ros.client.types import StreamRecordingInfo, StreamRecordingsList
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode, PlanError
+from odyssey_ros.dataset.errors import EpisodeError, PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
 from odyssey_ros.dataset.patience import Patience
 from odyssey_ros.dataset.sources import recordings_between, recordings_by_id
@@ -102,8 +108,8 @@ async def test_errors() -> None:
     (episode, empty) = await recordings_by_id(["s1", "s0"], archive, PATIENCE)
     report: Any = type("Report", (), {"phase": lambda *_: None})()
     for error, code in (
-        (OdysseyNotFoundError("Recording not found"), EpisodeErrorCode.NO_VIDEO),
-        (OdysseyAuthError("not yours"), EpisodeErrorCode.NO_VIDEO),
+        (OdysseyNotFoundError("Recording not found"), ErrorCode.NO_VIDEO),
+        (OdysseyAuthError("not yours"), ErrorCode.NO_VIDEO),
     ):
         archive.errors = [error]
         with pytest.raises(EpisodeError) as caught:
@@ -112,7 +118,7 @@ async def test_errors() -> None:
     archive.errors = [OdysseyConnectionError("down")] * 2
     with pytest.raises(EpisodeError) as caught:
         await episode.locate(report)
-    assert caught.value.code is EpisodeErrorCode.SERVICE_FAILED
+    assert caught.value.code is ErrorCode.SERVICE_FAILED
     with pytest.raises(EpisodeError, match="has no video"):
         await empty.locate(report)
     assert (await episode.renew(await episode.locate(report))).video_url

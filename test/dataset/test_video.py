@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.client import ErrorCode
+from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.video import Video
 
 MakeVideo = Callable[..., Path]
@@ -73,7 +74,7 @@ def test_a_broken_file_is_an_error_of_its_episode(
     path = _broken(make_video(), tmp_path, change)
     with pytest.raises(EpisodeError) as caught, Video(path) as video:
         list(video.pictures())
-    assert caught.value.code is EpisodeErrorCode.VIDEO_BROKEN
+    assert caught.value.code is ErrorCode.VIDEO_BROKEN
     assert str(tmp_path) not in str(caught.value)
 
 

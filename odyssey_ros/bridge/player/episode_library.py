@@ -9,10 +9,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from odyssey_ros.client import OdysseyError, SimulationJobStatus, as_odyssey_error
+from odyssey_ros.client import ErrorCode, OdysseyError, SimulationJobStatus, as_odyssey_error
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.errors import EpisodeError, EpisodeErrorCode
+from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import NO_EVENTS, parse_events
 from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.patience import STANDARD
@@ -145,7 +145,7 @@ def _local_episode(wanted: FileWanted) -> Episode:
         log = NO_EVENTS if events is None else parse_events(events.read_bytes())
     except OSError as error:
         raise EpisodeError(
-            EpisodeErrorCode.DISK_FAILED, f"the events log cannot be read: {error.strerror}"
+            ErrorCode.DISK_FAILED, f"the events log cannot be read: {error.strerror}"
         ) from error
     return Episode(wanted.video.stem, wanted.video, log)
 

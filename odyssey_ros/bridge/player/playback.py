@@ -436,14 +436,14 @@ class Playback:
     def _episode_failed(self, error: EpisodeError, episode: Episode | None) -> None:
         self._failed_in_round += 1
         self._state = replace(self._state, failed=self._state.failed + 1)
-        self._announce(PlaybackPhase.EPISODE_FAILED, error.message, str(error.code).upper())
+        self._announce(PlaybackPhase.EPISODE_FAILED, error.message, str(error.code))
         if episode is not None:
             self._output.episode_damaged(episode)
         if self._failed_in_round == self._count:
             self._finished = True
-            self._refuse_steps(str(error.code).upper(), error.message)
-            self._announce(PlaybackPhase.FAILED, error.message, str(error.code).upper())
-            self._output.gave_up(str(error.code).upper(), error.message)
+            self._refuse_steps(str(error.code), error.message)
+            self._announce(PlaybackPhase.FAILED, error.message, str(error.code))
+            self._output.gave_up(str(error.code), error.message)
             return
         self._next_episode()
 
