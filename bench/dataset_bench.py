@@ -37,6 +37,7 @@ import httpx
 import numpy as np
 
 from odyssey_ros.client import Odyssey
+from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
 from odyssey_ros.dataset.durable import sync_folder
 from odyssey_ros.dataset.episodes import Episode
@@ -87,10 +88,10 @@ async def record(path: Path, seconds: int) -> None:
         Odyssey("ody_local", api_url=emulator.url) as client,
         httpx.AsyncClient() as http,
     ):
-        job = await client.simulate(script=script, portrait=False)
-        while str(job.status) != "completed":
-            await asyncio.sleep(0.2)
-            job = await client.get_simulate_status(job.job_id)
+        job_id = (await client.simulate(script=script, portrait=False)).job_id
+        job = await poll_until_terminal(
+            lambda: client.get_simulate_status(job_id), lambda _: None, period_s=lambda: 0.2
+        )
         content = (await http.get(job.streams[0].video_url)).content
     await asyncio.to_thread(path.write_bytes, content)
 

@@ -50,6 +50,15 @@ class SimulationJobStatus(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job is completed, failed or cancelled, so that its state changes no more."""
+        return self in {
+            SimulationJobStatus.COMPLETED,
+            SimulationJobStatus.FAILED,
+            SimulationJobStatus.CANCELLED,
+        }
+
     @classmethod
     def _missing_(cls, value: object) -> SimulationJobStatus:
         logger.warning("The service reports a job status that this client does not know: %.40r", value)

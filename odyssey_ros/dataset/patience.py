@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from odyssey_ros.client.config import AdvancedConfig
-from odyssey_ros.client.errors import OdysseyError
-from odyssey_ros.client.retry import backoff, judge
+from odyssey_ros.client.job_polling import call_with_retries
+from odyssey_ros.client.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -52,18 +52,13 @@ class Patience:
         Raises:
             OdysseyError: The last error, or the first that cannot pass.
         """
-        waits = self.waits()
-        while True:
-            try:
-                return await request()
-            except OdysseyError as error:  # noqa: PERF203 - each try can fail
-                verdict = judge(error, patient=False)
-                wait_s = next(waits, None)
-                if not verdict.transient or wait_s is None:
-                    raise
-                wait_s = max(wait_s, verdict.wait_s or 0.0)
-                self.on_retry(f"{error}; trying again in {wait_s:.0f} s")
-                await self.sleep(wait_s)
+        return await call_with_retries(
+            request,
+            self.waits(),
+            lambda error, wait_s: self.on_retry(f"{error}; trying again in {wait_s:.0f} s"),
+            patient=False,
+            sleep=self.sleep,
+        )
 
 
 STANDARD: Final = Patience()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 
 from odyssey_ros.client import OdysseyError, SimulationJobStatus
+from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.patience import STANDARD
@@ -32,10 +33,6 @@ EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_UNUSABLE: Final = 2
 EXIT_INTERRUPTED: Final = 130
-
-_ENDED: Final = frozenset(
-    (SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED, SimulationJobStatus.CANCELLED)
-)
 
 
 async def submit(service: Service, plans: Sequence[EpisodePlan]) -> SimulationJobDetail:
@@ -74,15 +71,14 @@ async def follow(
     Raises:
         OdysseyError: The service does not tell any more.
     """
-    job_id, status = job.job_id, job.status
     on_change(job)
-    while status not in _ENDED:
-        await patience.sleep(poll_s)
-        job = await patience.call(lambda: service.get_simulate_status(job_id))
-        if job.status is not status:
-            status = job.status
-            on_change(job)
-    return job
+    return await poll_until_terminal(
+        lambda: patience.call(lambda: service.get_simulate_status(job.job_id)),
+        on_change,
+        job=job,
+        period_s=lambda: poll_s,
+        sleep=patience.sleep,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

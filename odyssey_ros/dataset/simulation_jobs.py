@@ -22,6 +22,7 @@ from odyssey_ros.client.errors import (
     OdysseyNotFoundError,
     OdysseyUsageError,
 )
+from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.client.types import SimulationJobStatus
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError
 from odyssey_ros.dataset.events import EventKind, script_events
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.service import Service
     from odyssey_ros.dataset.sweep import EpisodePlan
 
-_ENDED: Final = frozenset(
-    (SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED, SimulationJobStatus.CANCELLED)
-)
 _PAGE: Final = 100
 _MAX_PAGES: Final = 50
 _TIME_TOLERANCE_NS: Final = 2_000_000_000
@@ -239,22 +237,28 @@ class SimulationJobs:
         return sorted(found, key=lambda job: job.created_at)
 
     async def _followed(self, job_id: str, report: JobReport) -> tuple[str, SimulationJobDetail | None]:
-        """Wait until a job has ended; why it made no video, and the job; None for one that is gone."""
-        while True:
-            try:
-                detail = await self._limits.patience.call(lambda: self._service.get_simulate_status(job_id))
-            except OdysseyNotFoundError:
-                return "the service does not know it any more", None
-            except OdysseyAuthError as error:
-                if error.status_code == 403:
-                    return "it is another account's", None
-                raise ServiceRefusalError(str(error)) from error
-            except OdysseyError as error:
-                raise _service_failed(error) from error
-            report.phase(str(detail.status))
-            if detail.status in _ENDED:
-                return detail.error_message or "it completed without a video", detail
-            await self._limits.patience.sleep(self._jittered(self._limits.poll_s))
+        """Poll a job until it is terminal.
+
+        Returns:
+            The reason if the job made no video, and the job; None instead of a job that is gone.
+        """
+        patience = self._limits.patience
+        try:
+            detail = await poll_until_terminal(
+                lambda: patience.call(lambda: self._service.get_simulate_status(job_id)),
+                lambda job: report.phase(str(job.status)),
+                period_s=lambda: self._jittered(self._limits.poll_s),
+                sleep=patience.sleep,
+            )
+        except OdysseyNotFoundError:
+            return "the service no longer has it", None
+        except OdysseyAuthError as error:
+            if error.status_code == 403:
+                return "it belongs to another account", None
+            raise ServiceRefusalError(str(error)) from error
+        except OdysseyError as error:
+            raise _service_failed(error) from error
+        return detail.error_message or "it completed without a video", detail
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._limits.patience.uniform(0.8, 1.2)

@@ -122,6 +122,11 @@ def test_broadcast_details_are_made_as_documented_and_by_keyword():
 def test_states_are_their_words():
     assert ConnectionStatus.CONNECTED == "connected"
     assert str(SimulationJobStatus.COMPLETED) == "completed"
+    assert [str(status) for status in SimulationJobStatus if status.is_terminal] == [
+        "completed",
+        "failed",
+        "cancelled",
+    ]
     assert [status.value for status in ConnectionStatus] == [
         "authenticating", "connecting", "reconnecting", "connected", "disconnected", "failed",
     ]  # fmt: skip

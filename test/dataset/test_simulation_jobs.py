@@ -302,7 +302,7 @@ async def test_a_job_that_the_service_forgot_is_made_anew(bench: Bench) -> None:
     report = Report()
     async with bench.process() as jobs:
         await jobs.obtain(_plan("a"), report)
-    assert "does not know it any more" in report.notes[0]
+    assert "the service no longer has it" in report.notes[0]
 
 
 def test_what_a_script_asks_for_is_told_from_what_it_does_not() -> None:

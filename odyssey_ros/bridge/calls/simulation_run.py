@@ -1,11 +1,11 @@
-"""Following a simulation job from its submission to its end. Nothing here knows ROS."""
+"""A simulation job from its submission to its terminal state. Nothing here imports ROS."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from odyssey_ros.client import (
     AdvancedConfig,
@@ -13,9 +13,9 @@ from odyssey_ros.client import (
     OdysseyArgumentError,
     OdysseyError,
     SimulationJobDetail,
-    SimulationJobStatus,
 )
-from odyssey_ros.client.retry import backoff, judge
+from odyssey_ros.client.job_polling import call_with_retries, poll_until_terminal, state_changes
+from odyssey_ros.client.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -23,27 +23,30 @@ if TYPE_CHECKING:
     from odyssey_ros.client import Odyssey
 
 T = TypeVar("T")
-OVER = frozenset((SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED, SimulationJobStatus.CANCELLED))
-CANCEL_RETRIES = 3
-MAX_DELAY_MS = 30_000
+
+MAX_CANCEL_RETRIES: Final = 3
+MAX_DELAY_MS: Final = 30_000
 
 
 class _CancelRequestedError(Exception):
-    """The run is to be cancelled; never leaves this module."""
+    """The run must be cancelled; never leaves this module."""
 
 
 class SimulationRun:
-    """One job. Make it, then await ``follow`` once; all methods run on the asyncio thread.
+    """One job. Create it, then await `follow` once; all methods run on the asyncio thread.
 
     Args:
-        client: Makes the calls; each is bounded by its configuration.
-        on_change: Told the job when it is submitted, and at every change of its state, those included that
-            came and went between two looks.
-        on_retry: Told what keeps the job from being looked at, and for how many seconds to wait.
-        poll_period_s: Returns the seconds between two looks.
-        max_retries: How often in a row a look may fail for a reason that may pass; None for ever.
+        client: Makes the requests; its configuration bounds each of them.
+        on_change: Receives the job when it is submitted, and at every change of its state. States that the
+            job entered and left between two polls are included.
+        on_retry: Receives the error of a failed poll, and the seconds until the next attempt.
+        poll_period_s: Returns the seconds between two polls.
+        max_retries: How many polls in a row may fail with a transient error; None for no limit.
         sleep: Waits some seconds.
-        uniform: Draws a number between two.
+        uniform: Returns a random number between two.
+
+    Attributes:
+        job: The last known state of the job; None before the submission.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class SimulationRun:
         self._cancel_requested = asyncio.Event()
 
     def cancel(self) -> None:
-        """Cancel the job, as soon as it is known. ``follow`` then tells what came of it."""
+        """Request that the job is cancelled, as soon as its id is known. `follow` returns the outcome."""
         self._cancel_requested.set()
 
     async def follow(
@@ -76,73 +79,75 @@ class SimulationRun:
     ) -> SimulationJobDetail:
         """Submit the job and return it when it is completed, failed or cancelled.
 
-        ``submit`` is called once: a submission that failed may have reached the service all the same.
+        `submit` is called once, because a submission that failed may still have reached the service.
 
         Raises:
-            OdysseyError: It could not be submitted, or not be followed any longer, or (NOT_CANCELLABLE) not
-                be cancelled. ``job`` is what was last known of it.
+            OdysseyError: The job could not be submitted or polled, or (NOT_CANCELLABLE) not be cancelled.
+                `job` is its last known state.
         """
-        job = self._changed(await submit())
+        job = await submit()
+        self._update(job)
+
+        async def poll() -> SimulationJobDetail:
+            self.job = await self._poll(job.job_id)
+            return self.job
+
+        polling = poll_until_terminal(
+            poll,
+            self._on_change,
+            job=job,
+            period_s=self._poll_period_s,
+            sleep=self._sleep,
+        )
         try:
-            while job.status not in OVER:
-                await self._unless_cancelled(self._sleep(self._poll_period_s()))
-                job = self._changed(await self._unless_cancelled(self._look(job.job_id)))
+            return await self._unless_cancelled(polling)
         except _CancelRequestedError:
-            job = self._changed(await self._cancel(job))
-        return job
+            return await self._cancel(self.job or job)
 
-    def _changed(self, job: SimulationJobDetail) -> SimulationJobDetail:
+    def _update(self, job: SimulationJobDetail) -> None:
+        """Keep the new state of the job, and report the changes."""
         before, self.job = self.job, job
-        if before is None or before.status is not job.status:
-            for passed in () if before is None else states_between(before, job):
-                self._on_change(passed)
-            self._on_change(job)
-        return job
+        for state in state_changes(before, job):
+            self._on_change(state)
 
-    async def _look(self, job_id: str) -> SimulationJobDetail:
-        return await self._persistently(
-            lambda: self._client.get_simulate_status(job_id), self._max_retries, told=True
+    async def _poll(self, job_id: str) -> SimulationJobDetail:
+        return await call_with_retries(
+            lambda: self._client.get_simulate_status(job_id),
+            self._delays(self._max_retries),
+            self._on_retry,
+            patient=True,
+            sleep=self._sleep,
         )
 
     async def _cancel(self, job: SimulationJobDetail) -> SimulationJobDetail:
+        """Cancel the job; return it in the terminal state that it reached."""
         try:
-            cancelled = await self._persistently(
-                lambda: self._client.cancel_simulation(job.job_id), CANCEL_RETRIES
+            cancelled = await call_with_retries(
+                lambda: self._client.cancel_simulation(job.job_id),
+                self._delays(MAX_CANCEL_RETRIES),
+                lambda _error, _delay_s: None,
+                patient=True,
+                sleep=self._sleep,
             )
         except OdysseyArgumentError:
-            job = await self._look(job.job_id)
-            if job.status in OVER:
-                return job
-            self._changed(job)
-            raise OdysseyError(
-                f"the job is {job.status.value} and can no longer be cancelled: it runs to its end",
-                code=ErrorCode.NOT_CANCELLABLE,
-            ) from None
-        return replace(job, status=cancelled.status, completed_at=cancelled.completed_at or job.completed_at)
-
-    async def _persistently(
-        self, call: Callable[[], Coroutine[Any, Any, T]], retries: int | None, *, told: bool = False
-    ) -> T:
-        """Repeat a call while its errors are such as may pass."""
-        delays = self._delays(retries)
-        while True:
-            try:
-                return await call()
-            except OdysseyError as error:
-                verdict = judge(error, patient=True)
-                delay_s = next(delays, None) if verdict.transient else None
-                if delay_s is None:
-                    raise
-                delay_s = max(delay_s, verdict.wait_s or 0.0)
-                if told:
-                    self._on_retry(error, delay_s)
-            await self._sleep(delay_s)
+            job = await self._poll(job.job_id)
+            self._update(job)
+            if not job.status.is_terminal:
+                raise OdysseyError(
+                    f"the job is {job.status.value} and can no longer be cancelled: it runs to its end",
+                    code=ErrorCode.NOT_CANCELLABLE,
+                ) from None
+            return job
+        job = replace(job, status=cancelled.status, completed_at=cancelled.completed_at or job.completed_at)
+        self._update(job)
+        return job
 
     def _delays(self, retries: int | None) -> Iterator[float]:
         config = AdvancedConfig(max_retries=retries, max_retry_delay_ms=MAX_DELAY_MS)
         return backoff(config, self._uniform)
 
-    async def _unless_cancelled(self, work: Awaitable[T]) -> T:
+    async def _unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await a coroutine, or cancel it and raise when `cancel` is called first."""
         task = asyncio.ensure_future(work)
         request = asyncio.ensure_future(self._cancel_requested.wait())
         try:
@@ -154,27 +159,3 @@ class SimulationRun:
             for one in (task, request):
                 one.cancel()
             await asyncio.gather(task, request, return_exceptions=True)
-
-
-def states_between(before: SimulationJobDetail, after: SimulationJobDetail) -> list[SimulationJobDetail]:
-    """Return the job in each state that it passed between two looks, as its times tell."""
-    order = [SimulationJobStatus.PENDING, SimulationJobStatus.DISPATCHED, SimulationJobStatus.PROCESSING]
-    if before.status not in order:
-        return []
-    dispatched = replace(
-        after,
-        status=SimulationJobStatus.DISPATCHED,
-        started_at=None,
-        completed_at=None,
-        error_message=None,
-        streams=[],
-    )
-    processing = replace(after, status=SimulationJobStatus.PROCESSING, completed_at=None, error_message=None)
-    passed = [
-        job
-        for job, time in ((dispatched, after.dispatched_at), (processing, after.started_at))
-        if time is not None and order.index(job.status) > order.index(before.status)
-    ]
-    if after.status in order:
-        passed = [job for job in passed if order.index(job.status) < order.index(after.status)]
-    return passed
