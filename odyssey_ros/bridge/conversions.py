@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from builtin_interfaces.msg import Time
@@ -12,6 +10,7 @@ from builtin_interfaces.msg import Time
 from odyssey_ros import msg
 from odyssey_ros.bridge.live.stream_state import EventKind
 from odyssey_ros.client import ConnectionStatus
+from odyssey_ros.dataset.iso_time import parse_time_ns
 
 if TYPE_CHECKING:
     from odyssey_ros.bridge.live.stream_state import Event, SessionState
@@ -36,13 +35,6 @@ CONNECTIONS = {
 }
 EVENTS = {kind: getattr(msg.StreamEvent, kind.name) for kind in EventKind}
 
-# ISO 8601 as services write it; datetime.fromisoformat takes neither `Z` nor any length of fraction before
-# Python 3.11.
-ISO_TIME = re.compile(
-    r"(?P<to_second>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d+))?"
-    r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?"
-)
-
 
 def text_field(value: str | None) -> str:
     """Return a text that a message can hold: the middleware takes no lone surrogates, which JSON allows."""
@@ -65,21 +57,11 @@ def time_field(text: str | None) -> Time:
 
     None, what is no time, and what lies outside of the message's range (1970 to 2038) give 0: not known.
     """
-    match = ISO_TIME.fullmatch(text or "")
-    if match is None:
+    time_ns = parse_time_ns(text or "", date_only=False)
+    if time_ns is None:
         return Time()
-    try:
-        time = datetime.fromisoformat(match["to_second"]).replace(tzinfo=timezone.utc)
-    except ValueError:
-        return Time()
-    seconds = (time - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(seconds=1)
-    zone = match["zone"]
-    if zone and zone not in "Zz":
-        offset = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
-        seconds -= offset if zone[0] == "+" else -offset
-    if not 0 <= seconds < 1 << 31:
-        return Time()
-    return Time(sec=seconds, nanosec=int((match["fraction"] or "0")[:9].ljust(9, "0")))
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    return Time(sec=seconds, nanosec=nanoseconds) if 0 <= seconds < 1 << 31 else Time()
 
 
 def capabilities_message(capabilities: StreamerCapabilities | None) -> msg.StreamerCapabilities:

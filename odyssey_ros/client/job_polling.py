@@ -103,7 +103,10 @@ def retry_delay_s(error: OdysseyError, delays: Iterator[float], *, patient: bool
 def state_changes(
     before: SimulationJobDetail | None, after: SimulationJobDetail
 ) -> list[SimulationJobDetail]:
-    """Return the job in each state that it entered since the poll before; None reports the current state alone."""
+    """Return the job in each state that it entered since `before`, the current state last.
+
+    Without a state before, the result is the current state alone.
+    """
     if before is None:
         return [after]
     if before.status is after.status:

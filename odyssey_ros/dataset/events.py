@@ -216,7 +216,7 @@ def _wall_time(fields: Mapping[str, object]) -> float | None:
     if number is not None:
         return number / 1000 if number > 1e11 else number
     text = _first(fields, _WALL_KEYS, str)
-    time_ns = None if text is None else parse_time_ns(str(text))
+    time_ns = None if text is None else parse_time_ns(str(text).strip())
     return None if time_ns is None else time_ns / _NANOSECONDS
 
 

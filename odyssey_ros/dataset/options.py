@@ -55,7 +55,7 @@ def shard(text: str) -> Shard:
 
 def time_ns(text: str) -> int:
     """An ISO 8601 time, in nanoseconds since the epoch."""
-    found = parse_time_ns(text)
+    found = parse_time_ns(text.strip())
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, such as 2026-11-01T12:00Z")
     return found

@@ -18,7 +18,12 @@ from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
         ("1970-01-01T01:00:01+01:00", 1_000_000_000),
         ("1970-01-01T00:00:01", 1_000_000_000),
         ("1970-01-01T00:00:01.5Z", 1_500_000_000),
-        ("1970-01-01T00:00:01.123456789Z", 1_123_456_000),
+        ("1970-01-01T00:00:01.1234567894Z", 1_123_456_789),
+        ("1970-01-01T01:00:01,25+0100", 1_250_000_000),
+        ("1970-01-01 00:00:01z", 1_000_000_000),
+        ("1970-01-01T00:00:01.5.5Z", None),
+        ("1970-01-01T00:00.5Z", None),
+        ("1970-01-01T00:00:01Z\n", None),
         ("1970-01-01", 0),
         ("1969-12-31T23:59:59Z", -1_000_000_000),
         ("yesterday", None),
@@ -44,7 +49,12 @@ def test_no_text_is_too_strange(text: str) -> None:
     parse_time_ns(text)
 
 
-def test_nothing() -> None:
+def test_a_date_without_a_time_of_day_can_be_refused() -> None:
+    assert parse_time_ns("2026-11-23", date_only=False) is None
+    assert parse_time_ns("1970-01-01T00:00:01Z", date_only=False) == 10**9
+
+
+def test_an_unknown_time_is_0() -> None:
     for text in (None, "", "yesterday", "1969-12-31", "2038-02-01T00:00:00Z"):
         assert since_epoch_ns(text) == 0
     assert since_epoch_ns("1970-01-01T00:00:01Z") == 10**9
