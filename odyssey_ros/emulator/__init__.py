@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from odyssey_ros.emulator.config import Account, ConfigurationError, EmulatorConfig, IceServer
-    from odyssey_ros.emulator.faults.fault_registry import Schedule
+    from odyssey_ros.emulator.faults.schedule import Schedule
     from odyssey_ros.emulator.limits import Limits
     from odyssey_ros.emulator.scene.marker import Marker, read_marker
     from odyssey_ros.emulator.service import Emulator
@@ -31,7 +31,7 @@ _MODULES = {
     "Emulator": "service",
     "Limits": "limits",
     "Marker": "scene.marker",
-    "Schedule": "faults.fault_registry",
+    "Schedule": "faults.schedule",
     "read_marker": "scene.marker",
 }
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from odyssey_ros.emulator.faults import Fault
-    from odyssey_ros.emulator.faults.fault_registry import Schedule
+    from odyssey_ros.emulator.faults.schedule import Schedule
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.emulator.faults import Fault
-    from odyssey_ros.emulator.faults.fault_registry import Schedule
+    from odyssey_ros.emulator.faults.schedule import Schedule
 
 Codec = Literal["h264", "vp8"]
 CODECS: tuple[Codec, ...] = ("h264", "vp8")

@@ -1,4 +1,4 @@
-"""The documented import path of `read_marker`; see `odyssey_ros.emulator.scene.marker`."""
+"""The documented import path of `Marker` and `read_marker`; see `odyssey_ros.emulator.scene.marker`."""
 
 from odyssey_ros.emulator.scene.marker import Marker, read_marker
 

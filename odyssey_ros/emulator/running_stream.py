@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
-from odyssey_ros.emulator.faults.video_faults import disturbance
+from odyssey_ros.emulator.faults.video_disturbance import video_disturbance
 from odyssey_ros.emulator.media.encoding import VideoEncoder
 from odyssey_ros.emulator.media.recording import Recording, StreamEvent
 from odyssey_ros.emulator.prompts import applied_prompt
@@ -83,7 +83,7 @@ def make_stream(
         config.fps,
         media_time=media_time,
         recorder=_make_recorder(context, session, request, stream_id) if config.record else None,
-        disturbance=lambda: disturbance(context.faults, moments),
+        disturbance=lambda: video_disturbance(context.faults, moments),
         monotonic=context.monotonic,
     )
     return RunningStream(

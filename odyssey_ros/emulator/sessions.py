@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from odyssey_ros.emulator.faults.fault_registry import SessionMoments
+from odyssey_ros.emulator.faults.schedule import SessionMoments
 
 if TYPE_CHECKING:
     from collections.abc import Callable

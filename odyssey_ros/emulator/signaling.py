@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from odyssey_ros.emulator.faults import BadOffer, NoOffer
-from odyssey_ros.emulator.faults.fault_acts import ActDriver
+from odyssey_ros.emulator.faults.act_runner import ActRunner
 from odyssey_ros.emulator.http.http_answers import base_url
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.messages import (
@@ -70,7 +70,13 @@ class SignalingServer:
         reader = asyncio.create_task(self._converse(session, streamer, socket), name="odyssey-signaling")
         watchdog = asyncio.create_task(self._watch_limits(session, streamer), name="odyssey-limits")
         acts = asyncio.create_task(
-            ActDriver(self._context.faults, session, streamer, socket, request.transport).run(),
+            ActRunner(
+                registry=self._context.faults,
+                session=session,
+                streamer=streamer,
+                socket=socket,
+                transport=request.transport,
+            ).run(),
             name="odyssey-faults",
         )
         try:

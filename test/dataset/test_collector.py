@@ -30,7 +30,7 @@ from odyssey_ros.dataset.sweep import EpisodePlan, Shard
 from odyssey_ros.dataset.workspace import Workspace
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import ExpiredUrls, HttpDrop, HttpStatus, HttpUsageError, JobFail
-from odyssey_ros.emulator.faults.fault_registry import Schedule
+from odyssey_ros.emulator.faults.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -19,7 +19,7 @@ from odyssey_ros.dataset.simulation_jobs import JobLimits, ServiceRefusalError, 
 from odyssey_ros.dataset.sweep import EpisodePlan
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import HttpDrop, HttpMalformed, HttpStatus, HttpUsageError, JobFail, JobHold
-from odyssey_ros.emulator.faults.fault_registry import Schedule
+from odyssey_ros.emulator.faults.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

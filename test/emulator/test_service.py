@@ -11,7 +11,7 @@ import pytest
 import odyssey_ros.emulator
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.faults import HttpStatus
-from odyssey_ros.emulator.faults.fault_registry import Schedule
+from odyssey_ros.emulator.faults.schedule import Schedule
 
 
 @pytest.mark.parametrize("name", odyssey_ros.emulator.__all__)

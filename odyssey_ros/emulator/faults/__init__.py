@@ -1,13 +1,26 @@
-"""Faults on command: which there are, when they happen, and how."""
+"""Faults on command: their kinds, their schedules, and how the service produces them."""
 
-from odyssey_ros.emulator.faults.kinds import (
-    ENDPOINTS,
-    FAULTS,
+from odyssey_ros.emulator.faults.connection_faults import (
     BadOffer,
     ChannelClose,
     ChannelText,
+    NoChannel,
+    NoOffer,
+    NoTrack,
+    PeerClose,
+    PeerKill,
+    SocketClose,
+    SocketDrop,
+    SocketError,
+    SocketHang,
+    SocketText,
+    TrackEnd,
+)
+from odyssey_ros.emulator.faults.fault import Fault, Mode
+from odyssey_ros.emulator.faults.fault_table import FAULTS
+from odyssey_ros.emulator.faults.http_faults import (
+    ENDPOINTS,
     ExpiredUrls,
-    Fault,
     HttpDelay,
     HttpDrop,
     HttpFault,
@@ -15,29 +28,19 @@ from odyssey_ros.emulator.faults.kinds import (
     HttpMalformed,
     HttpStatus,
     HttpUsageError,
-    JobFail,
-    JobHold,
-    JobStep,
-    Mode,
-    NoChannel,
-    NoOffer,
-    NoTrack,
-    PacketDelay,
-    PacketLoss,
-    PeerClose,
-    PeerKill,
+)
+from odyssey_ros.emulator.faults.job_faults import JobFail, JobHold, JobStep
+from odyssey_ros.emulator.faults.stream_faults import (
     ReplyDelay,
     ReplyDrop,
     Request,
-    SocketClose,
-    SocketDrop,
-    SocketError,
-    SocketHang,
-    SocketText,
     StreamEnd,
     StreamFail,
     StreamRefusal,
-    TrackEnd,
+)
+from odyssey_ros.emulator.faults.video_faults import (
+    PacketDelay,
+    PacketLoss,
     VideoBlack,
     VideoFreeze,
     VideoJump,

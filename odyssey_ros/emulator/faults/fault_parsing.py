@@ -1,38 +1,44 @@
-"""Faults as users write them: JSON objects for the control endpoint, short texts for the command line."""
+"""Parses faults in the two forms that users write.
+
+The control endpoint takes JSON objects, the command line takes short texts.
+"""
 
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
-from odyssey_ros.emulator.faults.fault_registry import Moment, Schedule, why_never
-from odyssey_ros.emulator.faults.kinds import (
+from odyssey_ros.emulator.faults.connection_faults import SocketClose
+from odyssey_ros.emulator.faults.fault import Fault
+from odyssey_ros.emulator.faults.fault_table import FAULTS
+from odyssey_ros.emulator.faults.http_faults import (
     ENDPOINTS,
-    FAULTS,
-    Fault,
     HttpDelay,
     HttpFault,
     HttpMalformed,
     HttpStatus,
-    PacketDelay,
-    PacketLoss,
-    ReplyDelay,
-    SocketClose,
-    VideoResize,
 )
+from odyssey_ros.emulator.faults.schedule import Moment, Schedule, schedule_problem
+from odyssey_ros.emulator.faults.stream_faults import ReplyDelay
+from odyssey_ros.emulator.faults.video_faults import PacketDelay, PacketLoss, VideoResize
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+__all__ = ["parse_fault", "parse_fault_option"]
+
 _SCHEDULE_FIELDS = frozenset({"since", "after", "duration", "count", "session_id"})
 
 
 def parse_fault(values: Fields) -> tuple[Fault, Schedule]:
-    """A fault and its schedule from one flat JSON object, its kind under `fault`.
+    """Parse a fault and its schedule from one flat JSON object.
+
+    Args:
+        values: the object: the fault's name under `fault`, its fields, and the fields of a `Schedule`.
 
     Raises:
-        InvalidFieldError: an unknown kind, an unknown or missing field, or a value that makes no sense.
+        InvalidFieldError: the name is unknown, a field is unknown or missing, or a value is invalid.
     """
     name = values.string("fault")
     kind = FAULTS.get(name)
@@ -40,24 +46,27 @@ def parse_fault(values: Fields) -> tuple[Fault, Schedule]:
         raise InvalidFieldError(values.path_of("fault"), f"must be one of {', '.join(FAULTS)}")
     hints = get_type_hints(kind)
     known = {entry.name: entry for entry in fields(kind)}
-    for given in values.names() - {"fault"} - _SCHEDULE_FIELDS - known.keys():
-        raise InvalidFieldError(values.path_of(given), f"no field of {name}")
+    for unknown in values.names() - {"fault"} - _SCHEDULE_FIELDS - known.keys():
+        raise InvalidFieldError(values.path_of(unknown), f"is not a field of {name}")
     arguments: dict[str, object] = {}
     for entry in known.values():
         if entry.name in values:
-            arguments[entry.name] = _typed(values, entry.name, hints[entry.name])
+            arguments[entry.name] = _read(values, entry.name, hints[entry.name])
         elif entry.default is MISSING:
             raise InvalidFieldError(values.path_of(entry.name), "field required")
     fault, schedule = kind(**arguments), _parse_schedule(values)
-    _check(fault, values)
-    nonsense = why_never(fault, schedule)
-    if nonsense is not None:
-        raise InvalidFieldError(values.path_of(nonsense[0]), nonsense[1])
+    problem = _value_problem(fault) or schedule_problem(fault, schedule)
+    if problem is not None:
+        raise InvalidFieldError(values.path_of(problem[0]), problem[1])
     return fault, schedule
 
 
 def parse_fault_option(text: str) -> tuple[Fault, Schedule]:
-    """A fault from the command line: `name,field=value,...`; raises as `parse_fault` does."""
+    """Parse a fault and its schedule from a command-line option, `name,field=value,...`.
+
+    Raises:
+        InvalidFieldError: as for `parse_fault`, or a field has no value.
+    """
     name, *settings = text.split(",")
     values: dict[str, object] = {"fault": name}
     hints = {**get_type_hints(FAULTS.get(name, Fault)), **get_type_hints(Schedule)}
@@ -65,7 +74,7 @@ def parse_fault_option(text: str) -> tuple[Fault, Schedule]:
         key, equals, value = setting.partition("=")
         if not equals:
             raise InvalidFieldError((key,), "needs a value, as in name=value")
-        values[key] = _from_text(value, hints.get(key, str))
+        values[key] = _parse_text(value, hints.get(key, str))
     return parse_fault(Fields(values))
 
 
@@ -77,7 +86,7 @@ def _parse_schedule(values: Fields) -> Schedule:
     if "duration" in values:
         duration = values.number("duration")
     if after < 0 or (duration is not None and duration <= 0) or (count is not None and count < 0):
-        raise InvalidFieldError(values.path_of("after"), "times and counts are not negative")
+        raise InvalidFieldError(values.path_of("after"), "times and counts must not be negative")
     return Schedule(
         since=since,  # type: ignore[arg-type] # checked above
         after=after,
@@ -87,7 +96,7 @@ def _parse_schedule(values: Fields) -> Schedule:
     )
 
 
-def _typed(values: Fields, name: str, hint: object) -> object:
+def _read(values: Fields, name: str, hint: object) -> object:
     if get_origin(hint) is Literal:
         value = values.string(name)
         if value not in get_args(hint):
@@ -102,7 +111,7 @@ def _typed(values: Fields, name: str, hint: object) -> object:
     return readers[hint](name)
 
 
-def _from_text(text: str, hint: object) -> object:
+def _parse_text(text: str, hint: object) -> object:
     kinds = set(get_args(hint)) or {hint}
     if bool in kinds and text in {"true", "false"}:
         return text == "true"
@@ -115,23 +124,22 @@ def _from_text(text: str, hint: object) -> object:
     return text
 
 
-def _check(fault: Fault, values: Fields) -> None:
-    problem = None
+def _value_problem(fault: Fault) -> tuple[str, str] | None:
+    """Return the field of a fault that has an invalid value, and the reason; None if all values are valid."""
     if isinstance(fault, HttpFault) and fault.endpoint not in {*ENDPOINTS, "*"}:
-        problem = ("endpoint", f"must be * or one of {', '.join(ENDPOINTS)}")
-    elif isinstance(fault, (HttpStatus, HttpMalformed)) and not 200 <= fault.status <= 599:
-        problem = ("status", "must be between 200 and 599")
-    elif isinstance(fault, PacketLoss) and not 0 <= fault.fraction <= 1:
-        problem = ("fraction", "must be between 0 and 1")
-    elif isinstance(fault, VideoResize) and any(
+        return "endpoint", f"must be * or one of {', '.join(ENDPOINTS)}"
+    if isinstance(fault, (HttpStatus, HttpMalformed)) and not 200 <= fault.status <= 599:
+        return "status", "must be between 200 and 599"
+    if isinstance(fault, PacketLoss) and not 0 <= fault.fraction <= 1:
+        return "fraction", "must be between 0 and 1"
+    if isinstance(fault, VideoResize) and any(
         not 16 <= side <= 1920 or side % 2 for side in (fault.width, fault.height)
     ):
-        problem = ("width", "sides must be even, from 16 to 1920")
-    elif isinstance(fault, SocketClose) and not (
+        return "width", "sides must be even, from 16 to 1920"
+    if isinstance(fault, SocketClose) and not (
         fault.code in {1000, 1001, 1002, 1003} or 1007 <= fault.code <= 4999
     ):
-        problem = ("code", "must be a close code that may be sent, such as 1000, 1011 or 4000")
-    elif isinstance(fault, (HttpDelay, ReplyDelay, PacketDelay)) and fault.delay_seconds < 0:
-        problem = ("delay_seconds", "must not be negative")
-    if problem is not None:
-        raise InvalidFieldError(values.path_of(problem[0]), problem[1])
+        return "code", "must be a close code that may be sent, such as 1000, 1011 or 4000"
+    if isinstance(fault, (HttpDelay, ReplyDelay, PacketDelay)) and fault.delay_seconds < 0:
+        return "delay_seconds", "must not be negative"
+    return None

@@ -1,102 +1,105 @@
-"""Failing on command at the HTTP edge, before a handler sees the request."""
+"""Faults of the HTTP endpoints."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from aiohttp import web
+from odyssey_ros.emulator.faults.fault import Fault
 
-from odyssey_ros.emulator import limits
-from odyssey_ros.emulator.faults.kinds import (
-    HttpDelay,
-    HttpDrop,
-    HttpFault,
-    HttpHang,
-    HttpMalformed,
-    HttpStatus,
-    HttpUsageError,
-)
-from odyssey_ros.emulator.http.http_answers import CONTROL_PREFIX, error_response
+__all__ = [
+    "ENDPOINTS",
+    "ExpiredUrls",
+    "HttpDelay",
+    "HttpDrop",
+    "HttpFault",
+    "HttpHang",
+    "HttpMalformed",
+    "HttpStatus",
+    "HttpUsageError",
+]
 
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Awaitable, Callable
-
-    from aiohttp.typedefs import Middleware
-
-    from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
-
-_POLL_SECONDS = 0.1
-
-_USAGE_ERRORS = {
-    error.code: error
-    for error in (
-        limits.monthly_limit_reached(10.0, 10.0, "2030-01-01"),
-        limits.concurrent_limit_reached(5, 5),
-        limits.stream_duration_exceeded(150.0),
-        limits.account_suspended("terms of service"),
-        limits.rate_limited(30),
-    )
-}
+ENDPOINTS = (
+    "auth_token", "regions", "ping", "sessions_request", "sessions_token", "config", "signaling", "telemetry",
+    "recordings_get", "recordings_list", "files", "jobs_submit", "jobs_list", "jobs_get", "jobs_cancel",
+    "whep_offer", "whep_delete",
+)  # fmt: skip
+"""Names of the endpoints; `signaling` is the signaling handshake, `files` the presigned URLs."""
 
 
-def endpoint_name(request: web.Request) -> str:
-    """The name of the endpoint that a request is for; `unknown` when there is none."""
-    return request.match_info.route.name or "unknown"
+@dataclass(frozen=True, kw_only=True)
+class HttpFault(Fault):
+    """A fault of an HTTP answer.
+
+    Attributes:
+        endpoint: one of `ENDPOINTS`, or `*` for all of them.
+    """
+
+    mode = "answer"
+    in_session = False
+    after_connected = False
+    endpoint: str = "*"
 
 
-def fault_middleware(registry: FaultRegistry, counters: Counter[str]) -> Middleware:
-    """A middleware that spoils answers as `registry` says, and counts all answers."""
+@dataclass(frozen=True, kw_only=True)
+class HttpStatus(HttpFault):
+    """The service answers with an error status and does not process the request."""
 
-    @web.middleware
-    async def spoil(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        if request.path.startswith(CONTROL_PREFIX):
-            return await handler(request)
-        endpoint = endpoint_name(request)
-
-        def concerns(fault: HttpFault) -> bool:
-            return fault.endpoint in {endpoint, "*"}
-
-        delay = registry.take(HttpDelay, matches=concerns)
-        if delay is not None:
-            await asyncio.sleep(delay.delay_seconds)
-        response = await _spoilt_answer(registry, request, concerns) or await handler(request)
-        counters[f"http.{endpoint}.{response.status}"] += 1
-        return response
-
-    return spoil
+    name = "http_status"
+    status: int
+    detail: str = "Injected fault"
 
 
-async def _spoilt_answer(
-    registry: FaultRegistry, request: web.Request, concerns: Callable[[HttpFault], bool]
-) -> web.Response | None:
-    if registry.take(HttpHang, matches=concerns) is not None:
-        while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
-            await asyncio.sleep(_POLL_SECONDS)  # a transport tells nobody that it was closed
-        return error_response(499, "Client Closed Request")
-    if registry.take(HttpDrop, matches=concerns) is not None:
-        if request.transport is not None:
-            request.transport.abort()
-        return error_response(499, "Connection dropped on command")
-    malformed = registry.take(HttpMalformed, matches=concerns)
-    if malformed is not None:
-        return web.Response(status=malformed.status, text=malformed.body, content_type="application/json")
-    status = registry.take(HttpStatus, matches=concerns)
-    if status is not None:
-        return error_response(status.status, status.detail)
-    usage = registry.take(HttpUsageError, matches=concerns)
-    return None if usage is None else _usage_answer(usage)
+@dataclass(frozen=True, kw_only=True)
+class HttpUsageError(HttpFault):
+    """The service answers 429 with the body of a usage error.
+
+    Attributes:
+        code: for example `MONTHLY_LIMIT_REACHED`.
+        legacy: use the older shape of the body: `code` instead of `error`, not wrapped in `detail`.
+    """
+
+    name = "http_usage_error"
+    endpoint: str = "sessions_request"
+    code: str = "RATE_LIMITED"
+    legacy: bool = False
 
 
-def _usage_answer(fault: HttpUsageError) -> web.Response:
-    error = _USAGE_ERRORS.get(fault.code) or limits.UsageError(
-        code=fault.code, message="Request limit exceeded", action="Contact support"
-    )
-    body = error.body()
-    if not fault.legacy:
-        return error_response(429, body)
-    body["code"] = body.pop("error")
-    return web.json_response(body, status=429)
+@dataclass(frozen=True, kw_only=True)
+class HttpDelay(HttpFault):
+    """The service waits before it processes and answers the request."""
+
+    name = "http_delay"
+    delay_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpHang(HttpFault):
+    """The service accepts the request and never answers."""
+
+    name = "http_hang"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpMalformed(HttpFault):
+    """The service answers with `status` and a body of type JSON that need not be JSON."""
+
+    name = "http_malformed"
+    status: int = 200
+    body: str = '{"access_token": '
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpDrop(HttpFault):
+    """The service closes the TCP connection instead of answering."""
+
+    name = "http_drop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiredUrls(Fault):
+    """The service issues presigned URLs that have already expired."""
+
+    name = "expired_urls"
+    mode = "state"
+    in_session = False
+    after_connected = False

@@ -1,4 +1,4 @@
-"""A bad network on purpose: media packets lost, late and out of order."""
+"""Simulates a bad network: media packets are lost, late and out of order."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from aiortc.rtcdtlstransport import RTCDtlsTransport
 
-    from odyssey_ros.emulator.faults.kinds import PacketDelay, PacketLoss
+    from odyssey_ros.emulator.faults.video_faults import PacketDelay, PacketLoss
+
+__all__ = ["Impairment"]
 
 
 def _is_rtcp(packet: bytes) -> bool:
@@ -21,15 +23,19 @@ def _is_rtcp(packet: bytes) -> bool:
 
 
 class Impairment:
-    """Stands between a peer's senders and its transport.
+    """Drops and delays the media packets that a peer sends, including retransmissions.
 
-    Feedback (RTCP) passes untouched: it is the media that suffers, retransmissions included.
+    Feedback packets (RTCP) are sent unchanged.
+
+    Attributes:
+        packets_lost: number of packets dropped so far.
 
     Args:
-        transport: of the peer; its sending is taken over.
-        loss: the loss that holds now, or None.
-        delay: the delay that holds now, or None.
-        chance: for losses and jitter.
+        transport: transport of the peer; the impairment replaces its method for sending packets.
+        loss: returns the loss that holds now, or None.
+        delay: returns the delay that holds now, or None.
+        rng: source of randomness for loss and jitter.
+        sleep: waits for a number of seconds.
     """
 
     def __init__(
@@ -38,19 +44,21 @@ class Impairment:
         *,
         loss: Callable[[], PacketLoss | None],
         delay: Callable[[], PacketDelay | None],
-        chance: random.Random | None = None,
+        rng: random.Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._send = transport._send_rtp  # noqa: SLF001 - no public way
         self._loss = loss
         self._delay = delay
-        self._chance = chance or random.Random()
-        self._late: set[asyncio.Task[None]] = set()
+        self._rng = rng or random.Random()
+        self._sleep = sleep
+        self._delayed: set[asyncio.Task[None]] = set()
         self.packets_lost = 0
         transport._send_rtp = self._send_impaired  # type: ignore[method-assign,assignment] # noqa: SLF001
 
     def close(self) -> None:
-        """Forget the packets that are still on their way."""
-        for task in self._late:
+        """Discard the packets that are still delayed."""
+        for task in self._delayed:
             task.cancel()
 
     async def _send_impaired(self, packet: bytes) -> None:
@@ -58,19 +66,19 @@ class Impairment:
             await self._send(packet)
             return
         loss = self._loss()
-        if loss is not None and self._chance.random() < loss.fraction:
+        if loss is not None and self._rng.random() < loss.fraction:
             self.packets_lost += 1
             return
         delay = self._delay()
         if delay is None:
             await self._send(packet)
             return
-        seconds = delay.delay_seconds + self._chance.random() * delay.jitter_seconds
-        task = asyncio.create_task(self._send_late(packet, seconds))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        seconds = delay.delay_seconds + self._rng.random() * delay.jitter_seconds
+        task = asyncio.create_task(self._send_later(packet, seconds))
+        self._delayed.add(task)
+        task.add_done_callback(self._delayed.discard)
 
-    async def _send_late(self, packet: bytes, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _send_later(self, packet: bytes, seconds: float) -> None:
+        await self._sleep(seconds)
         with contextlib.suppress(ConnectionError):
             await self._send(packet)

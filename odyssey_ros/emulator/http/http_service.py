@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from odyssey_ros.emulator.faults.http_faults import fault_middleware
+from odyssey_ros.emulator.faults.fault_middleware import fault_middleware
 from odyssey_ros.emulator.http.authorization import authorize
 from odyssey_ros.emulator.http.broadcast_api import BroadcastApi
 from odyssey_ros.emulator.http.control_api import ControlApi

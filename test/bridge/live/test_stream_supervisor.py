@@ -21,7 +21,7 @@ from odyssey_ros.emulator.faults import (
     StreamEnd,
     StreamRefusal,
 )
-from odyssey_ros.emulator.faults.fault_registry import Schedule
+from odyssey_ros.emulator.faults.schedule import Schedule
 from waiting import eventually
 
 KEY = "ody_local"

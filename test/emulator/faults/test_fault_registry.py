@@ -16,7 +16,8 @@ from odyssey_ros.emulator.faults import (
     VideoFreeze,
 )
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
-from odyssey_ros.emulator.faults.fault_registry import FaultRegistry, Schedule, SessionMoments
+from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
+from odyssey_ros.emulator.faults.schedule import Schedule, SessionMoments
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 
 STATUS = HttpStatus(status=500)

@@ -12,8 +12,8 @@ import pytest
 import websockets
 
 from odyssey_ros.emulator import EmulatorConfig
-from odyssey_ros.emulator.faults import kinds as f
-from odyssey_ros.emulator.faults.fault_registry import Schedule
+from odyssey_ros.emulator import faults as f
+from odyssey_ros.emulator.faults.schedule import Schedule
 from odyssey_ros.emulator.scene.marker import read_marker
 
 ENDPOINTS = {

@@ -10,7 +10,7 @@ import pytest
 
 from odyssey_ros.emulator import Account, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import JobFail, JobHold
-from odyssey_ros.emulator.faults.fault_registry import Schedule
+from odyssey_ros.emulator.faults.schedule import Schedule
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 
 pytestmark = pytest.mark.timeout(600)  # a busy machine takes long to start the processes that render
