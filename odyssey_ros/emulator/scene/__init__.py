@@ -1,1 +1,1 @@
-"""The pictures that the emulator generates, and the marker that identifies each of them."""
+"""The frames that the emulator generates, and the marker that identifies each frame."""

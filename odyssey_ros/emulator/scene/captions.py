@@ -1,4 +1,4 @@
-"""The captions under a picture: the prompt in words, the stream time and the frame counter."""
+"""The captions at the bottom of a frame: the prompt, the stream time and the frame counter."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["CAPTION_HEIGHT", "Caption"]
 
 CAPTION_HEIGHT = 64 + MARKER_HEIGHT
-"""Rows that the captions and the marker below them take from the foot of a picture."""
+"""Height, in pixels, of the captions and the marker below them, at the bottom of a frame."""
 
 _BLACK = 16
-_PAPER = 26
-_INK = 225
+_BACKGROUND = 26
+_TEXT = 225
 _RULE = 90
 _MARGIN = 14
 _CLOCK_WIDTH = 140
@@ -31,14 +31,20 @@ _MAX_PROMPT = 400
 
 
 class Caption:
-    """The strip of captions of one prompt; the prompt is drawn once, a frame costs only its digits."""
+    """The captions of one prompt.
+
+    The prompt is drawn once; each frame only adds its digits.
+
+    Args:
+        prompt: any text; wrapped to two lines and truncated with an ellipsis.
+        width: width of the frames, in pixels.
+    """
 
     def __init__(self, prompt: str, width: int) -> None:
-        """Draw ``prompt``, wrapped to two lines and cut with an ellipsis, for a picture of that width."""
         self._glyphs = _glyphs()
         strip = np.full((CAPTION_HEIGHT, width), _BLACK, dtype=np.uint8)
         band = strip[:-MARKER_HEIGHT]
-        band[:] = _PAPER
+        band[:] = _BACKGROUND
         band[:2] = _RULE
         font = ImageFont.load_default(size=_PROMPT_SIZE)
         room = width - _CLOCK_WIDTH - 2 * _MARGIN
@@ -49,7 +55,13 @@ class Caption:
         self._clock_left = (width - _CLOCK_WIDTH) // 2 * 2
 
     def draw(self, target: Planes, time_ms: int, counter: int) -> None:
-        """Draw into the lowest `CAPTION_HEIGHT` rows of a picture; the marker's place is left black."""
+        """Draw the captions into the lowest `CAPTION_HEIGHT` rows of a frame; the marker's rows become black.
+
+        Args:
+            target: planes of the whole frame.
+            time_ms: stream time, in milliseconds.
+            counter: number of the frame.
+        """
         luma = target.y[-CAPTION_HEIGHT:]
         np.copyto(luma, self._strip)
         target.u[-CAPTION_HEIGHT // 2 :] = 128
@@ -70,8 +82,8 @@ def _glyphs() -> dict[str, NDArray[np.uint8]]:
     font = ImageFont.load_default(size=_PROMPT_SIZE)
     glyphs = {}
     for digit in "0123456789:.#":
-        image = Image.new("L", _CELL, _PAPER)
-        ImageDraw.Draw(image).text((_CELL[0] / 2, 0), digit, fill=_INK, font=font, anchor="ma")
+        image = Image.new("L", _CELL, _BACKGROUND)
+        ImageDraw.Draw(image).text((_CELL[0] / 2, 0), digit, fill=_TEXT, font=font, anchor="ma")
         glyphs[digit] = np.asarray(image)
     return glyphs
 
@@ -79,25 +91,27 @@ def _glyphs() -> dict[str, NDArray[np.uint8]]:
 def _text(
     text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    image = Image.new("L", size, _PAPER)
-    ImageDraw.Draw(image).text((0, 0), text, fill=_INK, font=font)
+    image = Image.new("L", size, _BACKGROUND)
+    ImageDraw.Draw(image).text((0, 0), text, fill=_TEXT, font=font)
     return np.asarray(image)
 
 
 def _wrap(prompt: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> list[str]:
-    """Return at most two lines that fit ``room`` pixels."""
-    # A lone surrogate can come out of JSON and cannot be drawn.
+    """Return at most two lines, each at most `room` pixels wide."""
+    # JSON can contain lone surrogates, which cannot be drawn.
     drawable = prompt[:_MAX_PROMPT].encode("utf-8", "replace").decode()
     words = drawable.split()
-    first = _fill(words, font, room)
+    first = _fitting_words(words, font, room)
     if len(first) == len(words):
         return [" ".join(words)]
     if not first:
-        return [_cut(" ".join(words), font, room)]
-    return [" ".join(first), _cut(" ".join(words[len(first) :]), font, room)]
+        return [_truncate(" ".join(words), font, room)]
+    return [" ".join(first), _truncate(" ".join(words[len(first) :]), font, room)]
 
 
-def _fill(words: list[str], font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> list[str]:
+def _fitting_words(
+    words: list[str], font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int
+) -> list[str]:
     line: list[str] = []
     for word in words:
         if font.getlength(" ".join([*line, word])) > room:
@@ -106,7 +120,7 @@ def _fill(words: list[str], font: ImageFont.FreeTypeFont | ImageFont.ImageFont, 
     return line
 
 
-def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> str:
+def _truncate(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> str:
     if font.getlength(text) <= room:
         return text
     length = len(text)

@@ -1,4 +1,4 @@
-"""What the words of a prompt ask a scene to look like."""
+"""Derives the appearance of a scene from the words of a prompt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Choice = TypeVar("_Choice")
 
 
 class Kind(Enum):
-    """The places there are."""
+    """The places that a scene can show."""
 
     OCEAN = "ocean"
     FOREST = "forest"
@@ -31,7 +31,7 @@ class Kind(Enum):
 
 
 class Light(Enum):
-    """Times of day."""
+    """The times of day that a scene can show."""
 
     DAY = "day"
     DAWN = "dawn"
@@ -40,7 +40,7 @@ class Light(Enum):
 
 
 class Weather(Enum):
-    """What falls from the sky."""
+    """The weather that a scene can show."""
 
     CLEAR = "clear"
     RAIN = "rain"
@@ -106,14 +106,14 @@ _WEATHER_WORDS = _by_word(_WEATHERS)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Everything that decides a scene's appearance.
+    """All parameters of a scene's appearance.
 
     Attributes:
         kind: the place.
         light: the time of day.
-        weather: what falls.
-        hue: hue, 0 to 1, of what is to catch the eye.
-        seed: chooses the shapes and the shade of every colour.
+        weather: the weather.
+        hue: hue of the accent colour, 0 to 1.
+        seed: seed of the random shapes and shades.
     """
 
     kind: Kind
@@ -124,7 +124,7 @@ class Look:
 
     @classmethod
     def from_prompt(cls, prompt: str) -> Look:
-        """Return the look of a stream that starts with ``prompt``: the same on every machine."""
+        """Return the look of a stream that starts with `prompt`; it is the same on every machine."""
         seed = prompt_digest(prompt)
         words = _words(prompt)
         kinds = list(Kind)
@@ -138,13 +138,14 @@ class Look:
         )
 
     def after(self, prompt: str) -> Look:
-        """Return the look after ``prompt`` was sent to a scene that looks like this.
+        """Return the look after `prompt` was sent to a scene with this look.
 
-        What the words name changes, the rest of the world stays; shapes and shades change in any case. When
-        the words name nothing new, the time of day moves on, so that every prompt is answered visibly.
+        Properties that the words name change, and the other properties stay; shapes and shades always change.
+        If the words name no new property and no time of day, the time of day advances, so that every prompt
+        has a visible effect.
         """
         words = _words(prompt)
-        # A prompt sent twice is answered twice.
+        # Depends on the previous seed, so that the same prompt has a visible effect again.
         seed = prompt_digest(f"{self.seed}:{prompt}")
         named = replace(
             self,
@@ -161,11 +162,11 @@ class Look:
         return named
 
     def rng(self) -> np.random.Generator:
-        """Return the generator of this look's shapes."""
+        """Return a new random generator with the seed of this look."""
         return np.random.default_rng(self.seed)
 
     def accent(self, brightness: float = 0.9) -> tuple[float, float, float]:
-        """Return the colour, RGB 0 to 255, of what is to catch the eye."""
+        """Return the accent colour, RGB 0 to 255, at a `brightness` from 0 to 1."""
         red, green, blue = colorsys.hsv_to_rgb(self.hue, 0.8, brightness)
         return (red * 255, green * 255, blue * 255)
 

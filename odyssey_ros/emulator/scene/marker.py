@@ -1,15 +1,15 @@
-"""The machine-readable strip of a frame: which frame this is, when it was made, and under which prompt.
+"""The machine-readable strip of a frame: the number of the frame, its stream time and its prompt.
 
-The strip is 2 rows of 44 black or white blocks of 16 x 16 pixels in the lower left corner of the picture, so
-every block is one macroblock of VP8 or H.264 and survives their coding. It fits both sizes of the service
-(1280 x 704 and 704 x 1280).
+The strip consists of 2 rows of 44 black or white blocks of 16 x 16 pixels in the lower left corner of the
+frame. Every block is one macroblock of VP8 or H.264 and survives lossy coding. The strip fits both frame
+sizes of the service (1280 x 704 and 704 x 1280).
 
     bit    0    1   ...  43
     row 0  1    0   42 bits of payload, most significant first
     row 1  0    1   42 bits of payload
 
-Payload (84 bits): count 24, stream time in ms 28, prompt id 16, CRC-16 of those 68. The four bits at the left
-tell white from black in the picture at hand, so reading assumes nothing about range, brightness or contrast.
+Payload (84 bits): counter 24, stream time in ms 28, prompt id 16, CRC-16 of those 68. The four bits at the
+left are references for white and black, so that reading does not depend on range, brightness or contrast.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _SYNC = np.array([[1, 0], [0, 1]], dtype=np.uint8)
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a frame says about itself.
+    """The contents of a frame's marker.
 
     Attributes:
         counter: number of the frame within its stream, from 0; modulo 2**24.
         stream_time_ms: time of the frame since the stream began, in milliseconds; modulo 2**28 (74 hours).
-        prompt_id: `prompt_digest` of the prompt in force.
+        prompt_id: `prompt_digest` of the prompt that the frame shows.
     """
 
     counter: int
@@ -60,18 +60,18 @@ class Marker:
 
 
 def prompt_digest(prompt: str) -> int:
-    """Return the 16-bit id by which a marker names ``prompt``."""
+    """Return the 16-bit id of `prompt` that a marker carries."""
     return zlib.crc32(prompt.encode("utf-8", "surrogatepass")) & 0xFFFF
 
 
 def draw_marker(luma: NDArray[np.uint8], marker: Marker) -> None:
-    """Draw ``marker`` into a luma plane, in place.
+    """Draw `marker` into a luma plane, in place.
 
-    The chroma of the strip is the caller's: neutral (128) makes it black and white.
+    The caller sets the chroma of the strip; neutral chroma (128) makes the strip black and white.
 
     Args:
         luma: H x W limited-range luma, H >= 32 and W >= 704, both multiples of 16 for best coding.
-        marker: what to draw; fields are taken modulo their size.
+        marker: the marker; fields are taken modulo their size.
 
     Raises:
         ValueError: the plane is too small.
@@ -89,22 +89,22 @@ def draw_marker(luma: NDArray[np.uint8], marker: Marker) -> None:
 
 
 def read_marker(image: NDArray[np.uint8]) -> Marker | None:
-    """Read the marker of a full-size picture.
+    """Read the marker of a full-size frame.
 
     Args:
-        image: H x W x 3 (RGB or BGR) or H x W (mono) uint8, after any lossy coding but not resized.
+        image: H x W x 3 (RGB or BGR) or H x W (mono) uint8; may have been coded with losses, but not resized.
 
     Returns:
-        The marker, or None when the picture carries none that can be read.
+        The marker, or None when the image has no readable marker.
     """
     if image.ndim not in (2, 3) or image.shape[0] < MARKER_HEIGHT or image.shape[1] < MARKER_WIDTH:
         return None
     strip = image[-MARKER_HEIGHT:, :MARKER_WIDTH]
     if strip.ndim == 3:
-        # Of RGB and BGR alike, green is the channel in the middle and the nearest to luma.
+        # In both RGB and BGR, the middle channel is green, which is closest to luma.
         strip = strip[..., min(1, strip.shape[2] - 1)]
     blocks = strip.reshape(_ROWS, _BLOCK, _COLUMNS, _BLOCK)
-    # The middle of a block is free of what coding smears across its edges.
+    # Only the middle of a block is used, because coding artefacts spread across its edges.
     levels = blocks[:, 4:12, :, 4:12].mean(axis=(1, 3), dtype=np.float32)
     white = min(levels[0, 0], levels[1, 1])
     black = max(levels[0, 1], levels[1, 0])

@@ -1,9 +1,9 @@
-"""The things that stand and move in the scenes: clouds, boats, cars, planets, furniture."""
+"""Images of the objects in scenes: clouds, boats, cars, planets, furniture."""
 
 from __future__ import annotations
 
 import colorsys
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "Picture",
     "balloon",
     "car",
     "car_from_behind",
@@ -31,27 +30,29 @@ __all__ = [
     "window",
 ]
 
-Picture: TypeAlias = Image.Image
-"""An RGBA picture of a thing, transparent around it."""
-
 _OVERSAMPLING = 3
 
 
 def hsv(hue: float, saturation: float, value: float) -> RGB:
-    """Return an RGB colour, 0 to 255, from HSV, 0 to 1."""
+    """Convert an HSV colour, each value 0 to 1, to RGB, each channel 0 to 255."""
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
     return (red * 255, green * 255, blue * 255)
 
 
 class _Pen:
-    """Draws on a unit-less picture at a multiple of its size, for smooth edges."""
+    """Draws shapes in coordinates from 0 to 1 at a multiple of the image's size, for smooth edges.
+
+    Args:
+        width: width of the image, in pixels.
+        height: height of the image, in pixels.
+        backdrop: colour of transparent pixels; the colour of the object keeps soft edges from going dark.
+    """
 
     def __init__(self, width: int, height: int, backdrop: RGB) -> None:
         self._size = (width // 2 * 2, height // 2 * 2)
-        # Transparent pixels have the colour of the thing, so that soft edges do not go dark.
         scale = _OVERSAMPLING
         self._image = Image.new(
-            "RGBA", (self._size[0] * scale, self._size[1] * scale), (*_whole(backdrop), 0)
+            "RGBA", (self._size[0] * scale, self._size[1] * scale), (*_rounded(backdrop), 0)
         )
         self._draw = ImageDraw.Draw(self._image)
 
@@ -60,25 +61,25 @@ class _Pen:
         return [(x * width, y * height) for x, y in points]
 
     def polygon(self, points: list[tuple[float, float]], colour: RGB) -> None:
-        self._draw.polygon(self._scaled(points), fill=(*_whole(colour), 255))
+        self._draw.polygon(self._scaled(points), fill=(*_rounded(colour), 255))
 
     def ellipse(self, left: float, top: float, right: float, bottom: float, colour: RGB) -> None:
         box = self._scaled([(left, top), (right, bottom)])
-        self._draw.ellipse([*box[0], *box[1]], fill=(*_whole(colour), 255))
+        self._draw.ellipse([*box[0], *box[1]], fill=(*_rounded(colour), 255))
 
     def box(
         self, left: float, top: float, right: float, bottom: float, colour: RGB, radius: float = 0.0
     ) -> None:
         corners = self._scaled([(left, top), (right, bottom)])
         self._draw.rounded_rectangle(
-            [*corners[0], *corners[1]], radius * self._image.width, fill=(*_whole(colour), 255)
+            [*corners[0], *corners[1]], radius * self._image.width, fill=(*_rounded(colour), 255)
         )
 
-    def finished(self) -> Picture:
+    def image(self) -> Image.Image:
         return self._image.resize(self._size, Image.Resampling.BOX)
 
 
-def _whole(colour: RGB) -> tuple[int, int, int]:
+def _rounded(colour: RGB) -> tuple[int, int, int]:
     red, green, blue = (min(max(round(channel), 0), 255) for channel in colour)
     return (red, green, blue)
 
@@ -92,8 +93,8 @@ def _paler(colour: RGB, share: float) -> RGB:
     return (red, green, blue)
 
 
-def cloud(rng: np.random.Generator, width: int, colour: RGB) -> Picture:
-    """Return a soft cloud."""
+def cloud(rng: np.random.Generator, width: int, colour: RGB) -> Image.Image:
+    """Return a cloud with soft edges."""
     height = width * 2 // 5 // 2 * 2
     width = width // 2 * 2
     puffs = Image.new("L", (width, height), 0)
@@ -103,13 +104,13 @@ def cloud(rng: np.random.Generator, width: int, colour: RGB) -> Picture:
         radius = rng.uniform(0.1, 0.22) * height * (1.6 - 2.2 * abs(x / width - 0.5))
         y = height * 0.66 - radius * 0.7
         draw.ellipse([x - radius * 2, y - radius, x + radius * 2, y + radius], fill=215)
-    image = Image.new("RGBA", (width, height), (*_whole(colour), 0))
+    image = Image.new("RGBA", (width, height), (*_rounded(colour), 0))
     image.putalpha(puffs.filter(ImageFilter.GaussianBlur(height * 0.06)))
     return image
 
 
-def balloon(height: int, colour: RGB) -> Picture:
-    """Return a hot-air balloon."""
+def balloon(height: int, colour: RGB) -> Image.Image:
+    """Return a hot-air balloon of `colour`."""
     pen = _Pen(int(height * 0.74), height, colour)
     pen.polygon([(0.2, 0.52), (0.8, 0.52), (0.59, 0.8), (0.41, 0.8)], _darker(colour, 0.8))
     pen.ellipse(0.02, 0.0, 0.98, 0.71, colour)
@@ -118,22 +119,22 @@ def balloon(height: int, colour: RGB) -> Picture:
     pen.polygon([(0.41, 0.8), (0.425, 0.8), (0.445, 0.9), (0.435, 0.9)], (60, 50, 40))
     pen.polygon([(0.575, 0.8), (0.59, 0.8), (0.565, 0.9), (0.555, 0.9)], (60, 50, 40))
     pen.box(0.42, 0.88, 0.58, 0.99, (128, 88, 50), 0.02)
-    return pen.finished()
+    return pen.image()
 
 
-def sailboat(height: int, colour: RGB) -> Picture:
-    """Return a sailing boat."""
+def sailboat(height: int, colour: RGB) -> Image.Image:
+    """Return a sailing boat with a sail of `colour`."""
     pen = _Pen(int(height * 0.9), height, colour)
     pen.box(0.47, 0.02, 0.49, 0.8, (84, 64, 48))
     pen.polygon([(0.5, 0.03), (0.52, 0.72), (0.93, 0.7), (0.7, 0.34)], colour)
     pen.polygon([(0.46, 0.1), (0.44, 0.72), (0.1, 0.72)], _paler(colour, 0.75))
     pen.polygon([(0.04, 0.8), (0.97, 0.77), (0.84, 0.98), (0.2, 0.98)], (122, 74, 44))
     pen.polygon([(0.04, 0.8), (0.97, 0.77), (0.94, 0.83), (0.08, 0.85)], (232, 226, 214))
-    return pen.finished()
+    return pen.image()
 
 
-def car(width: int, colour: RGB, *, mirrored: bool) -> Picture:
-    """Return a car from the side, facing right."""
+def car(width: int, colour: RGB, *, mirrored: bool) -> Image.Image:
+    """Return a car from the side, facing right, or left if `mirrored`."""
     pen = _Pen(width, int(width * 0.42), colour)
     pen.polygon([(0.2, 0.48), (0.33, 0.1), (0.66, 0.1), (0.82, 0.48)], _darker(colour, 0.85))
     pen.polygon([(0.27, 0.46), (0.36, 0.18), (0.49, 0.18), (0.49, 0.46)], (196, 222, 236))
@@ -144,11 +145,11 @@ def car(width: int, colour: RGB, *, mirrored: bool) -> Picture:
     for centre in (0.22, 0.78):
         pen.ellipse(centre - 0.09, 0.6, centre + 0.09, 1.0, (28, 28, 32))
         pen.ellipse(centre - 0.04, 0.71, centre + 0.04, 0.89, (170, 172, 178))
-    image = pen.finished()
+    image = pen.image()
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else image
 
 
-def car_from_behind(width: int, colour: RGB) -> Picture:
+def car_from_behind(width: int, colour: RGB) -> Image.Image:
     """Return a car from behind."""
     pen = _Pen(width, int(width * 0.72), colour)
     pen.box(0.1, 0.72, 0.26, 0.98, (24, 24, 28), 0.03)
@@ -159,11 +160,11 @@ def car_from_behind(width: int, colour: RGB) -> Picture:
     pen.box(0.08, 0.5, 0.26, 0.6, (236, 52, 44), 0.02)
     pen.box(0.74, 0.5, 0.92, 0.6, (236, 52, 44), 0.02)
     pen.box(0.38, 0.62, 0.62, 0.74, (236, 236, 228), 0.01)
-    return pen.finished()
+    return pen.image()
 
 
-def rocket(width: int, colour: RGB) -> Picture:
-    """Return a rocket that flies to the right."""
+def rocket(width: int, colour: RGB) -> Image.Image:
+    """Return a rocket that points to the right."""
     pen = _Pen(width, int(width * 0.46), (230, 232, 238))
     pen.polygon([(0.0, 0.5), (0.24, 0.34), (0.24, 0.66)], (255, 176, 60))
     pen.polygon([(0.1, 0.5), (0.24, 0.42), (0.24, 0.58)], (255, 240, 170))
@@ -172,11 +173,11 @@ def rocket(width: int, colour: RGB) -> Picture:
     pen.ellipse(0.2, 0.26, 0.98, 0.74, (230, 232, 238))
     pen.polygon([(0.82, 0.34), (1.0, 0.5), (0.82, 0.66)], colour)
     pen.ellipse(0.58, 0.38, 0.68, 0.62, (70, 120, 170))
-    return pen.finished()
+    return pen.image()
 
 
-def robot(height: int, colour: RGB) -> Picture:
-    """Return a friendly robot."""
+def robot(height: int, colour: RGB) -> Image.Image:
+    """Return a robot with three wheels."""
     pen = _Pen(int(height * 0.72), height, colour)
     grey: RGB = (92, 98, 110)
     pen.box(0.47, 0.02, 0.53, 0.16, grey)
@@ -191,10 +192,10 @@ def robot(height: int, colour: RGB) -> Picture:
     pen.box(0.34, 0.54, 0.66, 0.72, _paler(colour, 0.7), 0.03)
     for left in (0.2, 0.42, 0.64):
         pen.ellipse(left, 0.83, left + 0.18, 0.99, (40, 42, 50))
-    return pen.finished()
+    return pen.image()
 
 
-def planet(rng: np.random.Generator, size: int, colour: RGB) -> Picture:
+def planet(rng: np.random.Generator, size: int, colour: RGB) -> Image.Image:
     """Return a banded planet, lit from the upper left."""
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     x, y = axis[None, :], axis[:, None]
@@ -212,7 +213,14 @@ def planet(rng: np.random.Generator, size: int, colour: RGB) -> Picture:
 
 
 def road(size: tuple[int, int], meadow: RGB, asphalt: RGB, dash: RGB | None) -> Planes:
-    """Return a road that runs to the horizon, in a meadow; with line and kerbs when ``dash`` is given."""
+    """Return a road through a meadow to the horizon.
+
+    Args:
+        size: width and height, in pixels.
+        meadow: colour of the meadow.
+        asphalt: colour of the road.
+        dash: colour of the centre line and the kerbs; None for no line and dark kerbs.
+    """
     width, height = size
     planes = Planes.gradient(width, height, [(0.0, _paler(meadow, 0.12)), (1.0, meadow)])
     depth = np.linspace(0.02, 1, height, dtype=np.float32)[:, None]
@@ -226,7 +234,7 @@ def road(size: tuple[int, int], meadow: RGB, asphalt: RGB, dash: RGB | None) -> 
 
 
 def floor_boards(luma: NDArray[np.uint8]) -> None:
-    """Draw the joints of a floor into its luma, running towards the vanishing point above it."""
+    """Draw the joints of a floor into its luma, towards a vanishing point above the floor."""
     height, width = luma.shape
     depth = np.linspace(0.45, 1.0, height, dtype=np.float32)[:, None]
     across = (np.arange(width, dtype=np.float32)[None, :] - width / 2) / depth
@@ -236,7 +244,7 @@ def floor_boards(luma: NDArray[np.uint8]) -> None:
 
 
 def frame(room: Planes, picture: Planes, place: tuple[int, int], colour: RGB) -> None:
-    """Hang a framed picture on a wall."""
+    """Draw a picture with a frame on the wall of a room, its upper left corner at `place`."""
     left, top = place
     border = 10
     outer = room.crop(left - border, top - border, picture.width + 2 * border, picture.height + 2 * border)
@@ -245,7 +253,7 @@ def frame(room: Planes, picture: Planes, place: tuple[int, int], colour: RGB) ->
 
 
 def window(room: Planes, outside: Planes, place: tuple[int, int], lamp: RGB) -> None:
-    """Put a window with what is outside of it into a wall."""
+    """Draw a window with a view `outside` into the wall of a room, its upper left corner at `place`."""
     frame(room, outside, place, (238 * lamp[0], 236 * lamp[1], 230 * lamp[2]))
     left, top = place
     bar = (236 * lamp[0], 232 * lamp[1], 226 * lamp[2])
@@ -256,7 +264,7 @@ def window(room: Planes, outside: Planes, place: tuple[int, int], lamp: RGB) -> 
 
 
 def table(room: Planes, place: tuple[int, int], width: int, colour: RGB) -> None:
-    """Put a table into a room, its upper left corner at ``place``."""
+    """Draw a table into a room, its upper left corner at `place`."""
     left, top = place
     legs = width // 4 * 2 // 2 * 2
     dark = _darker(colour, 0.7)

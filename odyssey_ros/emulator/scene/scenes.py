@@ -1,8 +1,9 @@
-"""The pictures of a stream: a procedural world that moves, and answers every prompt.
+"""Renders the frames of a stream: a procedural world that moves and changes with every prompt.
 
-A scene is painted when its prompt changes (`landscapes`); a frame is then drawn by copying into the planes of
-a YUV 4:2:0 frame, with no colour conversion. Above the lowest 96 rows is the world; below it are the prompt,
-the stream time and the frame counter, for people (`captions`) and for software (`marker`).
+A scene is painted when its prompt changes (`landscapes`); frames are then drawn by copying into the planes of
+a YUV 4:2:0 frame, without colour conversion. The lowest 96 rows contain the prompt, the stream time and the
+frame counter, both human-readable (`captions`) and machine-readable (`marker`). The rows above them show the
+world.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from odyssey_ros.emulator.scene import landscapes, skies
-from odyssey_ros.emulator.scene.canvas import Backdrop, Drawable, Planes, swing
+from odyssey_ros.emulator.scene.canvas import Backdrop, Drawable, Planes, even, swing
 from odyssey_ros.emulator.scene.captions import CAPTION_HEIGHT, Caption
 from odyssey_ros.emulator.scene.landscapes import Painting
 from odyssey_ros.emulator.scene.looks import Look
@@ -31,18 +32,18 @@ _MIN_HEIGHT = 288
 
 
 def make_scene(prompt: str, width: int, height: int, *, seed_image: NDArray[np.uint8] | None = None) -> Scene:
-    """Return the scene that a stream shows when it starts with ``prompt``.
+    """Return the scene of a stream that starts with `prompt`.
 
-    Takes some tens of milliseconds of CPU. The same arguments give the same pictures.
+    Takes some tens of milliseconds of CPU time. The same arguments give the same frames.
 
     Args:
-        prompt: any text; its words choose the place, the time of day, the weather and a colour.
-        width: of the frames; even, at least 704.
-        height: of the frames; even, at least 288.
-        seed_image: H x W x 3 RGB uint8 of any size; the stream begins from it.
+        prompt: any text; its words choose the place, the time of day, the weather and the accent colour.
+        width: width of the frames, in pixels; even, at least 704.
+        height: height of the frames, in pixels; even, at least 288.
+        seed_image: H x W x 3 RGB uint8 of any size, shown instead of a painted place.
 
     Raises:
-        ValueError: the size cannot hold the marker, or the picture has another shape.
+        ValueError: the size is odd or too small, or the seed image has another shape.
     """
     if width % 2 or height % 2 or width < MARKER_WIDTH or height < _MIN_HEIGHT:
         raise ValueError(
@@ -54,47 +55,49 @@ def make_scene(prompt: str, width: int, height: int, *, seed_image: NDArray[np.u
 
 
 class Scene:
-    """A running world.
+    """The world of a stream, made by `make_scene`.
 
-    `render` may run in one thread while `interact` runs in another: a frame shows the world wholly before or
-    wholly after the prompt.
+    One thread may call `render` while another calls `interact`: each frame shows the world either before or
+    after the prompt.
 
     Attributes:
-        width: width of the frames, pixels.
-        height: height of the frames, pixels.
+        width: width of the frames, in pixels.
+        height: height of the frames, in pixels.
     """
 
     def __init__(self, prompt: str, width: int, height: int, seed_image: NDArray[np.uint8] | None) -> None:
-        """Paint the world; see `make_scene`."""
         self.width = width
         self.height = height
-        self._picture = (
-            None if seed_image is None else _SeedPicture(seed_image, width, height - CAPTION_HEIGHT)
+        self._seed_image = (
+            None if seed_image is None else _SeedImage(seed_image, width, height - CAPTION_HEIGHT)
         )
         self._look = Look.from_prompt(prompt)
-        self._shown = self._paint(prompt, answered=False)
+        self._current = self._paint(prompt, prompted=False)
 
     @property
     def prompt(self) -> str:
-        """The prompt in force."""
-        return self._shown[0]
+        """The prompt that frames show now."""
+        return self._current[0]
 
     def interact(self, prompt: str) -> None:
-        """Change the world as ``prompt`` says, in some tens of ms of CPU; the next frame shows it."""
+        """Change the world by `prompt`; the next frame shows the change.
+
+        Takes some tens of milliseconds of CPU time.
+        """
         self._look = self._look.after(prompt)
-        self._shown = self._paint(prompt, answered=True)
+        self._current = self._paint(prompt, prompted=True)
 
     def render(self, stream_time_ms: int, counter: int) -> av.VideoFrame:
         """Draw one frame.
 
         Args:
-            stream_time_ms: time since the stream began, milliseconds.
-            counter: number of the frame in its stream, from 0.
+            stream_time_ms: time since the start of the stream, in milliseconds.
+            counter: number of the frame in the stream, from 0.
 
         Returns:
-            A new yuv420p frame with ``pts`` in milliseconds of the stream.
+            A new yuv420p frame whose `pts` is the stream time in milliseconds.
         """
-        prompt, painting, caption = self._shown
+        prompt, painting, caption = self._current
         frame = av.VideoFrame(self.width, self.height, "yuv420p")
         planes = Planes.of_frame(frame)
         painting.draw(planes.crop(0, 0, self.width, self.height - CAPTION_HEIGHT), stream_time_ms)
@@ -104,34 +107,34 @@ class Scene:
         frame.time_base = _TIME_BASE
         return frame
 
-    def _paint(self, prompt: str, *, answered: bool) -> tuple[str, Painting, Caption]:
+    def _paint(self, prompt: str, *, prompted: bool) -> tuple[str, Painting, Caption]:
         size = (self.width, self.height - CAPTION_HEIGHT)
-        if self._picture is None:
+        if self._seed_image is None:
             painting = landscapes.paint(self._look, *size)
         else:
-            painting = self._picture.paint(self._look, answered=answered)
+            painting = self._seed_image.paint(self._look, prompted=prompted)
         return prompt, painting, Caption(prompt, self.width)
 
 
-class _SeedPicture:
-    """The picture that a stream began from: the view wanders over it, and prompts change its light."""
+class _SeedImage:
+    """The image from which a stream starts: the view moves over the image, and prompts change its light."""
 
     _MARGIN = 0.06
 
     def __init__(self, image: NDArray[np.uint8], width: int, height: int) -> None:
         self._size = (width, height)
-        self._pan = (int(width * self._MARGIN) // 2 * 2, int(height * self._MARGIN) // 2 * 2)
+        self._pan = (even(width * self._MARGIN), even(height * self._MARGIN))
         larger = (width + self._pan[0], height + self._pan[1])
         fitted = ImageOps.fit(Image.fromarray(np.ascontiguousarray(image)), larger, Image.Resampling.BICUBIC)
         self._planes = Planes.from_rgb(np.asarray(fitted))
 
-    def paint(self, look: Look, *, answered: bool) -> Painting:
-        """Return the picture as it is, or in the light of ``look`` when a prompt has been ``answered``."""
+    def paint(self, look: Look, *, prompted: bool) -> Painting:
+        """Return the image as a painting; it has the light of `look` once a prompt was sent (`prompted`)."""
         width, height = self._size
         planes = self._planes
         drawables: list[Drawable] = []
-        if answered:
-            planes, drawables = skies.relit(planes, look), skies.visitors(look, width, height)
-        # The view begins at the middle of the picture.
+        if prompted:
+            planes, drawables = skies.relit(planes, look), skies.overlays(look, width, height)
+        # The view starts at the middle of the image.
         across, along = swing(self._pan[0], 24.0, 0.25), swing(self._pan[1], 17.0, 0.25)
         return Painting(Backdrop(planes, across, along), drawables)

@@ -1,4 +1,4 @@
-"""Outlines of land: ridges, trees and buildings, as layers that scroll."""
+"""Silhouettes of ridges, trees and buildings, painted as scrolling layers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,22 @@ __all__ = ["buildings", "ground", "layer", "period_of", "ridge", "slope", "trees
 
 
 def ridge(
-    rng: np.random.Generator, period: int, coarse: int, octaves: int, rough: float
+    rng: np.random.Generator, period: int, *, frequency: int, octaves: int, roughness: float
 ) -> NDArray[np.float32]:
-    """Return a periodic outline between about -1 and 1."""
+    """Return a periodic outline with values between -1 and 1.
+
+    Args:
+        rng: chooses phases and frequencies.
+        period: length of the outline, in pixels.
+        frequency: waves per period in the first octave.
+        octaves: number of octaves, each with about twice the frequency of the one before.
+        roughness: amplitude of an octave as a share of the one before.
+    """
     phase = np.arange(period, dtype=np.float32) * (2 * math.pi / period)
     outline = np.zeros(period, dtype=np.float32)
     for octave in range(octaves):
-        frequency = coarse * 2**octave + int(rng.integers(0, 2 + octave))
-        outline += np.sin(phase * frequency + rng.uniform(0, 2 * math.pi)) * rough**octave
+        waves = frequency * 2**octave + int(rng.integers(0, 2 + octave))
+        outline += np.sin(phase * waves + rng.uniform(0, 2 * math.pi)) * roughness**octave
     return np.asarray(outline / np.abs(outline).max(), dtype=np.float32)
 
 
@@ -38,9 +46,16 @@ def ground(
     colours: tuple[RGB, RGB],
     relief: NDArray[np.float32] | None = None,
 ) -> tuple[Planes, NDArray[np.bool_]]:
-    """Paint ground below ``edge`` (row of the outline in every column) in a gradient; return it and its mask.
+    """Paint ground with a vertical gradient below an outline.
 
-    ``relief`` is luma added per column; it slants with depth, which looks like facets of a slope.
+    Args:
+        edge: row of the outline in every column.
+        height: height of the painted ground, in pixels.
+        colours: colours at the top and at the bottom.
+        relief: luma to add per column; it shifts sideways with depth, which looks like the facets of a slope.
+
+    Returns:
+        The planes and the H x W mask of the pixels below the outline.
     """
     period = edge.shape[0]
     planes = Planes.gradient(period, height, [(0.0, colours[0]), (1.0, colours[1])])
@@ -56,16 +71,16 @@ def ground(
 
 
 def layer(
-    painted: tuple[Planes, NDArray[np.bool_]], top: int, offset: Callable[[int], int], width: int
+    painted: tuple[Planes, NDArray[np.bool_]], *, top: int, offset: Callable[[int], int], width: int
 ) -> Layer:
-    """Return what `ground` painted as a layer at row ``top`` of a viewport ``width`` pixels wide."""
+    """Return the result of `ground` as a layer at row `top` of a viewport that is `width` pixels wide."""
     planes, mask = painted
     return Layer(planes.tiled(width), even(top), offset, np.concatenate((mask, mask[:, :width]), axis=1))
 
 
 def slope(edge: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
-    """Return relief from an outline's slope, as if light came from the left."""
-    # Smoothed over some columns, so that what is far below a crest does not show its every notch.
+    """Return the relief of an outline for light from the left, with values up to `strength`."""
+    # Smoothed over some columns, so that small notches of a crest do not show far below the crest.
     reach = 24
     around = np.concatenate((edge[-reach:], edge, edge[:reach]))
     gradient = (around[2 * reach :] - around[: -2 * reach]) / (2 * reach)
@@ -75,7 +90,7 @@ def slope(edge: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
 def trees(
     rng: np.random.Generator, edge: NDArray[np.float32], count: int, size: tuple[float, float]
 ) -> NDArray[np.float32]:
-    """Return ``edge`` with the outlines of ``count`` spruces on it, ``size`` (least, most) pixels high."""
+    """Return `edge` with the outlines of `count` spruces; `size` is the range of their heights, in pixels."""
     period = edge.shape[0]
     outline = edge.copy()
     for centre, tall in zip(rng.integers(0, period, count), rng.uniform(*size, count), strict=True):
@@ -89,14 +104,25 @@ def trees(
 
 
 def period_of(width: int) -> int:
-    """Return the width, in pixels, after which scenery of a viewport ``width`` wide repeats."""
+    """Return the width, in pixels, after which the scenery of a viewport `width` pixels wide repeats."""
     return (width * 3 // 2 + 15) // 16 * 16
 
 
 def buildings(
-    look: Look, palette: Palette, rng: np.random.Generator, size: tuple[int, int], depth: float
+    look: Look, palette: Palette, rng: np.random.Generator, *, size: tuple[int, int], depth: float
 ) -> tuple[Planes, NDArray[np.bool_]]:
-    """Paint a row of buildings with windows."""
+    """Paint a row of buildings with windows.
+
+    Args:
+        look: look of the scene.
+        palette: palette of the look.
+        rng: chooses the buildings and the lit windows.
+        size: width and height of the painted row, in pixels.
+        depth: nearness, from 0 (far) to 1 (near).
+
+    Returns:
+        The planes and the H x W mask of the buildings' pixels.
+    """
     period, rows = size
     edge = np.empty(period, dtype=np.float32)
     walls = np.empty(period, dtype=np.float32)
