@@ -102,7 +102,13 @@ def _make_recorder(
     width, height = PORTRAIT if request.portrait else LANDSCAPE
     started_at = datetime.fromtimestamp(context.now(), timezone.utc)
     recorder = context.recordings.record(
-        Recording(stream_id, session.account.name, width, height, started_at),
+        Recording(
+            stream_id=stream_id,
+            owner=session.account.name,
+            width=width,
+            height=height,
+            started_at=started_at,
+        ),
         context.config.fps,
         bitrate=context.config.bitrate,
     )

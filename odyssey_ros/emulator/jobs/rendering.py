@@ -109,7 +109,12 @@ def render(task: RenderTask) -> Recording | None:
     """
     width, height = (704, 1280) if task.portrait else (1280, 704)
     recording = Recording(
-        task.stream_id, task.owner, width, height, task.started_at, origin=Origin.SIMULATION
+        stream_id=task.stream_id,
+        owner=task.owner,
+        width=width,
+        height=height,
+        started_at=task.started_at,
+        origin=Origin.SIMULATION,
     )
     script = task.script
     image = None if script.image is None else decode_data_url(script.image, task.max_image_bytes)

@@ -1,1 +1,1 @@
-"""Encoding, video tracks, recordings and MP4 files."""
+"""Video encoding, video tracks, recordings and MP4 files."""

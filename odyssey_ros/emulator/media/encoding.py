@@ -1,4 +1,4 @@
-"""Low-latency video encoding, once per stream, whatever the number of viewers."""
+"""Low-latency video encoding; each stream is encoded once, for any number of viewers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _KEYFRAME_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One compressed picture.
+    """One encoded frame.
 
     Attributes:
         data: the bitstream; Annex B for H.264.
         timestamp: presentation time in ticks of `RTP_CLOCK`.
-        keyframe: whether decoding can begin here.
+        keyframe: whether decoding can start at this frame.
     """
 
     data: bytes
@@ -35,17 +35,17 @@ class EncodedFrame:
 
 
 class VideoEncoder:
-    """Encodes yuv420p pictures of one stream; a change of size begins a new coded sequence.
+    """Encodes the yuv420p frames of one stream; a change of size starts a new coded sequence.
 
-    The settings were chosen for a machine that has other things to do: x264 `ultrafast` costs less than half
-    of what libvpx costs at its fastest usable setting (`bench/emulator_cost.py`).
+    The settings minimise CPU time: x264 `ultrafast` costs less than half as much as libvpx at its fastest
+    usable setting (`bench/emulator_cost.py`).
 
-    Not safe for use by several threads at once.
+    Not thread-safe.
 
     Args:
         codec: `h264` (constrained baseline) or `vp8`.
-        fps: nominal frame rate, for rate control.
-        bitrate: target bits per second.
+        fps: nominal frames per second, for rate control.
+        bitrate: target bit rate, in bits per second.
     """
 
     def __init__(self, codec: Codec, fps: float, bitrate: int) -> None:
@@ -55,15 +55,15 @@ class VideoEncoder:
         self._context: av.VideoCodecContext | None = None
 
     def encode(self, frame: av.VideoFrame, timestamp: int, *, keyframe: bool) -> EncodedFrame | None:
-        """Encode one picture; blocks for a few milliseconds.
+        """Encode one frame; blocks for a few milliseconds.
 
         Args:
-            frame: yuv420p picture; its pts and picture type are overwritten.
-            timestamp: presentation time in ticks of `RTP_CLOCK`, rising from call to call.
-            keyframe: whether decoding must be able to begin at this picture.
+            frame: yuv420p frame; its `pts`, `time_base` and `pict_type` are overwritten.
+            timestamp: presentation time in ticks of `RTP_CLOCK`, larger than that of the previous call.
+            keyframe: whether this frame must be a keyframe.
 
         Returns:
-            The coded picture, or None when the encoder decided to drop it.
+            The encoded frame, or None when the encoder dropped it.
         """
         context = self._context
         if context is None or (context.width, context.height) != (frame.width, frame.height):
@@ -92,12 +92,12 @@ class VideoEncoder:
         context.framerate = self._fps
         context.time_base = Fraction(1, RTP_CLOCK)
         context.gop_size = max(1, round(self._fps * _KEYFRAME_SECONDS))
-        # Without being told, players take pictures of this size for BT.709, and show the colours wrong.
+        # Without these fields, players assume BT.709 for frames of this size and show wrong colours.
         context.color_range = ColorRange.MPEG
         context.colorspace = Colorspace.ITU601
         context.color_primaries = ColorPrimaries.SMPTE170M
         context.color_trc = ColorTrc.SMPTE170M
-        # One thread: slices in parallel cost more in total, and a 2-core machine has other work.
+        # Parallel slices cost more CPU time in total than one thread.
         context.thread_count = 1
         rate = str(self._bitrate)
         if self.codec == "h264":

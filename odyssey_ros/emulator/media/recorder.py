@@ -1,4 +1,4 @@
-"""Recording a live stream without holding it up."""
+"""Records a live stream without blocking the stream."""
 
 from __future__ import annotations
 
@@ -29,16 +29,24 @@ _NICENESS = 10
 
 
 class Recorder:
-    """Takes a stream's pictures and events and writes them on a thread of low priority.
+    """Writes the frames and events of a stream on a thread with low priority.
 
-    Nothing but the end of a recording ever waits. A stream that is encoded as H.264 hands over its packets
-    (`add_packet`), which costs 0.04 ms a frame; any other hands over its frames (`add_frame`), which are
-    encoded here. When the disk or the encoder cannot keep up, pictures are left out of the recording and
-    counted. When the disk fails, the recording is given up with a warning; the stream goes on.
+    Only `finish` and `abandon` block. A stream that is encoded as H.264 passes its packets (`add_packet`),
+    which costs 0.04 ms per frame. Other streams pass their frames (`add_frame`), which the recorder encodes.
+    When the disk or the encoder is too slow, frames are dropped from the recording and counted. When the disk
+    fails, the recording is abandoned with a warning, and the stream continues.
 
     Attributes:
-        recording: what is known of the recording so far.
-        dropped: pictures left out because writing was behind.
+        recording: the metadata of the recording.
+        dropped: number of frames dropped because writing was too slow or a keyframe was missing.
+
+    Args:
+        directory: folder to write into; must not exist.
+        recording: metadata of the recording.
+        fps: nominal frames per second.
+        bitrate: bit rate of frames that the recorder encodes, in bits per second.
+        on_closed: called on the recorder's thread at the end: with the finished recording, or with None when
+            the recording was abandoned.
     """
 
     def __init__(
@@ -50,23 +58,13 @@ class Recorder:
         bitrate: int = 2_500_000,
         on_closed: Callable[[Recording | None], None] = lambda _: None,
     ) -> None:
-        """Begin to record into ``directory``, which must not exist.
-
-        Args:
-            directory: folder to write into.
-            recording: the recording to be.
-            fps: nominal frames per second.
-            bitrate: of frames that are encoded here, bits per second.
-            on_closed: called on the recorder's thread at the end, with the recording when its files are
-                complete, with None when there will be none.
-        """
         self.recording = recording
         self.dropped = 0
         self._directory = directory
         self._fps = fps
         self._bitrate = bitrate
         self._on_closed = on_closed
-        self._work: queue.SimpleQueue[Callable[[RecordingWriter], None] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Callable[[RecordingWriter], None] | None] = queue.SimpleQueue()
         self._needs_keyframe = True
         self._encoder: VideoEncoder | None = None
         self._ended_at: datetime | None = None
@@ -74,56 +72,60 @@ class Recorder:
         self._thread.start()
 
     def add_event(self, event: StreamEvent) -> None:
-        """Record that something happened."""
-        self._work.put(lambda writer: writer.add_event(event))
+        """Record an event."""
+        self._tasks.put(lambda writer: writer.add_event(event))
 
     def add_packet(self, data: bytes, stream_time_ms: int, *, keyframe: bool) -> None:
-        """Record a picture that is H.264 (Annex B) already."""
-        if self._work.qsize() >= _PACKET_BACKLOG:
+        """Record an H.264 frame (Annex B)."""
+        if self._tasks.qsize() >= _PACKET_BACKLOG:
             self._needs_keyframe = True
         if self._needs_keyframe and not keyframe:
             self.dropped += 1
             return
         self._needs_keyframe = False
-        self._work.put(lambda writer: writer.add_packet(data, stream_time_ms, keyframe=keyframe))
+        self._tasks.put(lambda writer: writer.add_packet(data, stream_time_ms, keyframe=keyframe))
 
     def add_frame(self, frame: av.VideoFrame, stream_time_ms: int) -> None:
-        """Record a yuv420p picture; its pixels must not change any more, its other fields may."""
-        if self._work.qsize() >= _FRAME_BACKLOG:
+        """Record a yuv420p frame; its pixels must not change afterwards."""
+        if self._tasks.qsize() >= _FRAME_BACKLOG:
             self.dropped += 1
             return
-        self._work.put(lambda writer: self._encode(writer, frame, stream_time_ms))
+        self._tasks.put(lambda writer: self._encode(writer, frame, stream_time_ms))
 
     def finish(self, ended_at: datetime) -> None:
-        """End the recording and wait until its files are complete, some tens of milliseconds."""
+        """End the recording; blocks for tens of milliseconds until its files are complete.
+
+        Args:
+            ended_at: end of the stream, with time zone.
+        """
         self._ended_at = ended_at
-        self._work.put(None)
+        self._tasks.put(None)
         self._thread.join()
 
     def abandon(self) -> None:
-        """Stop recording; there will be no recording. Harmless after `finish`."""
-        self._work.put(None)
+        """Stop recording and keep nothing; has no effect after `finish`."""
+        self._tasks.put(None)
         self._thread.join()
 
-    # Below: on the recorder's thread.
+    # The methods below run on the recorder's thread.
 
     def _run(self) -> None:
         if sys.platform == "linux":
-            # There the niceness belongs to the thread.
+            # On Linux, each thread has a niceness of its own.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         finished = None
         try:
             finished = self._write_all()
         except (OSError, ValueError, av.FFmpegError) as error:
-            logger.warning("recording of %s was given up: %s", self.recording.stream_id, error)
+            logger.warning("Recording of %s abandoned: %s", self.recording.stream_id, error)
         finally:
             self._on_closed(finished)
 
     def _write_all(self) -> Recording | None:
         writer = RecordingWriter(self._directory, self.recording, self._fps)
         try:
-            while (work := self._work.get()) is not None:
-                work(writer)
+            while (task := self._tasks.get()) is not None:
+                task(writer)
             return None if self._ended_at is None else writer.finish(self._ended_at)
         finally:
             writer.abandon()

@@ -1,14 +1,14 @@
-"""One recording: what is known of it, its files, and writing them.
+"""The metadata and the files of one recording, and a writer for them.
 
 A recording is a folder:
 
     video.mp4       H.264, plays in a browser
-    preview.mp4     its first seconds
-    thumbnail.jpg   its first picture, small
-    events.jsonl    what happened, one `StreamEvent` a line
+    preview.mp4     the first 4 seconds
+    thumbnail.jpg   the first frame, scaled down
+    events.jsonl    one `StreamEvent` per line
     metadata.json   the `Recording`; written last
 
-A line of the events reads like an entry of a simulation script, flattened:
+An event has the same fields as an entry of a simulation script, in one flat object:
 
     {"timestamp_ms": 0, "type": "start", "prompt": "a fox", "applied_prompt": "a fox, ...", "image": false}
     {"timestamp_ms": 5200, "type": "interact", "prompt": "it rains", "applied_prompt": "it rains, ..."}
@@ -40,7 +40,7 @@ _METADATA = "metadata.json"
 
 
 class Artifact(Enum):
-    """The files of a recording that are handed out; the value is the file's name."""
+    """The downloadable files of a recording; the value is the name of the file."""
 
     VIDEO = "video.mp4"
     EVENTS = "events.jsonl"
@@ -49,7 +49,7 @@ class Artifact(Enum):
 
     @property
     def content_type(self) -> str:
-        """The media type to serve it with."""
+        """The media type of the file."""
         return _CONTENT_TYPES[self]
 
 
@@ -62,7 +62,7 @@ _CONTENT_TYPES = {
 
 
 class Origin(Enum):
-    """What a recording was made from."""
+    """The source of a recording."""
 
     STREAM = "stream"
     SIMULATION = "simulation"
@@ -70,15 +70,15 @@ class Origin(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """Something that happened in a stream.
+    """An event of a stream.
 
     Attributes:
-        timestamp_ms: stream time, milliseconds.
+        timestamp_ms: stream time, in milliseconds.
         type: `start`, `interact` or `end`.
-        prompt: what the client sent, for `start` and `interact`.
-        applied_prompt: what the service made of it.
-        image: whether a `start` came with a picture.
-        reason: why the stream came to its `end`.
+        prompt: the prompt that the client sent, for `start` and `interact`.
+        applied_prompt: the expanded prompt.
+        image: whether a `start` had an input image.
+        reason: why the stream ended, for `end`.
     """
 
     timestamp_ms: int
@@ -89,7 +89,7 @@ class StreamEvent:
     reason: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return the event as a line of the events file has it, without what does not apply."""
+        """Return the JSON object of the events file; fields that are None are omitted."""
         values = {
             "timestamp_ms": self.timestamp_ms,
             "type": self.type,
@@ -101,20 +101,20 @@ class StreamEvent:
         return {name: value for name, value in values.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What is known of a recording.
+    """The metadata of a recording.
 
     Attributes:
-        stream_id: names the stream and its recording.
+        stream_id: id of the stream and its recording.
         owner: name of the account.
-        width: of the pictures, pixels.
-        height: of the pictures, pixels.
-        started_at: beginning of the stream, with time zone.
+        width: width of the frames, in pixels.
+        height: height of the frames, in pixels.
+        started_at: start of the stream, with time zone.
         origin: a live stream or a simulation.
-        ended_at: end of the stream; None while it runs, when there are no files yet.
-        frame_count: pictures in the video; None while the stream runs.
-        duration_seconds: length of the video; None while the stream runs.
+        ended_at: end of the stream, with time zone; None while the stream runs, when no files exist yet.
+        frame_count: number of frames in the video; None while the stream runs.
+        duration_seconds: length of the video, in seconds; None while the stream runs.
     """
 
     stream_id: str
@@ -128,7 +128,7 @@ class Recording:
     duration_seconds: float | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return what the metadata file holds."""
+        """Return the JSON object of the metadata file."""
         return {
             "stream_id": self.stream_id,
             "owner": self.owner,
@@ -146,8 +146,8 @@ class Recording:
         """Read the metadata file of a finished recording.
 
         Raises:
-            OSError: there is none that can be read.
-            ValueError: it does not hold what `to_json` returns.
+            OSError: the file is missing or not readable.
+            ValueError: the contents are invalid.
         """
         fields = Fields.parse((directory / _METADATA).read_bytes())
         recording = cls(
@@ -162,22 +162,25 @@ class Recording:
             duration_seconds=fields.number("duration_seconds"),
         )
         if recording.stream_id != directory.name:
-            raise InvalidFieldError(("stream_id",), "is not the name of the folder")
+            raise InvalidFieldError(("stream_id",), "must be the name of the folder")
         return recording
 
 
 class RecordingWriter:
-    """Writes the files of one recording into a folder of its own.
+    """Writes the files of one recording into a new folder.
 
-    Blocks on the disk. Not safe for use by several threads at once.
+    All methods block on the disk and raise `OSError` when a file cannot be written. Not thread-safe.
+
+    Args:
+        directory: the folder; must not exist.
+        recording: metadata of the recording.
+        fps: nominal frames per second.
+
+    Raises:
+        OSError: the folder or a file in it cannot be created.
     """
 
     def __init__(self, directory: Path, recording: Recording, fps: float) -> None:
-        """Make the folder ``directory``, which must not exist, for ``recording`` at a nominal ``fps``.
-
-        Raises:
-            OSError: the folder or a file in it cannot be made.
-        """
         directory.mkdir(parents=True)
         self._directory = directory
         self._recording = recording
@@ -185,17 +188,26 @@ class RecordingWriter:
         self._events = (directory / Artifact.EVENTS.value).open("w", encoding="utf-8")
         self._video: Mp4Writer | None = None
         self._preview: Mp4Writer | None = None
-        self._first_picture = b""
+        self._first_frame = b""
 
     def add_event(self, event: StreamEvent) -> None:
         """Write one line of the events file."""
-        # Only ASCII: a lone surrogate that a client sent has no UTF-8.
+        # ASCII with escapes, because prompts can contain lone surrogates, which UTF-8 cannot encode.
         self._events.write(json.dumps(event.to_json()) + "\n")
 
     def add_packet(self, data: bytes, time_ms: int, *, keyframe: bool) -> None:
-        """Write one picture: an H.264 access unit, Annex B, shown at ``time_ms``. The first is a keyframe."""
+        """Write one frame.
+
+        Args:
+            data: an H.264 access unit, Annex B; the first one is a keyframe.
+            time_ms: presentation time, in milliseconds.
+            keyframe: whether decoding can start at this frame.
+
+        Raises:
+            ValueError: the first frame has no parameter sets.
+        """
         if self._video is None:
-            self._first_picture = data
+            self._first_frame = data
             self._video = Mp4Writer(self._directory / Artifact.VIDEO.value, data, self._fps)
             self._preview = Mp4Writer(self._directory / Artifact.PREVIEW.value, data, self._fps)
         self._video.write(data, time_ms, keyframe=keyframe)
@@ -206,17 +218,20 @@ class RecordingWriter:
                 self._close_preview()
 
     def finish(self, ended_at: datetime) -> Recording | None:
-        """Complete all files; afterwards the folder is a recording.
+        """Complete all files.
+
+        Args:
+            ended_at: end of the stream, with time zone.
 
         Returns:
-            The finished recording, or None when it has no picture and therefore is none.
+            The finished recording, or None when no frame was written and the folder is not a recording.
         """
         self._events.close()
         self._close_preview()
         if self._video is None:
             return None
         self._video.close()
-        _write_thumbnail(self._first_picture, self._directory / Artifact.THUMBNAIL.value)
+        _write_thumbnail(self._first_frame, self._directory / Artifact.THUMBNAIL.value)
         finished = replace(
             self._recording,
             ended_at=ended_at,
@@ -227,7 +242,7 @@ class RecordingWriter:
         return finished
 
     def abandon(self) -> None:
-        """Let go of the files, complete or not; what is in the folder is no recording."""
+        """Close the files; has no effect after `finish`. Without `finish`, the folder is not a recording."""
         self._events.close()
         self._close_preview()
         if self._video is not None:
@@ -239,11 +254,11 @@ class RecordingWriter:
             self._preview = None
 
 
-def _write_thumbnail(picture: bytes, path: Path) -> None:
+def _write_thumbnail(keyframe: bytes, path: Path) -> None:
     decoder = av.CodecContext.create("h264", "r")
-    # With several threads the picture would come out only after further ones.
+    # With several threads, the decoder would return the frame only after further frames.
     decoder.thread_count = 1
-    frame = next(iter([*decoder.decode(av.Packet(picture)), *decoder.decode(None)]))
+    frame = next(iter([*decoder.decode(av.Packet(keyframe)), *decoder.decode(None)]))
     image = Image.fromarray(frame.to_ndarray(format="rgb24"))
     image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     image.save(path, "JPEG", quality=85)

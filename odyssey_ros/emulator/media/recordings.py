@@ -1,9 +1,10 @@
-"""The recordings of the service on disk, kept over restarts.
+"""The recordings of the service on disk, which survive restarts.
 
-    <directory>/incoming/<stream id>/    being written; swept when the service starts
+    <directory>/incoming/<stream id>/    incomplete; removed when the service starts
     <directory>/<stream id>/             complete
 
-A recording enters the list by one rename of its folder, so there is no moment at which a broken one is in it.
+A complete recording is moved into the store by renaming its folder, so that the store never contains an
+incomplete one.
 """
 
 from __future__ import annotations
@@ -29,14 +30,18 @@ _STREAM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class RecordingStore:
-    """All recordings in a folder. Its methods may be called from any thread."""
+    """All recordings in a folder; its methods may be called from any thread.
+
+    Incomplete recordings of an earlier run are removed.
+
+    Args:
+        directory: the folder; created if it does not exist.
+
+    Raises:
+        OSError: the folder cannot be created or read.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Open, or make, the store in ``directory``; what an earlier run left unfinished is removed.
-
-        Raises:
-            OSError: the folder cannot be made or read.
-        """
         self._directory = directory
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
@@ -51,15 +56,22 @@ class RecordingStore:
         try:
             recording = Recording.read(folder)
         except (OSError, ValueError) as error:
-            logger.warning("%s is no recording and is left alone: %s", folder, error)
+            logger.warning("Ignoring %s, which is not a valid recording: %s", folder, error)
             return
         self._recordings[recording.stream_id] = recording
 
     def record(self, recording: Recording, fps: float, *, bitrate: int = 2_500_000) -> Recorder:
-        """Begin to record a live stream, which is listed from now on, and has files once it is finished.
+        """Start to record a live stream.
+
+        The recording is listed from now on; its files are available once it is finished.
+
+        Args:
+            recording: metadata of the recording.
+            fps: nominal frames per second.
+            bitrate: bit rate of frames that the recorder encodes, in bits per second.
 
         Raises:
-            ValueError: the stream id cannot name a folder.
+            ValueError: the stream id is not valid as the name of a folder.
         """
         stream_id = recording.stream_id
         folder = self.incoming(stream_id)
@@ -75,21 +87,21 @@ class RecordingStore:
         return Recorder(folder, recording, fps, bitrate=bitrate, on_closed=closed)
 
     def incoming(self, stream_id: str) -> Path:
-        """Return the folder in which the recording of ``stream_id`` is to be written before it is adopted.
+        """Return the folder for the files of an incomplete recording, before `adopt`.
 
         Raises:
-            ValueError: the stream id cannot name a folder.
+            ValueError: the stream id is not valid as the name of a folder.
         """
         if not _STREAM_ID.fullmatch(stream_id) or stream_id == _INCOMING:
-            raise ValueError(f"{stream_id!r} cannot name a recording")
+            raise ValueError(f"{stream_id!r} is not a valid stream id")
         return self._directory / _INCOMING / stream_id
 
     def adopt(self, stream_id: str) -> Recording:
-        """Take a recording that is complete in its `incoming` folder into the store.
+        """Move a complete recording from its `incoming` folder into the store.
 
         Raises:
-            OSError: it is not there, or is there already.
-            ValueError: it is not complete.
+            OSError: the recording is missing, or the store already has a recording with this id.
+            ValueError: the recording is incomplete.
         """
         folder = self.incoming(stream_id)
         recording = Recording.read(folder)
@@ -100,46 +112,43 @@ class RecordingStore:
         return recording
 
     def discard(self, stream_id: str) -> None:
-        """Remove an unfinished recording: what is in its `incoming` folder, and its place in the list."""
+        """Remove an incomplete recording and its `incoming` folder."""
         with self._lock:
             self._running.pop(stream_id, None)
         shutil.rmtree(self.incoming(stream_id), ignore_errors=True)
 
     def remove(self, stream_id: str) -> None:
-        """Delete a finished recording; harmless when there is none."""
+        """Delete a finished recording; has no effect when the recording does not exist."""
         with self._lock:
             known = self._recordings.pop(stream_id, None)
         if known is not None:
-            # Out of the list at once, whatever happens while its files are removed.
-            doomed = self.incoming(stream_id)
-            (self._directory / stream_id).rename(doomed)
-            shutil.rmtree(doomed)
+            # After the rename, the folder is not listed again even if its removal is interrupted.
+            incomplete = self.incoming(stream_id)
+            (self._directory / stream_id).rename(incomplete)
+            shutil.rmtree(incomplete)
 
     def get(self, stream_id: str) -> Recording | None:
-        """Return the recording of a stream, running or finished."""
+        """Return the recording of a running or finished stream; None when it does not exist."""
         with self._lock:
             return self._recordings.get(stream_id) or self._running.get(stream_id)
 
     def page(self, owner: str, limit: int, offset: int = 0) -> tuple[list[Recording], int]:
-        """Return one page of an account's recorded streams, newest first, and how many there are in all.
+        """Return one page of an account's recorded streams, newest first, and their total number.
 
-        Outputs of simulation jobs are found by their id, and are not listed.
+        Recordings of simulation jobs are not listed; use `get`.
         """
         with self._lock:
-            everything = [
-                *self._recordings.values(),
-                *self._running.values(),
-            ]
+            recordings = [*self._recordings.values(), *self._running.values()]
         own = [
             recording
-            for recording in everything
+            for recording in recordings
             if recording.owner == owner and recording.origin is Origin.STREAM
         ]
         own.sort(key=lambda recording: (recording.started_at, recording.stream_id), reverse=True)
         return own[offset : offset + limit], len(own)
 
     def path(self, stream_id: str, artifact: Artifact) -> Path | None:
-        """Return the file of a finished recording; None when there is no such recording."""
+        """Return the path of a file of a finished recording; None when the recording does not exist."""
         with self._lock:
             known = stream_id in self._recordings
         return self._directory / stream_id / artifact.value if known else None

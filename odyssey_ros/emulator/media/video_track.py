@@ -1,4 +1,4 @@
-"""Handing encoded pictures to WebRTC peers: one encode, any number of tracks."""
+"""Video tracks that send already encoded frames to any number of WebRTC peers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ _BACKLOG = 10
 
 
 class EncodedVideoTrack(MediaStreamTrack):
-    """A video track of pictures that are already encoded; silent while nobody pushes any.
+    """A video track of encoded frames; it sends nothing while no frames are pushed.
 
-    A peer that cannot take pictures at the pace they come loses some: the backlog is dropped, a keyframe is
-    asked for, and the track goes on with that.
+    When a peer is too slow, the track drops its backlog, requests a keyframe and continues with the keyframe.
 
-    Belongs to one event loop.
+    All methods are called on one event loop.
+
+    Attributes:
+        request_keyframe: called when the track needs a keyframe.
+        frames_dropped: number of frames dropped so far.
+        frames_sent: number of frames sent so far.
 
     Args:
-        request_keyframe: called when decoding can only go on from a keyframe.
+        request_keyframe: initial value of the attribute.
     """
 
     kind = "video"
@@ -42,7 +46,7 @@ class EncodedVideoTrack(MediaStreamTrack):
         self._needs_keyframe = True
 
     def push(self, frame: EncodedFrame) -> None:
-        """Queue one picture for the peer; nothing once the track has ended."""
+        """Queue one frame for the peer; has no effect once the track has ended."""
         if self.readyState != "live":
             return
         if self._needs_keyframe and not frame.keyframe:
@@ -60,16 +64,16 @@ class EncodedVideoTrack(MediaStreamTrack):
         self._changed.set()
 
     def need_keyframe(self) -> None:
-        """The peer cannot decode; ask for a keyframe wherever the pictures come from now."""
+        """Request a keyframe from the current source, because the peer cannot decode."""
         self.request_keyframe()
 
     def interrupt(self) -> None:
-        """The sequence of pictures ends here; the next one must be a keyframe."""
+        """End the current sequence of frames; the next frame must be a keyframe."""
         self._backlog.clear()
         self._needs_keyframe = True
 
     async def recv(self) -> av.Packet[av.stream.Stream]:
-        """The next encoded picture; called by the peer's sender.
+        """Return the next encoded frame; called by the peer's sender.
 
         Raises:
             MediaStreamError: the track has ended.
@@ -93,25 +97,31 @@ class EncodedVideoTrack(MediaStreamTrack):
 
 
 class VideoFanout:
-    """The pictures of one stream, for every track that is attached. Belongs to one event loop."""
+    """Sends the frames of one stream to all attached tracks.
+
+    All methods are called on one event loop.
+
+    Args:
+        request_keyframe: called when a track needs a keyframe.
+    """
 
     def __init__(self, request_keyframe: Callable[[], None]) -> None:
         self._request_keyframe = request_keyframe
         self._tracks: list[EncodedVideoTrack] = []
 
     def attach(self, track: EncodedVideoTrack) -> None:
-        """Send the pictures to `track` as well, from the next keyframe on."""
+        """Send frames to `track` too, from the next keyframe on."""
         track.interrupt()
         track.request_keyframe = self._request_keyframe
         self._tracks.append(track)
         self._request_keyframe()
 
     def detach(self, track: EncodedVideoTrack) -> None:
-        """Send no more pictures to `track`; it stays alive."""
+        """Stop sending frames to `track`; the track stays open. Has no effect if `track` is not attached."""
         if track in self._tracks:
             self._tracks.remove(track)
 
     def push(self, frame: EncodedFrame) -> None:
-        """Send one picture to everybody."""
+        """Send one frame to all attached tracks."""
         for track in self._tracks:
             track.push(frame)
