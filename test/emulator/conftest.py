@@ -1,4 +1,4 @@
-"""A client of the test's own, straight on httpx, websockets and aiortc: nothing of `odyssey_ros.client`."""
+"""A separate client for tests, on httpx, websockets and aiortc; it uses nothing of `odyssey_ros.client`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ API_KEY = "ody_local"
 
 
 def on_loopback(peer: RTCPeerConnection) -> None:
-    """Let `peer` gather 127.0.0.1, which aioice leaves out."""
+    """Make `peer` gather 127.0.0.1, which aioice leaves out."""
     transports = {t.receiver.transport for t in peer.getTransceivers()}
     if peer.sctp is not None:
         transports.add(peer.sctp.transport)
@@ -44,7 +44,7 @@ def on_loopback(peer: RTCPeerConnection) -> None:
 
 
 class ShiftedClock:
-    """The monotonic clock, which a test can put forward."""
+    """The monotonic clock plus `shift` seconds, which a test may increase."""
 
     def __init__(self) -> None:
         self.shift = 0.0
@@ -55,7 +55,7 @@ class ShiftedClock:
 
 @dataclass
 class Connection:
-    """One connected session, seen from the client."""
+    """The client's end of one connected session."""
 
     session_id: str
     socket: websockets.ClientConnection
@@ -76,7 +76,7 @@ class Connection:
         self.channels["clientToStreamer"].send(json.dumps(message))
 
     async def reply(self, *kinds: str, timeout: float = WAIT) -> dict[str, Any]:
-        """The next message of one of these types on the data channel; earlier ones are passed over."""
+        """Return the next message of one of these types on the data channel; skip other messages."""
 
         def find() -> dict[str, Any] | None:
             for index in range(self.seen, len(self.messages)):
@@ -133,7 +133,7 @@ class Connection:
 
 
 class Caller:
-    """Somebody who uses the service at `url`."""
+    """A user of the service at `url`."""
 
     def __init__(self, url: str, api_key: str = API_KEY) -> None:
         self.url = url
@@ -155,7 +155,7 @@ class Caller:
         )
 
     async def new_session(self) -> tuple[str, str, str]:
-        """A session's id, its signaling URL, and a token for it."""
+        """Return the id, the signaling URL and a token of a new session."""
         session = (await self.request("POST", "/sessions/request", json={})).raise_for_status().json()
         grant = await self.request("POST", "/sessions/token", json={"session_id": session["session_id"]})
         return (
@@ -172,7 +172,9 @@ class Caller:
     async def connect(self, *, ready: bool = True, hide_addresses: bool = False) -> Connection:
         """Open a session and answer its offer.
 
-        With `ready`, wait for track and channels; with `hide_addresses`, name mDNS hosts, as browsers do.
+        Args:
+            ready: wait for the track and the channels.
+            hide_addresses: replace the addresses by mDNS names, as browsers do.
         """
         session_id, socket = await self.open_socket()
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -222,36 +224,36 @@ async def _running(config: EmulatorConfig, **clocks: Any) -> AsyncIterator[tuple
 
 @pytest.fixture
 def running() -> Any:
-    """`async with running(config) as (emulator, caller):` a service and somebody who uses it."""
+    """`async with running(config) as (emulator, caller):` runs a service and creates a user of it."""
     return _running
 
 
 @pytest.fixture
 def new_caller() -> type[Caller]:
-    """Makes a further user of a service: `new_caller(url, api_key)`."""
+    """Creates another user of a service: `new_caller(url, api_key)`."""
     return Caller
 
 
 @pytest.fixture
 def loopback() -> Callable[[RTCPeerConnection], None]:
-    """Makes a peer gather 127.0.0.1."""
+    """Makes a peer gather 127.0.0.1: `loopback(peer)`."""
     return on_loopback
 
 
 @pytest.fixture
 def clock() -> ShiftedClock:
-    """A clock for `running(config, monotonic=clock)`: `clock.shift += 60` puts it forward."""
+    """A clock for `running(config, monotonic=clock)`; `clock.shift += 60` advances it by a minute."""
     return ShiftedClock()
 
 
 @pytest.fixture(name="until")
 def _until() -> Any:
-    """`await until(condition)`."""
+    """`await until(condition)` waits until the condition is true."""
     return eventually
 
 
 @pytest.fixture
 async def service() -> AsyncIterator[tuple[Emulator, Caller]]:
-    """A service with default settings, and somebody who uses it."""
+    """A service with default settings, and a user of it."""
     async with _running(EmulatorConfig()) as pair:
         yield pair

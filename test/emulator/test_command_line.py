@@ -1,4 +1,4 @@
-"""The program, as a user starts and stops it."""
+"""A user starts and stops the program."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from odyssey_ros.emulator.limits import UNLIMITED_LIFETIME, Limits
 
 ROOT = Path(__file__).parents[2]
 
-PATIENCE = 200  # seconds: a busy machine takes long to start a process
-pytestmark = pytest.mark.timeout(3 * PATIENCE)
+TIMEOUT_S = 200  # a busy machine takes long to start a process
+pytestmark = pytest.mark.timeout(3 * TIMEOUT_S)
 
 
 @pytest.fixture(autouse=True)
@@ -62,11 +62,11 @@ async def program():
 
 
 async def outcome(process):
-    out, error = await asyncio.wait_for(process.communicate(), PATIENCE)
+    out, error = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
     return process.returncode, out.decode(), error.decode()
 
 
-def is_over(process):
+def has_ended(process):
     try:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -74,14 +74,14 @@ def is_over(process):
 
 
 async def url_of(process):
-    line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), TIMEOUT_S)).decode()
     ready = re.fullmatch(r"odyssey emulator ready at (http://127\.0\.0\.1:\d+)\n", line)
     assert ready, line
     return ready[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_it_says_when_it_is_ready_and_ends_quietly(program, number):
+async def test_it_prints_a_line_when_it_is_ready_and_ends_without_output(program, number):
     process = await program("--host", "127.0.0.1", "--port", "0", "--api-key", "ody_local")
     url = await url_of(process)
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
@@ -90,7 +90,7 @@ async def test_it_says_when_it_is_ready_and_ends_quietly(program, number):
     assert await outcome(process) == (0, "", "")
 
 
-async def test_it_ends_quietly_while_it_streams(program, new_caller, until):
+async def test_it_ends_without_output_while_it_streams(program, new_caller, until):
     process = await program("--port", "0")
     caller = new_caller(await url_of(process))
     connections = [await caller.connect() for _ in range(2)]
@@ -104,13 +104,13 @@ async def test_it_ends_quietly_while_it_streams(program, new_caller, until):
     await caller.close()
 
 
-async def test_a_kill_leaves_whole_recordings_and_no_worker_and_jobs_go_on(
+async def test_after_a_kill_recordings_are_complete_workers_end_and_jobs_continue(
     program, new_caller, until, tmp_path
 ):
     process = await program("--port", "0", "--data-dir", str(tmp_path))
     caller = new_caller(await url_of(process))
     connection = await caller.connect()
-    whole = (await connection.start())["stream_id"]
+    complete = (await connection.start())["stream_id"]
     await connection.next_frame()
     await connection.end()
     await connection.start()
@@ -120,14 +120,16 @@ async def test_a_kill_leaves_whole_recordings_and_no_worker_and_jobs_go_on(
     [worker] = await until(psutil.Process(process.pid).children)
     process.kill()
     await process.wait()
-    await until(lambda: is_over(worker))
+    await until(lambda: has_ended(worker))
     await caller.close()
 
     process = await program("--port", "0", "--data-dir", str(tmp_path))
     caller = new_caller(await url_of(process))
     listed = (await caller.request("GET", "/stream-recordings")).json()
-    assert [row["stream_id"] for row in listed["recordings"]] == [whole]
-    video = await caller.http.get((await caller.request("GET", f"/recordings/{whole}")).json()["video_url"])
+    assert [row["stream_id"] for row in listed["recordings"]] == [complete]
+    video = await caller.http.get(
+        (await caller.request("GET", f"/recordings/{complete}")).json()["video_url"]
+    )
     with av.open(io.BytesIO(video.content)) as container:
         assert sum(1 for _ in container.decode(video=0)) > 0
     again = (await caller.request("GET", f"/simulation-jobs/{job['job_id']}")).json()
@@ -138,7 +140,7 @@ async def test_a_kill_leaves_whole_recordings_and_no_worker_and_jobs_go_on(
     assert await outcome(process) == (0, "", "")
 
 
-# The program, which gets a signal at the moment when it looks for a module.
+# Runs the program and sends a signal to it when it imports a module.
 INTERRUPTED = """
 import os, runpy, sys
 
@@ -157,18 +159,18 @@ runpy.run_module("odyssey_ros.emulator", run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("module", ["odyssey_ros.emulator.command_line", "aiohttp", "av", "aiortc"])
-def test_an_interrupt_while_it_still_loads_is_quiet(module, number):
+def test_a_signal_during_the_imports_ends_it_without_output(module, number):
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, module, str(int(number))],
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_an_impatient_user_is_answered_quietly_too(program, number):
+async def test_repeated_signals_end_it_without_output(program, number):
     process = await program("--port", "0")
     await url_of(process)
     ended = asyncio.create_task(outcome(process))
@@ -179,7 +181,7 @@ async def test_an_impatient_user_is_answered_quietly_too(program, number):
     assert ended.result() == (0, "", "")
 
 
-async def test_a_port_in_use_is_explained(program):
+async def test_a_port_in_use_is_an_error_with_a_remedy(program):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -211,10 +213,10 @@ async def test_a_port_in_use_is_explained(program):
         (("--port", "0", "--data-dir", "/dev/null/x"), 1, "check --data-dir"),
     ],
 )
-def test_a_user_error_is_one_clear_line(capsys, arguments, status, text):
+def test_a_wrong_option_is_an_error_of_one_line(capsys, arguments, status, text):
     try:
         found = main(arguments)
-    except SystemExit as end:  # argparse's way
+    except SystemExit as end:  # argparse exits
         found = end.code
     out, error = capsys.readouterr()
     assert (found, out) == (status, "")
@@ -223,7 +225,7 @@ def test_a_user_error_is_one_clear_line(capsys, arguments, status, text):
     assert "secret" not in error
 
 
-async def test_a_damaged_file_is_passed_over(program, tmp_path):
+async def test_a_damaged_file_is_skipped_with_a_warning(program, tmp_path):
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "one.json").write_text("{")
     process = await program("--port", "0", "--data-dir", str(tmp_path))
@@ -239,19 +241,19 @@ LIMITS = [field.name for field in dataclasses.fields(Limits) if field.name != "i
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_every_limit_is_set_and_switched_off_by_its_flag(name):
+def test_every_limit_is_set_and_disabled_by_its_option(name):
     def limit(*arguments):
         return getattr(configuration(parser().parse_args(arguments)).limits, name)
 
-    flag = f"--{name.replace('_', '-')}"
+    option = f"--{name.replace('_', '-')}"
     assert limit() == getattr(Limits(), name)
-    assert limit(flag, "7") == 7
-    assert limit(flag, "off") == (
+    assert limit(option, "7") == 7
+    assert limit(option, "off") == (
         UNLIMITED_LIFETIME if name.endswith(("token_seconds", "url_seconds")) else None
     )
 
 
-async def test_the_flags_reach_the_service(program):
+async def test_the_options_reach_the_service(program):
     process = await program(
         "--port", "0", "--region", "here", "--region", "there", "--streamers", "0", "--no-control",
         "--fault", "http_status,endpoint=config,status=418", "--ice-server", "stun:127.0.0.1:3478",

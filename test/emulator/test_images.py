@@ -1,4 +1,4 @@
-"""Input images of every accepted kind."""
+"""Input images of every accepted type are decoded; others are refused."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def data_url(image, kind, media_type, **options):
         ("HEIF", "image/heif"),
     ],
 )
-def test_every_kind_is_decoded(kind, media_type):
+def test_every_accepted_type_is_decoded(kind, media_type):
     pixels = decode_data_url(data_url(Image.new("RGB", (64, 32), (200, 30, 40)), kind, media_type), LIMIT)
     assert pixels.shape == (32, 64, 3)
     assert abs(pixels.astype(int).mean(axis=(0, 1)) - (200, 30, 40)).max() < 12
 
 
-def test_a_picture_is_turned_upright():
+def test_an_image_is_rotated_by_its_exif_orientation():
     image = Image.new("RGB", (64, 32))
     exif = Image.Exif()
     exif[0x0112] = 6
     assert decode_data_url(data_url(image, "JPEG", "image/jpeg", exif=exif), LIMIT).shape == (64, 32, 3)
 
 
-def test_transparency_and_grey_become_rgb():
+def test_every_colour_mode_becomes_rgb():
     for mode in ("RGBA", "L", "P", "1"):
         assert decode_data_url(data_url(Image.new(mode, (8, 8)), "PNG", "image/png"), LIMIT).shape == (
             8,
@@ -65,7 +65,7 @@ def test_more_bytes_than_allowed_are_refused():
         decode_data_url(url, LIMIT)
 
 
-def test_more_pixels_than_a_picture_has_are_refused():
+def test_too_many_pixels_are_refused():
     url = data_url(Image.new("1", (8_000, 8_000)), "PNG", "image/png")
     with pytest.raises(InvalidImageError, match="too many pixels"):
         decode_data_url(url, LIMIT)
@@ -83,6 +83,6 @@ def test_more_pixels_than_a_picture_has_are_refused():
         "data:;base64,AAAA",
     ],
 )
-def test_no_data_url_is_refused(url):
+def test_anything_but_an_image_data_url_is_refused(url):
     with pytest.raises(InvalidImageError):
         decode_data_url(url, LIMIT)

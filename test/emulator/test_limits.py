@@ -1,8 +1,6 @@
-"""Every limit of the service, reached."""
+"""Every limit of the service is reached."""
 
 from __future__ import annotations
-
-import time
 
 from odyssey_ros.emulator import Account, EmulatorConfig, Limits
 
@@ -12,16 +10,14 @@ async def request(caller):
     return answer.status_code, answer.json().get("detail")
 
 
-async def test_streams_end_at_their_limit_and_the_connection_goes_on(running):
+async def test_streams_end_at_their_limit_and_the_connection_continues(running):
     async with running(EmulatorConfig(limits=Limits(stream_seconds=0.5))) as (_, caller):
         connection = await caller.connect()
         for _ in range(2):
-            began = time.monotonic()
             await connection.start()
             error = await connection.reply("interactive_stream_error")
             assert error["reason"] == "session_timeout"
             await connection.reply("stream_ended")
-            assert time.monotonic() - began >= 0.5
         assert connection.closed is None
 
 
@@ -61,7 +57,7 @@ async def test_idle_connections_end_and_busy_ones_do_not(running, until, clock):
         assert await until(lambda: busy.closed) == (1001, "idle for too long")
 
 
-async def test_concurrent_sessions_are_counted_dangling_ones_too(running, until):
+async def test_concurrent_sessions_are_counted_with_unconnected_ones(running, until):
     async with running(EmulatorConfig(limits=Limits(concurrent_sessions=2))) as (emulator, caller):
         connection = await caller.connect()
         assert (await request(caller))[0] == 200
@@ -74,7 +70,7 @@ async def test_concurrent_sessions_are_counted_dangling_ones_too(running, until)
         assert (await request(caller))[0] == 200
 
 
-async def test_a_dangling_session_is_given_up_with_its_token(running):
+async def test_an_unconnected_session_expires_with_its_token(running):
     clock = [1000.0]
     config = EmulatorConfig(limits=Limits(concurrent_sessions=1, session_token_seconds=60))
     async with running(config, monotonic=lambda: clock[0]) as (_, caller):
@@ -84,7 +80,7 @@ async def test_a_dangling_session_is_given_up_with_its_token(running):
         assert (await request(caller))[0] == 200
 
 
-async def test_requests_queue_while_no_streamer_is_free(running, until):
+async def test_requests_are_refused_while_no_streamer_is_free(running, until):
     async with running(EmulatorConfig(streamers=1)) as (emulator, caller):
         connection = await caller.connect()
         assert await request(caller) == (503, "No streamers available")
@@ -93,15 +89,13 @@ async def test_requests_queue_while_no_streamer_is_free(running, until):
         assert (await request(caller))[0] == 200
 
 
-async def test_the_month_is_used_up(running):
-    clock = [1_798_000_000.0]  # 2026-12-22
+async def test_the_hours_of_the_month_are_used_up(running, clock):
+    now = [1_798_000_000.0]  # 2026-12-22
     config = EmulatorConfig(limits=Limits(monthly_hours=0.0001, access_token_seconds=1e8))
-    async with running(config, now=lambda: clock[0]) as (_, caller):
+    async with running(config, now=lambda: now[0], monotonic=clock) as (_, caller):
         connection = await caller.connect()
         await connection.start()
-        began = time.monotonic()
-        while time.monotonic() - began < 0.5:
-            await connection.interact("on")
+        clock.shift += 0.5
         await connection.end()
         status, detail = await request(caller)
         assert (status, detail["error"]) == (429, "MONTHLY_LIMIT_REACHED")
@@ -109,7 +103,7 @@ async def test_the_month_is_used_up(running):
         assert detail["details"]["limit_hours"] == 0.0001
         assert detail["details"]["reset_date"] == "2027-01-01"
         assert (await connection.start())["reason"] == "quota_exceeded"
-        clock[0] += 15 * 86400
+        now[0] += 15 * 86400
         assert (await request(caller))[0] == 200
 
 

@@ -1,9 +1,10 @@
-"""The stream's thread: pace, commands, and failures."""
+"""The thread of a stream: its pace, commands and failures."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import queue
 import threading
 import time
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ import pytest
 from odyssey_ros.emulator.media.encoding import VideoEncoder
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
 from odyssey_ros.emulator.scene.scenes import make_scene
-from odyssey_ros.emulator.stream import Stream, StreamEndedError
+from odyssey_ros.emulator.stream import Stream, StreamEndedError, _End
 
 
 def make_stream(make=lambda: make_scene("a fox", 704, 288), fps=20.0, media_time=time.monotonic, **options):
@@ -32,26 +33,26 @@ async def test_a_scene_that_cannot_be_made_fails_the_start():
         await make_stream(broken).start()
 
 
-async def test_a_scene_that_breaks_later_is_told_to_whoever_watches():
-    class Breaking:
+async def test_a_failure_of_the_scene_is_reported_to_the_watcher():
+    class BreakingScene:
         def render(self, stream_time_ms, counter):
             if counter == 3:
-                raise RuntimeError("out of paint")
+                raise RuntimeError("no more frames")
             return make_scene("x", 704, 288).render(stream_time_ms, counter)
 
-    stream = make_stream(Breaking)
+    stream = make_stream(BreakingScene)
     await stream.start()
     stopped = asyncio.Event()
     stream.watch(stopped.set)
     await asyncio.wait_for(stopped.wait(), 20)
-    with pytest.raises(RuntimeError, match="out of paint"):
+    with pytest.raises(RuntimeError, match="no more frames"):
         await stream.finished()
     with pytest.raises(StreamEndedError):
         await stream.interact("x", "x")
     assert stream.frames_made == 3
 
 
-async def test_an_end_is_an_end_however_often():
+async def test_a_stream_can_be_ended_more_than_once():
     stream = make_stream()
     await stream.start()
     await asyncio.gather(end(stream), end(stream))
@@ -60,35 +61,66 @@ async def test_an_end_is_an_end_however_often():
         await stream.interact("x", "x")
 
 
-async def test_a_prompt_at_a_slow_rate_is_answered_at_once():
+async def test_a_prompt_at_a_low_frame_rate_is_applied_at_once():
     stream = make_stream(fps=0.001)
     await stream.start()
     assert await asyncio.wait_for(stream.interact("snow", "snow"), 60) == 1_000_000
     await asyncio.wait_for(end(stream), 60)
 
 
-async def test_frames_whose_time_has_passed_are_skipped_and_timestamps_stay_true():
-    period, now, painted = 1 / 16, [100.0], threading.Semaphore(0)
+async def test_late_frames_are_skipped_and_timestamps_stay_correct():
+    period, now, rendered = 1 / 16, [100.0], threading.Semaphore(0)
 
-    class Painting:
-        # Each picture takes as long as it is shown, but the third, which takes six times as long.
+    class SlowScene:
+        # Rendering takes one frame period, and six periods for the third frame.
         def __init__(self):
             self.scene = make_scene("x", 704, 288)
 
         def render(self, stream_time_ms, counter):
-            painted.acquire(timeout=60)
+            rendered.acquire(timeout=60)
             now[0] += 6 * period if counter == 2 else period
             return self.scene.render(stream_time_ms, counter)
 
-    stream = make_stream(Painting, fps=16, media_time=lambda: now[0], monotonic=lambda: now[0])
+    stream = make_stream(SlowScene, fps=16, media_time=lambda: now[0], monotonic=lambda: now[0])
     track = EncodedVideoTrack(lambda: None)
     stream.video.attach(track)
-    painted.release(6)
+    rendered.release(6)
     await stream.start()
     stamps = [(await track.recv()).pts for _ in range(6)]
     ending = asyncio.create_task(end(stream))
-    painted.release(100)
+    rendered.release(100)
     await ending
     steps = [(later - earlier) * 16 / 90_000 for earlier, later in itertools.pairwise(stamps)]
     assert steps == [1, 1, 6, 1, 1]
     assert stream.frames_skipped == 5
+
+
+class Commands(queue.SimpleQueue):
+    """A command queue that advances a clock instead of waiting."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def get(self, timeout):
+        self.now[0] += timeout
+        return self.get_nowait()
+
+
+async def test_frames_are_paced_by_deadlines_that_do_not_drift():
+    now, times = [100.0], []
+    picture = make_scene("x", 704, 288).render(0, 0)
+
+    class Scene:
+        def render(self, stream_time_ms, counter):
+            times.append(now[0] - 100.0)
+            now[0] += 0.01
+            if counter == 9:
+                stream._commands.put(_End("client", datetime.now(timezone.utc)))
+            return picture
+
+    stream = make_stream(Scene, fps=8, media_time=lambda: now[0], monotonic=lambda: now[0])
+    stream._commands = Commands(now)
+    await stream.start()
+    await stream.finished()
+    assert times == pytest.approx([counter / 8 for counter in range(10)])
+    assert stream.frames_skipped == 0

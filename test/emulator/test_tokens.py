@@ -1,4 +1,4 @@
-"""Tokens and signed paths, on a clock of the test's own."""
+"""Tokens and signed paths on a clock of the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def authority(clock):
 
 
 @pytest.mark.parametrize("audience", ["access", "session", "spectator"])
-def test_a_token_names_its_identity_until_it_expires(authority, clock, audience):
+def test_a_token_gives_its_identity_until_it_expires(authority, clock, audience):
     token = authority.issue(audience, "one", 60)
     assert authority.check(audience, token) == "one"
     clock[0] += 59.9
@@ -29,26 +29,26 @@ def test_a_token_names_its_identity_until_it_expires(authority, clock, audience)
         authority.check(audience, token)
 
 
-def test_a_token_is_good_for_its_audience_only(authority):
+def test_a_token_is_valid_only_for_its_audience(authority):
     token = authority.issue("access", "one", 60)
     for audience in ("session", "spectator"):
         with pytest.raises(InvalidTokenError, match="Invalid token"):
             authority.check(audience, token)
 
 
-def test_two_tokens_are_never_the_same(authority):
+def test_two_tokens_are_different(authority):
     assert authority.issue("access", "one", 60) != authority.issue("access", "one", 60)
 
 
-def test_tokens_of_others_are_refused(authority, clock):
-    stranger = TokenAuthority(lambda: clock[0])
+def test_foreign_and_malformed_tokens_are_refused(authority, clock):
+    foreign_service = TokenAuthority(lambda: clock[0])
     unsigned = jwt.encode({"sub": "one", "aud": "access", "exp": 2000}, None, algorithm="none")
-    for token in ("", "x", "a.b.c", unsigned, stranger.issue("access", "one", 60)):
+    for token in ("", "x", "a.b.c", unsigned, foreign_service.issue("access", "one", 60)):
         with pytest.raises(InvalidTokenError):
             authority.check("access", token)
 
 
-def test_a_signed_path_is_good_for_itself_until_it_expires(authority, clock):
+def test_a_signature_is_valid_for_its_path_until_it_expires(authority, clock):
     query = dict(pair.split("=") for pair in authority.sign_path("/files/a", 60).split("&"))
     authority.check_path("/files/a", **query)
     for path, changes in (

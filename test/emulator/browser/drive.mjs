@@ -1,5 +1,5 @@
 // Runs one scenario in a headless Chromium: node drive.mjs <modules> <chromium> <page URL> <scenario> <arguments>.
-// Prints what the scenario returned as JSON; what the page writes to its console goes to standard error.
+// Prints the result of the scenario as JSON; the console of the page goes to standard error.
 
 import { createRequire } from "node:module";
 
@@ -18,7 +18,7 @@ const browser = await chromium.launch({
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
-    // Media is to stay on loopback, which a browser otherwise leaves out and hides behind multicast DNS.
+    // Media must stay on loopback, which a browser leaves out or hides behind mDNS names by default.
     "--allow-loopback-in-peer-connection",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
   ],

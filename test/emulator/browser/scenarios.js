@@ -1,9 +1,9 @@
-// What a web application does with the official SDK. Each scenario returns what it saw, for the test to judge.
+// Uses of the official SDK in a web application. Each scenario returns its observations; the test checks them.
 
 import { Odyssey, credentialsFromDict, credentialsToDict } from "/sdk/index.js";
 
 const LANDSCAPE = { portrait: false };
-const PATIENCE = 90;
+const LIMIT_S = 90;
 
 function within(seconds, promise, what) {
   let timer;
@@ -14,10 +14,10 @@ function within(seconds, promise, what) {
 }
 
 function nextFrame(video) {
-  return within(PATIENCE, new Promise((resolve) => video.requestVideoFrameCallback(resolve)), "a video frame");
+  return within(LIMIT_S, new Promise((resolve) => video.requestVideoFrameCallback(resolve)), "a video frame");
 }
 
-// The picture that the video element shows, after `count` further frames, as a PNG data URL.
+// Returns the picture of the video element after `count` further frames, as a PNG data URL.
 async function picture(video, count = 1) {
   for (let index = 0; index < count; index += 1) {
     await nextFrame(video);
@@ -29,7 +29,7 @@ async function picture(video, count = 1) {
   return canvas.toDataURL("image/png");
 }
 
-// The id of the prompt in force that the picture carries: the 16 blocks from the 12th of its last row on.
+// Returns the id of the current prompt from the marker: 16 blocks, from the 12th block of the last row on.
 function promptId(video) {
   const canvas = document.createElement("canvas");
   canvas.width = 704;
@@ -44,8 +44,8 @@ function promptId(video) {
   );
 }
 
-// The picture as soon as it answers a prompt: how long that takes to be decoded is the machine's affair.
-async function answer(video, prompt) {
+// Waits for a frame that shows the prompt, and returns its picture.
+async function pictureOf(video, prompt) {
   await until(async () => {
     await nextFrame(video);
     return promptId(video) === prompt.id;
@@ -58,8 +58,8 @@ async function watch(stream) {
   video.muted = true;
   video.srcObject = stream;
   document.body.append(video);
-  // It begins to play only when there are pictures, which is after the start of a stream.
-  await within(PATIENCE, video.play(), "playing the stream");
+  // The video plays only when frames arrive, that is, after the start of a stream.
+  await within(LIMIT_S, video.play(), "playing the stream");
   return video;
 }
 
@@ -77,19 +77,19 @@ function recordingHandlers(events) {
   };
 }
 
-// Connects, and waits for the status as well: on a busy machine the SDK may be ready a moment before it says so, and
-// refuses to start a stream in that moment.
+// Connects, and waits for the status too: on a busy machine `connect` may return before the status changes, and the
+// SDK refuses to start a stream before that.
 async function connected(connect, handlers = {}) {
-  let met;
-  const announced = new Promise((resolve) => (met = resolve));
+  let resolveStatus;
+  const announced = new Promise((resolve) => (resolveStatus = resolve));
   const onStatusChange = (status) => {
     handlers.onStatusChange?.(status);
     if (status === "connected") {
-      met();
+      resolveStatus();
     }
   };
-  const stream = await within(PATIENCE, connect({ ...handlers, onStatusChange }), "connecting");
-  await within(PATIENCE, announced, "the status");
+  const stream = await within(LIMIT_S, connect({ ...handlers, onStatusChange }), "connecting");
+  await within(LIMIT_S, announced, "the status");
   return stream;
 }
 
@@ -101,19 +101,19 @@ async function until(condition, what) {
     }
     return value;
   };
-  return within(PATIENCE, check(), what);
+  return within(LIMIT_S, check(), what);
 }
 
 export async function interactive({ apiKey, prompts }) {
   const events = [];
   const client = new Odyssey({ apiKey });
   const stream = await connected((handlers) => client.connect(handlers), recordingHandlers(events));
-  const streamId = await within(PATIENCE, client.startStream({ prompt: prompts[0].text, ...LANDSCAPE }), "starting");
+  const streamId = await within(LIMIT_S, client.startStream({ prompt: prompts[0].text, ...LANDSCAPE }), "starting");
   const video = await watch(stream);
   const pictures = [await picture(video), await picture(video, 10)];
-  const acknowledged = await within(PATIENCE, client.interact({ prompt: prompts[1].text }), "interacting");
-  pictures.push(await answer(video, prompts[1]));
-  await within(PATIENCE, client.endStream(), "ending");
+  const acknowledged = await within(LIMIT_S, client.interact({ prompt: prompts[1].text }), "interacting");
+  pictures.push(await pictureOf(video, prompts[1]));
+  await within(LIMIT_S, client.endStream(), "ending");
   client.disconnect();
   return { events, streamId, pictures, acknowledged };
 }
@@ -128,7 +128,7 @@ export async function imageToVideo({ apiKey, prompt, colour }) {
   const image = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   const client = new Odyssey({ apiKey });
   const stream = await connected((handlers) => client.connect(handlers));
-  const streamId = await within(PATIENCE, client.startStream({ prompt, portrait: true, image }), "starting");
+  const streamId = await within(LIMIT_S, client.startStream({ prompt, portrait: true, image }), "starting");
   const shown = await picture(await watch(stream));
   client.disconnect();
   return { streamId, picture: shown };
@@ -139,9 +139,9 @@ export async function recordings({ apiKey, prompt }) {
   const stream = await connected((handlers) => client.connect(handlers));
   const streamIds = [];
   for (let index = 0; index < 2; index += 1) {
-    streamIds.push(await within(PATIENCE, client.startStream({ prompt, ...LANDSCAPE }), "starting"));
+    streamIds.push(await within(LIMIT_S, client.startStream({ prompt, ...LANDSCAPE }), "starting"));
     await picture(await watch(stream), 20);
-    await within(PATIENCE, client.endStream(), "ending");
+    await within(LIMIT_S, client.endStream(), "ending");
   }
   client.disconnect();
   const recording = await until(async () => {
@@ -153,11 +153,11 @@ export async function recordings({ apiKey, prompt }) {
   player.muted = true;
   player.crossOrigin = "anonymous";
   player.src = recording.video_url;
-  await within(PATIENCE, player.play(), "playing the recording");
+  await within(LIMIT_S, player.play(), "playing the recording");
   const replayed = await picture(player, 3);
   const thumbnail = new Image();
   thumbnail.src = recording.thumbnail_url;
-  await within(PATIENCE, thumbnail.decode(), "the thumbnail");
+  await within(LIMIT_S, thumbnail.decode(), "the thumbnail");
   const eventLines = (await (await fetch(recording.events_url)).text()).trim().split("\n");
   return {
     streamIds,
@@ -188,7 +188,7 @@ export async function simulations({ apiKey, prompts }) {
   player.muted = true;
   player.crossOrigin = "anonymous";
   player.src = finished.streams[0].video_url;
-  await within(PATIENCE, player.play(), "playing the simulation");
+  await within(LIMIT_S, player.play(), "playing the simulation");
   const replayed = await picture(player, 2);
   return {
     submitted,
@@ -210,7 +210,7 @@ export async function credentials({ apiKey, prompt }) {
     (handlers) => client.connectWithCredentials(received, handlers),
     recordingHandlers(events),
   );
-  const streamId = await within(PATIENCE, client.startStream({ prompt, ...LANDSCAPE }), "starting");
+  const streamId = await within(LIMIT_S, client.startStream({ prompt, ...LANDSCAPE }), "starting");
   const shown = await picture(await watch(stream));
   const sessionId = client.currentSessionId;
   client.disconnect();
@@ -222,20 +222,20 @@ export async function broadcast({ apiKey, prompts }) {
   let ready;
   const announced = new Promise((resolve) => (ready = resolve));
   const stream = await connected((handlers) => client.connect(handlers), { onBroadcastReady: ready });
-  await within(PATIENCE, client.startStream({ prompt: prompts[0].text, broadcast: true, ...LANDSCAPE }), "starting");
+  await within(LIMIT_S, client.startStream({ prompt: prompts[0].text, broadcast: true, ...LANDSCAPE }), "starting");
   const own = await watch(stream);
-  const info = await within(PATIENCE, announced, "the broadcast");
-  const join = (token) => within(PATIENCE, Odyssey.connectToStream(info.webrtcUrl, token), "joining");
+  const info = await within(LIMIT_S, announced, "the broadcast");
+  const join = (token) => within(LIMIT_S, Odyssey.connectToStream(info.webrtcUrl, token), "joining");
   const spectators = await Promise.all([0, 1].map(() => join(info.spectatorToken)));
   const videos = await Promise.all(spectators.map((spectator) => watch(spectator.stream)));
   const before = await Promise.all([own, ...videos].map((video) => picture(video)));
-  await within(PATIENCE, client.interact({ prompt: prompts[1].text }), "interacting");
-  const after = await Promise.all([own, ...videos].map((video) => answer(video, prompts[1])));
+  await within(LIMIT_S, client.interact({ prompt: prompts[1].text }), "interacting");
+  const after = await Promise.all([own, ...videos].map((video) => pictureOf(video, prompts[1])));
   const refusal = await join("wrong").catch((error) => error.message);
   spectators[0].disconnect();
-  const told = new Promise((resolve) => spectators[1].onDisconnect(() => resolve(true)));
-  await within(PATIENCE, client.endStream(), "ending");
-  const spectatorTold = await within(PATIENCE, told, "the end of the broadcast");
+  const notified = new Promise((resolve) => spectators[1].onDisconnect(() => resolve(true)));
+  await within(LIMIT_S, client.endStream(), "ending");
+  const spectatorNotified = await within(LIMIT_S, notified, "the end of the broadcast");
   client.disconnect();
-  return { before, after, refusal, spectatorTold };
+  return { before, after, refusal, spectatorNotified };
 }

@@ -1,4 +1,4 @@
-"""The official JavaScript SDK, unmodified, in a real browser, against the emulator."""
+"""The unmodified official JavaScript SDK runs in a real browser against the emulator."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from PIL import Image
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.faults import JobHold
 from odyssey_ros.emulator.scene.marker import Marker, prompt_digest, read_marker
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 INSTALLED = HERE.parents[2] / "build" / "browser"
 API_KEY = "ody_local"
-# A machine may be busy, and npm far away: what is judged is what happens, not how soon.
+# The limits are generous, because the machine may be busy and the npm registry slow.
 SCENARIO_SECONDS = 400
 NPM_SECONDS = 240
 
@@ -45,7 +46,7 @@ def find_chromium() -> str | None:
 
 @pytest.fixture(scope="session")
 def browser() -> str:
-    """Path of a browser; skips where there is none, or no Node."""
+    """Path of a browser; skips the test without a browser or Node."""
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             pytest.skip(f"the browser test needs {tool}")
@@ -57,14 +58,14 @@ def browser() -> str:
 
 @pytest.fixture(scope="session")
 def modules(browser: str) -> Path:
-    """Folder of the installed npm packages, which outlives the test run."""
+    """Folder of the installed npm packages; it is kept for the next test run."""
     INSTALLED.mkdir(parents=True, exist_ok=True)
-    wanted = (HERE / "package.json").read_text()
+    manifest_text = (HERE / "package.json").read_text()
     manifest, stamp = INSTALLED / "package.json", INSTALLED / "installed.json"
     with (INSTALLED / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            manifest.write_text(wanted)
+        if not stamp.exists() or stamp.read_text() != manifest_text:
+            manifest.write_text(manifest_text)
             options = [
                 "--no-audit",
                 "--no-fund",
@@ -85,13 +86,13 @@ def modules(browser: str) -> Path:
                 pytest.skip(f"npm did not install the official SDK within {NPM_SECONDS} s")
             except subprocess.CalledProcessError as error:
                 pytest.skip(f"npm could not install the official SDK: {error.stderr.splitlines()[:1]}")
-            stamp.write_text(wanted)
+            stamp.write_text(manifest_text)
     return INSTALLED / "node_modules"
 
 
 @pytest.fixture
 async def page_url(modules: Path) -> AsyncIterator[str]:
-    """Where the page and the SDK are served."""
+    """URL of the page; a server of the page and the SDK runs during the test."""
     app = web.Application()
     app.router.add_static("/sdk", modules / "@odysseyml" / "odyssey" / "dist")
     app.router.add_static("/", HERE)
@@ -113,11 +114,11 @@ Run: TypeAlias = "Callable[..., Awaitable[dict[str, Any]]]"
 
 @pytest.fixture
 def run(browser: str, modules: Path, page_url: str, emulator: Emulator, tmp_path: Path) -> Run:
-    """Runs a scenario in the browser: ``await run(name, **arguments)``."""
+    """Runs a scenario in the browser: `await run(name, **arguments)`."""
 
     async def run_scenario(name: str, **arguments: object) -> dict[str, Any]:
-        said = tmp_path / "said.txt"
-        with said.open("wb") as complaints:
+        log = tmp_path / "browser.log"
+        with log.open("wb") as log_file:
             process = await asyncio.create_subprocess_exec(
                 "node",
                 str(HERE / "drive.mjs"),
@@ -127,19 +128,19 @@ def run(browser: str, modules: Path, page_url: str, emulator: Emulator, tmp_path
                 name,
                 json.dumps({"apiKey": API_KEY, **arguments}),
                 stdout=asyncio.subprocess.PIPE,
-                stderr=complaints,
+                stderr=log_file,
                 start_new_session=True,
             )
         try:
             output, _ = await asyncio.wait_for(process.communicate(), SCENARIO_SECONDS)
         except asyncio.TimeoutError:
-            pytest.fail(f"not within {SCENARIO_SECONDS} s; the page said:\n{said.read_text()}")
+            pytest.fail(f"not within {SCENARIO_SECONDS} s; the log of the page:\n{log.read_text()}")
         finally:
             if process.returncode is None:
-                # The browser ends when nobody holds its other end any more.
+                # The browser ends when its connection to this process group breaks.
                 os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-        assert process.returncode == 0, said.read_text()
+        assert process.returncode == 0, log.read_text()
         return json.loads(output)
 
     return run_scenario
@@ -160,7 +161,7 @@ def marker(data_url: str) -> Marker:
     return found
 
 
-async def test_a_stream_is_seen_and_answers(run: Run) -> None:
+async def test_a_stream_shows_the_prompts(run: Run) -> None:
     seen = await run("interactive", prompts=prompts("a forest in the mist", "it is night"))
     first, second, answered = map(marker, seen["pictures"])
     assert pixels(seen["pictures"][0]).shape == (704, 1280, 3)
@@ -179,7 +180,7 @@ async def test_a_stream_is_seen_and_answers(run: Run) -> None:
     assert ["status", "connected"] in seen["events"]
 
 
-async def test_a_stream_begins_from_a_picture(run: Run) -> None:
+async def test_a_stream_starts_from_an_image(run: Run) -> None:
     seen = await run("imageToVideo", prompt="a wall", colour="rgb(200, 40, 90)")
     picture = pixels(seen["picture"])
     assert picture.shape == (1280, 704, 3)
@@ -187,7 +188,7 @@ async def test_a_stream_begins_from_a_picture(run: Run) -> None:
     np.testing.assert_allclose(picture[100:1000:100, 352].mean(axis=0), (200, 40, 90), atol=16)
 
 
-async def test_recordings_are_found_and_played(run: Run) -> None:
+async def test_recordings_are_listed_and_played(run: Run) -> None:
     seen = await run("recordings", prompt="a city by the sea")
     recording = seen["recording"]
     assert recording["stream_id"] == seen["streamIds"][1]
@@ -202,12 +203,13 @@ async def test_recordings_are_found_and_played(run: Run) -> None:
     assert (row["width"], row["height"]) == (1280, 704)
 
 
-async def test_simulations_run_and_are_cancelled(run: Run, emulator: Emulator) -> None:
-    # Neither job is to be past the states in which it can be cancelled before that is asked for.
+async def test_simulations_are_rendered_and_cancelled(run: Run, emulator: Emulator) -> None:
+    # Both jobs are held in a state in which they can be cancelled, until the cancellation.
     emulator.faults.arm(JobHold(before="dispatched"))
     scenario = asyncio.create_task(run("simulations", prompts=["the sea", "a storm comes up"]))
-    while not (scenario.done() or emulator.counters["http.jobs_cancel.200"]):  # noqa: ASYNC110 - far away
-        await asyncio.sleep(0.05)
+    await eventually(
+        lambda: scenario.done() or emulator.counters["http.jobs_cancel.200"], timeout=SCENARIO_SECONDS
+    )
     emulator.faults.clear()
     seen = await scenario
     assert seen["submitted"]["status"] == "pending"
@@ -220,7 +222,7 @@ async def test_simulations_run_and_are_cancelled(run: Run, emulator: Emulator) -
     assert seen["active"]["jobs"] == []
 
 
-async def test_client_credentials_connect_without_a_key(run: Run) -> None:
+async def test_client_credentials_connect_without_an_api_key(run: Run) -> None:
     seen = await run("credentials", prompt="a desert")
     assert {"session_id", "signaling_url", "session_token", "expires_in"} <= set(seen["minted"])
     assert seen["sessionId"] == seen["mintedSession"]
@@ -228,11 +230,11 @@ async def test_client_credentials_connect_without_a_key(run: Run) -> None:
     assert ["started", seen["streamId"]] in seen["events"]
 
 
-async def test_spectators_see_what_the_owner_sees(run: Run) -> None:
+async def test_spectators_see_the_same_stream_as_the_owner(run: Run) -> None:
     seen = await run("broadcast", prompts=prompts("a planet", "it is dawn"))
     assert {marker(picture).prompt_id for picture in seen["before"]} == {prompt_digest("a planet")}
     assert {marker(picture).prompt_id for picture in seen["after"]} == {prompt_digest("it is dawn")}
     for before, after in zip(seen["before"], seen["after"], strict=True):
         assert marker(before).counter < marker(after).counter
     assert "token" in seen["refusal"]
-    assert seen["spectatorTold"] is True
+    assert seen["spectatorNotified"] is True

@@ -1,8 +1,7 @@
-"""The control endpoint: state, and faults over HTTP."""
+"""The control endpoint returns the state and arms faults, for this machine only."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 import psutil
@@ -12,7 +11,7 @@ from odyssey_ros.emulator import EmulatorConfig
 from odyssey_ros.emulator.faults import FAULTS
 
 
-async def test_state_tells_what_is_going_on(service, until):
+async def test_the_state_describes_sessions_streams_and_counters(service, until):
     _, caller = service
     connection = await caller.connect()
     started = await connection.start("a comet")
@@ -35,11 +34,11 @@ async def test_state_tells_what_is_going_on(service, until):
     await connection.close()
     caller.open.remove(connection)
 
-    async def after():
-        return (await caller.http.get("/control/state")).json()
+    async def state_without_sessions():
+        state = (await caller.http.get("/control/state")).json()
+        return None if state["sessions"] else state
 
-    while (state := await after())["sessions"]:  # noqa: ASYNC110 - the condition is in the service
-        await asyncio.sleep(0.05)
+    state = await until(state_without_sessions)
     assert state["counters"]["streams_ended"] == 1
     assert state["counters"]["frames_made"] >= state["counters"]["frames_sent"] > 5
 
@@ -93,7 +92,7 @@ async def test_faults_are_armed_listed_and_disarmed(service):
         {"fault": "video_black", "count": 3},
     ],
 )
-async def test_a_bad_fault_is_refused_whole(service, body):
+async def test_an_invalid_fault_refuses_the_whole_request(service, body):
     _, caller = service
     answer = await caller.http.post("/control/faults", json=[{"fault": "track_end"}, body])
     assert answer.status_code == 422
@@ -125,7 +124,7 @@ async def test_control_stays_on_this_machine_when_the_service_does_not(running, 
         assert (await outside.http.get("/config")).status_code == 200
         for method, path in (("GET", "/control/state"), ("DELETE", "/control/faults")):
             assert (await outside.http.request(method, path)).status_code == 403
-        # Nor does a name for this machine help: it is the way there that counts.
+        # The address of the client counts, not the name of the host.
         answer = await outside.http.get("/control/state", headers={"Host": "localhost"})
         assert answer.status_code == 403
         await outside.close()

@@ -1,4 +1,4 @@
-"""Accounts, regions, sessions, telemetry: every plain endpoint from the outside."""
+"""The endpoints of accounts, regions, sessions and telemetry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_a_key_is_exchanged_for_a_token(service):
         (b"[" * 100_000, 422),
     ],
 )
-async def test_a_bad_key_is_refused(service, body, status):
+async def test_an_invalid_key_is_refused(service, body, status):
     _, caller = service
     answer = await caller.http.post("/auth/token", content=body)
     assert answer.status_code == status
@@ -64,7 +64,7 @@ async def test_a_disabled_key_is_forbidden_with_its_reason(running):
         ("DELETE", "/simulation-jobs/some"),
     ],
 )
-async def test_a_token_is_needed(service, method, path, header):
+async def test_every_endpoint_of_an_account_needs_a_token(service, method, path, header):
     _, caller = service
     headers = {} if header is None else {"Authorization": header}
     answer = await caller.http.request(method, path, headers=headers)
@@ -81,7 +81,7 @@ async def test_a_token_expires(running):
         assert (answer.status_code, answer.json()) == (401, {"detail": "Token has expired"})
 
 
-async def test_regions_can_be_pinged_and_chosen_by_latency(running):
+async def test_regions_are_pinged_and_chosen_by_latency(running):
     async with running(EmulatorConfig(regions=("us-east", "eu-west"))) as (_, caller):
         regions = (await caller.request("GET", "/regions")).json()["regions"]
         assert [region["id"] for region in regions] == ["us-east", "eu-west"]
@@ -109,7 +109,7 @@ async def test_a_session_is_provisioned(service):
     assert jwt.get_unverified_header(grant["session_token"])["alg"] == "HS256"
 
 
-async def test_urls_are_secure_behind_a_proxy_that_speaks_tls(service):
+async def test_urls_have_the_secure_scheme_behind_a_tls_proxy(service):
     _, caller = service
     caller.http.headers.update({"X-Forwarded-Proto": "https", "Host": "odyssey.example.org"})
     session = (await caller.request("POST", "/sessions/request", json={})).json()
@@ -118,14 +118,14 @@ async def test_urls_are_secure_behind_a_proxy_that_speaks_tls(service):
     assert region["ping_url"] == "https://odyssey.example.org/ping/local"
 
 
-async def test_a_session_request_without_a_body_is_fine_and_a_bad_one_is_not(service):
+async def test_the_body_of_a_session_request_is_optional_and_checked(service):
     _, caller = service
     assert (await caller.request("POST", "/sessions/request")).status_code == 200
     for body in (b"{", b"[]", b'{"region_latencies": 3}', b'{"region_latencies": {"local": "fast"}}'):
         assert (await caller.request("POST", "/sessions/request", content=body)).status_code == 422
 
 
-async def test_tokens_are_for_own_sessions_only(running, new_caller):
+async def test_an_account_gets_tokens_only_for_its_own_sessions(running, new_caller):
     accounts = (Account(api_key="ody_local"), Account(api_key="ody_other", name="other"))
     async with running(EmulatorConfig(accounts=accounts)) as (emulator, caller):
         session_id, _, _ = await caller.new_session()
@@ -139,7 +139,7 @@ async def test_tokens_are_for_own_sessions_only(running, new_caller):
         await other.close()
 
 
-async def test_config_names_the_ice_servers(running):
+async def test_config_returns_the_ice_servers(running):
     async with running(EmulatorConfig()) as (_, caller):
         assert (await caller.http.get("/config")).json() == {"iceServers": []}
     servers = (
@@ -157,14 +157,14 @@ async def test_config_names_the_ice_servers(running):
         }
 
 
-async def test_telemetry_is_accepted_and_dropped(service):
+async def test_telemetry_is_accepted_and_discarded(service):
     emulator, caller = service
     for body in (b'{"events": []}', b"anything"):
         assert (await caller.http.post("/telemetry", content=body)).status_code == 202
     assert emulator.counters["telemetry_posts"] == 2
 
 
-async def test_errors_are_json_everywhere(service):
+async def test_unknown_endpoints_and_methods_are_json_errors(service):
     _, caller = service
     unknown = await caller.http.get("/nothing/here")
     assert (unknown.status_code, unknown.json()) == (404, {"detail": "Not Found"})
@@ -172,7 +172,7 @@ async def test_errors_are_json_everywhere(service):
     assert (wrong.status_code, wrong.json()) == (405, {"detail": "Method Not Allowed"})
 
 
-async def test_pages_of_any_origin_may_use_the_service(service):
+async def test_pages_of_every_origin_may_use_the_service(service):
     _, caller = service
     origin = {"Origin": "http://127.0.0.1:5173", "Access-Control-Request-Method": "POST"}
     preflight = await caller.http.options("/sessions/request", headers=origin)
@@ -187,7 +187,7 @@ async def test_pages_of_any_origin_may_use_the_service(service):
     assert "access-control-allow-origin" not in control.headers
 
 
-async def test_secrets_stay_out_of_reprs_and_errors(running, caplog):
+async def test_secrets_are_left_out_of_logs_and_representations(running, caplog):
     caplog.set_level("DEBUG")
     async with running(EmulatorConfig(accounts=(Account(api_key="ody_topsecret"),))) as (emulator, caller):
         connection = await caller.connect()
@@ -200,7 +200,7 @@ async def test_secrets_stay_out_of_reprs_and_errors(running, caplog):
             assert secret not in text
 
 
-async def test_limits_that_are_off_are_off(running):
+async def test_disabled_limits_have_no_effect(running):
     limits = Limits(
         stream_seconds=None, connection_seconds=None, idle_seconds=None, concurrent_sessions=None,
         queued_jobs=None, keepalive_seconds=None,

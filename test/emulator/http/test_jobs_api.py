@@ -1,8 +1,7 @@
-"""Simulation jobs, seen by a client."""
+"""A client submits, lists, polls and cancels simulation jobs."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 
 import av
@@ -12,6 +11,7 @@ from odyssey_ros.emulator import Account, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import JobFail, JobHold
 from odyssey_ros.emulator.faults.schedule import Schedule
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
+from waiting import eventually
 
 pytestmark = pytest.mark.timeout(600)  # a busy machine takes long to start the processes that render
 
@@ -42,18 +42,20 @@ async def submit(caller, **body):
 
 
 async def reached(caller, job_id, *states):
-    while True:
+    """Wait until the job is in one of the states; return the job."""
+
+    async def find():
         job = (await caller.request("GET", f"/simulation-jobs/{job_id}")).json()
-        if job["status"] in states:
-            return job
-        await asyncio.sleep(0.05)
+        return job if job["status"] in states else None
+
+    return await eventually(find, timeout=500)
 
 
 async def settled(caller, job_id):
     return await reached(caller, job_id, "completed", "failed", "cancelled")
 
 
-async def test_a_job_is_rendered_as_its_script_says(service):
+async def test_a_job_renders_its_script(service):
     _, caller = service
     submitted = (await submit(caller, script=SCRIPT)).raise_for_status().json()
     assert set(submitted) == FIELDS
@@ -101,7 +103,7 @@ async def test_jobs_are_listed_newest_first_and_filtered(service):
         assert refused.json()["detail"][0]["loc"] == ["query", query.partition("=")[0]]
 
 
-async def test_a_job_is_cancelled_in_the_states_that_allow_it(service):
+async def test_a_dispatched_job_is_cancelled_once(service):
     emulator, caller = service
     emulator.faults.arm(JobHold(before="processing"))
     dispatched = (await submit(caller, script=SCRIPT)).json()["job_id"]
@@ -113,7 +115,7 @@ async def test_a_job_is_cancelled_in_the_states_that_allow_it(service):
     assert "cannot be cancelled" in again.json()["detail"]
 
 
-async def test_a_job_fails_on_command(service):
+async def test_a_fault_fails_a_job(service):
     emulator, caller = service
     emulator.faults.arm(JobFail(before="completed", message="out of memory"), Schedule(count=1))
     job = await settled(caller, (await submit(caller, script=SCRIPT)).json()["job_id"])
@@ -135,7 +137,7 @@ async def test_a_job_fails_on_command(service):
         {"script": SCRIPT, "portrait": "yes"},
     ],
 )
-async def test_a_bad_job_is_refused(service, body):
+async def test_an_invalid_job_is_refused(service, body):
     _, caller = service
     answer = await submit(caller, **body)
     assert answer.status_code == 422
@@ -150,7 +152,7 @@ async def test_the_queue_has_a_limit(running):
         assert (refused.status_code, refused.json()) == (429, {"detail": "1 of 1 simulation jobs are queued"})
 
 
-async def test_jobs_of_others_are_forbidden_and_unknown_ones_not_found(running, new_caller):
+async def test_foreign_jobs_are_forbidden_and_unknown_jobs_not_found(running, new_caller):
     accounts = (Account(api_key="ody_local"), Account(api_key="ody_other", name="other"))
     async with running(EmulatorConfig(accounts=accounts)) as (emulator, caller):
         emulator.faults.arm(JobHold(before="dispatched"))
@@ -164,7 +166,7 @@ async def test_jobs_of_others_are_forbidden_and_unknown_ones_not_found(running, 
         assert (await caller.http.get("/simulation-jobs")).status_code == 401
 
 
-async def test_bypass_needs_the_privilege(running):
+async def test_bypassing_the_expansion_needs_the_privilege(running):
     async with running(EmulatorConfig()) as (_, caller):
         assert (await submit(caller, script=SCRIPT, bypass_vlm_expansion=True)).status_code == 403
     account = Account(api_key="ody_local", may_bypass_expansion=True)
@@ -172,7 +174,7 @@ async def test_bypass_needs_the_privilege(running):
         assert (await submit(caller, script=SCRIPT, bypass_vlm_expansion=True)).status_code == 200
 
 
-async def test_jobs_outlive_a_restart(running, tmp_path):
+async def test_jobs_are_kept_over_a_restart(running, tmp_path):
     config = EmulatorConfig(data_dir=tmp_path)
     async with running(config) as (emulator, caller):
         emulator.faults.arm(JobHold(before="processing"))

@@ -1,4 +1,4 @@
-"""Recordings, seen by a client: what was streamed, behind URLs that expire."""
+"""A client finds recordings of its streams and downloads their files from presigned URLs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def markers_of(video):
         return [read_marker(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
 
-async def test_a_stream_is_recorded_as_it_was_seen(service, until):
+async def test_a_recording_has_the_frames_and_events_of_the_stream(service, until):
     _, caller = service
     _, stream_id = await record(caller, until)
     recording = (await caller.request("GET", f"/recordings/{stream_id}")).json()
@@ -72,7 +72,7 @@ async def test_files_answer_range_requests(service, until):
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
 
 
-async def test_urls_are_good_for_their_file_and_their_time_only(running, until):
+async def test_a_url_is_valid_only_for_its_file_and_lifetime(running, until):
     clock = [1_800_000_000.0]
     config = EmulatorConfig(limits=Limits(url_seconds=60, access_token_seconds=1e6))
     async with running(config, now=lambda: clock[0]) as (_, caller):
@@ -101,7 +101,7 @@ async def test_a_running_stream_is_listed_without_files(service, until):
     assert row["ended_at"] is None
 
 
-async def test_the_list_pages_newest_first_and_shows_own_recordings_only(running, until, new_caller):
+async def test_an_account_lists_its_own_recordings_newest_first(running, until, new_caller):
     accounts = (Account(api_key="ody_local"), Account(api_key="ody_other", name="other"))
     async with running(EmulatorConfig(accounts=accounts)) as (emulator, caller):
         connection = await caller.connect()
@@ -122,7 +122,7 @@ async def test_the_list_pages_newest_first_and_shows_own_recordings_only(running
         await other.close()
 
 
-async def test_recordings_outlive_a_restart(running, until, tmp_path):
+async def test_recordings_are_kept_over_a_restart(running, until, tmp_path):
     config = EmulatorConfig(data_dir=tmp_path)
     async with running(config) as (_, caller):
         _, stream_id = await record(caller, until, frames=3)
@@ -143,12 +143,12 @@ async def test_a_vp8_stream_is_recorded_too(running, until):
         _, stream_id = await record(caller, until, frames=5)
         recording = (await caller.request("GET", f"/recordings/{stream_id}")).json()
         counters = [marker.counter for marker in markers_of(await caller.http.get(recording["video_url"]))]
-        # The thread that encodes it once more gives way to all others, and leaves out what is too much.
+        # The second encoder runs at low priority and drops frames when it is too slow.
         assert len(counters) == recording["frame_count"] > 0
         assert counters == sorted(set(counters))
 
 
-async def test_listing_checks_its_arguments(service):
+async def test_invalid_queries_and_missing_tokens_are_refused(service):
     _, caller = service
     for query in ("limit=0", "limit=1000", "limit=x", "offset=-1"):
         assert (await caller.request("GET", f"/stream-recordings?{query}")).status_code == 422

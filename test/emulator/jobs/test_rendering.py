@@ -1,4 +1,4 @@
-"""A simulation shows what its script says, at the times that it says."""
+"""A rendered simulation shows the prompts of its script at their times."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def end(time_ms: int) -> dict[str, object]:
     return {"timestamp_ms": time_ms, "end": {}}
 
 
-def test_prompts_are_shown_from_their_times_on(tmp_path: Path) -> None:
+def test_prompts_are_visible_from_their_times_on(tmp_path: Path) -> None:
     recording = render(
         task(
             tmp_path / "r",
             start("sea"),
             interact(150, "rain"),
-            interact(500, "never seen"),
+            interact(500, "replaced in the same frame"),
             interact(500, "snow"),
-            interact(999, "too late to be seen"),
+            interact(999, "after the last frame"),
             end(1000),
             portrait=True,
         )
@@ -76,20 +76,20 @@ def test_prompts_are_shown_from_their_times_on(tmp_path: Path) -> None:
     assert events[1]["applied_prompt"] == "rain"
 
 
-def test_the_shortest_simulation_has_a_frame(tmp_path: Path) -> None:
+def test_the_shortest_simulation_has_one_frame(tmp_path: Path) -> None:
     recording = render(task(tmp_path / "r", start("sea"), end(1)))
     assert recording is not None
     assert recording.frame_count == 1
     assert (recording.ended_at - recording.started_at).total_seconds() == 0.001
 
 
-def test_a_picture_that_is_none_fails(tmp_path: Path) -> None:
+def test_an_invalid_image_is_an_error(tmp_path: Path) -> None:
     entry = {"timestamp_ms": 0, "start": {"prompt": "x", "image": "data:image/png;base64,AAAA"}}
     with pytest.raises(ValueError, match="image"):
         render(task(tmp_path / "r", entry, end(100)))
 
 
-def test_a_task_travels_as_a_line(tmp_path: Path) -> None:
+def test_a_task_is_the_same_after_its_line_is_parsed(tmp_path: Path) -> None:
     given = task(tmp_path / "r", start("嵐 \ud800\n"), interact(10, ""), end(100), fps=12.5)
     line = given.to_line()
     assert line.endswith(b"\n")
