@@ -16,7 +16,7 @@ from odyssey_ros.bridge.calls.simulation_action import SimulationAction
 from odyssey_ros.bridge.live.diagnostics import bridge_diagnostics, service_host
 from odyssey_ros.bridge.live.image_prompt import ImagePrompt
 from odyssey_ros.bridge.live.stream_node import StreamNode
-from odyssey_ros.bridge.live.stream_state import Event, EventKind, StreamRequest
+from odyssey_ros.bridge.live.stream_state import Event, StreamRequest
 from odyssey_ros.bridge.live.stream_supervisor import StreamSupervisor
 from odyssey_ros.bridge.runtime.managed_node import spin_node
 from odyssey_ros.bridge.runtime.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
@@ -89,8 +89,8 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         """Publish; have a stream when there is a prompt, as soon as there is a connection."""
         super().activate()
         prompt = self._settings.current.prompt
-        wish = self._wish(prompt) if prompt.strip() else None
-        self.start(self.link.session.activate(wish))
+        request = self._request(prompt) if prompt.strip() else None
+        self.start(self.link.session.activate(request))
 
     def deactivate(self) -> None:
         """End the stream, stop publishing, stay connected."""
@@ -122,10 +122,7 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         try:
             picture = ImagePrompt.parse(message)
         except OdysseyImageError as error:
-            event = Event(
-                EventKind.ERROR, error_code=as_odyssey_error(error).code, message=f"~/image_prompt: {error}"
-            )
-            self.session_event_happened(event)
+            self.session_event_happened(Event.of_error(error, message=f"~/image_prompt: {error}"))
             return
         self.start(self._link.session.set_next_image(picture.load))
 
@@ -135,9 +132,9 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
                 "A prompt came while the node is unconfigured, and is dropped: configure it first"
             )
             return
-        self.start(self._link.session.prompt(text, self._wish(text)))
+        self.start(self._link.session.prompt(self._request(text)))
 
-    def _wish(self, prompt: str) -> StreamRequest:
+    def _request(self, prompt: str) -> StreamRequest:
         parameters = self._settings.current
         return StreamRequest(prompt, portrait=parameters.portrait, broadcast=parameters.broadcast)
 

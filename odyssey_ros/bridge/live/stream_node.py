@@ -21,7 +21,13 @@ from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
-from odyssey_ros.client import ClientStatistics, ConnectionStatus, OdysseyArgumentError, OdysseyError
+from odyssey_ros.client import (
+    ClientStatistics,
+    ConnectionStatus,
+    ErrorCode,
+    OdysseyArgumentError,
+    OdysseyError,
+)
 from odyssey_ros.msg import StreamEvent
 
 if TYPE_CHECKING:
@@ -119,7 +125,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             self._state = replace(
                 SessionState(),
                 connection=ConnectionStatus.FAILED,
-                error_code="CONFIGURATION",
+                error_code=ErrorCode.CONFIGURATION,
                 message=str(error),
             )
             self._publish_status()

@@ -1,37 +1,27 @@
-"""What the operator wants, against what the network gives: the node's connection and its stream.
+"""Keeps the connection and the stream that the operator wants.
 
-Everything here runs on the asyncio thread. Nothing here knows ROS.
+Everything here runs on the asyncio thread and is independent of ROS.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from odyssey_ros.bridge.live.stream_state import (
-    Event,
-    EventKind,
-    SessionObserver,
-    SessionState,
-    StreamRequest,
-)
+from odyssey_ros.bridge.live.prompt_queue import PromptQueue
+from odyssey_ros.bridge.live.session_reporter import SessionReporter
+from odyssey_ros.bridge.live.stream_keeper import FATAL_ERRORS, StreamKeeper
+from odyssey_ros.bridge.live.stream_state import EventKind
 from odyssey_ros.client import (
-    AccountSuspendedError,
-    BroadcastInfo,
+    ClientObserver,
     ConnectionStatus,
     ErrorCode,
-    MonthlyLimitReachedError,
-    Odyssey,
     OdysseyArgumentError,
-    OdysseyAuthError,
     OdysseyConnectionError,
     OdysseyError,
-    OdysseyImageError,
     OdysseyStreamError,
-    OdysseyUsageError,
     StreamerCapabilities,
     as_odyssey_error,
 )
@@ -39,19 +29,36 @@ from odyssey_ros.client import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from odyssey_ros.client import ClientCredentials, ClientStatistics
+    from odyssey_ros.bridge.live.stream_state import (
+        ImageSource,
+        SessionObserver,
+        SessionState,
+        StreamRequest,
+    )
+    from odyssey_ros.client import (
+        BroadcastInfo,
+        ClientCredentials,
+        ClientStatistics,
+        DecodedFrame,
+        Odyssey,
+    )
 
-FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedError)
-ALWAYS_RETRIED = ErrorCode.LEASE_DENIED  # the service asks to try again; other refusals: five tries
-MAX_REFUSALS = 5
-MAX_PROMPTS_WAITING = 10
-FIRST_RESUME_DELAY_S, LAST_RESUME_DELAY_S = 0.5, 30.0
 
+class StreamSupervisor(ClientObserver):
+    """Keeps a connection, and on it the requested stream.
 
-class StreamSupervisor:
-    """Keeps a connection, and on it the stream that is wanted.
+    Create it on any thread; all methods run on the asyncio thread. The inherited methods receive the events
+    of the client.
 
-    Create it on any thread; all methods run on the asyncio thread.
+    Args:
+        client: The client to connect.
+        observer: Receives frames, states and events.
+        credentials: Minted credentials to connect with; None connects with the client's key.
+        resume_stream: Whether a stream that ended without a request is started again.
+        sleep: Waits a number of seconds.
+
+    Attributes:
+        broadcast: How to watch the running stream; None when it is not broadcast (yet).
     """
 
     def __init__(
@@ -65,68 +72,58 @@ class StreamSupervisor:
     ) -> None:
         self.client = client
         self.resume_stream = resume_stream
-        self._sleep = sleep
         self.broadcast: BroadcastInfo | None = None
-        self.state = SessionState()
         self._observer = observer
         self._credentials = credentials
+        self._reporter = SessionReporter(observer)
+        self._operation = asyncio.Lock()
+        self._keeper = StreamKeeper(
+            self._start_stream, self._can_start, self._reporter, self._operation, sleep
+        )
+        self._prompts = PromptQueue(self._apply_prompt, self._reporter.report_refusal, self._operation)
         self._active = False
         self._closing = False
-        self._given_up = False
         self._ending = False
-        self._wish: StreamRequest | None = None
-        self._prompts: deque[tuple[str, StreamRequest]] = deque()
-        self._prompts_dropped = False
-        self._next_image: Any = None
-        self._failure = ("", "")  # text and code of the last error that was told
-        self._operation = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
 
-    # -- what the operator wants -------------------------------------------------------------------
+    # -- operator requests -------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Connect and stay connected until ``close``; tells the observer when that has become impossible."""
-        self._start(self._keep_stream())
-        callbacks: dict[str, Any] = {
-            "on_decoded_frame": self._observer.frame_arrived,
-            "on_status_change": self._status_changed,
-            "on_stream_started": self._stream_started,
-            "on_stream_ended": self._stream_ended,
-            "on_interact_acknowledged": self._acknowledged,
-            "on_stream_error": self._stream_failed,
-            "on_error": self._failed,
-            "on_broadcast_ready": self._broadcast_ready,
-        }
+        """Connect and stay connected until `close`; a fatal failure is reported to the observer."""
+        if self._closing:
+            return
+        self._spawn(self._keeper.run())
+        self._spawn(self._prompts.run())
         try:
             if self._credentials is not None:
-                await self.client.connect_with_credentials(self._credentials, **callbacks)
+                await self.client.connect_with_credentials(self._credentials, observer=self)
             else:
-                await self.client.connect(**callbacks)
-        except Exception as error:  # noqa: BLE001 -- a defect ends the session as any fatal error does: told
+                await self.client.connect(observer=self)
+        except Exception as error:  # noqa: BLE001 -- a defect is reported like any fatal failure
             self._give_up(error)
 
-    async def activate(self, wish: StreamRequest | None) -> None:
-        """Have a stream whenever there is a connection; None waits for a prompt."""
+    async def activate(self, request: StreamRequest | None) -> None:
+        """Keep a stream running whenever there is a connection; None waits for a prompt."""
         self._active = True
-        self._wish = wish
-        self._changed.set()
+        self._keeper.set_request(request)
 
     async def reshape(self, *, portrait: bool | None = None, broadcast: bool | None = None) -> None:
-        """Let the next stream, should the one that is wanted start again, be of another shape."""
-        if self._wish is not None:
-            if portrait is not None:
-                self._wish = replace(self._wish, portrait=portrait)
-            if broadcast is not None:
-                self._wish = replace(self._wish, broadcast=broadcast)
-            self._changed.set()
+        """Change the requested stream when it is started again; None leaves a property as it is."""
+        request = self._keeper.request
+        if request is None:
+            return
+        if portrait is not None:
+            request = replace(request, portrait=portrait)
+        if broadcast is not None:
+            request = replace(request, broadcast=broadcast)
+        self._keeper.set_request(request)
 
     async def deactivate(self) -> None:
-        """End the stream and stay connected."""
+        """End the stream and stay connected; prompts that wait are dropped and reported."""
         self._active = False
-        self._wish = None
-        self._changed.set()
-        with contextlib.suppress(OdysseyError):  # it ends with the connection at the latest
+        self._keeper.set_request(None)
+        self._prompts.cancel_all()
+        with contextlib.suppress(OdysseyError):  # the stream ends with the connection at the latest
             await self._end()
 
     async def close(self) -> None:
@@ -138,57 +135,46 @@ class StreamSupervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.client.disconnect()
 
-    async def prompt(self, text: str, wish: StreamRequest) -> None:
-        """Take a prompt from the topic: interact with the running stream, or start ``wish`` when none runs.
+    async def prompt(self, request: StreamRequest) -> None:
+        """Queue a prompt: it changes the running stream, or starts `request` when no stream is running.
 
-        Without a connection the newest prompt is kept until there is one. Prompts take effect in turn; when
-        more than ten wait, the oldest is dropped.
+        Without a connection the newest prompt is kept until there is a connection. See `PromptQueue`.
         """
-        if not text.strip():
-            self._refuse("EMPTY_PROMPT", "the prompt is empty: nothing was sent")
-            return
-        if not self._active:
-            self._refuse("NOT_ACTIVE", "the node is not active, so the prompt is dropped: activate it first")
-            return
-        self._prompts.append((text, wish))
-        if len(self._prompts) > MAX_PROMPTS_WAITING:
-            self._drop_prompt()
-            return  # one of the calls that wait will take this prompt in the place of its own
-        try:
-            async with self._operation:  # behind a start that is under way, so that no prompt is lost to it
-                text, wish = self._next_prompt()
-                if not self._active:  # deactivated while it waited
-                    self._refuse("NOT_ACTIVE", "the node was deactivated: a prompt that waited is dropped")
-                    return
-                if self.state.streaming:
-                    await self._interact(text)
-                    return
-        except OdysseyError as error:
-            self._tell_error(error)
-            return
-        if self._active:
-            self._wish = wish
-            self._changed.set()
+        if not request.prompt.strip():
+            self._reporter.report_refusal(
+                OdysseyArgumentError(
+                    "the prompt is empty and was not sent: send a text", code=ErrorCode.EMPTY_PROMPT
+                )
+            )
+        elif not self._active:
+            self._reporter.report_refusal(
+                OdysseyStreamError(
+                    "the node is not active and dropped the prompt: activate it first",
+                    code=ErrorCode.NOT_ACTIVE,
+                )
+            )
+        else:
+            self._prompts.put(request)
 
-    async def set_next_image(self, image: Any) -> None:
-        """Let the next stream that brings no picture of its own start from this one."""
-        self._next_image = image
+    async def set_next_image(self, image: ImageSource) -> None:
+        """Start the next stream whose request has no image from this one."""
+        self._keeper.set_next_image(image)
 
     async def interact(self, text: str) -> str:
-        """Change the running stream; returns the prompt as applied.
+        """Change the running stream; return the prompt as applied.
 
         Raises:
-            OdysseyError: There is no stream, or it refuses.
+            OdysseyError: No stream is running, or the service refuses.
         """
         self._require_connection()
         async with self._operation:
             return await self._interact(text)
 
-    async def start(self, wish: StreamRequest) -> tuple[str, str]:
-        """Start a stream; returns its id, and the prompt as applied.
+    async def start(self, request: StreamRequest) -> tuple[str, str]:
+        """Start a stream; return its id and the prompt as applied.
 
         Raises:
-            OdysseyError: The node is not active, there is no connection, a stream runs already, or the
+            OdysseyError: The node is not active, there is no connection, a stream is running already, or the
                 service refuses.
         """
         self._require_connection()
@@ -198,146 +184,76 @@ class StreamSupervisor:
                     "the node is not active: activate it first", code=ErrorCode.NOT_ACTIVE
                 )
             if self.state.streaming:
-                raise OdysseyStreamError("a stream runs already: end it first", code=ErrorCode.STREAM_RUNNING)
-            stream_id, wish = await self._start_wish(wish)
+                raise OdysseyStreamError(
+                    "a stream is already running: end it first", code=ErrorCode.STREAM_RUNNING
+                )
+            stream_id, started = await self._keeper.start(request)
             if self._active:
-                self._wish = wish
+                self._keeper.set_request(started)
             return stream_id, self.state.prompt
 
     async def end(self) -> str:
-        """End the running stream and want no other; returns its id.
+        """End the running stream without starting another; return its id.
 
         Raises:
-            OdysseyError: No stream runs, or the connection is gone.
+            OdysseyError: No stream is running, or the connection is lost.
         """
         self._require_connection()
         stream_id = self.state.stream_id
         if not self.state.streaming:
-            raise OdysseyStreamError("no stream runs", code=ErrorCode.NO_STREAM)
-        self._wish = None
+            raise OdysseyStreamError("no stream is running", code=ErrorCode.NO_STREAM)
+        self._keeper.set_request(None)
         await self._end()
         return stream_id
 
     @property
+    def state(self) -> SessionState:
+        """The current state. From any thread."""
+        return self._reporter.state
+
+    @property
     def stream_wanted(self) -> bool:
-        """Whether a stream runs, or is to run as soon as it can. From any thread."""
-        return self._active and self._wish is not None
+        """Whether a stream is running or has been requested. From any thread."""
+        return self._active and self._keeper.request is not None
 
     @property
     def statistics(self) -> ClientStatistics:
-        """What the client has counted. From any thread."""
+        """The counters of the client. From any thread."""
         return self.client.statistics
 
-    # -- keeping the stream ------------------------------------------------------------------------
+    # -- operations on the stream ------------------------------------------------------------------
 
-    async def _keep_stream(self) -> None:
-        """Start the wanted stream whenever it can run and does not."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            delay, refusals = FIRST_RESUME_DELAY_S, 0
-            while (wish := self._wanted()) is not None:
-                try:
-                    async with self._operation:
-                        if self._wanted() is wish:
-                            _, started = await self._start_wish(wish)
-                            if self._wish is not None and self._wish.prompt == wish.prompt:
-                                # It may have another shape by now, and keeps the picture all the same.
-                                self._wish = replace(self._wish, image=started.image)
-                    break
-                except FATAL_ERRORS as error:
-                    self._give_up(error)
-                    return
-                except OdysseyConnectionError:
-                    break  # the client regains the connection, and its status wakes this loop
-                except OdysseyError as error:
-                    self._tell_error(error)
-                    if isinstance(error, OdysseyArgumentError) or error.code is ErrorCode.NO_IMAGE_TO_VIDEO:
-                        self._forget(wish)
-                        continue
-                    refusals += 1
-                    if refusals == MAX_REFUSALS and error.code != ALWAYS_RETRIED:
-                        self._forget(wish)
-                        self._refuse(
-                            "STREAM_REFUSED", f"{refusals} starts were refused: waiting for another prompt"
-                        )
-                        break
-                    if isinstance(error, OdysseyUsageError) and error.retry_after_s is not None:
-                        await self._sleep(max(error.retry_after_s, delay))
-                    elif await self._another_wish_within(delay, wish):
-                        break
-                    delay = min(delay * 2, LAST_RESUME_DELAY_S)
-
-    async def _another_wish_within(self, seconds: float, refused: StreamRequest) -> bool:
-        """Wait before a retry, but no longer than until something else is wanted; tells whether it is."""
-        sleeping = asyncio.ensure_future(self._sleep(seconds))
-        try:
-            while self._wish is refused and not sleeping.done():
-                self._changed.clear()
-                changing = asyncio.ensure_future(self._changed.wait())
-                await asyncio.wait({sleeping, changing}, return_when=asyncio.FIRST_COMPLETED)
-                changing.cancel()
-        finally:
-            sleeping.cancel()
-        return self._wish is not refused
-
-    def _wanted(self) -> StreamRequest | None:
+    def _can_start(self) -> bool:
         connected = self.state.connection is ConnectionStatus.CONNECTED
-        return self._wish if self._active and connected and not self.state.streaming else None
+        return self._active and connected and not self.state.streaming
 
-    def _forget(self, wish: StreamRequest) -> None:
-        if self._wish is wish:
-            self._wish = None
-
-    async def _start_wish(self, wish: StreamRequest) -> tuple[str, StreamRequest]:
-        """Start a stream; returns its id, and the wish with the picture that it started from."""
+    async def _start_stream(self, request: StreamRequest) -> str:
         self.broadcast = None
-        if wish.image is None:
-            wish = replace(wish, image=self._next_image)
-        try:
-            image = await asyncio.to_thread(wish.image) if callable(wish.image) else wish.image
-            stream_id = await self.client.start_stream(
-                wish.prompt,
-                wish.portrait,
-                image,
-                bypass_prompt_expansion=wish.bypass_prompt_expansion,
-                broadcast=wish.broadcast,
-            )
-        except OdysseyError as error:
-            unusable = isinstance(error, OdysseyImageError) or error.code is ErrorCode.NO_IMAGE_TO_VIDEO
-            if unusable and self._next_image is wish.image:
-                self._next_image = None
-            raise
-        if self._next_image is wish.image:
-            self._next_image = None
-        return stream_id, wish
+        image = await asyncio.to_thread(request.image) if callable(request.image) else request.image
+        return await self.client.start_stream(
+            request.prompt,
+            request.portrait,
+            image,
+            bypass_prompt_expansion=request.bypass_prompt_expansion,
+            broadcast=request.broadcast,
+        )
 
-    def _require_connection(self) -> None:
-        state = self.state
-        if state.connection is not ConnectionStatus.CONNECTED:
-            reason = f": {state.message}" if state.message else ""
-            raise OdysseyStreamError(
-                f"there is no connection ({state.connection.value}{reason})", code=ErrorCode.NOT_CONNECTED
-            )
+    async def _apply_prompt(self, request: StreamRequest) -> None:
+        if not self.state.streaming:
+            self._keeper.set_request(request)
+            return
+        try:
+            await self._interact(request.prompt)
+        except OdysseyConnectionError:
+            return  # the client reports the loss
+        except OdysseyError as error:
+            self._reporter.report_failure(error)
 
     async def _interact(self, text: str) -> str:
         applied = await self.client.interact(text)
-        if self._wish is not None:
-            self._wish = replace(self._wish, prompt=text, image=None)
+        if self._keeper.request is not None:
+            self._keeper.set_request(replace(self._keeper.request, prompt=text, image=None))
         return applied
-
-    def _drop_prompt(self) -> None:
-        self._prompts.popleft()
-        if not self._prompts_dropped:
-            self._prompts_dropped = True
-            self._refuse(
-                "PROMPTS_DROPPED", "prompts come faster than they take effect: the oldest are dropped"
-            )
-
-    def _next_prompt(self) -> tuple[str, StreamRequest]:
-        prompt = self._prompts.popleft()
-        self._prompts_dropped = self._prompts_dropped and bool(self._prompts)
-        return prompt
 
     async def _end(self) -> None:
         async with self._operation:
@@ -348,115 +264,104 @@ class StreamSupervisor:
                 finally:
                     self._ending = False
 
-    # -- what the client tells ---------------------------------------------------------------------
+    def _require_connection(self) -> None:
+        state = self.state
+        if state.connection is not ConnectionStatus.CONNECTED:
+            reason = f": {state.message}" if state.message else ""
+            raise OdysseyStreamError(
+                f"there is no connection ({state.connection.value}{reason})", code=ErrorCode.NOT_CONNECTED
+            )
 
-    def _status_changed(self, status: ConnectionStatus, message: str | None) -> None:
+    # -- events of the client ----------------------------------------------------------------------
+
+    def decoded_frame(self, frame: DecodedFrame) -> None:
+        """Pass the frame on."""
+        self._observer.frame_arrived(frame)
+
+    def status_changed(
+        self, status: ConnectionStatus, message: str | None, error: OdysseyError | None
+    ) -> None:
+        """Report the status with its reason, and whether the connection was made or lost."""
         before = self.state.connection
         if status is not ConnectionStatus.CONNECTED and self.state.streaming:
-            self._stream_is_over()
+            self._stream_over()
         regained = before is ConnectionStatus.RECONNECTING and status is ConnectionStatus.CONNECTED
-        self._update(
+        state = replace(
+            self.state,
             connection=status,
             session_id=self.client.current_session_id or "",
             capabilities=self.client.capabilities or StreamerCapabilities(),
             reconnects=self.state.reconnects + regained,
-            **self._reason(status, message),
         )
+        # Another attempt has no message of its own: the failure of the last attempt remains the reason.
+        if message is not None or status in (ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED):
+            state = replace(state, message=message or "", error_code=None if error is None else error.code)
+        self._reporter.set_state(state)
         if status is ConnectionStatus.CONNECTED:
-            self._tell(EventKind.CONNECTED, message=message or "")
-            self._changed.set()
+            self._reporter.report_event(EventKind.CONNECTED, message=message or "")
+            self._keeper.wake()
         elif before is ConnectionStatus.CONNECTED:
-            self._tell(EventKind.DISCONNECTED, message=message or "")
+            self._reporter.report_event(EventKind.DISCONNECTED, message=message or "")
 
-    def _reason(self, status: ConnectionStatus, message: str | None) -> dict[str, str]:
-        """Return the message and the code of a status: both of one thing, or the code empty."""
-        if status in (ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED):
-            return {"message": message or "", "error_code": ""}
-        if message is None:  # another attempt: why the last one failed is still all that there is to say
-            return {}
-        text, code = self._failure
-        return {"message": message, "error_code": code if text and message.startswith(text) else ""}
-
-    def _stream_started(self, stream_id: str) -> None:
+    def stream_started(self, stream_id: str) -> None:
+        """Report the stream and the prompt that it started with."""
         applied = self.client.last_applied_prompt or ""
-        self._took_effect(applied, streaming=True, stream_id=stream_id)
-        self._tell(EventKind.STARTED, prompt=applied)
+        self._reporter.set_state(replace(self._acknowledged(applied), streaming=True, stream_id=stream_id))
+        self._reporter.report_event(EventKind.STARTED, prompt=applied)
 
-    def _stream_ended(self) -> None:
+    def stream_ended(self) -> None:
+        """Report the end of the stream, unless the loss of the connection has reported it."""
         if self.state.streaming:
-            self._stream_is_over()
+            self._stream_over()
 
-    def _acknowledged(self, prompt: str) -> None:
-        self._took_effect(prompt)
-        self._tell(EventKind.ACKNOWLEDGED, prompt=prompt)
+    def interact_acknowledged(self, prompt: str) -> None:
+        """Report the prompt in force."""
+        self._reporter.set_state(self._acknowledged(prompt))
+        self._reporter.report_event(EventKind.ACKNOWLEDGED, prompt=prompt)
 
-    def _stream_failed(self, reason: str, message: str) -> None:
-        self._update(error_code=reason.upper(), message=message)
-        self._tell(EventKind.STREAM_ERROR, error_code=reason.upper(), message=message)
+    def stream_failed(self, error: OdysseyError, message: str) -> None:
+        """Report a failure of the stream or of the pending request."""
+        if self._keeper.is_starting and isinstance(error, FATAL_ERRORS):
+            return  # the start fails with this error, which ends the session and is reported as fatal
+        self._reporter.report_failure(error, kind=EventKind.STREAM_ERROR)
 
-    def _failed(self, error: Exception, fatal: bool) -> None:
+    def broadcast_ready(self, info: BroadcastInfo) -> None:
+        """Store how to watch the stream, and report that spectators can."""
+        self.broadcast = info
+        self._reporter.report_event(EventKind.BROADCAST_READY)
+
+    def error(self, error: Exception, *, fatal: bool) -> None:
+        """Report a failure of the connection."""
         if fatal:
             self._give_up(error)
         else:
-            self._tell_error(error, retried=isinstance(error, OdysseyError))
+            self._reporter.report_failure(as_odyssey_error(error), retried=isinstance(error, OdysseyError))
 
-    def _broadcast_ready(self, info: BroadcastInfo) -> None:
-        self.broadcast = info
-        self._tell(EventKind.BROADCAST_READY)
+    # -- reports -----------------------------------------------------------------------------------
 
-    # -- telling -----------------------------------------------------------------------------------
-
-    def _stream_is_over(self) -> None:
+    def _stream_over(self) -> None:
         self.broadcast = None
-        self._update(streaming=False, prompt="")
-        self._tell(EventKind.ENDED)
-        if not self.resume_stream and not self._ending:  # what is wanted while one is ended is another stream
-            self._wish = None
-        self._changed.set()
+        self._reporter.set_state(replace(self.state, streaming=False, prompt=""))
+        self._reporter.report_event(EventKind.ENDED)
+        # A request that arrives while a stream is being ended is for the next stream.
+        if not self.resume_stream and not self._ending:
+            self._keeper.set_request(None)
+        self._keeper.wake()
 
-    def _took_effect(self, prompt: str, **changes: Any) -> None:
-        """Change all that a prompt changes at once, so that no status shows the half of it."""
-        acknowledged = self.state.prompts_acknowledged + 1
-        self._update(prompt=prompt, prompts_acknowledged=acknowledged, error_code="", message="", **changes)
-
-    def _refuse(self, code: str, message: str) -> None:
-        self._tell(EventKind.ERROR, error_code=code, message=message)
-
-    def _tell_error(self, error: Exception, *, retried: bool = False) -> None:
-        code, text = as_odyssey_error(error).code, str(error)
-        self._failure = (text, code)
-        self._update(error_code=code, message=text)
-        self._tell(EventKind.ERROR, error_code=code, message=text, retried=retried)
+    def _acknowledged(self, prompt: str) -> SessionState:
+        """Return the state with everything that an acknowledged prompt changes."""
+        count = self.state.prompts_acknowledged + 1
+        return replace(self.state, prompt=prompt, prompts_acknowledged=count, error_code=None, message="")
 
     def _give_up(self, cause: BaseException) -> None:
-        if self._closing:
-            return
-        self._closing = True
-        error = as_odyssey_error(cause)
-        code = as_odyssey_error(error).code
-        self._update(connection=ConnectionStatus.FAILED, error_code=code, message=str(error), streaming=False)
-        self._tell(EventKind.ERROR, error_code=code, message=str(error), fatal=True)
-        self._given_up = True
-        self._observer.gave_up(error)
+        if not self._closing:
+            self._closing = True
+            self._reporter.give_up(as_odyssey_error(cause))
 
-    def _update(self, **changes: Any) -> None:
-        if self._given_up:
-            return  # what becomes of the connection until it is closed must not hide the reason
-        state = replace(self.state, **changes)
-        if state != self.state:
-            self.state = state
-            self._observer.state_changed(state)
-
-    def _tell(self, kind: EventKind, **fields: Any) -> None:
-        if self._given_up:
-            return
-        self._observer.event_happened(Event(kind, stream_id=self.state.stream_id, **fields))
-
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, coroutine: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
-        return task
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -168,8 +168,8 @@ def test_limits_of_calls_and_of_the_session(scene):
     )  # fmt: skip
     scene.watch.event_happened(Event(EventKind.ERROR, error_code="CONCURRENT_LIMIT_REACHED", message="five"))
     scene.watch.event_happened(Event(EventKind.ERROR, error_code="MODERATION_FAILED", message="no"))
-    scene.watch.call_failed(OdysseyUsageError("a new kind", code="NEW_LIMIT"))
-    assert (scene.look().limits.count, scene.look().limits.code) == (3, "NEW_LIMIT")
+    scene.watch.call_failed(OdysseyUsageError("a new kind"))
+    assert (scene.look().limits.count, scene.look().limits.code) == (3, "LIMIT_REACHED")
 
 
 def test_a_final_limit_holds_until_something_works(scene):

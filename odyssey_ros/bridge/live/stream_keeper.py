@@ -1,0 +1,184 @@
+"""Keeps the requested stream running: starts it, retries refused starts, and forgets impossible requests."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from odyssey_ros.client import (
+    AccountSuspendedError,
+    ErrorCode,
+    MonthlyLimitReachedError,
+    OdysseyArgumentError,
+    OdysseyAuthError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyImageError,
+    OdysseyStreamError,
+    OdysseyUsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from odyssey_ros.bridge.live.session_reporter import SessionReporter
+    from odyssey_ros.bridge.live.stream_state import ImageSource, StreamRequest
+
+FATAL_ERRORS = (OdysseyAuthError, MonthlyLimitReachedError, AccountSuspendedError)
+ALWAYS_RETRIED = ErrorCode.LEASE_DENIED  # the service asks for another attempt
+MAX_REFUSALS = 5
+FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S = 0.5, 30.0
+
+
+class StreamKeeper:
+    """Starts the requested stream whenever it can run and does not.
+
+    Create it on any thread; all methods run on the asyncio thread.
+
+    Args:
+        start_stream: Starts a stream and returns its id.
+        can_start: Returns whether a requested stream can be started now.
+        reporter: Receives refusals and failures.
+        operation: Serializes the operations on the stream; held during a start.
+        sleep: Waits a number of seconds.
+
+    Attributes:
+        request: The stream that has been requested; None when no stream has.
+        is_starting: Whether `run` is starting a stream. A failure of this start is handled by `run`.
+    """
+
+    def __init__(
+        self,
+        start_stream: Callable[[StreamRequest], Awaitable[str]],
+        can_start: Callable[[], bool],
+        reporter: SessionReporter,
+        operation: asyncio.Lock,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.request: StreamRequest | None = None
+        self.is_starting = False
+        self._start_stream = start_stream
+        self._can_start = can_start
+        self._reporter = reporter
+        self._operation = operation
+        self._sleep = sleep
+        self._next_image: ImageSource = None
+        self._changed = asyncio.Event()
+
+    def set_request(self, request: StreamRequest | None) -> None:
+        """Replace the requested stream."""
+        self.request = request
+        self._changed.set()
+
+    def set_next_image(self, image: ImageSource) -> None:
+        """Start the next stream whose request has no image from this one."""
+        self._next_image = image
+
+    def wake(self) -> None:
+        """Check again whether the requested stream can be started."""
+        self._changed.set()
+
+    async def start(self, request: StreamRequest) -> tuple[str, StreamRequest]:
+        """Start a stream now. The caller holds `operation`.
+
+        Returns:
+            The id of the stream, and the request with the image that the stream started from.
+
+        Raises:
+            OdysseyError: The service refuses the start, or the connection is lost.
+        """
+        if request.image is None:
+            request = replace(request, image=self._next_image)
+        try:
+            stream_id = await self._start_stream(request)
+        except OdysseyError as error:
+            unusable = isinstance(error, OdysseyImageError) or error.code is ErrorCode.NO_IMAGE_TO_VIDEO
+            if unusable and self._next_image is request.image:
+                self._next_image = None
+            raise
+        if self._next_image is request.image:
+            self._next_image = None
+        return stream_id, request
+
+    async def run(self) -> None:
+        """Keep the requested stream running until cancelled.
+
+        Raises:
+            OdysseyError: One of `FATAL_ERRORS`.
+        """
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._start_requested()
+
+    async def _start_requested(self) -> None:
+        """Try to start the requested stream until it runs or there is nothing to start."""
+        delay_s, refusals = FIRST_RETRY_DELAY_S, 0
+        while (request := self._startable()) is not None:
+            refusal = await self._start_once(request)
+            if refusal is None:
+                return
+            self._reporter.report_failure(refusal)
+            if isinstance(refusal, OdysseyArgumentError) or refusal.code is ErrorCode.NO_IMAGE_TO_VIDEO:
+                self._forget(request)
+                continue
+            refusals += 1
+            if refusals == MAX_REFUSALS and refusal.code is not ALWAYS_RETRIED:
+                self._forget(request)
+                self._reporter.report_refusal(
+                    OdysseyStreamError(
+                        f"{refusals} starts were refused: send another prompt", code=ErrorCode.STREAM_REFUSED
+                    )
+                )
+                return
+            if isinstance(refusal, OdysseyUsageError) and refusal.retry_after_s is not None:
+                await self._sleep(max(refusal.retry_after_s, delay_s))
+            elif await self._request_changes_within(delay_s, request):
+                return
+            delay_s = min(delay_s * 2, MAX_RETRY_DELAY_S)
+
+    async def _start_once(self, request: StreamRequest) -> OdysseyError | None:
+        """Start the stream if it is still requested; return the refusal of the service, if any.
+
+        Raises:
+            OdysseyError: One of `FATAL_ERRORS`.
+        """
+        async with self._operation:
+            if self._startable() is not request:
+                return None
+            self.is_starting = True
+            try:
+                _, started = await self.start(request)
+            except FATAL_ERRORS:
+                raise
+            except OdysseyConnectionError:
+                return None  # the client reports the loss and reconnects; its new status wakes `run`
+            except OdysseyError as error:
+                return error
+            finally:
+                self.is_starting = False
+            if self.request is not None and self.request.prompt == request.prompt:
+                # The shape may have been changed during the start; the image is kept for the next start.
+                self.request = replace(self.request, image=started.image)
+            return None
+
+    def _startable(self) -> StreamRequest | None:
+        return self.request if self._can_start() else None
+
+    def _forget(self, request: StreamRequest) -> None:
+        if self.request is request:
+            self.request = None
+
+    async def _request_changes_within(self, seconds: float, refused: StreamRequest) -> bool:
+        """Wait before a retry; return True as soon as another stream is requested."""
+        sleeping = asyncio.ensure_future(self._sleep(seconds))
+        try:
+            while self.request is refused and not sleeping.done():
+                self._changed.clear()
+                changing = asyncio.ensure_future(self._changed.wait())
+                await asyncio.wait({sleeping, changing}, return_when=asyncio.FIRST_COMPLETED)
+                changing.cancel()
+        finally:
+            sleeping.cancel()
+        return self.request is not refused
