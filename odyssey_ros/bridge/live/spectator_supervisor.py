@@ -145,7 +145,8 @@ class SpectatorSupervisor(ClientObserver):
         Raises:
             OdysseyError: There is no connection.
         """
-        self._lost = lost = asyncio.get_running_loop().create_future()
+        lost: asyncio.Future[OdysseyError] = asyncio.get_running_loop().create_future()
+        self._lost = lost
         connection = await connect_to_stream(self._url, self._token, observer=self, advanced=self._config)
         try:
             self._reporter.set_state(
