@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odyssey_ros.client import ClientCredentials
+from odyssey_ros.client.key_file import KeyFileError, KeyFileFault, read_key_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,20 +25,9 @@ def read_secret_file(path_text: str, what: str) -> str:
         SecretError: The file cannot be read, is empty, or is open to others.
     """
     try:
-        path = Path(path_text).expanduser()
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SecretError(f"cannot read the {what} file {path_text}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SecretError(f"cannot read the {what} file {path_text}: it is not text") from None
-    except (RuntimeError, ValueError) as error:  # the home of nobody, or what can name no file
-        raise SecretError(f"cannot read the {what} file {path_text!r}: {error}") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SecretError(f"the {what} file {path} can be read by others: chmod 600 {path}")
-    if not text:
-        raise SecretError(f"the {what} file {path} is empty")
-    return text
+        return read_key_file(path_text, private=True)
+    except KeyFileError as error:
+        raise SecretError(_text(error, path_text, what)) from None
 
 
 def read_api_key(api_key_file: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -89,6 +78,17 @@ def read_credentials(credentials_file: str) -> ClientCredentials:
         raise SecretError(
             f"the credentials file {credentials_file} does not hold the JSON of ClientCredentials.to_dict()"
         ) from None
+
+
+def _text(error: KeyFileError, path_text: str, what: str) -> str:
+    """Return the message for a file that cannot be used."""
+    if error.fault is KeyFileFault.OPEN_TO_OTHERS:
+        path = Path(path_text).expanduser()
+        return f"the {what} file {path} can be read by others: chmod 600 {path}"
+    if error.fault is KeyFileFault.EMPTY:
+        return f"the {what} file {Path(path_text).expanduser()} is empty"
+    shown = repr(path_text) if error.fault is KeyFileFault.INVALID_PATH else path_text
+    return f"cannot read the {what} file {shown}: {error.reason}"
 
 
 def _one_word(secret: str, what: str) -> str:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from odyssey_ros.client import Odyssey, OdysseyArgumentError
+from odyssey_ros.client.key_file import KeyFileError, KeyFileFault, read_key_file
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
 from odyssey_ros.dataset.sweep import Shard
@@ -37,12 +38,12 @@ def _api_key(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        key = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"the API key cannot be read from {path}: {type(error).__name__}") from error
-    if not key:
-        raise PlanError(f"{path} holds no API key: it is empty")
-    return key
+        return read_key_file(path, private=False)
+    except KeyFileError as error:
+        if error.fault is KeyFileFault.EMPTY:
+            raise PlanError(f"{path} holds no API key: it is empty") from error
+        kind = type(error.__cause__).__name__
+        raise PlanError(f"the API key cannot be read from {path}: {kind}") from error
 
 
 def shard(text: str) -> Shard:
