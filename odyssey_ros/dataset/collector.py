@@ -236,7 +236,7 @@ class Collector:
             events=None
             if events is None
             else {"size": events.size, "sha256": events.sha256, "ignored": fetched.log.ignored},
-            making={**source.making(), **job_provenance(fetched.stream)},
+            provenance={**source.provenance(), **job_provenance(fetched.stream)},
         )
 
     def _forget_downloads(self, source: EpisodeSource) -> None:

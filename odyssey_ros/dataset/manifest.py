@@ -58,7 +58,7 @@ class ManifestEntry:
         prompts: What was in force from when on: `time_ns` since the stream's start, and `prompt` as applied.
         video: `size` and `sha256` of the service's video file.
         events: `size` and `sha256` of the service's events log; None when it kept none.
-        making: How the episode came about: its script, variables and job, as far as there are any.
+        provenance: How the episode was made: its script, variables and job, as far as there are any.
     """
 
     episode: str
@@ -74,7 +74,7 @@ class ManifestEntry:
     prompts: tuple[Mapping[str, Any], ...]
     video: Mapping[str, Any]
     events: Mapping[str, Any] | None
-    making: Mapping[str, Any]
+    provenance: Mapping[str, Any]
 
     def to_line(self) -> str:
         """The entry as JSON, with a newline."""
@@ -89,6 +89,8 @@ class ManifestEntry:
         """
         try:
             data = json.loads(line)
+            if "making" in data:  # the name of `provenance` in manifests of the first version
+                data["provenance"] = data.pop("making")
             files = tuple(FileEntry(**file) for file in data.pop("files"))
             return cls(files=files, prompts=tuple(data.pop("prompts")), **data)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

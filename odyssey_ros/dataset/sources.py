@@ -54,7 +54,7 @@ class EpisodeSource(Protocol):
             EpisodeError: The service does not give them.
         """
 
-    def making(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """What the manifest says about how the episode came about."""
 
 
@@ -83,7 +83,7 @@ class SimulatedEpisode:
         """Ask for the job again."""
         return await self.jobs.refreshed(stream)
 
-    def making(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """The script, without the bytes of its image."""
         script = [dict(entry) for entry in self.plan.script]
         start = dict(script[0]["start"])  # type: ignore[call-overload]
@@ -150,7 +150,7 @@ class RecordedEpisode:
         """Ask for the recording again."""
         return await self.locate(_Silent())
 
-    def making(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """A live stream: nothing but the recording itself."""
         return {"source": "recording"}
 
@@ -189,7 +189,7 @@ class JobEpisode:
         """Ask for the job again."""
         return await self.locate(_Silent())
 
-    def making(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """A job of unknown script."""
         return {"source": "job"}
 

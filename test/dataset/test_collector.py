@@ -163,9 +163,9 @@ async def test_scripts_in_bags_and_manifest_out(bench: Bench) -> None:
     assert (entry.frames, entry.width, entry.height, entry.images) == (6, 1280, 704, "h264")
     assert [prompt["time_ns"] for prompt in entry.prompts] == [0, 150_000_000]
     assert "dream b" in entry.prompts[0]["prompt"]
-    assert entry.making["variables"] == {"name": "b"}
-    assert entry.making["script"] == [dict(item) for item in _plan("b").script]
-    assert entry.making["job"]["job_id"] in {
+    assert entry.provenance["variables"] == {"name": "b"}
+    assert entry.provenance["script"] == [dict(item) for item in _plan("b").script]
+    assert entry.provenance["job"]["job_id"] in {
         job.job_id for job in (await bench.client.list_simulations()).jobs
     }
     assert (out / "failures.jsonl").read_text() == ""
@@ -208,7 +208,7 @@ async def test_a_live_streams_recording(tmp_path: Path, live_streams: Callable[[
         assert entry.episode == stream_id
         assert (entry.width, entry.height) == (704, 1280)
         assert len(entry.prompts) == 2
-        assert entry.making == {"source": "recording"}
+        assert entry.provenance == {"source": "recording"}
 
 
 async def test_a_job_that_fails_stops_its_episode_alone(bench: Bench) -> None:

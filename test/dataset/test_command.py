@@ -187,7 +187,7 @@ async def test_scripts_of_one_template(images: str, count: int, shell: Shell, em
         json.loads(line)["episode"] for line in dry.out.splitlines()
     )
     for entry in entries:
-        await asyncio.to_thread(_assert_labelled, out / entry["bag"], images, entry["making"]["script"])
+        await asyncio.to_thread(_assert_labelled, out / entry["bag"], images, entry["provenance"]["script"])
     verified = await shell.run("verify", "out")
     assert (verified.status, verified.log) == (0, f"{count} episodes checked, 0 faults\n")
     assert "ody_local" not in run.log
@@ -218,7 +218,7 @@ async def test_killed_at_random_moments_it_goes_on(shell: Shell, emulator: Emula
     assert (run.status, run.out) == (0, "12 episodes in out, 0 failed\n"), run.log
     assert await _jobs(emulator) == 12
     for entry in _entries(out):
-        script = entry["making"]["script"]
+        script = entry["provenance"]["script"]
         await asyncio.to_thread(_assert_labelled, out / entry["bag"], "raw", script, (_by_rosbags,))
     assert (await shell.run("verify", "out")).status == 0
     assert [path.name for path in (out / "episodes").glob(".*")] == []

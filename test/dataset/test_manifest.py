@@ -40,7 +40,7 @@ def _entry(name: str, **changes: Any) -> ManifestEntry:
         prompts=({"time_ns": 0, "prompt": "ein Fuchs – größer"},),
         video={"size": 5, "sha256": "ab"},
         events=None,
-        making={"source": "recording"},
+        provenance={"source": "recording"},
     )
     return replace(entry, **changes)
 
@@ -52,6 +52,15 @@ def test_written_and_read(tmp_path: Path) -> None:
     assert read_manifest(path) == [_entry("a"), _entry("b"), _entry("c")]
     assert "größer" in path.read_text(encoding="utf-8")
     assert [file.name for file in tmp_path.iterdir()] == ["manifest.jsonl"]
+
+
+def test_a_manifest_with_the_former_name_of_provenance_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(_entry("a").to_line().replace('"provenance"', '"making"') + _entry("b").to_line())
+    assert '"making": {"source": "recording"}' in path.read_text()
+    assert read_manifest(path) == [_entry("a"), _entry("b")]
+    write_manifest(path, read_manifest(path))
+    assert "making" not in path.read_text()
 
 
 @pytest.mark.parametrize(
