@@ -93,19 +93,19 @@ def check_scripts(scripts: object) -> None:
     if not scripts:
         raise OdysseyScriptError("scripts is empty: a job needs at least one script")
     for index, script in enumerate(scripts):
-        _check_script(script, f"scripts[{index}]")
+        check_script(script, name=f"scripts[{index}]")
 
 
-def check_script(script: object) -> None:
+def check_script(script: object, *, name: str = "script") -> None:
     """Check one script.
+
+    Args:
+        script: The script.
+        name: What errors call the script.
 
     Raises:
         OdysseyScriptError: The script breaks a rule; the text names the entry, as in ``script[2]``.
     """
-    _check_script(script, "script")
-
-
-def _check_script(script: object, name: str) -> None:
     if not _is_list(script):
         raise OdysseyScriptError(f"{name} must be a list of entries, not {_kind(script)}")
     if len(script) < 2:

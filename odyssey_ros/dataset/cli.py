@@ -26,7 +26,9 @@ from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.journal import Journal, jobs_in
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
 from odyssey_ros.dataset.patience import STANDARD
+from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
+from odyssey_ros.dataset.shards import Shard
 from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
 from odyssey_ros.dataset.sources import (
     SimulatedEpisode,
@@ -34,7 +36,6 @@ from odyssey_ros.dataset.sources import (
     recordings_by_id,
     streams_of_jobs,
 )
-from odyssey_ros.dataset.sweep import Shard, read_plans
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.collector import Outcome
     from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.patience import Patience
+    from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.progress import ProgressDisplay
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
-    from odyssey_ros.dataset.sweep import EpisodePlan
 
 EXIT_DONE: Final = 0
 EXIT_INCOMPLETE: Final = 1

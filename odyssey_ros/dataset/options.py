@@ -10,7 +10,7 @@ from odyssey_ros.client import Odyssey, OdysseyArgumentError
 from odyssey_ros.client.key_file import KeyFileError, KeyFileFault, read_key_file
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
-from odyssey_ros.dataset.sweep import Shard
+from odyssey_ros.dataset.shards import Shard
 
 if TYPE_CHECKING:
     from pathlib import Path

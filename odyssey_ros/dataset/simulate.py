@@ -19,15 +19,15 @@ from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.patience import STANDARD
-from odyssey_ros.dataset.sweep import read_plans
+from odyssey_ros.dataset.plans import read_plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from odyssey_ros.client.types import SimulationJobDetail
     from odyssey_ros.dataset.patience import Patience
+    from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.service import Service
-    from odyssey_ros.dataset.sweep import EpisodePlan
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.journal import Journal
     from odyssey_ros.dataset.patience import Patience
+    from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.service import Service
-    from odyssey_ros.dataset.sweep import EpisodePlan
 
 _PAGE: Final = 100
 _MAX_PAGES: Final = 50

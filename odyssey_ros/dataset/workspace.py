@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.dataset.bags import BagLayout
     from odyssey_ros.dataset.errors import EpisodeError
-    from odyssey_ros.dataset.sweep import Shard
+    from odyssey_ros.dataset.shards import Shard
 
 _FORMAT: Final = 1
 

@@ -20,13 +20,14 @@ from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.journal import Journal
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest
 from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.plans import EpisodePlan
+from odyssey_ros.dataset.shards import Shard
 from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
 from odyssey_ros.dataset.sources import (
     RecordedEpisode,
     SimulatedEpisode,
     streams_of_jobs,
 )
-from odyssey_ros.dataset.sweep import EpisodePlan, Shard
 from odyssey_ros.dataset.workspace import Workspace
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import ExpiredUrls, HttpDrop, HttpStatus, HttpUsageError, JobFail

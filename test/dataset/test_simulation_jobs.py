@@ -15,8 +15,8 @@ from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import EventLog, parse_events
 from odyssey_ros.dataset.journal import Intent, Journal
 from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.plans import EpisodePlan
 from odyssey_ros.dataset.simulation_jobs import JobLimits, ServiceRefusalError, SimulationJobs, resembles
-from odyssey_ros.dataset.sweep import EpisodePlan
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import HttpDrop, HttpMalformed, HttpStatus, HttpUsageError, JobFail, JobHold
 from odyssey_ros.emulator.faults.schedule import Schedule

@@ -1,249 +1,77 @@
-"""Script files read, sweeps worked out, names that stay, shards that make the whole."""
+"""Combinations of variables."""
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey_ros.client.scripts import check_script
-from odyssey_ros.dataset import sweep
 from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.sweep import EpisodePlan, Shard, read_plans
+from odyssey_ros.dataset.plans import script_of
+from odyssey_ros.dataset.script_files import ScriptFile, ScriptTemplate, SweepMode
+from odyssey_ros.dataset.sweep import combinations
+
+WORDS = st.text(st.characters(categories=["L"]), min_size=1, max_size=4)
 
 
-def _script(prompt: str = "a cat", then: str = "it sleeps") -> list[dict[str, Any]]:
+def _script(prompt: str) -> list[dict[str, Any]]:
     return [
         {"timestamp_ms": 0, "start": {"prompt": prompt}},
-        {"timestamp_ms": 1000, "interact": {"prompt": then}},
         {"timestamp_ms": 2000, "end": {}},
     ]
 
 
-def _file(folder: Path, document: object, name: str = "walk.yaml") -> Path:
-    path = folder / name
-    text = json.dumps(document) if name.endswith(".json") else yaml.safe_dump(document, sort_keys=False)
-    path.write_text(text)
-    return path
+def _file(prompt: str, sweep: SweepMode = SweepMode.PRODUCT, **variables: tuple[Any, ...]) -> ScriptFile:
+    template = ScriptTemplate("script", _script(prompt))
+    return ScriptFile(Path("walk.yaml"), (template,), variables=variables or None, sweep=sweep)
 
 
-def _prompts(plan: EpisodePlan) -> list[str]:
-    return [dict(entry).get("start", dict(entry).get("interact", {}))["prompt"] for entry in plan.script[:-1]]
+def test_without_variables_there_is_one_point() -> None:
+    assert combinations(_file("{a}")) == [None]
 
 
-@pytest.mark.parametrize("name", ["walk.yaml", "walk.yml", "walk.json"])
-def test_one_script_many_scripts_and_a_mapping_of_either(name: str, tmp_path: Path) -> None:
-    one = read_plans([_file(tmp_path, _script(), name)])
-    assert [plan.script for plan in one] == [tuple(_script())]
-    assert one[0].portrait
-    assert one[0].source == f"{name}: script"
-    many = read_plans([_file(tmp_path, [_script("a"), _script("b")], name)])
-    assert [_prompts(plan)[0] for plan in many] == ["a", "b"]
-    assert many[1].source == f"{name}: scripts[1]"
-    settings = {"portrait": False, "bypass_prompt_expansion": True, "scripts": [_script()]}
-    plan = read_plans([_file(tmp_path, settings, name)])[0]
-    assert (plan.portrait, plan.bypass_prompt_expansion) == (False, True)
-    assert not read_plans([_file(tmp_path, {"script": _script()}, name)], portrait=False)[0].portrait
+def test_a_product_has_every_combination() -> None:
+    assert combinations(_file("{a}{b}", a=("x", "y"), b=(1, 2))) == [
+        {"a": "x", "b": 1},
+        {"a": "x", "b": 2},
+        {"a": "y", "b": 1},
+        {"a": "y", "b": 2},
+    ]
 
 
-def test_every_combination_of_the_variables(tmp_path: Path) -> None:
-    document = {
-        "variables": {"animal": ["a fox", "a heron", "{}"], "weather": ["rain", "snow"], "at": [1000, 1500]},
-        "script": _script("{animal} in {weather}", "{{the}} {weather} stops"),
-    }
-    document["script"][1]["timestamp_ms"] = "{at}"  # type: ignore[index]
-    plans = read_plans([_file(tmp_path, document)])
-    assert len(plans) == 12
-    assert _prompts(plans[0]) == ["a fox in rain", "{the} rain stops"]
-    assert _prompts(plans[-1]) == ["{} in snow", "{the} snow stops"]
-    assert [plan.script[1]["timestamp_ms"] for plan in plans[:2]] == [1000, 1500]
-    assert plans[1].variables == {"animal": "a fox", "weather": "rain", "at": 1500}
-    assert len({plan.name for plan in plans}) == 12
-
-
-def test_variables_side_by_side(tmp_path: Path) -> None:
-    document = {"variables": {"a": ["x", "y"], "b": [1, 2]}, "sweep": "zip", "script": _script("{a}{b}")}
-    assert [_prompts(plan)[0] for plan in read_plans([_file(tmp_path, document)])] == ["x1", "y2"]
-
-
-def test_without_variables_braces_are_text(tmp_path: Path) -> None:
-    assert _prompts(read_plans([_file(tmp_path, _script("a {cat} }{"))])[0])[0] == "a {cat} }{"
-
-
-def test_repeats_and_equal_scripts_have_names_of_their_own(tmp_path: Path) -> None:
-    document = {"repeats": 2, "scripts": [_script(), _script("b"), _script()]}
-    names = [plan.name for plan in read_plans([_file(tmp_path, document)])]
-    assert len(set(names)) == 6
-    assert names[1] == f"{names[0]}-2"
-    assert names[5] == f"{names[0]}-4"
-
-
-def test_a_name_stays_when_the_sweep_grows_and_changes_with_the_content(tmp_path: Path) -> None:
-    def names(values: list[str], **settings: Any) -> list[str]:
-        document = {"variables": {"a": values}, "script": _script("{a}"), **settings}
-        return [plan.name for plan in read_plans([_file(tmp_path, document)])]
-
-    assert names(["x", "y", "z"])[1:] == names(["y", "z"])
-    assert set(names(["x"])).isdisjoint(names(["x"], portrait=False))
-    image = tmp_path / "start.png"
-    image.write_bytes(b"one")
-    with_image = _script()
-    with_image[0]["start"]["image"] = "start.png"
-    plan = read_plans([_file(tmp_path, with_image)])[0]
-    assert plan.script[0]["start"]["image"] == str(image)
-    image.write_bytes(b"two")
-    assert read_plans([_file(tmp_path, with_image)])[0].name != plan.name
-
-
-def test_names_are_fit_for_files(tmp_path: Path) -> None:
-    name = read_plans([_file(tmp_path, _script(), "ein  Fuchs (größer).yaml")])[0].name
-    assert name.startswith("ein_Fuchs_gr_er-")
+def test_zip_combines_values_at_the_same_position() -> None:
+    file = _file("{a}{b}", SweepMode.ZIP, a=("x", "y"), b=(1, 2))
+    assert combinations(file) == [{"a": "x", "b": 1}, {"a": "y", "b": 2}]
 
 
 @pytest.mark.parametrize(
-    ("document", "text"),
+    ("file", "text"),
     [
-        (_script()[1:], r"walk.yaml: script\[0\] \(interact at 1000 ms\): the first entry"),
-        ([_script(), _script("")], r"walk.yaml: scripts\[1\]\[0\] \(start at 0 ms\): the prompt is empty"),
-        ("text", "holds a script, a list of scripts, or a mapping"),
-        ([], "holds a script, a list of scripts, or a mapping"),
-        ({"script": _script(), "scripts": [_script()]}, "exactly one of script and scripts"),
-        ({"portrait": True}, "exactly one of script and scripts"),
-        ({"script": _script(), "prompts": []}, "unknown key 'prompts'"),
-        ({"script": _script(), "portrait": "no"}, "portrait must be true or false, not 'no'"),
-        (
-            {"script": _script(), "bypass_prompt_expansion": 1},
-            "bypass_prompt_expansion must be true or false",
-        ),
-        ({"script": _script(), "repeats": 0}, "repeats must be a number from 1"),
-        ({"script": _script(), "repeats": True}, "repeats must be a number from 1"),
-        ({"scripts": {}}, "scripts must be a list"),
-        ({"script": _script(), "sweep": "zip"}, "sweep needs variables"),
-        ({"script": _script(), "variables": []}, "variables must be a mapping"),
-        ({"script": _script("{a}"), "variables": {"a": []}}, "the variable 'a' needs a list"),
-        ({"script": _script("{a}"), "variables": {"a": "x"}}, "the variable 'a' needs a list"),
-        ({"script": _script("{a}"), "variables": {"a": [None]}}, "no text or number: None"),
-        ({"script": _script("{a}"), "variables": {"a": ["x"], "b": ["y"]}}, "the variable 'b' is not used"),
-        (
-            {"script": _script("{b}"), "variables": {"a": ["x"]}},
-            r"walk.yaml: script\[0\]: '{b}' names 'b', which is not among the variables a",
-        ),
-        (
-            {"script": _script("a", "{a}{b}"), "variables": {"a": ["x"]}},
-            r"script\[1\]: .*names 'b', which is",
-        ),
-        ({"script": _script("{a!r}"), "variables": {"a": ["x"]}}, "a placeholder is a name in braces"),
-        ({"script": _script("{a.b}"), "variables": {"a": ["x"]}}, "a placeholder is a name in braces"),
-        ({"script": _script("{a"), "variables": {"a": ["x"]}}, "a brace itself is written twice"),
-        ({"script": _script("{a b}"), "variables": {"a": ["x"]}}, "a placeholder is a name in braces"),
-        ({"script": _script("{a}"), "variables": {"a": ["x"], "b c": ["x"]}}, "a variable's name is letters"),
-        (
-            {"script": _script("{a}"), "variables": {"a": ["x"]}, "sweep": "all"},
-            "sweep must be product or zip",
-        ),
-        (
-            {"script": _script("{a}{b}"), "variables": {"a": [1, 2], "b": [1]}, "sweep": "zip"},
-            "as many values of each variable",
-        ),
-        (
-            {"script": _script("{a}"), "variables": {"a": ["x", " "]}},
-            r"walk.yaml with a= : script\[0\] \(start at 0 ms\): the prompt is empty",
-        ),
+        (_file("{a}{b}", SweepMode.ZIP, a=(1, 2), b=(1,)), "as many values of each variable"),
+        (_file("{a}{b}", a=tuple(range(1000)), b=tuple(range(1000))), "more than 100000 episodes"),
+        (_file("{b}", a=("x",)), "names 'b', which is not among the variables a"),
+        (_file("{a}", a=("x",), b=("y",)), "the variable 'b' is not used"),
     ],
 )
-def test_errors_name_the_file_the_entry_and_the_reason(document: object, text: str, tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match=text) as caught:
-        read_plans([_file(tmp_path, document)])
-    assert "walk.yaml" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "text"),
-    [
-        ("x.yaml", b"a: [1\nb: 2", "line 2, column"),
-        ("x.json", b'{"a": \n ,}', "line 2, column 2: Expecting value"),
-        ("x.yaml", b"\xff\xfe\x00", "not UTF-8|not"),
-        ("x.yaml", b"a: \x07", "not .yaml"),
-        ("x.json", b"[" * 100_000, "not .json|line"),
-    ],
-)
-def test_a_file_that_is_no_yaml_or_json(name: str, content: bytes, text: str, tmp_path: Path) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
+def test_sweeps_that_are_refused(file: ScriptFile, text: str) -> None:
     with pytest.raises(PlanError, match=text):
-        read_plans([path])
+        combinations(file)
 
 
-def test_files_that_are_not_there_or_given_twice(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match=r"none.yaml: cannot be read: No such file"):
-        read_plans([tmp_path / "none.yaml"])
-    path = _file(tmp_path, _script())
-    with pytest.raises(PlanError, match=r"given twice"):
-        read_plans([path, path])
-    with pytest.raises(PlanError, match="no script files"):
-        read_plans([])
-    script = _script()
-    script[0]["start"]["image"] = "none.png"
-    where = r"walk.yaml: script\[0\] \(start at 0 ms\)"
-    with pytest.raises(PlanError, match=rf"{where}: cannot read the image .*none.png: No such file"):
-        read_plans([_file(tmp_path, script)])
-    script[0]["start"]["image"] = 3
-    with pytest.raises(PlanError, match="image must be a path"):
-        read_plans([_file(tmp_path, script)])
-
-
-def test_a_slip_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    document: dict[str, Any] = {
-        "variables": {name: list(range(1000)) for name in "abcdef"},
-        "script": _script("{a}{b}{c}{d}{e}{f}"),
-    }
-    with pytest.raises(PlanError, match="more than 100000 episodes"):
-        read_plans([_file(tmp_path, document)])
-    monkeypatch.setattr(sweep, "MAX_EPISODES", 5)
-    with pytest.raises(PlanError, match="more than 5 episodes"):
-        read_plans([_file(tmp_path, [_script() for _ in range(6)])])
-
-
-@given(st.integers(0, 50), st.integers(1, 9))
-def test_shards_are_the_whole_and_disjoint(count: int, shards: int) -> None:
-    parts = [list(Shard(index + 1, shards).of(count)) for index in range(shards)]
-    assert sorted(itertools.chain(*parts)) == list(range(count))
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
-@given(st.sets(st.text(max_size=8)), st.integers(1, 9))
-def test_each_name_belongs_to_one_shard(names: set[str], shards: int) -> None:
-    parts = [{name for name in names if Shard(index + 1, shards).takes(name)} for index in range(shards)]
-    assert sum(map(len, parts)) == len(names)
-    assert set().union(*parts) == names
-
-
-def test_a_shard_is_written_i_of_n() -> None:
-    assert Shard.parse("2/4") == Shard(2, 4)
-    assert str(Shard(2, 4)) == "2/4"
-    for text in ("0/4", "5/4", "1/0", "1", "a/b", "-1/2", "1/2/3", ""):
-        with pytest.raises(PlanError, match="a shard is i/n"):
-            Shard.parse(text)
-
-
-words = st.text(st.characters(categories=["L"]), min_size=1, max_size=4)
-
-
-@given(st.dictionaries(st.sampled_from("abc"), st.lists(words, min_size=1, max_size=3), min_size=1), words)
-def test_a_sweep_of_anything_gives_scripts_that_pass(variables: dict[str, list[str]], text: str) -> None:
+@given(st.dictionaries(st.sampled_from("abc"), st.lists(WORDS, min_size=1, max_size=3), min_size=1), WORDS)
+def test_every_point_of_a_sweep_gives_a_valid_script(variables: dict[str, list[str]], text: str) -> None:
     prompt = text + "".join(f"{{{name}}} {{{{{name}}}}}" for name in variables)
-    combinations = sweep._combinations(Path("x"), {"variables": variables, "script": _script(prompt)})
-    assert len(combinations) == math.prod(map(len, variables.values()))
-    for values in combinations:
+    file = _file(prompt, **{name: tuple(values) for name, values in variables.items()})
+    points = combinations(file)
+    assert len(points) == math.prod(map(len, variables.values()))
+    for values in points:
         assert values is not None
-        script = sweep._script(Path("x"), "script", _script(prompt), values)
+        script = script_of(file.path, file.templates[0], values)
         check_script(script)
         expected = text + "".join(f"{value} {{{name}}}" for name, value in values.items())
         assert script[0]["start"]["prompt"] == expected

@@ -11,7 +11,7 @@ import pytest
 from odyssey_ros.dataset.bags import BagLayout
 from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, read_manifest
-from odyssey_ros.dataset.sweep import Shard
+from odyssey_ros.dataset.shards import Shard
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -1,0 +1,172 @@
+"""Plans: the episodes that script files ask for, each with a checked script and a stable name."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from odyssey_ros.client.errors import OdysseyScriptError
+from odyssey_ros.client.scripts import check_script
+from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.script_files import MAX_EPISODES, read_script_file
+from odyssey_ros.dataset.sweep import combinations
+from odyssey_ros.dataset.templates import entries_of, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from odyssey_ros.client.scripts import ScriptEntry
+    from odyssey_ros.dataset.script_files import ScriptFile, ScriptTemplate, Value
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodePlan:
+    """One episode to be simulated.
+
+    Attributes:
+        name: The name of the episode's bag. The same file name and content give the same name on every
+            machine.
+        source: The file, and which of its scripts.
+        script: The script as it will be submitted, checked; images are absolute paths or data URLs.
+        portrait: 704x1280 instead of 1280x704.
+        bypass_prompt_expansion: Whether prompts are used unchanged; None leaves it to the service.
+        variables: The values of this combination.
+    """
+
+    name: str
+    source: str
+    script: tuple[ScriptEntry, ...]
+    portrait: bool
+    bypass_prompt_expansion: bool | None
+    variables: Mapping[str, Value]
+
+
+def read_plans(paths: Iterable[Path], *, portrait: bool = True) -> list[EpisodePlan]:
+    """Read script files and expand their sweeps.
+
+    Args:
+        paths: The files.
+        portrait: The orientation for files that do not set it.
+
+    Raises:
+        PlanError: A file cannot be read or used; the text names the file, the entry and the reason.
+    """
+    plans: list[EpisodePlan] = []
+    for path in paths:
+        for plan in _plans_of(read_script_file(path), portrait=portrait):
+            plans.append(plan)
+            if len(plans) > MAX_EPISODES:
+                raise PlanError(f"{path}: the sweep has more than {MAX_EPISODES} episodes")
+    if not plans:
+        raise PlanError("no script files were given")
+    duplicates = [name for name, count in Counter(plan.name for plan in plans).items() if count > 1]
+    if duplicates:
+        sources = sorted({plan.source for plan in plans if plan.name == duplicates[0]})
+        raise PlanError(f"the same file, or a copy of it, is given twice: {' and '.join(sources)}")
+    return plans
+
+
+def _plans_of(file: ScriptFile, *, portrait: bool) -> Iterator[EpisodePlan]:
+    """Yield the episodes of a file; `portrait` is for a file that does not set it."""
+    portrait = portrait if file.portrait is None else file.portrait
+    bypass = file.bypass_prompt_expansion
+    occurrences: Counter[str] = Counter()
+    points = combinations(file)
+    for template in file.templates:
+        for variables, repeat in itertools.product(points, range(file.repeats)):
+            script = script_of(file.path, template, variables)
+            where = f"{_point(file.path, variables)}: {template.label}[0] (start at 0 ms)"
+            digest = _digest(where, script, portrait=portrait, bypass=bypass)
+            # Equal scripts are no mistake: each of them is generated again.
+            occurrences[digest] += 1
+            suffix = f"-{occurrences[digest]}" if occurrences[digest] > 1 else ""
+            yield EpisodePlan(
+                name=f"{_slug(file.path.stem)}-{digest}{suffix}",
+                source=f"{file.path.name}: {template.label}" + (f" (repeat {repeat + 1})" if repeat else ""),
+                script=script,
+                portrait=portrait,
+                bypass_prompt_expansion=bypass,
+                variables=variables or {},
+            )
+
+
+def script_of(
+    path: Path, template: ScriptTemplate, variables: Mapping[str, Value] | None
+) -> tuple[ScriptEntry, ...]:
+    """Return the checked script of a template at one point of the sweep; None without variables.
+
+    Raises:
+        PlanError: The script is invalid; the text names the file, the point, the entry and the reason.
+    """
+    where = _point(path, variables)
+    script = template.content
+    if variables is not None and isinstance(script, list):
+        entries = entries_of(f"{path}: {template.label}", script)
+        script = [fill(place, entry, variables) for place, entry in entries]
+    try:
+        check_script(script, name=template.label)
+    except OdysseyScriptError as error:
+        raise PlanError(f"{where}: {error}") from error
+    checked = [dict(entry) for entry in cast("Sequence[Mapping[str, Any]]", script)]
+    start = dict(checked[0]["start"])
+    image = start.pop("image", None)
+    if image is not None:
+        if not isinstance(image, str):
+            raise PlanError(
+                f"{where}: {template.label}[0] (start at 0 ms): image must be a path or a data URL"
+            )
+        start["image"] = image if image.startswith("data:") else str((path.parent / image).absolute())
+    checked[0]["start"] = start
+    return tuple(cast("list[ScriptEntry]", checked))
+
+
+def _point(path: Path, variables: Mapping[str, Value] | None) -> str:
+    """Return the name of a file and a point of its sweep, for messages."""
+    point = ", ".join(f"{name}={value}" for name, value in (variables or {}).items())
+    return f"{path} with {point}" if point else str(path)
+
+
+def _digest(where: str, script: Sequence[ScriptEntry], *, portrait: bool, bypass: bool | None) -> str:
+    """Return a digest of everything that is submitted for an episode.
+
+    Args:
+        where: The place of the first entry, for messages.
+        script: The script.
+        portrait: As in the plan.
+        bypass: As in the plan.
+    """
+    start = dict(script[0]["start"])
+    image = start.pop("image", None)
+    if isinstance(image, str):
+        start["image"] = _image_digest(where, image)
+    content = {
+        "script": [{**script[0], "start": start}, *script[1:]],
+        "portrait": portrait,
+        "bypass_prompt_expansion": bypass,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _image_digest(where: str, image: str) -> str:
+    if image.startswith("data:"):
+        return hashlib.sha256(image.encode()).hexdigest()
+    try:
+        with open(image, "rb") as file:  # noqa: PTH123 - a path of the file's, as text
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+            return digest.hexdigest()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise PlanError(f"{where}: cannot read the image {image}: {reason}") from error
+
+
+def _slug(text: str) -> str:
+    """Return a text as part of a file name and of a bag name."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "script"

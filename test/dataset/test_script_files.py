@@ -1,0 +1,65 @@
+"""Script files parsed into typed values; the messages for invalid settings are tested in test_plans.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.script_files import ScriptFile, ScriptTemplate, SweepMode, read_script_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _read(folder: Path, text: str) -> ScriptFile:
+    path = folder / "walk.yaml"
+    path.write_text(text)
+    return read_script_file(path)
+
+
+def test_a_bare_script_and_a_bare_list_of_scripts(tmp_path: Path) -> None:
+    file = _read(tmp_path, "[{timestamp_ms: 0}]")
+    assert file == ScriptFile(tmp_path / "walk.yaml", (ScriptTemplate("script", [{"timestamp_ms": 0}]),))
+    templates = _read(tmp_path, "[[1], [2]]").templates
+    assert templates == (ScriptTemplate("scripts[0]", [1]), ScriptTemplate("scripts[1]", [2]))
+
+
+def test_all_settings(tmp_path: Path) -> None:
+    file = _read(
+        tmp_path,
+        "{portrait: false, bypass_prompt_expansion: true, repeats: 3, sweep: zip, scripts: [[]], "
+        "variables: {a: [x, 1, 2.5, true]}}",
+    )
+    assert (file.portrait, file.bypass_prompt_expansion, file.repeats) == (False, True, 3)
+    assert file.variables == {"a": ("x", 1, 2.5, True)}
+    assert file.sweep is SweepMode.ZIP
+
+
+def test_settings_that_the_file_leaves_out(tmp_path: Path) -> None:
+    file = _read(tmp_path, "{script: [], bypass_prompt_expansion: null}")
+    assert (file.portrait, file.bypass_prompt_expansion, file.repeats) == (None, None, 1)
+    assert (file.variables, file.sweep) == (None, SweepMode.PRODUCT)
+
+
+def test_a_list_is_no_sweep_mode(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"sweep must be product or zip, not \['zip'\]"):
+        _read(tmp_path, "{script: [], sweep: [zip], variables: {a: [1]}}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("x.yaml", b"a: [1\nb: 2", "line 2, column"),
+        ("x.json", b'{"a": \n ,}', "line 2, column 2: Expecting value"),
+        ("x.yaml", b"\xff\xfe\x00", "not UTF-8|not"),
+        ("x.yaml", b"a: \x07", "not .yaml"),
+        ("x.json", b"[" * 100_000, "not .json|line"),
+    ],
+)
+def test_a_file_that_is_neither_yaml_nor_json(name: str, content: bytes, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(PlanError, match=text):
+        read_script_file(path)
