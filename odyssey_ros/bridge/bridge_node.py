@@ -11,7 +11,8 @@ from std_msgs.msg import String
 
 from odyssey_ros.bridge.api_key import read_api_key, read_credentials
 from odyssey_ros.bridge.bridge_parameters import SETTINGS, BridgeParameters
-from odyssey_ros.bridge.calls.services import BridgeServices, CallTarget
+from odyssey_ros.bridge.calls.call_target import CallTarget
+from odyssey_ros.bridge.calls.services import BridgeServices
 from odyssey_ros.bridge.calls.simulation_action import SimulationAction
 from odyssey_ros.bridge.live.diagnostics import bridge_diagnostics, service_host
 from odyssey_ros.bridge.live.image_prompt import ImagePrompt
@@ -61,10 +62,12 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         except OVERRIDE_ERRORS as error:
             raise OverrideError(f"{self.resolve_topic_name('~/image_prompt')}: {error}") from None
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
-        BridgeServices(self, self, may_mint=self._settings.current.allow_credential_minting)
+        may_mint = self._settings.current.allow_credential_minting
+        BridgeServices(self, self.call_target, self.call_failed, may_mint=may_mint)
         self._simulations = SimulationAction(
             self,
-            self,
+            self.call_target,
+            self.call_failed,
             poll_period_s=lambda: self._settings.current.simulation_poll_period,
             max_retries=lambda: retries(self._settings.current),
         )

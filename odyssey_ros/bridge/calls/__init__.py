@@ -1,1 +1,1 @@
-"""Services and the action of the bridge."""
+"""The services and the action of the bridge."""

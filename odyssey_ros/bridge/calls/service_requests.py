@@ -1,9 +1,9 @@
-"""What service requests and action goals ask for, as the client takes it."""
+"""Service requests and action goals, parsed into arguments of the client."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from odyssey_ros.client import OdysseyArgumentError, OdysseyImageError, OdysseyScriptError
 from odyssey_ros.msg import ScriptEntry as ScriptEntryMessage
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from odyssey_ros.client import Odyssey, ScriptEntry, SimulationJobDetail, StartAction
     from odyssey_ros.msg import Script
 
-TRISTATE = {-1: None, 0: False, 1: True}
+_TRISTATE: Final = {-1: None, 0: False, 1: True}
 
 
 class SimulationFields(Protocol):
@@ -32,7 +32,7 @@ class SimulationFields(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SimulationRequest:
-    """A simulation job to submit; see `odyssey_ros.client.Odyssey.simulate`. Scripts are checked there."""
+    """A simulation job to submit; see `odyssey_ros.client.Odyssey.simulate`, which checks the scripts."""
 
     script: list[ScriptEntry] | None
     scripts: list[list[ScriptEntry]] | None
@@ -45,7 +45,7 @@ class SimulationRequest:
         """Read a request or a goal.
 
         Raises:
-            OdysseyArgumentError: A field cannot be used; the text names it.
+            OdysseyArgumentError: A field is invalid; the text names it.
         """
         return cls(
             script=_script(fields.script, "script") if fields.script else None,
@@ -59,7 +59,7 @@ class SimulationRequest:
         )
 
     def submit(self, client: Odyssey) -> Coroutine[Any, Any, SimulationJobDetail]:
-        """Return the call that submits it."""
+        """Return the call that submits the job."""
         return client.simulate(
             script=self.script,
             scripts=self.scripts,
@@ -70,32 +70,37 @@ class SimulationRequest:
 
 
 def tristate(name: str, value: int) -> bool | None:
-    """Return what -1, 0 and 1 stand for.
+    """Return None for -1, False for 0 and True for 1.
 
     Raises:
-        OdysseyArgumentError: It is none of them.
+        OdysseyArgumentError: The field `name` has another value.
     """
     try:
-        return TRISTATE[value]
+        return _TRISTATE[value]
     except KeyError:
-        raise OdysseyArgumentError(f"{name} has to be -1, 0 or 1, not {value}") from None
+        raise OdysseyArgumentError(f"{name} must be -1, 0 or 1, not {value}") from None
 
 
 def optional_count(value: int) -> int | None:
-    """Return a count; -1 is None."""
+    """Return a count; None for -1."""
     return None if value == -1 else value
 
 
 def picture(image: CompressedImage, image_path: str, where: str = "") -> bytes | str | None:
     """Return the picture of a request: the contents of a file, a path, or None.
 
+    Args:
+        image: The field with the contents of a file.
+        image_path: The field with a path.
+        where: Prefix of messages.
+
     Raises:
-        OdysseyImageError: Both are given, or a path that is none.
+        OdysseyImageError: Both fields are set, or `image_path` is not a path.
     """
     if image.data and image_path:
-        raise OdysseyImageError(f"{where}image and image_path are both given")
+        raise OdysseyImageError(f"{where}image and image_path are both set: set one of them")
     if image_path.startswith("data:"):
-        raise OdysseyImageError(f"{where}image_path has to be a path")
+        raise OdysseyImageError(f"{where}image_path must be a path, not a data URL")
     return bytes(image.data) if image.data else image_path or None
 
 
@@ -115,7 +120,9 @@ def _entry(entry: ScriptEntryMessage, where: str) -> ScriptEntry:
     if entry.action == ScriptEntryMessage.INTERACT:
         return {"timestamp_ms": entry.timestamp_ms, "interact": {"prompt": entry.prompt}}
     if entry.action != ScriptEntryMessage.END:
-        raise OdysseyScriptError(f"{where}: {entry.action} is no action: START is 0, INTERACT 1, END 2")
+        raise OdysseyScriptError(
+            f"{where}: unknown action {entry.action}: START is 0, INTERACT is 1, END is 2"
+        )
     if entry.prompt:
-        raise OdysseyScriptError(f"{where}: an END takes no prompt")
+        raise OdysseyScriptError(f"{where}: an END cannot have a prompt")
     return {"timestamp_ms": entry.timestamp_ms, "end": {}}

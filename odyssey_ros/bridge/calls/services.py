@@ -1,15 +1,17 @@
-"""The services of the bridge: every call of the client, bounded, any number at once, none ever raising."""
+"""The services of the bridge, one for each request of the client.
+
+Every call is bounded in time, any number of calls runs at once, and no exception leaves a service.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile
 
 from odyssey_ros import srv
+from odyssey_ros.bridge.calls.client_calls import ClientCalls
 from odyssey_ros.bridge.calls.service_requests import SimulationRequest, optional_count, picture, tristate
 from odyssey_ros.bridge.conversions import (
     broadcast_message,
@@ -25,116 +27,105 @@ from odyssey_ros.bridge.live.stream_state import StreamRequest
 from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
-    from odyssey_ros.bridge.live.stream_supervisor import StreamSupervisor
+    from odyssey_ros.bridge.calls.call_target import CallTarget
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
     from odyssey_ros.client import Odyssey
 
-T = TypeVar("T")
-CALL_TIMEOUT_S = (
-    120.0  # the client bounds each step of a call; this bounds the whole, waiting in line included
-)
-JOBS_PER_PAGE = 20
-# The default keeps ten: of more requests or answers at once, the middleware would lose some.
-SERVICE_QOS = QoSProfile(depth=1000)
+JOBS_PER_PAGE: Final = 20
+# The default depth is ten: the middleware would lose some of more requests or responses at once.
+SERVICE_QOS: Final = QoSProfile(depth=1000)
 
 
-@dataclass(frozen=True, slots=True)
-class CallTarget:
-    """What calls work on while the node is configured."""
+class Response(Protocol):
+    """The fields that the responses of all services share."""
 
-    session: StreamSupervisor
-    holds_key: bool
-
-    @property
-    def client(self) -> Odyssey:
-        """The client."""
-        return self.session.client
-
-    def require_key(self) -> None:
-        """Refuse what the service does only for the owner of a key.
-
-        Raises:
-            OdysseyError: The node connects with minted credentials.
-        """
-        if not self.holds_key:
-            raise OdysseyError(
-                "this needs an API key, and the node holds none: it connects with minted credentials",
-                code=ErrorCode.NO_API_KEY,
-            )
+    success: bool
+    error_code: str
+    message: str
 
 
-class CallHost(Protocol):
-    """The node that calls are made for. For the executor's thread."""
-
-    def call_target(self) -> CallTarget:
-        """Return what calls work on now. Raises OdysseyError while the node is unconfigured."""
-
-    def call_failed(self, error: Exception) -> None:
-        """A call of somebody on the graph has failed, and been answered."""
-
-
-class ClientCalls:
-    """Makes calls on the asyncio thread, for coroutines of the executor's thread to await."""
-
-    def __init__(self, node: ManagedNode) -> None:
-        self._node = node
-
-    async def result(self, call: Coroutine[Any, Any, T], timeout: float = CALL_TIMEOUT_S) -> T:
-        """Return what a call on the asyncio thread returns.
-
-        Raises:
-            OdysseyError: The call's own errors.
-            asyncio.TimeoutError: It took longer than ``timeout`` seconds.
-        """
-
-        async def bounded() -> T:
-            return await asyncio.wait_for(call, timeout)
-
-        result: T = await self._node.calls.awaitable(self._node.asyncio_thread.submit(bounded()))
-        return result
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT", bound=Response)
 
 
 class BridgeServices:
-    """Answers ``~/start_stream`` and its sisters.
+    """Serves `~/start_stream` and the other services of the bridge.
 
-    Each answer has success, error_code and message. Create on the executor's thread.
+    Each response has success, error_code and message. Create on the executor's thread.
+
+    Args:
+        node: The node that serves.
+        target: Returns the target of a call; raises OdysseyError while the node is unconfigured.
+        on_failure: Receives the error of a call, after its response is filled. On the executor's thread.
+        may_mint: Whether the node may mint client credentials.
     """
 
-    def __init__(self, node: ManagedNode, host: CallHost, *, may_mint: bool) -> None:
+    def __init__(
+        self,
+        node: ManagedNode,
+        target: Callable[[], CallTarget],
+        on_failure: Callable[[Exception], None],
+        *,
+        may_mint: bool,
+    ) -> None:
         self._node = node
-        self._host = host
+        self._target = target
+        self._on_failure = on_failure
         self._may_mint = may_mint
-        self._calls = ClientCalls(node)
+        self._calls = ClientCalls(node.asyncio_thread, node.calls)
         self._group = ReentrantCallbackGroup()
-        self._serve(srv.StartStream, "start_stream", self._start_stream)
-        self._serve(srv.Interact, "interact", self._interact)
-        self._serve(srv.EndStream, "end_stream", self._end_stream)
-        self._serve(srv.GetBroadcast, "get_broadcast", self._get_broadcast)
-        self._serve(srv.GetRecording, "get_recording", self._get_recording)
-        self._serve(srv.ListRecordings, "list_recordings", self._list_recordings)
-        self._serve(srv.SubmitSimulationJob, "submit_simulation_job", self._submit_job)
-        self._serve(srv.GetSimulationJob, "get_simulation_job", self._get_job)
-        self._serve(srv.ListSimulationJobs, "list_simulation_jobs", self._list_jobs)
-        self._serve(srv.CancelSimulationJob, "cancel_simulation_job", self._cancel_job)
-        self._serve(srv.CreateClientCredentials, "create_client_credentials", self._create_credentials)
+        self._serve("start_stream", srv.StartStream, srv.StartStream.Response, self._start_stream)
+        self._serve("interact", srv.Interact, srv.Interact.Response, self._interact)
+        self._serve("end_stream", srv.EndStream, srv.EndStream.Response, self._end_stream)
+        self._serve("get_broadcast", srv.GetBroadcast, srv.GetBroadcast.Response, self._get_broadcast)
+        self._serve("get_recording", srv.GetRecording, srv.GetRecording.Response, self._get_recording)
+        self._serve("list_recordings", srv.ListRecordings, srv.ListRecordings.Response, self._list_recordings)
+        self._serve(
+            "submit_simulation_job",
+            srv.SubmitSimulationJob,
+            srv.SubmitSimulationJob.Response,
+            self._submit_job,
+        )
+        self._serve("get_simulation_job", srv.GetSimulationJob, srv.GetSimulationJob.Response, self._get_job)
+        self._serve(
+            "list_simulation_jobs", srv.ListSimulationJobs, srv.ListSimulationJobs.Response, self._list_jobs
+        )
+        self._serve(
+            "cancel_simulation_job",
+            srv.CancelSimulationJob,
+            srv.CancelSimulationJob.Response,
+            self._cancel_job,
+        )
+        self._serve(
+            "create_client_credentials",
+            srv.CreateClientCredentials,
+            srv.CreateClientCredentials.Response,
+            self._create_credentials,
+        )
 
-    def _serve(self, kind: Any, name: str, fill: Callable[[Any, Any], Awaitable[None]]) -> None:
-        async def answer(request: Any, response: Any) -> Any:
+    def _serve(
+        self,
+        name: str,
+        service_type: type,
+        new_response: Callable[[], ResponseT],
+        fill: Callable[[RequestT, ResponseT], Awaitable[None]],
+    ) -> None:
+        async def respond(request: RequestT, response: ResponseT) -> ResponseT:
             try:
                 await fill(request, response)
-            except Exception as error:  # noqa: BLE001 -- one that escaped would end the process
-                response = kind.Response()
+            except Exception as error:  # noqa: BLE001 -- an exception that leaves a callback ends the process
+                response = new_response()
                 response.error_code = text_field(as_odyssey_error(error).code)
                 response.message = text_field(as_odyssey_error(error).advice)
-                self._host.call_failed(error)
+                self._on_failure(error)
             else:
                 response.success = True
             return response
 
         self._node.create_service(
-            kind, f"~/{name}", answer, qos_profile=SERVICE_QOS, callback_group=self._group
+            service_type, f"~/{name}", respond, qos_profile=SERVICE_QOS, callback_group=self._group
         )
 
     # -- the stream --------------------------------------------------------------------------------
@@ -142,33 +133,34 @@ class BridgeServices:
     async def _start_stream(
         self, request: srv.StartStream.Request, response: srv.StartStream.Response
     ) -> None:
-        session = self._host.call_target().session
-        wish = StreamRequest(
+        supervisor = self._target().supervisor
+        stream = StreamRequest(
             request.prompt,
             portrait=request.portrait,
             broadcast=request.broadcast,
             image=picture(request.image, request.image_path),
             bypass_prompt_expansion=tristate("bypass_prompt_expansion", request.bypass_prompt_expansion),
         )
-        stream_id, applied_prompt = await self._calls.result(session.start(wish))
+        stream_id, applied_prompt = await self._calls.result(supervisor.start(stream))
         response.stream_id, response.applied_prompt = text_field(stream_id), text_field(applied_prompt)
 
     async def _interact(self, request: srv.Interact.Request, response: srv.Interact.Response) -> None:
-        session = self._host.call_target().session
-        response.applied_prompt = text_field(await self._calls.result(session.interact(request.prompt)))
+        supervisor = self._target().supervisor
+        response.applied_prompt = text_field(await self._calls.result(supervisor.interact(request.prompt)))
 
     async def _end_stream(self, request: srv.EndStream.Request, response: srv.EndStream.Response) -> None:
-        session = self._host.call_target().session
-        response.stream_id = text_field(await self._calls.result(session.end()))
+        supervisor = self._target().supervisor
+        response.stream_id = text_field(await self._calls.result(supervisor.end()))
 
     async def _get_broadcast(
         self, request: srv.GetBroadcast.Request, response: srv.GetBroadcast.Response
     ) -> None:
-        session = self._host.call_target().session
-        broadcast = session.broadcast
+        supervisor = self._target().supervisor
+        broadcast = supervisor.broadcast
         if broadcast is None:
             raise OdysseyError(
-                "no broadcast runs: start a stream with broadcast, and wait for BROADCAST_READY on ~/events",
+                "no broadcast is running: start a stream with broadcast, and wait for BROADCAST_READY on "
+                "~/events",
                 code=ErrorCode.NO_BROADCAST,
             )
         response.broadcast = broadcast_message(broadcast)
@@ -237,15 +229,13 @@ class BridgeServices:
     ) -> None:
         if not self._may_mint:
             raise OdysseyError(
-                "minting is not allowed: the answer would be a secret, in clear on the graph. Start the node "
-                "with the parameter allow_credential_minting set to true to allow it",
+                "minting is not allowed, because every node on the graph can read the secret in the "
+                "response: to allow it, set the parameter allow_credential_minting to true at the start",
                 code=ErrorCode.MINTING_NOT_ALLOWED,
             )
         credentials = await self._calls.result(self._account().create_client_credentials())
         response.credentials = credentials_message(credentials)
 
     def _account(self) -> Odyssey:
-        """Return the client, for a call that acts for the account."""
-        target = self._host.call_target()
-        target.require_key()
-        return target.client
+        """Return the client, for a request that needs an API key."""
+        return self._target().account()

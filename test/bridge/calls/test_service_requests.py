@@ -1,4 +1,4 @@
-"""What service requests ask for."""
+"""Service requests parsed into arguments of the client."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_batch_with_pictures():
     assert (request.script, request.portrait, request.bypass_prompt_expansion) == (None, False, None)
 
 
-def test_nothing_given_is_left_to_the_client_to_refuse():
+def test_the_client_refuses_a_request_without_a_script():
     request = SimulationRequest.parse(SubmitSimulationJob.Request())
     with pytest.raises(client.OdysseyScriptError, match="exactly one of"):
         check_sources(request.script, request.scripts, request.script_url)
@@ -57,13 +57,13 @@ def test_nothing_given_is_left_to_the_client_to_refuse():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"action": 9}, r"script\[1\]: 9 is no action"),
-        ({"action": END}, r"script\[1\]: an END takes no prompt"),
+        ({"action": 9}, r"script\[1\]: unknown action 9"),
+        ({"action": END}, r"script\[1\]: an END cannot have a prompt"),
         ({"image_path": "/tmp/x"}, r"script\[1\]: only a START"),
         ({"image_path": "/tmp/x", "image": CompressedImage(data=b"x")}, r"script\[1\]: image and image_path"),
     ],
 )
-def test_entries_that_make_no_sense(changes, reason):
+def test_invalid_entries(changes, reason):
     script = entries((0, START, "a sea"), (2000, INTERACT, "a storm"), (4000, END, ""))
     for name, value in changes.items():
         setattr(script[1], name, value)
@@ -71,15 +71,15 @@ def test_entries_that_make_no_sense(changes, reason):
         SimulationRequest.parse(SubmitSimulationJob.Request(script=script))
 
 
-def test_the_batch_names_script_and_entry():
+def test_an_error_in_a_batch_names_the_script_and_the_entry():
     bad = Script(entries=[ScriptEntry(action=7)])
     with pytest.raises(client.OdysseyScriptError, match=r"scripts\[1\]\[0\]"):
         SimulationRequest.parse(SubmitSimulationJob.Request(scripts=[Script(entries=SCRIPT), bad]))
 
 
-def test_small_fields():
+def test_tristates_and_counts():
     assert [tristate("x", value) for value in (-1, 0, 1)] == [None, False, True]
-    with pytest.raises(client.OdysseyArgumentError, match="x has to be -1, 0 or 1, not 2"):
+    with pytest.raises(client.OdysseyArgumentError, match="x must be -1, 0 or 1, not 2"):
         tristate("x", 2)
     assert (optional_count(-1), optional_count(0), optional_count(-2)) == (None, 0, -2)
 

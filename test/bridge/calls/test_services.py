@@ -208,7 +208,7 @@ def test_scripts_are_checked_before_anything_is_sent(connected, probe, emulator)
         ({}, "exactly one of"),
         ({"script": script(), "script_url": "https://x/y"}, "exactly one of"),
         ({"script": late_end}, "script[0] (start at 5 ms): start must be at 0 ms"),
-        ({"script": [ScriptEntry(action=9)]}, "script[0]: 9 is no action"),
+        ({"script": [ScriptEntry(action=9)]}, "script[0]: unknown action 9"),
         ({"scripts": [Script(entries=script()), Script()]}, "scripts[1]"),
         ({"script_url": "not a url"}, "http"),
     ):
