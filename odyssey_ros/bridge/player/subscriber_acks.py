@@ -1,15 +1,15 @@
-"""Tells when every reliable subscriber has taken what was published.
+"""Waits until every reliable subscriber has processed what was published.
 
-What the middleware acknowledges is that a message waits in a subscriber's queue. A queue that keeps the last
-N drops the oldest when its node is slow, and no publisher hears of it: not even N is known to others. So when
-all is acknowledged, each subscribing node is asked something trivial, through the parameter service that
-nodes have. Its executor finds the message before the question, and an executor with one thread answers when
-the message's callback has returned. Nodes without parameter services (the ros2 command line's, for one) count
-as having taken what they acknowledged; who runs a subscription apart from the rest of its node, in a thread
-of its own, keeps all (history KEEP_ALL) to lose nothing.
+An acknowledgement of the middleware means that a message is in the queue of a subscriber. A queue with a
+depth of N drops the oldest message when its node is slow. The publisher is not notified of that, and it
+cannot find out N. So when the middleware has acknowledged everything, each subscribing node is sent a trivial
+request, to the parameter service that nodes have. The executor of the node finds the message before the
+request, and an executor with one thread responds after the callback of the message has returned. A node
+without parameter services (that of the ros2 command line, for example) counts as having processed what it
+acknowledged. A node that runs a subscription on a thread of its own needs history KEEP_ALL to lose nothing.
 
-The middleware drops an answer when the node that was asked has not found our end for answers yet
-(ros2/rmw_fastrtps #842). So who does not answer is asked again.
+The middleware drops a response when the service has not discovered the response reader of the client yet
+(ros2/rmw_fastrtps #842). So a request without a response is repeated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rcl_interfaces.srv import GetParameterTypes
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
 
-SERVICE = "get_parameter_types"
-LOOK_S = 0.05
-# The middleware finds a subscription, then its node, then the node's services. How long that is waited for:
-UNANNOUNCED_S = 2.0  # for services of a node that has none, as far as the graph shows
-ANNOUNCED_S = 30.0  # for those that the graph shows, and for who has no name yet, or is not shown at all
-NAMELESS = "/_NODE_NAME_UNKNOWN_"
-ASK_AGAIN_S = 1.0
+SERVICE: Final = "get_parameter_types"
+POLL_PERIOD_S: Final = 0.05
+RETRY_PERIOD_S: Final = 1.0
+# The middleware discovers a subscription, then its node, then the services of the node. Limits of this wait:
+NO_SERVICE_TIMEOUT_S: Final = 2.0  # for a node that, according to the graph, has no parameter services
+DISCOVERY_TIMEOUT_S: Final = 30.0  # for a node that has them, has no name yet, or is missing in the graph
+_UNKNOWN_NAME: Final = "/_NODE_NAME_UNKNOWN_"
 
 
 @dataclass(slots=True)
@@ -49,27 +49,27 @@ class _Subscriber:
     """A node that subscribes reliably."""
 
     client: Client
-    seen_s: float
+    found_s: float
 
 
 @dataclass(slots=True)
-class _Round:
-    """One time of asking everybody."""
+class _Check:
+    """One check that every subscriber has processed all messages: a request to each of them."""
 
     done: Future[None] = field(default_factory=Future)
-    asked_s: dict[str, float] = field(default_factory=dict)
-    answered: set[str] = field(default_factory=set)
+    requested_s: dict[str, float] = field(default_factory=dict)
+    responded: set[str] = field(default_factory=set)
 
 
 class SubscriberAcks:
-    """Watches the subscribers of some publishers.
+    """Waits for the reliable subscribers of a node's publishers.
+
+    Create and destroy on the executor's thread; call `wait` on one other thread.
 
     Args:
-        node: Asks.
-        frames: Publish what must not be lost, one message at a time.
-        others: Publish what has deep queues: their subscribers are asked as well.
-
-    Create and destroy on the executor's thread; ``wait`` is for one other thread.
+        node: The node of the publishers; it sends the requests.
+        frames: Publishers of which no message may be lost, and which publish one message at a time.
+        others: Publishers with deep queues, whose subscribers are sent requests too.
     """
 
     def __init__(
@@ -80,78 +80,82 @@ class SubscriberAcks:
         self._publishers = (*frames, *others)
         self._group = ReentrantCallbackGroup()
         self._subscribers: dict[str, _Subscriber] = {}
-        self._round: _Round | None = None
-        self._complete_s = time.monotonic()  # when the graph showed all subscribers
+        self._check: _Check | None = None
+        self._complete_s = time.monotonic()  # when the graph contained all subscribers
         self._destroyed = False
 
     def wait(self, interrupted: Callable[[], bool]) -> bool:
-        """Wait until all that was published has been taken; call again after an interruption.
+        """Wait until all published messages have been processed.
 
         Returns:
-            False when ``interrupted`` got true before.
+            False when `interrupted` returned true before that; call again then.
         """
         for publisher in self._frames:
-            while not publisher.wait_for_all_acked(Duration(seconds=LOOK_S)):
+            while not publisher.wait_for_all_acked(Duration(seconds=POLL_PERIOD_S)):
                 if interrupted():
                     return False
-        if self._round is None:
-            self._round = _Round()
-        asking = self._round
+        if self._check is None:
+            self._check = _Check()
+        check = self._check
         while True:
-            self._node.calls.post(lambda: self._look(asking))
+            self._node.calls.post(lambda: self._poll(check))
             try:
-                asking.done.result(LOOK_S)
+                check.done.result(POLL_PERIOD_S)
             except FutureTimeoutError:
                 if interrupted():
                     return False
             else:
-                self._round = None
+                self._check = None
                 return True
 
     def destroy(self) -> None:
-        """Forget the subscribers. On the executor's thread."""
+        """Destroy the clients. On the executor's thread."""
         self._destroyed = True
         for subscriber in self._subscribers.values():
             self._node.destroy_client(subscriber.client)
         self._subscribers.clear()
 
-    def _look(self, asking: _Round) -> None:
-        """Ask who has not answered; done when nobody owes an answer. On the executor's thread."""
-        if self._destroyed or asking.done.done() or not self._meet_subscribers():
+    def _poll(self, check: _Check) -> None:
+        """Send requests to the subscribers that have not responded. On the executor's thread."""
+        if self._destroyed or check.done.done() or not self._update_subscribers():
             return
         now = time.monotonic()
         for name, subscriber in self._subscribers.items():
-            if name in asking.answered or now - asking.asked_s.get(name, -math.inf) < ASK_AGAIN_S:
+            if name in check.responded or now - check.requested_s.get(name, -math.inf) < RETRY_PERIOD_S:
                 continue
             if subscriber.client.service_is_ready():
-                asking.asked_s[name] = now
-                self._ask(name, subscriber, asking)
-            elif now - subscriber.seen_s > (ANNOUNCED_S if self._announces(name) else UNANNOUNCED_S):
-                asking.answered.add(name)
-        self._conclude(asking)
+                check.requested_s[name] = now
+                self._request(name, subscriber, check)
+            else:
+                has_services = self._has_parameter_services(name)
+                timeout_s = DISCOVERY_TIMEOUT_S if has_services else NO_SERVICE_TIMEOUT_S
+                if now - subscriber.found_s > timeout_s:
+                    check.responded.add(name)
+        self._finish(check)
 
-    def _ask(self, name: str, subscriber: _Subscriber, asking: _Round) -> None:
-        def answered(_: object) -> None:
-            asking.answered.add(name)
-            self._conclude(asking)
+    def _request(self, name: str, subscriber: _Subscriber, check: _Check) -> None:
+        def responded(_: object) -> None:
+            check.responded.add(name)
+            self._finish(check)
 
-        subscriber.client.call_async(GetParameterTypes.Request()).add_done_callback(answered)
+        subscriber.client.call_async(GetParameterTypes.Request()).add_done_callback(responded)
 
-    def _conclude(self, asking: _Round) -> None:
-        if asking.answered.issuperset(self._subscribers) and not asking.done.done():
-            asking.done.set_result(None)
+    def _finish(self, check: _Check) -> None:
+        """End the check if every subscriber has responded."""
+        if check.responded.issuperset(self._subscribers) and not check.done.done():
+            check.done.set_result(None)
 
-    def _meet_subscribers(self) -> bool:
-        """Find new subscribers, and forget those that are gone; False while the graph lacks some of them."""
-        infos, lacking = [], False
+    def _update_subscribers(self) -> bool:
+        """Add new subscribers and remove those that have gone; return False while the graph is incomplete."""
+        infos, incomplete = [], False
         for publisher in self._publishers:
             found = self._node.get_subscriptions_info_by_topic(publisher.topic_name)
-            lacking |= len(found) < publisher.get_subscription_count()
+            incomplete |= len(found) < publisher.get_subscription_count()
             infos += found
         now = time.monotonic()
-        if not lacking:
+        if not incomplete:
             self._complete_s = now
-        elif now - self._complete_s < ANNOUNCED_S:
+        elif now - self._complete_s < DISCOVERY_TIMEOUT_S:
             return False
         names = {
             f"{info.node_namespace.rstrip('/')}/{info.node_name}"
@@ -167,9 +171,9 @@ class SubscriberAcks:
             self._node.destroy_client(self._subscribers.pop(name).client)
         return True
 
-    def _announces(self, name: str) -> bool:
-        """Whether a node has parameter services, as far as the graph shows, or may have them."""
-        if name.endswith(NAMELESS):
+    def _has_parameter_services(self, name: str) -> bool:
+        """Return whether a node has parameter services according to the graph, or its name is unknown."""
+        if name.endswith(_UNKNOWN_NAME):
             return True
         namespace, _, node = name.rpartition("/")
         try:

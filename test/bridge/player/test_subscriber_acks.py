@@ -1,4 +1,4 @@
-"""Subscribers that have taken what was published, and their answers that get lost on the way."""
+"""The wait for subscribers to process messages, with responses that get lost and nodes found late."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
-from odyssey_ros.bridge.player import subscriber_acks as taken_watch
+from odyssey_ros.bridge.player import subscriber_acks
 from odyssey_ros.bridge.player.subscriber_acks import SubscriberAcks
 from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+from waiting import wait_until
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 class Quiet(ManagedNode):
@@ -64,63 +65,61 @@ def spin(domain_id):
 
 @pytest.fixture
 def published(spin):
-    """A publisher, and a watch over who has taken what it published."""
+    """A publisher, and the acknowledgements of its subscribers."""
     node = spin(Quiet, "player")
     publisher = node.create_publisher(String, "~/label", QoSProfile(depth=1))
-    watch = SubscriberAcks(node, [publisher])
-    yield publisher, watch
-    node.calls.post(watch.destroy)
+    acks = SubscriberAcks(node, [publisher])
+    yield publisher, acks
+    node.calls.post(acks.destroy)
 
 
-def trainer(hear, **options):
-    """Makes a node that subscribes before it spins, as trainers do."""
+def trainer(callback, **options):
+    """Return a maker of a node that subscribes before it spins, as trainers do."""
 
     def make(name, context):
         node = Node(name, context=context, **options)
-        node.create_subscription(String, "/player/label", hear, 1)
+        node.create_subscription(String, "/player/label", callback, 1)
         return node
 
     return make
 
 
-def within_patience():
-    deadline = time.monotonic() + PATIENCE_S
+def time_limit():
+    """Return a function that returns true after a generous limit."""
+    deadline = time.monotonic() + TIMEOUT_S
     return lambda: time.monotonic() > deadline
 
 
 def find(publisher, count=1):
-    too_late = within_patience()
-    while publisher.get_subscription_count() < count:
-        assert not too_late()
-        time.sleep(0.01)
+    wait_until(lambda: publisher.get_subscription_count() >= count, "the subscribers")
 
 
-def test_without_subscribers_all_is_taken(published):
-    publisher, watch = published
+def test_without_subscribers_nothing_is_awaited(published):
+    publisher, acks = published
     publisher.publish(String(data="a"))
-    assert watch.wait(within_patience())
+    assert acks.wait(time_limit())
 
 
-def test_a_message_is_taken_when_its_callback_has_returned(spin, published):
-    publisher, watch = published
-    taken = []
+def test_a_message_is_processed_when_its_callback_has_returned(spin, published):
+    publisher, acks = published
+    processed = []
 
     def slowly(message):
         time.sleep(0.1)
-        taken.append(message.data)
+        processed.append(message.data)
 
     spin(trainer(slowly), "trainer")
     find(publisher)
     for text in "abc":
         publisher.publish(String(data=text))
-        assert watch.wait(within_patience())
-        assert taken[-1] == text
-    assert taken == ["a", "b", "c"]
+        assert acks.wait(time_limit())
+        assert processed[-1] == text
+    assert processed == ["a", "b", "c"]
 
 
-def test_who_does_not_answer_is_asked_again(spin, published, monkeypatch):
-    monkeypatch.setattr(taken_watch, "ASK_AGAIN_S", 0.1)
-    publisher, watch = published
+def test_a_request_without_a_response_is_repeated(spin, published, monkeypatch):
+    monkeypatch.setattr(subscriber_acks, "RETRY_PERIOD_S", 0.1)
+    publisher, acks = published
     node = spin(trainer(lambda _: None), "trainer")
     (service,) = (one for one in node.services if one.srv_name.endswith("/get_parameter_types"))
     send, lost = service.send_response, []
@@ -134,89 +133,86 @@ def test_who_does_not_answer_is_asked_again(spin, published, monkeypatch):
     service.send_response = lose_two
     find(publisher)
     publisher.publish(String(data="a"))
-    assert watch.wait(within_patience())
+    assert acks.wait(time_limit())
     assert len(lost) == 2
 
 
-def test_a_node_without_parameter_services_has_taken_what_it_acknowledged(spin, published):
-    publisher, watch = published
+def test_a_node_without_parameter_services_has_processed_what_it_acknowledged(spin, published):
+    publisher, acks = published
 
     spin(trainer(lambda _: None, start_parameter_services=False), "echo")
     find(publisher)
     publisher.publish(String(data="a"))
-    assert watch.wait(within_patience())
-    assert not watch._announces("/echo")
+    assert acks.wait(time_limit())
+    assert not acks._has_parameter_services("/echo")
 
 
-def test_a_node_with_parameter_services_announces_them(spin, published):
-    _, watch = published
+def test_a_node_with_parameter_services_is_recognized(spin, published):
+    _, acks = published
     spin(trainer(lambda _: None), "trainer")
-    too_late = within_patience()
-    while not watch._announces("/trainer"):
-        assert not too_late()
-        time.sleep(0.01)
-    assert watch._announces("/nobody/_NODE_NAME_UNKNOWN_")
-    assert not watch._announces("/nobody")
+    wait_until(lambda: acks._has_parameter_services("/trainer"), "the parameter services")
+    assert acks._has_parameter_services("/nobody/_NODE_NAME_UNKNOWN_")
+    assert not acks._has_parameter_services("/nobody")
 
 
-def test_parameter_services_that_are_found_late_are_waited_for(spin, published, monkeypatch):
-    monkeypatch.setattr(taken_watch, "UNANNOUNCED_S", 0.0)
-    publisher, watch = published
-    monkeypatch.setattr(watch, "_announces", lambda name: True)
-    create, looks = watch._node.create_client, []
+def test_parameter_services_that_are_found_late_are_awaited(spin, published, monkeypatch):
+    monkeypatch.setattr(subscriber_acks, "NO_SERVICE_TIMEOUT_S", 0.0)
+    publisher, acks = published
+    monkeypatch.setattr(acks, "_has_parameter_services", lambda name: True)
+    create, polls = acks._node.create_client, []
 
     def found_late(*arguments, **options):
         client = create(*arguments, **options)
         ready = client.service_is_ready
 
-        def seen():
-            looks.append(client.srv_name)
-            return len(looks) > 5 and ready()
+        def is_ready():
+            polls.append(client.srv_name)
+            return len(polls) > 5 and ready()
 
-        client.service_is_ready = seen
+        client.service_is_ready = is_ready
         return client
 
-    monkeypatch.setattr(watch._node, "create_client", found_late)
-    taken = []
-    spin(trainer(lambda message: taken.append(message.data)), "trainer")
+    monkeypatch.setattr(acks._node, "create_client", found_late)
+    processed = []
+    spin(trainer(lambda message: processed.append(message.data)), "trainer")
     find(publisher)
     publisher.publish(String(data="a"))
-    assert watch.wait(within_patience())
-    assert taken == ["a"]
-    assert len(looks) > 5
+    assert acks.wait(time_limit())
+    assert processed == ["a"]
+    assert len(polls) > 5
 
 
-def test_subscribers_that_the_graph_shows_late_are_waited_for(spin, published, monkeypatch):
-    publisher, watch = published
+def test_subscribers_that_appear_late_in_the_graph_are_awaited(spin, published, monkeypatch):
+    publisher, acks = published
     shown = []
-    infos = watch._node.get_subscriptions_info_by_topic
+    infos = acks._node.get_subscriptions_info_by_topic
 
     def late(topic):
         shown.append(topic)
         return infos(topic) if len(shown) > 5 else []
 
-    taken = []
-    spin(trainer(lambda message: taken.append(message.data)), "trainer")
+    processed = []
+    spin(trainer(lambda message: processed.append(message.data)), "trainer")
     find(publisher)
-    monkeypatch.setattr(watch._node, "get_subscriptions_info_by_topic", late)
+    monkeypatch.setattr(acks._node, "get_subscriptions_info_by_topic", late)
     publisher.publish(String(data="a"))
-    assert watch.wait(within_patience())
-    assert taken == ["a"]
+    assert acks.wait(time_limit())
+    assert processed == ["a"]
     assert len(shown) > 5
 
 
-def test_waiting_can_be_interrupted_and_goes_on(spin, published):
-    publisher, watch = published
-    begun, go_on = threading.Event(), threading.Event()
+def test_an_interrupted_wait_can_be_continued(spin, published):
+    publisher, acks = published
+    started, release = threading.Event(), threading.Event()
 
     def hang(_):
-        begun.set()
-        go_on.wait(PATIENCE_S)
+        started.set()
+        release.wait(TIMEOUT_S)
 
     spin(trainer(hang), "trainer")
     find(publisher)
     publisher.publish(String(data="a"))
-    assert begun.wait(PATIENCE_S)
-    assert not watch.wait(lambda: True)
-    go_on.set()
-    assert watch.wait(within_patience())
+    assert started.wait(TIMEOUT_S)
+    assert not acks.wait(lambda: True)
+    release.set()
+    assert acks.wait(time_limit())
