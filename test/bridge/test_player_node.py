@@ -256,7 +256,7 @@ def test_pause_step_seek_and_resume(job, start_player, probe, wait_until):
     assert stamps == sorted(set(stamps))
     answer = trigger(probe, "step")
     assert not answer.success
-    assert "all has been played" in answer.message
+    assert "all episodes have been played" in answer.message
     count = len(labels)
     assert trigger(probe, "resume").success  # begins again
     wait_until(lambda: len(labels) > count, "a frame")
@@ -427,7 +427,7 @@ def test_what_cannot_be_played_is_said(start_player, probe, wait_until, paramete
     assert words in status.message
     wait_until(lambda: "ERROR" in process.text, "a line in the log")
     assert all(one.state != PlaybackStatus.FINISHED for one in statuses)
-    assert "All has been played" not in process.text
+    assert "All episodes have been played" not in process.text
 
 
 def test_a_job_that_failed_and_a_script_that_is_not_there(emulator, job, start_player, probe, wait_until):

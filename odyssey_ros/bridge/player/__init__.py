@@ -1,1 +1,1 @@
-"""Recordings and finished jobs on the topics of a live stream."""
+"""Plays recordings and completed simulation jobs on the topics of a live stream."""

@@ -1,4 +1,4 @@
-"""Where playing stands, and what it gives to the world. Nothing here knows ROS."""
+"""The state of the player, the values that it publishes, and the interfaces of its outputs. Needs no ROS."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     import av
 
+    from odyssey_ros.client import ErrorCode, OdysseyError
     from odyssey_ros.dataset.episodes import Episode
 
 
 class PlaybackPhase(enum.Enum):
-    """Where playing stands; the names of PlaybackStatus's constants."""
+    """The phase of playback; each name is a constant of PlaybackStatus."""
 
     UNCONFIGURED = enum.auto()
     INACTIVE = enum.auto()
@@ -31,11 +32,11 @@ class PlaybackPhase(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PlaybackState:
-    """What PlaybackStatus says; see there."""
+    """The contents of a PlaybackStatus message; the message definition describes the fields."""
 
     phase: PlaybackPhase = PlaybackPhase.UNCONFIGURED
     message: str = ""
-    error_code: str = ""
+    error_code: ErrorCode | None = None
     episode: int = 0
     episodes: int = 0
     rounds: int = 0
@@ -54,7 +55,7 @@ class PlaybackState:
 
 @dataclass(frozen=True, slots=True)
 class PlayedFrame:
-    """A frame and its labels."""
+    """A frame to be published, and its labels."""
 
     frame: av.VideoFrame
     index: int
@@ -64,7 +65,7 @@ class PlayedFrame:
 
 
 class PlayedEvent(enum.Enum):
-    """What happened to the stream; the names of StreamEvent's constants."""
+    """The kind of a stream event; each name is a constant of StreamEvent."""
 
     STARTED = enum.auto()
     ACKNOWLEDGED = enum.auto()
@@ -72,8 +73,15 @@ class PlayedEvent(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class FramePlace:
-    """A frame of an episode."""
+class FramePosition:
+    """The position of a frame.
+
+    Attributes:
+        episode: Number of the episode, from 0.
+        stream_id: The stream of the episode.
+        frame_index: Number of the frame in the episode, from 0.
+        position_ns: Media time of the frame, ns since the first frame.
+    """
 
     episode: int
     stream_id: str
@@ -82,31 +90,47 @@ class FramePlace:
 
 
 class PlaybackOutput(Protocol):
-    """Where what is played goes. All calls come on the playback's thread."""
+    """The topics on which an episode is published. All methods are called on the playback thread."""
 
-    def awaited(self, rate: float) -> bool:
-        """Tell whether the subscribers are there that playing begins for."""
+    def has_subscribers(self, rate: float) -> bool:
+        """Return whether the subscribers that playback waits for are present."""
 
     def stamp(self, due_ns: int, playback_ns: int) -> int:
-        """Return the stamp of a frame, of its due steady time and its playback time."""
+        """Return the stamp of a frame.
 
-    def show_frame(self, frame: PlayedFrame, stamp_ns: int) -> None:
+        Args:
+            due_ns: Steady time at which the frame is due, ns.
+            playback_ns: Playback time of the frame, ns.
+        """
+
+    def publish_frame(self, frame: PlayedFrame, stamp_ns: int) -> None:
         """Publish a frame."""
 
-    def tell_event(self, kind: PlayedEvent, stream_id: str, prompt: str, stamp_ns: int) -> None:
-        """Publish an event."""
+    def publish_event(self, kind: PlayedEvent, stream_id: str, prompt: str, stamp_ns: int) -> None:
+        """Publish a stream event."""
 
-    def tell_state(self, state: PlaybackState) -> None:
-        """Publish the state."""
+    def publish_state(self, state: PlaybackState) -> None:
+        """Publish the state of playback."""
 
-    def tell_time(self, playback_ns: int | None) -> None:
-        """Publish the clock: as it stands, or at a playback time that lies before the next frame."""
+    def publish_clock(self, playback_ns: int | None) -> None:
+        """Publish the clock.
 
-    def wait_until_taken(self, interrupted: Callable[[], bool]) -> bool:
-        """Wait until every reliable subscriber has taken all of it; False when interrupted."""
+        Args:
+            playback_ns: A playback time before the next frame, ns; None repeats the last time.
+        """
+
+    def wait_for_acks(self, interrupted: Callable[[], bool]) -> bool:
+        """Wait until every reliable subscriber has processed all messages; return False when interrupted."""
+
+
+class PlaybackObserver(Protocol):
+    """Receives notifications of a playback. All methods are called on the playback thread."""
+
+    def state_changed(self, state: PlaybackState) -> None:
+        """Handle a change of state. The state has been published."""
 
     def episode_damaged(self, episode: Episode) -> None:
-        """A file cannot be played."""
+        """Handle an episode whose file cannot be played."""
 
-    def gave_up(self, code: str, message: str) -> None:
-        """Playing has ended for good."""
+    def playback_failed(self, error: OdysseyError) -> None:
+        """Handle the end of playback by an error."""

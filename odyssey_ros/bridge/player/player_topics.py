@@ -1,8 +1,8 @@
-"""The topics of the player: what the live bridge publishes for a stream, the state of playing, and /clock."""
+"""The topics of the player: those of the live bridge, `~/playback`, and `/clock`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final
 
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -23,32 +23,30 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.player.playback_state import PlaybackState, PlayedEvent, PlayedFrame
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
-    from odyssey_ros.dataset.episodes import Episode
 
-STATUS_QOS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-# For waiting until each frame is taken. Fast DDS asks for an acknowledgement at once when the publisher's
-# history is full, else every three seconds.
-LOSSLESS_QOS = QoSProfile(depth=1)
-EVENTS_QOS = QoSProfile(depth=100)
-CLOCK_QOS = QoSProfile(depth=10)
-NAMES = ("image_raw", "image_raw/compressed", "camera_info", "frame_info", "events", "playback")
-
-
-class PlayerObserver(Protocol):
-    """Who is told what is no topic's matter. All calls come on the playback's thread."""
-
-    def episode_damaged(self, episode: Episode) -> None:
-        """A file cannot be played."""
-
-    def gave_up(self, code: str, message: str) -> None:
-        """Playing has ended for good."""
-
-    def state_changed(self, state: PlaybackState) -> None:
-        """Playing stands elsewhere than before."""
+STATUS_QOS: Final = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# For rate 0. Fast DDS requests an acknowledgement at once when the history of the publisher is full, else
+# every three seconds.
+LOSSLESS_QOS: Final = QoSProfile(depth=1)
+EVENTS_QOS: Final = QoSProfile(depth=100)
+CLOCK_QOS: Final = QoSProfile(depth=10)
+TOPIC_NAMES: Final = (
+    "image_raw",
+    "image_raw/compressed",
+    "camera_info",
+    "frame_info",
+    "events",
+    "playback",
+)
 
 
 def status_message(state: PlaybackState, stamp_ns: int) -> PlaybackStatus:
-    """Return a state as a message."""
+    """Return the message of a state.
+
+    Args:
+        state: The state.
+        stamp_ns: When it was made, ns in the clock of the frames.
+    """
     return PlaybackStatus(
         stamp=Time(nanoseconds=stamp_ns).to_msg(),
         state=getattr(PlaybackStatus, state.phase.name),
@@ -73,13 +71,25 @@ def status_message(state: PlaybackState, stamp_ns: int) -> PlaybackStatus:
 
 
 class PlayerTopics:
-    """Publishes what is played: the output of a `Playback`.
+    """Publishes the output of a `Playback`.
 
-    ``header.stamp`` is when the frame is due, in the clock that its subscribers live by. That is the node's
-    clock, or the one published here: it begins with the node's time, runs in media time, stands while nothing
-    is played, and never goes back. In both, stamps rise from frame to frame.
+    `header.stamp` is the time at which the frame is due, in the clock of the subscribers. That is the clock
+    of the node, or the one published here, which starts with the time of the node, runs in media time, stands
+    still while nothing is played, and never goes back. Stamps rise from frame to frame in both.
 
-    Create and destroy on the executor's thread.
+    Create and destroy on the executor's thread; call the other methods on the playback thread.
+
+    Args:
+        node: The node of the topics.
+        settings: Settings of the image topics; `frames.settings` changes them.
+        status: The publisher of `~/playback`, which exists before and after this object.
+        wait_for: Names in `TOPIC_NAMES` of the topics that need a subscriber before playback starts.
+        lossless: Whether the rate is 0: publish for `wait_for_acks`.
+        publish_clock: Whether to publish `/clock`.
+        steady_ns: The steady clock, in nanoseconds.
+
+    Raises:
+        OverrideError: The parameters contain an invalid override of a quality of service.
     """
 
     def __init__(
@@ -87,7 +97,6 @@ class PlayerTopics:
         node: ManagedNode,
         settings: ImageSettings,
         status: Publisher,
-        observer: PlayerObserver,
         *,
         wait_for: Sequence[str],
         lossless: bool,
@@ -97,34 +106,41 @@ class PlayerTopics:
         self.frames = FramePublisher(node, settings, qos=LOSSLESS_QOS if lossless else IMAGE_QOS)
         self._node = node
         self._status = status
-        self._observer = observer
         self._steady_ns = steady_ns
         self._events = node.create_publisher(StreamEvent, "~/events", EVENTS_QOS)
         self._clock = node.create_publisher(Clock, "/clock", CLOCK_QOS) if publish_clock else None
-        publishers = (*self.frames.publishers, self._events, status)
-        self._taken = SubscriberAcks(node, self.frames.publishers, (self._events, status))
-        by_name = dict(zip(NAMES, publishers, strict=True))
-        self._waited_for = [by_name[name] for name in wait_for]
+        publishers: tuple[Publisher, ...] = (*self.frames.publishers, self._events, status)
+        self._acks = SubscriberAcks(node, self.frames.publishers, (self._events, status))
+        by_name = dict(zip(TOPIC_NAMES, publishers, strict=True))
+        self._required = [by_name[name] for name in wait_for]
         self._stamps = ArrivalStamps()
-        self._origin_ns = node.get_clock().now().nanoseconds
-        self._time_ns = self._origin_ns  # the last that was published
+        self._origin_ns: int = node.get_clock().now().nanoseconds
+        self._time_ns = self._origin_ns  # the last published time
 
     def destroy(self) -> None:
-        """Destroy the publishers, once playing has ended."""
-        self._taken.destroy()
+        """Destroy the publishers, after the end of playback."""
+        self._acks.destroy()
         self.frames.destroy()
         for publisher in (self._events, self._clock):
             if publisher is not None:
                 self._node.destroy_publisher(publisher)
 
-    def awaited(self, rate: float) -> bool:
-        """Tell whether each topic that is waited for has a subscriber."""
-        if not self._waited_for:
+    def has_subscribers(self, rate: float) -> bool:
+        """Return whether each required topic has a subscriber.
+
+        Without required topics, any image topic has to have one at rate 0.
+        """
+        if not self._required:
             return rate > 0 or self.frames.watched()
-        return all(publisher.get_subscription_count() > 0 for publisher in self._waited_for)
+        return all(publisher.get_subscription_count() > 0 for publisher in self._required)
 
     def stamp(self, due_ns: int, playback_ns: int) -> int:
-        """Return the stamp of a frame; with a clock, publish that it is this time."""
+        """Return the stamp of a frame, and publish it as the time on `/clock` if there is a clock.
+
+        Args:
+            due_ns: Steady time at which the frame is due, ns.
+            playback_ns: Playback time of the frame, ns.
+        """
         if self._clock is None:
             now_ns = self._now_ns()
             return self._stamps.stamp(now_ns - (self._steady_ns() - due_ns), playback_ns)
@@ -132,39 +148,32 @@ class PlayerTopics:
         self._publish_time()
         return self._time_ns
 
-    def show_frame(self, frame: PlayedFrame, stamp_ns: int) -> None:
-        """Publish a frame."""
+    def publish_frame(self, frame: PlayedFrame, stamp_ns: int) -> None:
+        """Publish a frame on the image topics."""
         self.frames.publish(frame, stamp_ns)
 
-    def tell_event(self, kind: PlayedEvent, stream_id: str, prompt: str, stamp_ns: int) -> None:
-        """Publish an event."""
-        message = StreamEvent(type=getattr(StreamEvent, kind.name), stream_id=stream_id, prompt=prompt)
+    def publish_event(self, kind: PlayedEvent, stream_id: str, prompt: str, stamp_ns: int) -> None:
+        """Publish a stream event."""
+        message = StreamEvent(
+            type=getattr(StreamEvent, kind.name), stream_id=text_field(stream_id), prompt=text_field(prompt)
+        )
         message.header.stamp = Time(nanoseconds=stamp_ns).to_msg()
         message.header.frame_id = self.frames.settings.frame_id
         self._events.publish(message)
 
-    def tell_state(self, state: PlaybackState) -> None:
-        """Publish the state, and log what an operator wants to read."""
+    def publish_state(self, state: PlaybackState) -> None:
+        """Publish the state of playback."""
         self._status.publish(status_message(state, self._now_ns() if self._clock is None else self._time_ns))
-        self._observer.state_changed(state)
 
-    def tell_time(self, playback_ns: int | None) -> None:
-        """Publish the clock, if there is one."""
+    def publish_clock(self, playback_ns: int | None) -> None:
+        """Publish a playback time on `/clock`, or the last time again for None."""
         if playback_ns is not None:
             self._time_ns = max(self._time_ns, self._origin_ns + playback_ns)
         self._publish_time()
 
-    def wait_until_taken(self, interrupted: Callable[[], bool]) -> bool:
-        """Wait for every reliable subscriber; False when interrupted."""
-        return self._taken.wait(interrupted)
-
-    def episode_damaged(self, episode: Episode) -> None:
-        """Pass it on."""
-        self._observer.episode_damaged(episode)
-
-    def gave_up(self, code: str, message: str) -> None:
-        """Pass it on."""
-        self._observer.gave_up(code, message)
+    def wait_for_acks(self, interrupted: Callable[[], bool]) -> bool:
+        """Wait until every reliable subscriber has processed all messages; return False when interrupted."""
+        return self._acks.wait(interrupted)
 
     def _now_ns(self) -> int:
         now_ns: int = self._node.get_clock().now().nanoseconds

@@ -1,4 +1,4 @@
-"""An iterator that runs on a thread of its own, a bounded number of items ahead of who takes them."""
+"""Prefetches the items of an iterator on a thread."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class ReadAhead(Generic[T]):
-    """Takes items from an iterator before they are needed, at most `depth` of them.
+    """Prefetches up to `depth` items of an iterator on a thread.
 
     Args:
-        open_items: Makes the iterator; called, like everything of the iterator, on the thread.
-        depth: How many items wait at most, beside the one in the making.
-        on_change: Called on the thread when `poll` has something new to tell.
+        open_items: Makes the iterator. It is called on the thread, and so is the iterator.
+        depth: How many items wait at most, beside the one that is being made.
+        on_change: Called on the thread when `poll` or `ended` has a new result.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class ReadAhead(Generic[T]):
 
     @property
     def ended(self) -> bool:
-        """Whether the iterator has ended, and all its items have been taken."""
+        """Whether the iterator has ended without an error, and `poll` has returned all items."""
         with self._changed:
             return self._exhausted and not self._items and self._error is None
 
     def poll(self) -> T | None:
-        """Take the next item; None when there is none yet, or none any more (`ended`).
+        """Return the next item, or None when it is not ready yet or `ended` is true.
 
         Raises:
-            Exception: What the iterator raised, behind the items before.
+            Exception: The exception of the iterator, after the items before it.
         """
         with self._changed:
             if self._items:
@@ -56,7 +56,11 @@ class ReadAhead(Generic[T]):
             return None
 
     def close(self, timeout: float = 0.0) -> None:
-        """Take no more. The thread ends after the item in hand; wait for it at most so many seconds."""
+        """Stop prefetching. The thread ends after the item in progress.
+
+        Args:
+            timeout: How long to wait for the end of the thread, in seconds.
+        """
         with self._changed:
             self._closed = True
             self._items.clear()
@@ -73,7 +77,7 @@ class ReadAhead(Generic[T]):
                         return
                     self._items.append(item)
                 self._on_change()
-        except Exception as error:  # noqa: BLE001 -- it is raised where the items are taken
+        except Exception as error:  # noqa: BLE001 -- `poll` raises it
             self._error = error
         finally:
             with self._changed:

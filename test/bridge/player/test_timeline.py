@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey_ros.bridge.player.timeline import FIRST_INTERVAL_NS, LATE_NS, Timeline
+from odyssey_ros.bridge.player.timeline import FIRST_INTERVAL_NS, MAX_DELAY_NS, Timeline
 
 MS = 1_000_000
 
@@ -77,7 +77,7 @@ def test_playing_that_falls_behind_goes_on_from_there():
     timeline.next_frame(0)
     timeline.due_ns(0)
     timeline.next_frame(50 * MS)
-    late = 50 * MS + LATE_NS
+    late = 50 * MS + MAX_DELAY_NS
     assert timeline.due_ns(late) == 50 * MS
     assert timeline.due_ns(late + 1) == late + 1
 

@@ -1,0 +1,174 @@
+"""An open episode: its frames, the position in it, and the prompts that are due for an event."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.dataset.events import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from odyssey_ros.dataset.episodes import Episode, EpisodeFrame
+    from odyssey_ros.dataset.events import Event
+
+
+class FrameReader(Protocol):
+    """The decoded frames of an episode, which arrive without being waited for."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all frames have been returned by `poll`."""
+
+    def poll(self) -> EpisodeFrame | None:
+        """Return the next frame, or None when it is not decoded yet or `ended` is true.
+
+        Raises:
+            EpisodeError: The video is broken.
+        """
+
+    def close(self, timeout: float = 0.0) -> None:
+        """Stop decoding; wait at most `timeout` seconds for the end of the thread."""
+
+
+class EpisodeOpener(Protocol):
+    """Opens the video files of episodes."""
+
+    def frame_times_ns(self, episode: Episode) -> list[int]:
+        """Return the media times of all frames, in nanoseconds.
+
+        Raises:
+            EpisodeError: The video cannot be read.
+        """
+
+    def open_frames(self, episode: Episode, first: int) -> FrameReader:
+        """Begin to decode at frame number `first`."""
+
+
+@dataclass(slots=True)
+class OpenEpisode:
+    """An open episode, and how much of it has been played.
+
+    Attributes:
+        number: Number of the episode, from 0.
+        episode: The files.
+        script_index: Index of the script in a simulation job, else -1.
+        times_ns: Media times of all frames, in nanoseconds.
+        frames: The frames from the first one that is played.
+        next_index: Number of the next frame to publish.
+        whole: Whether each frame so far was published once and in order.
+        started: Whether the start event has been published.
+        pending: A decoded frame that is not published yet.
+        last_prompt: The prompt of the last frame.
+        reported_prompts: Number of prompts for which an event was published.
+        after_seek: Whether the next frame is the first one after a seek.
+    """
+
+    number: int
+    episode: Episode
+    script_index: int
+    times_ns: Sequence[int]
+    frames: FrameReader
+    next_index: int = 0
+    whole: bool = True
+    started: bool = False
+    pending: EpisodeFrame | None = None
+    last_prompt: str = ""
+    reported_prompts: int = 0
+    after_seek: bool = False
+
+    @property
+    def stream_id(self) -> str:
+        """The stream of the episode."""
+        return self.episode.stream_id
+
+    @property
+    def position_ns(self) -> int:
+        """Media time of the next frame, or of the last one at the end, in nanoseconds."""
+        return self.times_ns[min(self.next_index, len(self.times_ns) - 1)]
+
+    @property
+    def duration_ns(self) -> int:
+        """Media time at the end of the last frame, in nanoseconds; see `duration_ns`."""
+        return duration_ns(self.times_ns)
+
+    def continue_from(self, before: OpenEpisode) -> None:
+        """Take over from the same episode, from which a seek leads here, what has been published."""
+        self.started, self.last_prompt, self.after_seek = before.started, before.last_prompt, before.started
+
+    def start(self, frame: EpisodeFrame) -> str:
+        """Mark the episode as started with this frame, and return the prompt of the start event."""
+        prompts = self.episode.events.prompts()
+        self.started = True
+        self.last_prompt = frame.prompt
+        if frame.picture.index > 0:
+            self.reported_prompts = self._count_applied(frame)
+        elif prompts:
+            self.last_prompt, self.reported_prompts = prompts[0], 1
+        return self.last_prompt
+
+    def take_new_prompts(self, frame: EpisodeFrame) -> Sequence[str]:
+        """Return the prompts that come into force with this frame.
+
+        After a seek, that is the prompt in force if it differs from the prompt of the last frame.
+        """
+        applied = self._count_applied(frame)
+        new: Sequence[str] = self.episode.events.prompts()[self.reported_prompts : applied]
+        if self.after_seek:
+            new = [frame.prompt] if frame.prompt != self.last_prompt else []
+        self.reported_prompts, self.last_prompt, self.after_seek = applied, frame.prompt, False
+        return new
+
+    def remaining_prompts(self) -> Sequence[str]:
+        """Return the prompts that no frame shows: those after the last frame."""
+        return self.episode.events.prompts()[self.reported_prompts :]
+
+    def _count_applied(self, frame: EpisodeFrame) -> int:
+        """Return how many prompts are in force at a frame; the first one is in force from the beginning."""
+        picture = frame.picture
+        prompts = _prompt_events(self.episode)
+        return next(
+            (
+                count
+                for count, event in enumerate(prompts)
+                if count > 0 and not event.applies_to(picture.index, picture.stream_time_ns)
+            ),
+            len(prompts),
+        )
+
+
+def _prompt_events(episode: Episode) -> list[Event]:
+    return [event for event in episode.events.events if event.kind is not EventKind.ENDED]
+
+
+def duration_ns(times_ns: Sequence[int]) -> int:
+    """Return the media time at the end of the last frame, in ns; it lasts as long as the frame before it."""
+    return times_ns[-1] + (times_ns[-1] - times_ns[-2] if len(times_ns) > 1 else 0)
+
+
+def frame_index_at(times_ns: Sequence[int], frame_index: int, position_s: float) -> int:
+    """Return the number of a frame that is given by its number or by a position.
+
+    Args:
+        times_ns: Media times of all frames, in nanoseconds.
+        frame_index: Number of the frame; negative to use `position_s`.
+        position_s: A media time at which the frame is shown, in seconds.
+
+    Raises:
+        OdysseyError: There is no such frame or position.
+    """
+    if frame_index >= len(times_ns):
+        raise OdysseyError(
+            f"there is no frame {frame_index}; there are {len(times_ns)}", code=ErrorCode.BAD_ARGUMENT
+        )
+    if frame_index >= 0:
+        return frame_index
+    duration_s = duration_ns(times_ns) / 1e9
+    if not 0 <= position_s <= duration_s:
+        raise OdysseyError(
+            f"the position {position_s:g} s is not within 0 to {duration_s:g} s", code=ErrorCode.BAD_ARGUMENT
+        )
+    return max(0, bisect.bisect_right(times_ns, round(position_s * 1e9)) - 1)

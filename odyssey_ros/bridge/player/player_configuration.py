@@ -1,0 +1,73 @@
+"""Reads from the parameters what to play, which topics to wait for, and where to store files."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
+from odyssey_ros.bridge.player.player_topics import TOPIC_NAMES
+from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused
+
+if TYPE_CHECKING:
+    from odyssey_ros.bridge.player.episode_library import EpisodeRequest
+    from odyssey_ros.bridge.player_parameters import PlayerParameters
+
+
+def episode_request(parameters: PlayerParameters) -> EpisodeRequest:
+    """Return the request for the episodes that the parameters name.
+
+    Raises:
+        ConfigurationRefused: The parameters name nothing, more than one thing, or a file that does not exist.
+    """
+    named = [name for name in ("stream_id", "job_id", "video_file") if getattr(parameters, name)]
+    if len(named) != 1:
+        raise ConfigurationRefused(
+            f"set exactly one of the parameters stream_id, job_id and video_file, not "
+            f"{' and '.join(named) if named else 'none of them'}"
+        )
+    if parameters.stream_id:
+        return RecordingRequest(parameters.stream_id)
+    if parameters.job_id:
+        return JobRequest(parameters.job_id, parameters.script_index)
+    video = Path(parameters.video_file).expanduser()
+    events = Path(parameters.events_file).expanduser() if parameters.events_file else None
+    for path in (video, events):
+        if path is not None and not path.is_file():
+            raise ConfigurationRefused(f"there is no file {path}")
+    return FileRequest(video, events)
+
+
+def required_topics(text: str) -> list[str]:
+    """Return the names of a comma-separated list of topics; `~/` before a name is allowed.
+
+    Raises:
+        ConfigurationRefused: The player has no such topic.
+    """
+    names = [name.strip().removeprefix("~/") for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in TOPIC_NAMES]
+    if unknown:
+        raise ConfigurationRefused(
+            f"wait_for names {unknown[0]!r}, which is not one of: {', '.join(TOPIC_NAMES)}"
+        )
+    return names
+
+
+def episode_folder(cache_dir: str) -> Path:
+    """Return the folder for fetched files, and create it.
+
+    Args:
+        cache_dir: A folder; empty for a new temporary one.
+
+    Raises:
+        ConfigurationRefused: The folder cannot be created.
+    """
+    try:
+        if not cache_dir:
+            return Path(tempfile.mkdtemp(prefix="odyssey_player_"))
+        folder = Path(cache_dir).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationRefused(f"cannot create a folder for the videos: {error.strerror}") from None
+    return folder
