@@ -1,4 +1,4 @@
-"""An HTTP answer that is no success, as one of this client's errors."""
+"""Conversion of an HTTP error response into an error of this client."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from odyssey_ros.client.errors import (
     StreamDurationExceededError,
 )
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.service_text import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
 USAGE_ERRORS: Mapping[str, type[OdysseyUsageError]] = {
     "MONTHLY_LIMIT_REACHED": MonthlyLimitReachedError,
     "CONCURRENT_LIMIT_REACHED": ConcurrentLimitReachedError,
-    # The service's parts disagree on this name.
+    # The streamer and the HTTP API of the service use different names.
     "CONCURRENT_LIMIT_EXCEEDED": ConcurrentLimitReachedError,
     "STREAM_DURATION_EXCEEDED": StreamDurationExceededError,
     "ACCOUNT_SUSPENDED": AccountSuspendedError,
     "RATE_LIMITED": RateLimitError,
 }
-_MAX_TEXT = 500
 
 
 def error_of(
@@ -43,14 +43,14 @@ def error_of(
     not_found: str = "Not found",
     retry_after: str | None = None,
 ) -> OdysseyError:
-    """Make the error for an answer that is no success.
+    """Return the error for an HTTP error response.
 
     Args:
         status: HTTP status, not 2xx.
-        body: The body as it came; may be anything.
-        what: What was tried, for a message such as "Session request failed: 500 Internal Server Error".
-        not_found: The message for 404.
-        retry_after: The Retry-After header; only its form in seconds is understood.
+        body: The body, unchecked.
+        what: Name of the operation, as in "Session request failed: 500 Internal Server Error".
+        not_found: Message for status 404.
+        retry_after: The Retry-After header; only the form in seconds is read.
     """
     answer = _object_of(body)
     details: dict[str, object] = {}
@@ -80,19 +80,16 @@ def error_of(
 
 
 def detail_text(answer: JsonObject | None) -> str:
-    """What a FastAPI-like body says in `detail`: a text, or the messages of a list of validation errors.
+    """Return the cleaned `detail` of a FastAPI-like body: a text, or the messages of validation errors.
 
-    A validation error echoes the input, which may be a secret; only its place and message are taken.
+    A validation error echoes the input, which may be a secret, so only its location and message are used.
     """
     detail = None if answer is None else answer.get("detail")
-    if isinstance(detail, str):
-        return detail[:_MAX_TEXT]
     if isinstance(detail, dict):
-        message = detail.get("message")
-        return message[:_MAX_TEXT] if isinstance(message, str) else ""
-    if isinstance(detail, list):
-        return "; ".join(filter(None, map(_validation_text, detail)))[:_MAX_TEXT]
-    return ""
+        detail = detail.get("message")
+    elif isinstance(detail, list):
+        detail = "; ".join(filter(None, map(_validation_text, detail)))
+    return clean_text(detail) if isinstance(detail, str) else ""
 
 
 def _usage_error(
@@ -103,21 +100,19 @@ def _usage_error(
     detail = answer.get("detail")
     fields = JsonObject(detail) if isinstance(detail, dict) else answer
     try:
-        code = fields.optional_text("error") or fields.optional_text("code") or ""
-        message = fields.optional_text("message")
-        action = fields.optional_text("action")
-        action_url = fields.optional_text("action_url")
-        facts = fields.optional_object("details")
+        name = fields.message("error") or fields.message("code")
+        message = fields.message("message")
+        action = fields.message("action")
+        action_url = fields.message("action_url") or None
+        details = {**details, **fields.details("details")}
     except MalformedError:
         return None
-    if code not in USAGE_ERRORS and (not message or not action):
+    if name not in USAGE_ERRORS and (not message or not action):
         return None
-    if facts is not None:
-        details = {**details, **facts.to_dict()}
-    return USAGE_ERRORS.get(code, OdysseyUsageError)(
+    return USAGE_ERRORS.get(name, OdysseyUsageError)(
         message or "Request limit exceeded",
-        reason=code,
-        action=action or "",
+        reason=name,
+        action=action,
         action_url=action_url,
         details=details,
         status_code=status,
@@ -134,8 +129,8 @@ def _object_of(body: bytes) -> JsonObject | None:
 def _validation_text(item: object) -> str:
     if not isinstance(item, dict):
         return ""
-    place, message = item.get("loc"), item.get("msg")
-    where = ".".join(str(part) for part in place) if isinstance(place, list) else ""
+    location, message = item.get("loc"), item.get("msg")
+    where = ".".join(str(part) for part in location) if isinstance(location, list) else ""
     return f"{where}: {message}" if where and isinstance(message, str) else str(message or "")
 
 

@@ -1,4 +1,4 @@
-"""A JSON object from outside, read field by field into typed values."""
+"""A JSON object from the service, read field by field into typed values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+from odyssey_ros.client.service_text import clean_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
 class MalformedError(ValueError):
-    """What came is not what the protocol says. The text names the field, never its value."""
+    """The input does not follow the protocol. The text names the field, never its value."""
 
 
 def is_encodable(text: str) -> bool:
-    r"""Whether a string can be sent on. JSON's `"\ud800"`, half a character, is a string that cannot."""
+    r"""Return whether a string can be encoded as UTF-8. A lone surrogate, JSON's `"\ud800"`, cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -37,7 +39,7 @@ class JsonObject:
 
     @classmethod
     def parse(cls, text: str | bytes) -> JsonObject:
-        """Read JSON text that must hold an object."""
+        """Parse JSON text that must hold an object."""
         try:
             value: object = json.loads(text)
         except (ValueError, RecursionError):
@@ -46,45 +48,54 @@ class JsonObject:
 
     @classmethod
     def of(cls, value: object) -> JsonObject:
-        """Take a decoded JSON value that must be an object."""
+        """Wrap a decoded JSON value that must be an object."""
         if not isinstance(value, dict):
             raise MalformedError("not a JSON object")
         return cls(value)
 
     def text(self, name: str) -> str:
-        """A string that must be there and not be empty."""
+        """Return a string that must be present and not empty."""
         value = self.optional_text(name)
         if not value:
             raise MalformedError(f"{name} must be a string")
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """A string, or None."""
-        value = self._fields.get(name)
-        if value is None or (isinstance(value, str) and is_encodable(value)):
+        """Return a string, or None. A string that cannot be encoded is malformed."""
+        value = self._optional_string(name)
+        if value is None or is_encodable(value):
             return value
         raise MalformedError(f"{name} must be a string")
 
+    def message(self, name: str) -> str:
+        """Return a text for users, cleaned and bounded by `clean_text`; empty when the field is absent."""
+        return clean_text(self._optional_string(name) or "")
+
+    def optional_prompt(self, name: str) -> str | None:
+        """Return a prompt, cleaned by `clean_text`, or None."""
+        value = self._optional_string(name)
+        return None if value is None else clean_text(value, is_prompt=True)
+
     def integer(self, name: str, default: int | None = None) -> int:
-        """A whole number; `default` when it is absent."""
+        """Return an integer; `default` when the field is absent."""
         value = self.optional_integer(name)
         if value is None:
             value = default
         if value is None:
-            raise MalformedError(f"{name} must be a whole number")
+            raise MalformedError(f"{name} must be an integer")
         return value
 
     def optional_integer(self, name: str) -> int | None:
-        """A whole number, or None. JSON knows one kind of number, so 5.0 is whole."""
+        """Return an integer, or None. JSON has one number type, so 5.0 is an integer."""
         value = self.optional_number(name)
         if value is None:
             return None
         if value != int(value):
-            raise MalformedError(f"{name} must be a whole number")
+            raise MalformedError(f"{name} must be an integer")
         return int(value)
 
     def optional_number(self, name: str) -> float | None:
-        """A finite number, or None."""
+        """Return a finite number, or None."""
         value = self._fields.get(name)
         if value is None:
             return None
@@ -99,17 +110,17 @@ class JsonObject:
         return number
 
     def optional_object(self, name: str) -> JsonObject | None:
-        """An object, or None."""
+        """Return an object, or None."""
         value = self._fields.get(name)
         return None if value is None else self.of(value)
 
     def objects(self, name: str) -> Iterator[JsonObject]:
-        """The objects of a list; nothing when it is absent."""
+        """Yield the objects of a list; none when the field is absent."""
         for item in self.items(name):
             yield self.of(item)
 
     def items(self, name: str) -> list[object]:
-        """A list; empty when it is absent."""
+        """Return a list; empty when the field is absent."""
         value = self._fields.get(name)
         if value is None:
             return []
@@ -118,9 +129,27 @@ class JsonObject:
         return value
 
     def get(self, name: str) -> object:
-        """A field as it came; None when it is absent."""
+        """Return a field unchecked; None when it is absent."""
         return self._fields.get(name)
 
     def to_dict(self) -> dict[str, object]:
-        """All fields as they came."""
+        """Return all fields unchecked."""
         return dict(self._fields)
+
+    def details(self, name: str) -> dict[str, object]:
+        """Return the strings, numbers and booleans of an object; empty when the field is absent.
+
+        Names and strings are cleaned by `clean_text`; nested values are left out.
+        """
+        value = self.optional_object(name)
+        return {
+            clean_text(key): clean_text(fact) if isinstance(fact, str) else fact
+            for key, fact in ({} if value is None else value.to_dict()).items()
+            if fact is None or isinstance(fact, (str, int, float))
+        }
+
+    def _optional_string(self, name: str) -> str | None:
+        value = self._fields.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        raise MalformedError(f"{name} must be a string")

@@ -1,4 +1,4 @@
-"""The service's HTTP answers, as this client's types. Pure: JSON in, values out."""
+"""Parsers of HTTP responses: pure functions from JSON objects to the client's types."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DEFAULT_SESSION_LIFETIME_S = 600
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A bearer token for the HTTP API, and for how many seconds it is good."""
+    """A bearer token for the HTTP API, and its lifetime in seconds."""
 
     token: str = field(repr=False)
     expires_in_s: float
@@ -36,7 +36,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A place where streamers are, and the URL by which to measure the way there."""
+    """A region with streamers, and the URL for measuring its latency."""
 
     region_id: str
     ping_url: str
@@ -44,7 +44,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class SessionGrant:
-    """A session that the service has provisioned."""
+    """A session that the service provisioned."""
 
     session_id: str
     signaling_url: str
@@ -54,29 +54,29 @@ class SessionGrant:
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """What opens the signaling socket of a session, and for how many seconds."""
+    """The token that opens the signaling socket of a session, and its lifetime in seconds."""
 
     token: str = field(repr=False)
     expires_in_s: int
 
 
 def parse_access_token(answer: JsonObject) -> AccessToken:
-    """POST /auth/token."""
+    """Parse the response to POST /auth/token."""
     lifetime = answer.optional_number("expires_in")
     token = answer.text("access_token")
     if not (token.isascii() and token.isprintable()):
-        raise MalformedError("access_token must fit into a header")
+        raise MalformedError("access_token must be printable ASCII")
     return AccessToken(token, _DEFAULT_ACCESS_LIFETIME_S if lifetime is None else lifetime)
 
 
 def parse_regions(answer: JsonObject) -> list[Region]:
-    """GET /regions. A ping URL that is no http or https URL is left out."""
+    """Parse the response to GET /regions. Regions without an http or https ping URL are left out."""
     regions = [Region(item.text("id"), item.text("ping_url")) for item in answer.objects("regions")]
     return [region for region in regions if region.ping_url.startswith(("http://", "https://"))]
 
 
 def parse_session(answer: JsonObject) -> SessionGrant:
-    """POST /sessions/request."""
+    """Parse the response to POST /sessions/request."""
     capabilities = answer.optional_object("capabilities")
     url = answer.text("signalling_url")
     return SessionGrant(
@@ -88,14 +88,14 @@ def parse_session(answer: JsonObject) -> SessionGrant:
 
 
 def parse_session_token(answer: JsonObject) -> SessionToken:
-    """POST /sessions/token."""
+    """Parse the response to POST /sessions/token."""
     return SessionToken(
         answer.text("session_token"), answer.integer("expires_in", default=_DEFAULT_SESSION_LIFETIME_S)
     )
 
 
 def parse_recording(answer: JsonObject) -> Recording:
-    """GET /recordings/{stream_id}."""
+    """Parse the response to GET /recordings/{stream_id}."""
     return Recording(
         stream_id=answer.text("stream_id"),
         video_url=answer.optional_text("video_url"),
@@ -108,7 +108,7 @@ def parse_recording(answer: JsonObject) -> Recording:
 
 
 def parse_recordings(answer: JsonObject) -> StreamRecordingsList:
-    """GET /stream-recordings."""
+    """Parse the response to GET /stream-recordings."""
     rows = [
         StreamRecordingInfo(
             stream_id=row.text("stream_id"),
@@ -124,7 +124,7 @@ def parse_recordings(answer: JsonObject) -> StreamRecordingsList:
 
 
 def parse_job(answer: JsonObject) -> SimulationJobDetail:
-    """POST /simulation-jobs and GET /simulation-jobs/{job_id}."""
+    """Parse the response to POST /simulation-jobs or GET /simulation-jobs/{job_id}."""
     return SimulationJobDetail(
         job_id=answer.text("job_id"),
         status=_job_status(answer),
@@ -133,7 +133,7 @@ def parse_job(answer: JsonObject) -> SimulationJobDetail:
         dispatched_at=answer.optional_text("dispatched_at"),
         started_at=answer.optional_text("started_at"),
         completed_at=answer.optional_text("completed_at"),
-        error_message=answer.optional_text("error_message"),
+        error_message=answer.message("error_message") or None,
         assigned_region=answer.optional_text("assigned_region"),
         retry_count=answer.integer("retry_count", default=0),
         streams=[_job_stream(stream) for stream in answer.objects("streams")],
@@ -142,19 +142,19 @@ def parse_job(answer: JsonObject) -> SimulationJobDetail:
 
 
 def parse_job_row(answer: JsonObject) -> SimulationJobInfo:
-    """A row of GET /simulation-jobs; the answer to DELETE /simulation-jobs/{job_id}, which may hold less."""
+    """Parse a row of GET /simulation-jobs, or the response to DELETE /simulation-jobs/{job_id}."""
     return SimulationJobInfo(
         job_id=answer.text("job_id"),
         status=_job_status(answer),
         priority=answer.optional_text("priority") or "normal",
         created_at=answer.optional_text("created_at") or "",
         completed_at=answer.optional_text("completed_at"),
-        error_message=answer.optional_text("error_message"),
+        error_message=answer.message("error_message") or None,
     )
 
 
 def parse_jobs(answer: JsonObject) -> SimulationJobsList:
-    """GET /simulation-jobs."""
+    """Parse the response to GET /simulation-jobs."""
     rows = [parse_job_row(row) for row in answer.objects("jobs")]
     return SimulationJobsList(rows, *_page(answer, len(rows)))
 

@@ -1,4 +1,4 @@
-"""The signaling socket: where it is, what is said on it, and how it ends."""
+"""The signaling socket: its address, its messages, and its errors."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.service_text import clean_text
 from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
@@ -24,24 +25,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# At DEBUG the library writes the request line, which holds the session token, and the messages, which hold
-# images.
+# At DEBUG the library logs the request line, which holds the session token, and messages, which hold images.
 _wire_logger = logging.getLogger("odyssey_ros.client.signaling.wire")
 _wire_logger.setLevel(logging.WARNING)
 
-# An offer is some ten kilobytes. What is a hundred times larger is no signaling message.
+# An offer has about 10 kB.
 _MAX_MESSAGE_BYTES = 1 << 20
-_MAX_REASON = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SignalingEndpoint:
-    """Where a signaling server is.
+    """The address of a signaling server.
 
     Attributes:
         ws_base: `ws://` or `wss://` URL without a trailing slash.
-        http_base: The same place as an `http://` or `https://` URL.
-        is_loopback: Whether it is this machine, by name.
+        http_base: The same address as an `http://` or `https://` URL.
+        is_loopback: Whether the host name or address literal means this machine.
     """
 
     ws_base: str
@@ -50,7 +49,7 @@ class SignalingEndpoint:
 
     @classmethod
     def parse(cls, url: str) -> SignalingEndpoint:
-        """Read a signaling URL as the service gives it: ws, wss, http, https, or no scheme, which means ws.
+        """Parse a signaling URL of scheme ws, wss, http or https, or without a scheme, which means ws.
 
         Raises:
             MalformedError: The URL has another scheme, a query, or no host.
@@ -74,12 +73,12 @@ class SignalingEndpoint:
         )
 
     def client_url(self, session_id: str, session_token: str) -> str:
-        """The URL of a session's socket. It holds the token: a secret."""
+        """Return the URL of a session's socket. The URL holds the token, a secret."""
         return f"{self.ws_base}/client/{quote(session_id, safe='')}?token={quote(session_token, safe='')}"
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a host name or address literal means this machine."""
+    """Return whether a host name or address literal means this machine."""
     if host.lower() == "localhost" or host.lower().endswith(".localhost"):
         return True
     try:
@@ -97,7 +96,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCandidate:
-    """A way to the streamer. An empty `candidate` means that there are no more."""
+    """An ICE candidate of the streamer. An empty `candidate` marks the end of candidates."""
 
     candidate: str
     sdp_mid: str | None
@@ -106,7 +105,7 @@ class RemoteCandidate:
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """The server ends the connection and says why."""
+    """The server ends the connection, with its reason."""
 
     reason: str
 
@@ -115,10 +114,10 @@ SignalingMessage = Offer | RemoteCandidate | ServerError
 
 
 def parse_message(text: str) -> SignalingMessage | None:
-    """Read a message; None for a type that this client does not know.
+    """Parse a message; return None for an unknown type.
 
     Raises:
-        MalformedError: It is no JSON object, or a known message without what it must hold.
+        MalformedError: The text is not a JSON object, or a required field is missing or has a wrong type.
     """
     message = JsonObject.parse(text)
     kind = message.text("type")
@@ -131,12 +130,12 @@ def parse_message(text: str) -> SignalingMessage | None:
             message.optional_integer("sdpMLineIndex"),
         )
     if kind == "error":
-        return ServerError((message.optional_text("reason") or "unknown")[:_MAX_REASON])
+        return ServerError(message.message("reason") or "unknown")
     return None
 
 
 class Signaling:
-    """An open signaling socket. Use on one loop."""
+    """An open signaling socket, bound to one event loop."""
 
     def __init__(self, socket: ClientConnection, *, close_timeout_s: float) -> None:
         self._socket = socket
@@ -156,9 +155,9 @@ class Signaling:
         """Open the socket of a session.
 
         Raises:
-            OdysseyAuthError: The server refuses the token (401, 403).
-            OdysseyConnectionError: The server cannot be reached or answers something else. `status_code` is
-                set when it answered.
+            OdysseyAuthError: The server refused the token (401, 403).
+            OdysseyConnectionError: The server cannot be reached, or answered with another error, which sets
+                `status_code`.
         """
         url = endpoint.client_url(session_id, session_token)
         try:
@@ -169,15 +168,15 @@ class Signaling:
                 open_timeout=open_timeout_s,
                 close_timeout=close_timeout_s,
                 max_size=_MAX_MESSAGE_BYTES,
-                # What is large here is already compressed.
+                # Large messages hold images, which are already compressed.
                 compression=None,
                 logger=_wire_logger,
             )
         except InvalidStatus as error:
             raise _refused(error.response.status_code) from None
-        # From None: the originals may carry the URL, and with it the token.
+        # From None: the original exceptions may hold the URL, and with it the token.
         except InvalidURI:
-            raise OdysseyConnectionError("The signaling URL cannot be used") from None
+            raise OdysseyConnectionError("The signaling URL is invalid") from None
         except asyncio.TimeoutError:
             raise OdysseyConnectionError(
                 f"The signaling server did not answer within {open_timeout_s:g} s"
@@ -188,7 +187,7 @@ class Signaling:
         return cls(socket, close_timeout_s=close_timeout_s)
 
     async def receive(self) -> SignalingMessage:
-        """Wait for the next message that this client knows.
+        """Wait for the next message of a known type.
 
         Raises:
             OdysseyConnectionError: The socket is closed, or a known message is malformed.
@@ -213,11 +212,11 @@ class Signaling:
             logger.debug("Ignoring a signaling message of an unknown type")
 
     async def send_answer(self, sdp: str) -> None:
-        """Answer the streamer's offer."""
+        """Send the answer to the streamer's offer."""
         await self.send_text(json.dumps({"type": "answer", "sdp": sdp}))
 
     async def send_text(self, text: str) -> None:
-        """Send a message that is already JSON.
+        """Send a message in JSON.
 
         Raises:
             OdysseyConnectionError: The socket is closed.
@@ -234,7 +233,7 @@ class Signaling:
             await self.send_text('{"type": "keepalive"}')
 
     async def close(self) -> None:
-        """Say goodbye, if the other side still listens, and close. Takes twice the close timeout at most."""
+        """Send `client_disconnecting` and close. Takes at most twice the close timeout."""
         with contextlib.suppress(asyncio.TimeoutError, OdysseyConnectionError):
             await within(self._close_timeout_s, self.send_text('{"type": "client_disconnecting"}'))
         await self._socket.close(1000, "Client disconnect")
@@ -244,7 +243,7 @@ def _refused(status: int) -> OdysseyAuthError | OdysseyConnectionError:
     if status in {401, 403}:
         return OdysseyAuthError("The signaling server refuses the session token", status_code=status)
     if status == 404:
-        # No status_code: to ask for another session is a way on, not the retry of a request that is refused.
+        # Without status_code, so that the client retries: it can request another session.
         return OdysseyConnectionError(
             "The signaling server does not know the session", code=ErrorCode.SESSION_NOT_FOUND
         )
@@ -255,7 +254,7 @@ def _lost(closed: ConnectionClosed) -> OdysseyConnectionError:
     frame = closed.rcvd
     if frame is None:
         return OdysseyConnectionError("Disconnected from signaling server")
-    reason = f": {frame.reason[:_MAX_REASON]}" if frame.reason else ""
+    reason = f": {text}" if (text := clean_text(frame.reason)) else ""
     return OdysseyConnectionError(f"Signaling disconnected ({frame.code}){reason}", code=ErrorCode.CLOSED)
 
 

@@ -1,4 +1,4 @@
-"""The stream on a connection: start, interact, end, and what the streamer says about it."""
+"""The stream on a connection: start, interact, end, and the streamer's messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 _END = '{"type": "interactive_stream_end"}'
 
-# The streamer's reasons that are limits of the account: the same limits as of the HTTP API.
+# Reasons of the streamer that mean the same limits of the account as in the HTTP API.
 _LIMIT_REASONS: Mapping[str, type[OdysseyUsageError]] = {
     "quota_exceeded": MonthlyLimitReachedError,
     "concurrent_limit_exceeded": ConcurrentLimitReachedError,
@@ -49,7 +49,7 @@ _REASON_CODES: Mapping[str, ErrorCode] = {
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """The first frame is ready."""
+    """The first frame of a stream is ready."""
 
     stream_id: str
     applied_prompt: str | None
@@ -57,26 +57,26 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class UpdateAcknowledged:
-    """A prompt is in force; `prompt` is what the service made of it."""
+    """The streamer applied a prompt; `prompt` is the form rewritten by the service."""
 
     prompt: str
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEnded:
-    """The stream is over, asked for or not."""
+    """The stream ended, requested or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class BroadcastReady:
-    """Spectators can watch. None when the service did not say how."""
+    """Spectators can watch. `info` is None when the message lacks the URL or the token."""
 
     info: BroadcastInfo | None
 
 
 @dataclass(frozen=True, slots=True)
 class StreamFailed:
-    """The streamer refuses a request, or the stream has failed."""
+    """The streamer refused a request, or the stream failed."""
 
     reason: str
     message: str
@@ -87,17 +87,17 @@ StreamerMessage = StreamStarted | UpdateAcknowledged | StreamEnded | BroadcastRe
 
 
 def parse_streamer_message(text: str) -> StreamerMessage | None:
-    """Read a message of the streamer; None for a type that this client does not know.
+    """Parse a message of the streamer; return None for an unknown type.
 
     Raises:
-        MalformedError: It is no JSON object, or a known message without what it must hold.
+        MalformedError: The text is not a JSON object, or a required field is missing or has a wrong type.
     """
     message = JsonObject.parse(text)
     kind = message.text("type")
     if kind == "stream_started":
-        return StreamStarted(message.text("stream_id"), message.optional_text("applied_prompt"))
+        return StreamStarted(message.text("stream_id"), message.optional_prompt("applied_prompt"))
     if kind == "update_acknowledged":
-        return UpdateAcknowledged(message.optional_text("prompt") or "")
+        return UpdateAcknowledged(message.optional_prompt("prompt") or "")
     if kind == "stream_ended":
         return StreamEnded()
     if kind == "broadcast_ready":
@@ -106,17 +106,14 @@ def parse_streamer_message(text: str) -> StreamerMessage | None:
             return BroadcastReady(None)
         return BroadcastReady(BroadcastInfo(url, token, message.optional_text("broadcast_url") or None))
     if kind == "interactive_stream_error":
-        details = message.optional_object("details")
         return StreamFailed(
-            message.optional_text("reason") or "unknown",
-            message.optional_text("message") or "",
-            {} if details is None else details.to_dict(),
+            message.message("reason") or "unknown", message.message("message"), message.details("details")
         )
     return None
 
 
 def stream_error_of(failed: StreamFailed) -> OdysseyError:
-    """The error that a request fails with when the streamer reports this."""
+    """Return the error for a failure that the streamer reported."""
     text = f"{failed.reason}: {failed.message}" if failed.message else failed.reason
     if failed.reason in _LIMIT_REASONS:
         limit = _LIMIT_REASONS[failed.reason]
@@ -128,7 +125,7 @@ def stream_error_of(failed: StreamFailed) -> OdysseyError:
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """What to start a stream with. `image` is a data URL."""
+    """The arguments of a start. `image` is a data URL."""
 
     prompt: str = ""
     portrait: bool = True
@@ -137,7 +134,7 @@ class StartRequest:
     broadcast: bool = False
 
     def to_json(self) -> str:
-        """The message; the same on the channel and on the signaling socket."""
+        """Return the message, which is the same on the channel and on the signaling socket."""
         message: dict[str, object] = {
             "type": "interactive_stream_start",
             "prompt": self.prompt,
@@ -152,10 +149,10 @@ class StartRequest:
 
 
 class StreamTransport(Protocol):
-    """What carries the messages of a stream: one connection, up."""
+    """Carries the messages of a stream on an open connection."""
 
     def can_send(self, text: str) -> bool:
-        """Whether the channel to the streamer takes this message."""
+        """Return whether the channel to the streamer is open and accepts a message of this size."""
         ...
 
     def send(self, text: str) -> None:
@@ -167,12 +164,12 @@ class StreamTransport(Protocol):
         ...
 
 
-class _Reply(Generic[_T]):
-    """The one answer of its kind that can be outstanding: the messages carry nothing to tell two apart."""
+class _PendingReply(Generic[_T]):
+    """The pending reply to one kind of request. Messages carry no ids, so at most one is pending."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.turn = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self._future: asyncio.Future[_T] | None = None
 
     @property
@@ -183,9 +180,9 @@ class _Reply(Generic[_T]):
         self._future = asyncio.get_running_loop().create_future()
         return self._future
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         if self._future is not None and not self._future.cancel() and not self._future.cancelled():
-            self._future.exception()  # seen: the caller has left before it came
+            self._future.exception()  # marked as retrieved: the caller was cancelled before
         self._future = None
 
     def resolve(self, value: _T) -> None:
@@ -198,15 +195,15 @@ class _Reply(Generic[_T]):
 
 
 class StreamControl:
-    """Starts, prompts and ends streams; lives over all the connections that a client regains.
+    """Starts, prompts and ends streams, across the reconnections of a client.
 
-    Calls of one kind take turns. A call fails the moment the connection goes.
+    Calls of one kind run one after another. A pending call fails as soon as the connection is lost.
 
     Args:
         observer: Receives the events of the stream.
-        frames: What labels the frames with the stream and the prompt.
-        timeout_s: Seconds that the streamer may take to answer; None for as long as the connection lasts.
-        clock: Seconds, monotonic.
+        frames: Labels frames with the stream and the prompt.
+        timeout_s: Maximum seconds until the streamer replies; None waits until the connection is lost.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
@@ -222,9 +219,9 @@ class StreamControl:
         self._timeout_s = timeout_s
         self._clock = clock
         self._transport: StreamTransport | None = None
-        self._start: _Reply[str] = _Reply("start")
-        self._interact: _Reply[str] = _Reply("interact with")
-        self._end: _Reply[None] = _Reply("end")
+        self._start: _PendingReply[str] = _PendingReply("start")
+        self._interact: _PendingReply[str] = _PendingReply("interact with")
+        self._end: _PendingReply[None] = _PendingReply("end")
         self._requested_prompt: str | None = None
         self.stream_id: str | None = None
         self.last_applied_prompt: str | None = None
@@ -232,24 +229,24 @@ class StreamControl:
         self.frames_expected_since: float | None = None
 
     def attach(self, transport: StreamTransport) -> None:
-        """A connection is up."""
+        """Use an open connection for requests from now on."""
         self._transport = transport
 
     def detach(self, error: OdysseyError) -> None:
-        """The connection is gone, and with it the stream and every call that waits."""
+        """Drop the lost connection: end the stream and fail every pending call with `error`."""
         self._transport = None
         for reply in (self._start, self._interact, self._end):
             reply.fail(error)
-        self._stream_over()
+        self._mark_stream_ended()
 
     async def start(self, request: StartRequest) -> str:
-        """Start a stream and wait for its id.
+        """Start a stream and return its id.
 
         Raises:
-            OdysseyStreamError: There is no connection, the streamer refuses or does not answer. A start that
-                is not answered is taken back.
-            OdysseyUsageError: A limit of the account.
-            OdysseyConnectionError: The connection went while waiting.
+            OdysseyStreamError: There is no connection, or the streamer refused or did not reply in time. A
+                start without a reply is followed by an end.
+            OdysseyUsageError: A limit of the account was reached.
+            OdysseyConnectionError: The connection was lost while waiting.
         """
         message = request.to_json()
         sent = False
@@ -258,14 +255,14 @@ class StreamControl:
             nonlocal sent
             self._requested_prompt = request.prompt
             sent = True
-            # An image always goes by the socket; so does what the channel would not take.
+            # Images always go over the socket, as do messages that the channel does not accept.
             if request.image is None and transport.can_send(message):
                 transport.send(message)
             else:
                 await transport.send_by_signaling(message)
 
         try:
-            return await self._ask(self._start, send)
+            return await self._request(self._start, send)
         except OdysseyStreamError as error:
             transport = self._transport
             if (
@@ -274,12 +271,12 @@ class StreamControl:
                 and transport is not None
                 and transport.can_send(_END)
             ):
-                # It may run all the same: unseen, paid for, and in the way of the next.
+                # The stream may run all the same; it would cost money and block the next start.
                 transport.send(_END)
             raise
 
     async def interact(self, prompt: str) -> str:
-        """Send a prompt to the running stream and wait for the prompt that was applied.
+        """Send a prompt to the running stream and return the applied prompt.
 
         Raises:
             OdysseyArgumentError: The prompt is blank.
@@ -296,10 +293,10 @@ class StreamControl:
                 )
             transport.send(message)
 
-        return await self._ask(self._interact, send)
+        return await self._request(self._interact, send)
 
     async def end(self) -> None:
-        """End the stream and wait until it is over. Does nothing when none runs.
+        """End the stream and wait until it has ended. Does nothing when no stream is running.
 
         Raises:
             OdysseyStreamError, OdysseyUsageError, OdysseyConnectionError: As for `start`.
@@ -311,14 +308,14 @@ class StreamControl:
             else:
                 transport.send(_END)
 
-        await self._ask(self._end, send)
+        await self._request(self._end, send)
 
     def handle(self, text: str) -> None:
-        """Act on a message of the streamer. One that is malformed is logged and left alone."""
+        """Process a message of the streamer. A malformed message is logged and ignored."""
         try:
             message = parse_streamer_message(text)
         except MalformedError as error:
-            logger.warning("Ignoring a malformed message of the streamer: %s", error)
+            logger.warning("Ignoring a malformed message from the streamer: %s", error)
             return
         if isinstance(message, StreamStarted):
             self._stream_started(message)
@@ -328,15 +325,15 @@ class StreamControl:
             self._observer.interact_acknowledged(message.prompt)
             self._interact.resolve(message.prompt)
         elif isinstance(message, StreamEnded):
-            gone = OdysseyStreamError("The stream ended", code=ErrorCode.STREAM_ENDED)
+            ended = OdysseyStreamError("The stream ended", code=ErrorCode.STREAM_ENDED)
             if self.stream_id is None and self._end.is_awaited:
-                self._start.fail(gone)  # it was ended before it had begun
-            self._stream_over()
+                self._start.fail(ended)  # the end overtook the start
+            self._mark_stream_ended()
             self._end.resolve(None)
-            self._interact.fail(gone)
+            self._interact.fail(ended)
         elif isinstance(message, BroadcastReady):
             if message.info is None:
-                text = "The service did not say how to watch the broadcast"
+                text = "The service announced a broadcast without its URL or token"
                 self._observer.stream_failed(
                     OdysseyStreamError(text, code=ErrorCode.BROADCAST_ERROR, reason="broadcast_error"), text
                 )
@@ -345,27 +342,31 @@ class StreamControl:
         elif isinstance(message, StreamFailed):
             self._stream_failed(message)
 
-    async def _ask(self, reply: _Reply[_T], send: Callable[[StreamTransport], Awaitable[None]]) -> _T:
+    async def _request(
+        self, reply: _PendingReply[_T], send: Callable[[StreamTransport], Awaitable[None]]
+    ) -> _T:
         try:
-            return await within(self._timeout_s, self._take_turn(reply, send))
+            return await within(self._timeout_s, self._send_and_wait(reply, send))
         except asyncio.TimeoutError:
             raise OdysseyStreamError(
                 f"Cannot {reply.name} stream: no answer within {self._timeout_s:g} s", code=ErrorCode.TIMEOUT
             ) from None
 
-    async def _take_turn(self, reply: _Reply[_T], send: Callable[[StreamTransport], Awaitable[None]]) -> _T:
-        async with reply.turn:
+    async def _send_and_wait(
+        self, reply: _PendingReply[_T], send: Callable[[StreamTransport], Awaitable[None]]
+    ) -> _T:
+        async with reply.lock:
             if self._transport is None:
                 raise OdysseyStreamError(
                     f"Cannot {reply.name} stream: client is disconnected", code=ErrorCode.NOT_CONNECTED
                 )
-            # Before sending: the answer may be there before the sending returns.
+            # Created before sending: the reply may arrive before `send` returns.
             answer = reply.expect()
             try:
                 await send(self._transport)
                 return await answer
             finally:
-                reply.forget()
+                reply.discard()
 
     def _stream_started(self, message: StreamStarted) -> None:
         prompt = message.applied_prompt if message.applied_prompt is not None else self._requested_prompt
@@ -378,16 +379,16 @@ class StreamControl:
         self._start.resolve(message.stream_id)
 
     def _stream_failed(self, message: StreamFailed) -> None:
-        asked, error = False, stream_error_of(message)
-        for reply in (self._start, self._interact, self._end):
-            asked = asked or reply.is_awaited
-            reply.fail(error)
-        if not asked:
-            # Nobody asked, so it is the stream itself that failed: frames may well stop.
+        error = stream_error_of(message)
+        replies = (self._start, self._interact, self._end)
+        if not any(reply.is_awaited for reply in replies):
+            # No request failed, so the stream itself did, and its frames may stop.
             self.frames_expected_since = None
+        for reply in replies:
+            reply.fail(error)
         self._observer.stream_failed(error, message.message)
 
-    def _stream_over(self) -> None:
+    def _mark_stream_ended(self) -> None:
         was_running = self.stream_id is not None
         self.stream_id = None
         self.frames_expected_since = None

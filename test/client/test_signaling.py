@@ -74,7 +74,7 @@ def test_messages():
     assert parse_message('{"type": "offer", "sdp": "v=0"}') == Offer("v=0")
     assert parse_message('{"type": "ice_candidate"}') == RemoteCandidate("", None, None)
     assert parse_message('{"type": "error"}') == ServerError("unknown")
-    assert parse_message('{"type": "error", "reason": "' + "x" * 999 + '"}').reason == "x" * 200
+    assert parse_message('{"type": "error", "reason": "' + "x" * 999 + '"}').reason == "x" * 500
     assert parse_message('{"type": "hello"}') is None
 
 

@@ -119,7 +119,7 @@ async def test_defect_18_the_channel_takes_what_the_offer_says_and_the_socket_ta
     assert [message["type"] for message in streamer.heard] == ["interactive_stream_start"]
     await client.start_stream("x" * 70_000)
     assert "interactive_stream_start" in streamer.kinds()
-    with pytest.raises(OdysseyStreamError, match="longer than the 65536 bytes"):
+    with pytest.raises(OdysseyStreamError, match="limit of 65536 bytes"):
         await client.interact("x" * 70_000)
 
 
