@@ -1,5 +1,18 @@
-"""The Odyssey API for asyncio: the public names of the Odyssey SDK, without its defects. Needs no ROS."""
+"""A client of the Odyssey API for asyncio, with the public names of the Odyssey SDK. Needs no ROS."""
 
+from odyssey_ros.client.callbacks import (
+    BroadcastReadyCallback,
+    ConnectedCallback,
+    DisconnectedCallback,
+    ErrorCallback,
+    InteractAcknowledgedCallback,
+    OdysseyEventHandlers,
+    StatusChangeCallback,
+    StreamEndedCallback,
+    StreamErrorCallback,
+    StreamStartedCallback,
+    VideoFrameCallback,
+)
 from odyssey_ros.client.config import AdvancedConfig, ClientConfig
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
@@ -46,14 +59,19 @@ __all__ = [
     "AccountSuspendedError",
     "AdvancedConfig",
     "BroadcastInfo",
+    "BroadcastReadyCallback",
     "ClientConfig",
     "ClientCredentials",
     "ClientObserver",
     "ClientStatistics",
     "ConcurrentLimitReachedError",
+    "ConnectedCallback",
     "ConnectionStatus",
     "DecodedFrame",
+    "DisconnectedCallback",
+    "ErrorCallback",
     "ErrorCode",
+    "InteractAcknowledgedCallback",
     "InteractAction",
     "MonthlyLimitReachedError",
     "NoStreamerError",
@@ -62,6 +80,7 @@ __all__ = [
     "OdysseyAuthError",
     "OdysseyConnectionError",
     "OdysseyError",
+    "OdysseyEventHandlers",
     "OdysseyImageError",
     "OdysseyNotFoundError",
     "OdysseyScriptError",
@@ -77,11 +96,16 @@ __all__ = [
     "SimulationStream",
     "SpectatorConnection",
     "StartAction",
+    "StatusChangeCallback",
     "StreamDurationExceededError",
+    "StreamEndedCallback",
+    "StreamErrorCallback",
     "StreamRecordingInfo",
     "StreamRecordingsList",
+    "StreamStartedCallback",
     "StreamerCapabilities",
     "VideoFrame",
+    "VideoFrameCallback",
     "as_odyssey_error",
     "connect_to_stream",
 ]

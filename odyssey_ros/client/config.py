@@ -1,4 +1,4 @@
-"""How a client behaves: every duration and bound that it knows."""
+"""The configuration of a client: its address, retries, timeouts and intervals."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ class AdvancedConfig:
     """Retries, timeouts and intervals. The first five fields are those of the SDK.
 
     Attributes:
-        max_retries: How often a failed or lost connection is tried again before the client gives up.
-            None: for ever.
+        max_retries: Maximum number of retries after a failed attempt or a lost connection. None retries
+            forever.
         initial_retry_delay_ms: Milliseconds before the first retry.
-        max_retry_delay_ms: Milliseconds that no delay between retries exceeds, but for waits that the service
-            asks for.
-        retry_backoff_multiplier: What each delay is multiplied by to give the next; at least 1.
-        queue_timeout_s: Seconds to wait for a free streamer. 0: fail at once when none is free.
-        retry_jitter: Share of a delay, 0 to 1, that is left to chance, so that many clients do not return
-            together.
-        connect_timeout_s: Seconds that one attempt may take from opening the socket until video and the
-            channel to the streamer are up; also seconds that the channel from the streamer may be missing
-            once something was sent that is answered on it.
-        request_timeout_s: Seconds that one HTTP request may take.
-        operation_timeout_s: Seconds that the streamer may take to answer start, interact or end.
-            None disables the bound; the call then ends with the connection at the latest.
-        frame_timeout_s: Seconds without a frame while a stream runs after which the connection counts as
-            lost. None disables the watch.
-        stable_after_s: Seconds that a connection must last for the count of retries to begin anew.
-        region_timeout_s: Seconds to spend on measuring the way to each region before asking for a session.
-            None disables the measurement; the service then chooses.
+        max_retry_delay_ms: Maximum delay between retries in milliseconds. A wait that the service asks for
+            may be longer.
+        retry_backoff_multiplier: Factor from one delay to the next; at least 1.
+        queue_timeout_s: Seconds to wait for a free streamer. 0 fails at once when none is free.
+        retry_jitter: Random share of a delay, 0 to 1, which spreads the retries of many clients.
+        connect_timeout_s: Maximum seconds of one attempt, from opening the socket until the video track and
+            the channel to the streamer are up. Also the maximum seconds without a channel from the streamer
+            after a message was sent whose answer comes on it.
+        request_timeout_s: Maximum seconds of one HTTP request.
+        operation_timeout_s: Maximum seconds until the streamer answers start, interact or end. None disables
+            the bound; the call then ends with the connection at the latest.
+        frame_timeout_s: Seconds without a frame, while a stream runs, after which the connection counts as
+            lost. None disables the check.
+        stable_after_s: Seconds after which a connection counts as stable, which resets the retry count.
+        region_timeout_s: Maximum seconds to measure the latency of the regions before requesting a session.
+            None disables the measurement; the service then chooses a region.
         queue_poll_interval_s: Seconds between two requests while waiting for a streamer.
-        keepalive_interval_s: Seconds between two keepalives on the signaling socket.
-        close_timeout_s: Seconds that a polite goodbye may take.
+        keepalive_interval_s: Seconds between two keepalive messages on the signaling socket.
+        close_timeout_s: Maximum seconds for each step of an orderly close.
     """
 
     max_retries: int | None = 5
@@ -84,19 +83,19 @@ class AdvancedConfig:
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
-    """What a client is made with. The key does not show in its `repr`.
+    """The configuration of a client, with the SDK's fields in the SDK's order. The `repr` omits the key.
 
     Attributes:
         api_key: API key (`ody_...`); empty for a client that only connects with credentials.
-        api_url: Base of the HTTP API.
-        advanced: Retries, timeouts and intervals.
+        api_url: Base URL of the HTTP API.
         debug: Whether the client's loggers emit DEBUG records.
+        advanced: Retries, timeouts and intervals.
     """
 
     api_key: str = field(default="", repr=False)
     api_url: str = DEFAULT_API_URL
-    advanced: AdvancedConfig = field(default_factory=AdvancedConfig)
     debug: bool = False
+    advanced: AdvancedConfig = field(default_factory=AdvancedConfig)
 
     @classmethod
     def resolve(
@@ -107,10 +106,10 @@ class ClientConfig:
         *,
         debug: bool = False,
     ) -> ClientConfig:
-        """Fill what was not given from `ODYSSEY_API_KEY` and `ODYSSEY_API_URL`.
+        """Return a configuration; missing values come from `ODYSSEY_API_KEY` and `ODYSSEY_API_URL`.
 
         Raises:
-            OdysseyArgumentError: The URL is no http or https URL.
+            OdysseyArgumentError: The URL is not an http or https URL.
         """
         url = (api_url or os.environ.get("ODYSSEY_API_URL") or DEFAULT_API_URL).rstrip("/")
         try:
@@ -123,8 +122,8 @@ class ClientConfig:
         return cls(
             api_key=api_key or os.environ.get("ODYSSEY_API_KEY", ""),
             api_url=url,
-            advanced=advanced or AdvancedConfig(),
             debug=debug,
+            advanced=advanced or AdvancedConfig(),
         )
 
 

@@ -1,4 +1,4 @@
-"""The values that the client gives and takes: the SDK's types, frozen."""
+"""The value types of the client: the SDK's types, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class ConnectionStatus(str, Enum):
-    """Where a connection stands."""
+    """The state of a connection."""
 
     AUTHENTICATING = "authenticating"
     CONNECTING = "connecting"
@@ -37,7 +37,7 @@ class ConnectionStatus(str, Enum):
 
 
 class SimulationJobStatus(str, Enum):
-    """Where a simulation job stands. `UNKNOWN` is a state that this client does not know yet."""
+    """The state of a simulation job. `UNKNOWN` is a state that this client does not know."""
 
     PENDING = "pending"
     DISPATCHED = "dispatched"
@@ -61,19 +61,19 @@ class SimulationJobStatus(str, Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> SimulationJobStatus:
-        logger.warning("The service reports a job status that this client does not know: %.40r", value)
+        logger.warning("Unknown job status %.40r from the service; using UNKNOWN", value)
         return cls.UNKNOWN
 
 
-# Compared by identity: comparing arrays element by element is no truth value.
+# Compared by identity: comparing arrays gives an array, not a bool.
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFrame:
-    """One picture.
+    """An RGB frame.
 
     Attributes:
         data: RGB, uint8, shape (height, width, 3), C-contiguous.
-        width: Pixels.
-        height: Pixels.
+        width: Width in pixels.
+        height: Height in pixels.
         timestamp_ms: Presentation time in milliseconds since the track's first frame.
     """
 
@@ -85,16 +85,16 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedFrame:
-    """A frame as the decoder made it.
+    """A decoded frame, not converted.
 
     Attributes:
-        frame: The picture, usually yuv420p, not converted.
+        frame: The picture, usually in yuv420p.
         arrival_ns: `time.monotonic_ns()` when the frame left the decoder.
         media_time_ns: Presentation time in nanoseconds since the track's first frame, unwrapped.
-        index: Number of decoded frames of the stream before this one; of frames outside of streams when no
-            stream is running.
+        index: Number of earlier decoded frames of the same stream; without a running stream, of frames since
+            the last stream ended.
         stream_id: The stream of the frame; None when no stream is running.
-        prompt: The applied prompt in force on arrival; None when there is none.
+        prompt: The applied prompt at the time of arrival; None when there is none.
     """
 
     frame: av.VideoFrame
@@ -107,7 +107,7 @@ class DecodedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where the artifacts of a stream can be fetched, for about an hour. The URLs are secrets."""
+    """The artifacts of a recorded stream. The URLs are secrets and valid for about an hour."""
 
     stream_id: str
     video_url: str | None = field(default=None, repr=False)
@@ -120,7 +120,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecordingInfo:
-    """One row of a list of recordings. Times are ISO 8601."""
+    """A row of a list of recordings. Times are ISO 8601."""
 
     stream_id: str
     width: int | None
@@ -142,7 +142,7 @@ class StreamRecordingsList:
 
 @dataclass(frozen=True, slots=True)
 class SimulationStream:
-    """A stream that a simulation job made. The URLs are secrets, valid for about an hour."""
+    """A stream that a simulation job produced. The URLs are secrets and valid for about an hour."""
 
     stream_id: str
     video_url: str | None = field(default=None, repr=False)
@@ -156,7 +156,7 @@ class SimulationStream:
 
 @dataclass(frozen=True, slots=True)
 class SimulationJobInfo:
-    """One row of a list of simulation jobs. Times are ISO 8601."""
+    """A row of a list of simulation jobs. Times are ISO 8601."""
 
     job_id: str
     status: SimulationJobStatus
@@ -168,7 +168,7 @@ class SimulationJobInfo:
 
 @dataclass(frozen=True, slots=True)
 class SimulationJobDetail:
-    """All that the service tells of a simulation job. Times are ISO 8601."""
+    """A simulation job with its streams. Times are ISO 8601."""
 
     job_id: str
     status: SimulationJobStatus
@@ -196,46 +196,46 @@ class SimulationJobsList:
 
 @dataclass(frozen=True, slots=True)
 class StreamerCapabilities:
-    """What the assigned streamer can do."""
+    """The capabilities of a streamer."""
 
     image_to_video: bool = False
 
     def to_dict(self) -> dict[str, bool]:
-        """The JSON form."""
+        """Return the JSON form."""
         return {"image_to_video": self.image_to_video}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> StreamerCapabilities:
-        """Read the JSON form; what it does not name, the streamer cannot do."""
+        """Read the JSON form; a missing capability reads as False."""
         return cls(image_to_video=data.get("image_to_video") is True)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """What lets a client without an API key connect, once, for a short time. A bearer secret.
+    """Credentials that let a client without an API key connect to one session. A bearer secret.
 
     Attributes:
-        session_id: The session, as the token names it.
         signaling_url: Base URL of the signaling server.
-        session_token: JWT for the session; does not show in the `repr`.
-        expires_in: Seconds from minting until the token is too old to connect with.
-        capabilities: What the streamer can do, when the service said so.
+        session_token: JWT for the session; omitted from the `repr`.
+        expires_in: Lifetime of the token in seconds, counted from its creation.
+        capabilities: Capabilities of the streamer; None when the service did not report them.
+        session_id: The session that the token names. Not an argument.
 
     Raises:
-        OdysseyArgumentError: The token is no JWT with a `session_id`.
+        OdysseyArgumentError: The token is not a JWT with a `session_id`.
     """
 
-    session_id: str = field(init=False)
     signaling_url: str
     session_token: str = field(repr=False)
     expires_in: int
     capabilities: StreamerCapabilities | None = None
+    session_id: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "session_id", session_id_of(self.session_token))
 
     def to_dict(self) -> dict[str, object]:
-        """The JSON form, the token included: for the one who is to connect, and nobody else."""
+        """Return the JSON form, which includes the token. Give it only to the program that is to connect."""
         data: dict[str, object] = {
             "session_id": self.session_id,
             "signaling_url": self.signaling_url,
@@ -248,7 +248,7 @@ class ClientCredentials:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> ClientCredentials:
-        """Read the JSON form. Its `session_id` is ignored: the token says which session it is for.
+        """Read the JSON form. Its `session_id` is ignored; the token names the session.
 
         Raises:
             OdysseyArgumentError: A field is missing or of the wrong type.
@@ -277,13 +277,13 @@ class ClientCredentials:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastInfo:
-    """How spectators can watch a stream.
+    """The addresses at which spectators can watch a stream.
 
     Attributes:
         webrtc_url: Base URL of the WHEP endpoint.
-        spectator_token: What a spectator shows there; does not show in the `repr`.
-        hls_url: HLS playlist; None when the service offers none. Does not show in the `repr` either, since it
-            may carry a signature.
+        spectator_token: Bearer token of spectators; omitted from the `repr`.
+        hls_url: HLS playlist; None when the service offers none. Omitted from the `repr`, since it may carry
+            a signature.
     """
 
     webrtc_url: str
@@ -293,16 +293,16 @@ class BroadcastInfo:
 
 @dataclass(frozen=True, slots=True)
 class ClientStatistics:
-    """What a client has counted since it was made.
+    """The counters of a client since its creation.
 
     Attributes:
-        frames_decoded: Frames that left the decoder.
-        frames_converted: Frames that were converted to RGB for `on_video_frame`.
-        frames_dropped: Frames that a newer one replaced before they were converted.
+        frames_decoded: Decoded frames.
+        frames_converted: Frames converted to RGB for `on_video_frame`.
+        frames_dropped: Frames that a newer frame replaced before their conversion.
         streams_started: Streams that the service started.
-        reconnects: Times that a lost connection was regained.
-        packets_received: Video packets of the current connection.
-        packets_lost: Video packets of the current connection that never came.
+        reconnects: Successful reconnections after a loss.
+        packets_received: Video packets received on the current connection.
+        packets_lost: Video packets lost on the current connection.
         jitter_s: Interarrival jitter of the current connection's video, in seconds (RFC 3550, 6.4.1).
     """
 
@@ -317,10 +317,10 @@ class ClientStatistics:
 
 
 def session_id_of(session_token: str) -> str:
-    """The session that a token is for. The signature is the server's business and not checked.
+    """Return the session that a token names. The server checks the signature; this function does not.
 
     Raises:
-        OdysseyArgumentError: The token is no JWT with a `session_id`.
+        OdysseyArgumentError: The token is not a JWT with a `session_id`.
     """
     try:
         claims = jwt.decode(session_token, options={"verify_signature": False})
@@ -328,5 +328,5 @@ def session_id_of(session_token: str) -> str:
         raise OdysseyArgumentError("The session token is not a JWT") from None
     session_id = claims.get("session_id")
     if not isinstance(session_id, str) or not session_id or not is_encodable(session_id):
-        raise OdysseyArgumentError("The session token names no session_id")
+        raise OdysseyArgumentError("The session token has no session_id")
     return session_id

@@ -1,6 +1,9 @@
+"""The configuration of a client: defaults, validation, environment."""
+
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 import pytest
 
@@ -12,6 +15,24 @@ def test_the_sdks_options_have_the_sdks_defaults():
     assert (config.max_retries, config.initial_retry_delay_ms, config.max_retry_delay_ms) == (5, 1000, 2000)
     assert (config.retry_backoff_multiplier, config.queue_timeout_s) == (2.0, 30)
     assert AdvancedConfig(3, 1, 2, 1.5, 0).max_retries == 3
+
+
+def test_the_configuration_takes_the_sdks_arguments_by_position():
+    advanced = AdvancedConfig(max_retries=3)
+    config = ClientConfig("ody_x", "http://h", True, advanced)
+    assert (config.api_key, config.api_url, config.debug, config.advanced) == (
+        "ody_x",
+        "http://h",
+        True,
+        advanced,
+    )
+    assert [field.name for field in dataclasses.fields(ClientConfig)] == [
+        "api_key",
+        "api_url",
+        "debug",
+        "advanced",
+    ]
+    assert ClientConfig() == ClientConfig("", "https://api.odyssey.ml", False, AdvancedConfig())
 
 
 @pytest.mark.parametrize(
@@ -28,7 +49,7 @@ def test_the_sdks_options_have_the_sdks_defaults():
         ("frame_timeout_s", -3),
     ],
 )
-def test_values_that_make_no_sense_are_refused_by_name(name, value):
+def test_a_value_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(OdysseyArgumentError, match=name):
         AdvancedConfig(**{name: value})
 
@@ -36,11 +57,11 @@ def test_values_that_make_no_sense_are_refused_by_name(name, value):
 @pytest.mark.parametrize(
     "name", ["max_retries", "operation_timeout_s", "frame_timeout_s", "region_timeout_s"]
 )
-def test_none_disables_what_it_is_said_to_disable(name):
+def test_a_bound_that_may_be_none_accepts_none(name):
     assert getattr(AdvancedConfig(**{name: None}), name) is None
 
 
-def test_what_is_not_given_comes_from_the_environment(monkeypatch):
+def test_missing_values_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("ODYSSEY_API_KEY", "ody_env")
     monkeypatch.setenv("ODYSSEY_API_URL", "https://example.org/base/")
     config = ClientConfig.resolve()
@@ -50,20 +71,17 @@ def test_what_is_not_given_comes_from_the_environment(monkeypatch):
     monkeypatch.delenv("ODYSSEY_API_KEY")
     assert ClientConfig.resolve() == ClientConfig("", "https://api.odyssey.ml")
     assert "ody_arg" not in repr(ClientConfig("ody_arg"))
-    assert dataclasses.is_dataclass(ClientConfig)
 
 
 @pytest.mark.parametrize(
     "url", ["api.odyssey.ml", "ftp://h", "http://", "http://[::1", "https://h:port", "https://h?x=y"]
 )
-def test_a_url_that_is_none_is_refused(url):
+def test_an_invalid_url_is_refused(url):
     with pytest.raises(OdysseyArgumentError, match="http"):
         Odyssey("ody_x", api_url=url)
 
 
-def test_making_a_client_does_nothing_and_needs_no_loop(caplog):
-    import logging
-
+def test_the_constructor_has_no_effects_and_needs_no_loop(caplog):
     client = Odyssey("ody_x", debug=True, enable_telemetry=True, some_option=1)
     assert "some_option" in caplog.text
     assert "enable_telemetry" not in caplog.text

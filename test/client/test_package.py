@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -27,12 +28,31 @@ def run(program: str) -> str:
     return result.stdout
 
 
-def test_what_is_visible_is_what_is_named():
-    # In a fresh interpreter: here, other tests have imported the modules, which makes them visible too.
+def test_all_lists_exactly_the_visible_names():
+    """Submodules are left out: importing one makes it an attribute of its package."""
     modules = {path.stem for path in pathlib.Path(client.__file__).parent.glob("*.py")}
     visible = {name for name in vars(client) if not name.startswith("_")}
     assert visible - modules == set(client.__all__)
     assert sorted(client.__all__, key=str) == client.__all__
+
+
+def test_the_sdks_callback_types_are_exported():
+    for name, annotation in client.OdysseyEventHandlers.__annotations__.items():
+        alias = annotation.__forward_arg__.removesuffix(" | None")
+        assert re.fullmatch(r"(Odyssey)?[A-Za-z]+Callback", alias), name
+        assert alias in client.__all__
+
+
+def test_the_modules_of_the_client_do_not_import_each_other_in_cycles():
+    """Imports for annotations only (`if TYPE_CHECKING`) count too."""
+    folder = ROOT / "odyssey_ros" / "client"
+    imports = {
+        path.stem: set(re.findall(r"from odyssey_ros\.client\.(\w+) import", path.read_text()))
+        for path in folder.glob("*.py")
+        if path.stem != "__init__"
+    }
+    assert imports["odyssey"] > {"types", "errors"}
+    TopologicalSorter(imports).prepare()  # raises CycleError
 
 
 @pytest.mark.parametrize("package", ["client", "emulator", "dataset"])

@@ -55,7 +55,7 @@ TOKEN = jwt.encode({"session_id": "the-session"}, "a secret of the service, long
         ),
         (SimulationJobsList, "jobs total limit offset"),
         (StreamerCapabilities, "image_to_video"),
-        (ClientCredentials, "session_id signaling_url session_token expires_in capabilities"),
+        (ClientCredentials, "signaling_url session_token expires_in capabilities session_id"),
         (BroadcastInfo, "webrtc_url spectator_token hls_url"),
     ],
 )
@@ -82,6 +82,20 @@ def test_credentials_take_their_session_from_the_token_alone():
     able = ClientCredentials("wss://h", TOKEN, 600, StreamerCapabilities(image_to_video=True))
     assert able.to_dict()["capabilities"] == {"image_to_video": True}
     assert ClientCredentials.from_dict(able.to_dict()) == able
+
+
+def test_credentials_take_the_sdks_arguments_by_position_and_no_session_id():
+    able = StreamerCapabilities(image_to_video=True)
+    credentials = ClientCredentials("wss://h", TOKEN, 600, able)
+    assert (credentials.signaling_url, credentials.session_token) == ("wss://h", TOKEN)
+    assert (credentials.expires_in, credentials.capabilities) == (600, able)
+    assert credentials.session_id == "the-session"
+    with pytest.raises(TypeError, match="session_id"):
+        ClientCredentials("wss://h", TOKEN, 600, session_id="the-session")
+    with pytest.raises(TypeError, match="positional"):
+        ClientCredentials("wss://h", TOKEN, 600, able, "the-session")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        credentials.session_id = "forged"
 
 
 @pytest.mark.parametrize(
