@@ -1,4 +1,4 @@
-"""The SDK's callbacks: their type names, and their adapter to `ClientObserver`."""
+"""The types of the SDK's callbacks, and the adapter from observer events to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DecodedFrameCallback = Callable[[DecodedFrame], None]  # not in the SDK
 
 
 class OdysseyEventHandlers(TypedDict, total=False):
-    """The SDK's ten handlers by name: `connect(**handlers)`."""
+    """The SDK's ten callbacks by name, for `connect(**handlers)`."""
 
     on_connected: ConnectedCallback | None
     on_disconnected: DisconnectedCallback | None
@@ -40,11 +40,11 @@ class OdysseyEventHandlers(TypedDict, total=False):
 
 
 class CallbackObserver(ClientObserver):
-    """Calls the SDK's callbacks, with the SDK's arguments.
+    """Calls the SDK's callbacks with the SDK's arguments.
 
     Args:
-        handlers: The callbacks; those that are missing or None are not called.
-        on_decoded_frame: Receives every frame as it left the decoder.
+        handlers: The callbacks; missing entries and None are skipped.
+        on_decoded_frame: Receives every decoded frame, unconverted.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One connection to one session: a signaling socket and a peer, from the first byte until either is lost."""
+"""One connection to one session: a signaling socket and a peer, until either is lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
-from odyssey_ros.client.frames import standstill
+from odyssey_ros.client.frames import wait_for_standstill
 from odyssey_ros.client.ice import PUBLIC_STUN
 from odyssey_ros.client.peer import Peer
 from odyssey_ros.client.signaling import Offer, RemoteCandidate, ServerError, Signaling
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The server's reasons after which the session is of no more use.
-SESSION_OVER = frozenset(
+# After these failures the session cannot be used again.
+SESSION_ENDED_CODES = frozenset(
     {ErrorCode.STREAMER_NOT_AVAILABLE, ErrorCode.DURATION_LIMIT_REACHED, ErrorCode.SESSION_NOT_FOUND}
 )
 
@@ -42,14 +42,18 @@ _SERVER_ERRORS = {
 
 
 class ConnectionAttempt:
-    """Carries one session. `lost` holds the reason once it is gone; `close` must be called in any case.
+    """A connection to one session. The owner must call `close` in any case.
 
     Args:
-        session: What to connect to.
-        api: For the ICE configuration.
-        frames: Takes the video.
-        stream: Hears the streamer.
+        session: The session to connect to.
+        api: Fetches the ICE configuration.
+        frames: Reads the video.
+        stream: Processes the streamer's messages.
         config: Timeouts and intervals.
+
+    Attributes:
+        session: The session.
+        lost: Completes with the reason when the connection is lost or closed.
     """
 
     def __init__(
@@ -72,15 +76,15 @@ class ConnectionAttempt:
         self._peer: Peer | None = None
         self._early_candidates: list[RemoteCandidate] = []
         self._tasks = TaskOwner(self._task_failed)
-        self._listening: asyncio.Task[None] | None = None
+        self._reply_channel_wait: asyncio.Task[None] | None = None
         self._stage = "the ICE configuration"
 
     async def open(self) -> None:
-        """Connect, and return when a video track is there and the channel to the streamer is open.
+        """Connect, and return when there is a video track and the channel to the streamer is open.
 
         Raises:
-            OdysseyAuthError: The server refuses the session's token.
-            OdysseyConnectionError: It did not work, or not in time.
+            OdysseyAuthError: The server refused the session's token.
+            OdysseyConnectionError: The attempt failed or timed out.
         """
         try:
             await within(self._config.connect_timeout_s, self._open())
@@ -98,32 +102,32 @@ class ConnectionAttempt:
         """See `StreamTransport`."""
         if self._peer is not None:
             self._peer.send(text)
-            self._expect_to_hear(self._peer)
+            self._require_reply_channel(self._peer)
 
     async def send_by_signaling(self, text: str) -> None:
         """See `StreamTransport`."""
         if self._signaling is not None and self._peer is not None:
             await self._signaling.send_text(text)
-            self._expect_to_hear(self._peer)
+            self._require_reply_channel(self._peer)
 
     @property
     def packets_received(self) -> int:
-        """Video packets that came."""
+        """Return the number of video packets received."""
         return 0 if self._peer is None else self._peer.packets_received
 
     @property
     def packets_lost(self) -> int:
-        """Video packets that never came."""
+        """Return the number of video packets lost."""
         return 0 if self._peer is None else self._peer.packets_lost
 
     @property
     def jitter_s(self) -> float:
-        """Interarrival jitter of the video in seconds."""
+        """Return the interarrival jitter of the video in seconds."""
         return 0.0 if self._peer is None else self._peer.jitter_s
 
     async def close(self) -> None:
-        """End the session's socket and peer, and every task of theirs."""
-        self._lose(OdysseyConnectionError("Connection closed", code=ErrorCode.CLOSED))
+        """Close the socket and the peer, and end their tasks."""
+        self._set_lost(OdysseyConnectionError("Connection closed", code=ErrorCode.CLOSED))
         await self._tasks.close()
         try:
             if self._peer is not None:
@@ -160,7 +164,7 @@ class ConnectionAttempt:
         except OdysseyError as error:
             if endpoint.is_loopback:
                 return ()
-            logger.warning("Using a public STUN server: %s", error)
+            logger.warning("Cannot fetch the ICE configuration; using a public STUN server: %s", error)
             return PUBLIC_STUN
 
     async def _receive(self, signaling: Signaling, servers: Sequence[IceServer]) -> None:
@@ -181,16 +185,16 @@ class ConnectionAttempt:
 
     async def _answer(self, signaling: Signaling, offer: Offer, servers: Sequence[IceServer]) -> None:
         if self._ready.done():
-            raise OdysseyConnectionError("The streamer began anew", code=ErrorCode.STREAMER_RESTARTED)
+            raise OdysseyConnectionError("The streamer restarted", code=ErrorCode.STREAMER_RESTARTED)
         if self._peer is not None:
             await self._peer.close()
         peer = Peer(
             servers,
             loopback_only=self.session.endpoint.is_loopback,
             consume_video=self._frames.consume,
-            on_message=self._hear,
-            on_ready=self._become_ready,
-            on_lost=self._lose,
+            on_message=self._receive_streamer_message,
+            on_ready=self._set_ready,
+            on_lost=self._set_lost,
         )
         self._peer = peer
         answer = await peer.answer(offer.sdp)
@@ -200,23 +204,25 @@ class ConnectionAttempt:
         self._early_candidates.clear()
         await signaling.send_answer(answer)
 
-    def _hear(self, text: str) -> None:
-        # What still comes while a lost connection is being closed says nothing of the next one.
+    def _receive_streamer_message(self, text: str) -> None:
+        # Ignore late messages of a lost connection.
         if not self.lost.done():
             self._stream.handle(text)
 
-    def _expect_to_hear(self, peer: Peer) -> None:
-        """Count the connection as lost when what has been sent can never be answered.
+    def _require_reply_channel(self, peer: Peer) -> None:
+        """Start a bounded wait for the channel from the streamer, which carries the replies.
 
-        The channel from the streamer is no condition of being connected, so its absence shows only now.
+        The channel is not required for being connected, so its absence is checked only after a request.
         """
-        if self._listening is None and not peer.hears_streamer.is_set():
-            self._listening = self._tasks.spawn(self._wait_for_channel(peer), "odyssey-reply-channel")
+        if self._reply_channel_wait is None and not peer.reply_channel_open.is_set():
+            self._reply_channel_wait = self._tasks.spawn(
+                self._wait_for_channel(peer), "odyssey-reply-channel"
+            )
 
     async def _wait_for_channel(self, peer: Peer) -> None:
         timeout_s = self._config.connect_timeout_s
         try:
-            await within(timeout_s, peer.hears_streamer.wait())
+            await within(timeout_s, peer.reply_channel_open.wait())
         except asyncio.TimeoutError:
             raise OdysseyConnectionError(
                 f"The streamer has not opened its channel to the client within {timeout_s:g} s",
@@ -224,18 +230,18 @@ class ConnectionAttempt:
             ) from None
 
     async def _watch_frames(self, timeout_s: float) -> None:
-        def look() -> object:
+        def sample() -> object:
             since = self._stream.frames_expected_since
             return None if since is None else (since, self._frames.last_arrival_ns)
 
-        await standstill(timeout_s, look)
+        await wait_for_standstill(timeout_s, sample)
         raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN)
 
-    def _become_ready(self) -> None:
+    def _set_ready(self) -> None:
         if not self._ready.done():
             self._ready.set_result(None)
 
-    def _lose(self, error: OdysseyError) -> None:
+    def _set_lost(self, error: OdysseyError) -> None:
         if not self.lost.done():
             self.lost.set_result(error)
 
@@ -243,4 +249,4 @@ class ConnectionAttempt:
         if not isinstance(error, OdysseyError):
             logger.error("A task of the connection failed", exc_info=error)
             error = OdysseyConnectionError(f"The connection failed ({type(error).__name__})")
-        self._lose(error)
+        self._set_lost(error)

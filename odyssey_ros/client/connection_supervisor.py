@@ -1,4 +1,4 @@
-"""The life of a connection: connect, lose, regain, close."""
+"""The supervisor of a connection: connects, reconnects after a loss, and closes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from odyssey_ros.client.connection_attempt import SESSION_OVER, ConnectionAttempt
+from odyssey_ros.client.connection_attempt import SESSION_ENDED_CODES, ConnectionAttempt
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError, as_odyssey_error
 from odyssey_ros.client.frames import FramePipeline
@@ -31,20 +31,26 @@ logger = logging.getLogger(__name__)
 
 
 class ConnectionSupervisor:
-    """Keeps a client connected until it is closed or there is no use in trying.
+    """Keeps a client connected until it is closed or a retry cannot succeed.
 
-    One task does it all: it acquires a session, opens a link, waits until the link is lost, and begins again.
-    Whatever ends the task, everything that it opened is closed.
+    One task does all the work: it acquires a session, opens a connection attempt, waits until the connection
+    is lost, and repeats. However the task ends, everything that it opened is closed.
 
     Args:
-        lease_api: Lends the HTTP API.
-        sessions_of: Makes the source of sessions from the API and from a function that tells people what is
-            waited for.
+        lease_api: Returns a context manager that lends the HTTP API.
+        sessions_of: Returns the source of sessions. Its arguments are the API and a function that reports a
+            text for users while the source waits.
         observer: Receives the events of the connection.
         config: Retries, timeouts and intervals.
-        sleep: Waits some seconds.
-        clock: Seconds, monotonic.
-        uniform: Draws a number between two.
+        sleep: Waits for a number of seconds.
+        clock: Returns monotonic seconds.
+        uniform: Returns a random number between its two arguments.
+
+    Attributes:
+        frames: Reads the video, across reconnections.
+        stream: Starts, prompts and ends streams, across reconnections.
+        status: The state of the connection.
+        reconnects: The number of successful reconnections.
     """
 
     def __init__(
@@ -68,44 +74,45 @@ class ConnectionSupervisor:
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._task: asyncio.Task[None] | None = None
-        self._link: ConnectionAttempt | None = None
+        self._attempt: ConnectionAttempt | None = None
         self._session: SessionAccess | None = None
         self._finished = False
         self.frames = FramePipeline(observer)
         self.stream = StreamControl(observer, self.frames, timeout_s=config.operation_timeout_s)
         self.status = ConnectionStatus.DISCONNECTED
         self.reconnects = 0
-        self._message: str | None = ""  # none yet: also a first `DISCONNECTED` is told
+        self._message: str | None = ""  # never reported, so that a first `DISCONNECTED` is reported too
 
     @property
-    def link(self) -> ConnectionAttempt | None:
-        """The link that is up; None when none is."""
-        return self._link if self.status is ConnectionStatus.CONNECTED else None
+    def attempt(self) -> ConnectionAttempt | None:
+        """Return the established connection; None while there is none."""
+        return self._attempt if self.status is ConnectionStatus.CONNECTED else None
 
     @property
     def session_id(self) -> str | None:
-        """The session in use; None when there is none."""
+        """Return the id of the session in use; None when there is none."""
         return None if self._session is None else self._session.session_id
 
     @property
     def capabilities(self) -> StreamerCapabilities | None:
-        """What the session's streamer can do; None when there is no session."""
+        """Return the capabilities of the session's streamer; None when there is no session."""
         return None if self._session is None else self._session.capabilities
 
     @property
-    def is_over(self) -> bool:
-        """Whether it is closed, or has failed for good."""
+    def is_closed(self) -> bool:
+        """Return whether the connection is closed or has failed permanently."""
         return self._finished
 
     def belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether it lives on this loop."""
+        """Return whether the connection belongs to this event loop."""
         return self._loop is loop
 
     async def open(self) -> None:
         """Connect, and return when connected.
 
         Raises:
-            OdysseyError: Why it cannot be. Everything is closed then, as it is when the call is cancelled.
+            OdysseyError: The reason of the failure. Everything is closed then, also when the call is
+                cancelled.
         """
         self._task = self._loop.create_task(self._run(), name="odyssey-connection")
         try:
@@ -115,7 +122,7 @@ class ConnectionSupervisor:
             raise
 
     async def close(self) -> None:
-        """Disconnect and leave nothing behind. May be called at any time, any number of times."""
+        """Disconnect and release everything. May be called at any time, any number of times."""
         if self._task is not None:
             await end_tasks({self._task})
         self._finish(ConnectionStatus.DISCONNECTED, None)
@@ -128,7 +135,7 @@ class ConnectionSupervisor:
         except OdysseyError as error:
             failure = error
         except Exception as error:  # a defect of this client: reported as fatal, never swallowed
-            logger.exception("The connection ended on an unexpected error")
+            logger.exception("The connection ended with an unexpected error; please report it")
             failure = error
         finally:
             self._finish(
@@ -137,83 +144,89 @@ class ConnectionSupervisor:
 
     async def _stay_connected(self, api: HttpApi) -> None:
         sessions = self._sessions_of(api, self._report)
-        converting = TaskOwner(lambda error: logger.error("Converting frames failed", exc_info=error))
+        converting = TaskOwner(
+            lambda error: logger.error(
+                "The conversion of frames failed; no more video frames are delivered", exc_info=error
+            )
+        )
         if self.frames.converter is not None:
             converting.spawn(self.frames.converter.run(), "odyssey-convert")
         retries = backoff(self._config, self._uniform)
         try:
             while True:
-                link = await self._connect(sessions, api, retries)
+                attempt = await self._connect(sessions, api, retries)
                 connected_at = self._clock()
-                await asyncio.wait({link.lost})
+                await asyncio.wait({attempt.lost})
                 lasted = self._clock() - connected_at >= self._config.stable_after_s
                 if lasted:
                     retries = backoff(self._config, self._uniform)
-                await self._lost(link.lost.result(), retries, lasted=lasted)
+                await self._handle_loss(attempt.lost.result(), retries, lasted=lasted)
         finally:
             self.stream.detach(OdysseyConnectionError("Connection closed", code=ErrorCode.CLOSED))
-            await uninterrupted(self._drop_link())
+            await uninterrupted(self._close_attempt())
             await uninterrupted(converting.close())
 
     async def _connect(
         self, sessions: SessionSource, api: HttpApi, retries: Iterator[float]
     ) -> ConnectionAttempt:
-        regaining = self.status is ConnectionStatus.RECONNECTING
+        reconnecting = self.status is ConnectionStatus.RECONNECTING
         while True:
             try:
-                link = await self._attempt(sessions, api, regaining=regaining)
+                attempt = await self._open_attempt(sessions, api, reconnecting=reconnecting)
             except OdysseyError as error:
                 await self._wait_before_retry(error, retries)
                 continue
-            if regaining:
+            if reconnecting:
                 self.reconnects += 1
-            self.stream.attach(link)
+            self.stream.attach(attempt)
             self._set_status(ConnectionStatus.CONNECTED)
             if not self._opened.done():
                 self._opened.set_result(None)
             self._observer.connected()
-            return link
+            return attempt
 
-    async def _attempt(self, sessions: SessionSource, api: HttpApi, *, regaining: bool) -> ConnectionAttempt:
-        if not regaining and sessions.authenticates:
+    async def _open_attempt(
+        self, sessions: SessionSource, api: HttpApi, *, reconnecting: bool
+    ) -> ConnectionAttempt:
+        if not reconnecting and sessions.authenticates:
             self._set_status(ConnectionStatus.AUTHENTICATING)
         session = await sessions.acquire(self._session)
         self._session = session
-        if not regaining:
+        if not reconnecting:
             self._set_status(ConnectionStatus.CONNECTING)
-        link = ConnectionAttempt(session, api, self.frames, self.stream, self._config)
-        self._link = link
+        attempt = ConnectionAttempt(session, api, self.frames, self.stream, self._config)
+        self._attempt = attempt
         try:
-            await link.open()
+            await attempt.open()
         except OdysseyError as error:
-            # A new session is worth a second try; one that was used before is not.
-            if not session.is_new or error.code in SESSION_OVER:
+            # A new session is tried once more; a session that was used before is not.
+            if not session.is_new or error.code in SESSION_ENDED_CODES:
                 self._session = None
-            await uninterrupted(self._drop_link())
+            await uninterrupted(self._close_attempt())
             if error.code is ErrorCode.SESSION_NOT_FOUND and not sessions.has_others:
                 raise OdysseyAuthError(
-                    "The service no longer knows the session that the credentials are for", code=error.code
+                    "The session of the credentials has ended; mint new credentials", code=error.code
                 ) from None
-            # A refusal of a used session, be it 409 while its old socket is still closing, says nothing of a
-            # new one.
+            # A server that refuses a used session (with 409 while its old socket is closing, for example) may
+            # still accept a new one.
             refused = error.status_code == 409 or not judge(error, patient=True).transient
             if refused and not session.is_new:
                 raise OdysseyConnectionError("The server no longer accepts the session") from None
             raise
-        return link
+        return attempt
 
-    async def _lost(self, reason: OdysseyError, retries: Iterator[float], *, lasted: bool) -> None:
-        logger.info("Connection lost: %s", reason)  # the callbacks tell it, and why
+    async def _handle_loss(self, reason: OdysseyError, retries: Iterator[float], *, lasted: bool) -> None:
+        logger.info("Connection lost: %s", reason)  # at INFO, since the observer reports the loss
         self._set_status(ConnectionStatus.RECONNECTING, str(reason), reason)
         self.stream.detach(reason)
         self._observer.disconnected(reason)
-        await uninterrupted(self._drop_link())
-        if reason.code in SESSION_OVER:
+        await uninterrupted(self._close_attempt())
+        if reason.code in SESSION_ENDED_CODES:
             self._session = None
         if lasted and self._config.max_retries != 0:
             self._observer.error(reason, fatal=False)
         else:
-            # A connection that goes as soon as it comes is as good as one that fails to come.
+            # A connection that is lost at once counts as a failed attempt.
             await self._wait_before_retry(reason, retries)
 
     async def _wait_before_retry(self, error: OdysseyError, retries: Iterator[float]) -> None:
@@ -234,13 +247,13 @@ class ConnectionSupervisor:
             return None
         return delay_s if verdict.wait_s is None else max(delay_s, verdict.wait_s)
 
-    async def _drop_link(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            await link.close()
+    async def _close_attempt(self) -> None:
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            await attempt.close()
 
     def _report(self, message: str, error: OdysseyError | None = None) -> None:
-        """Report what the connection is waiting for, and the failure behind it."""
+        """Report a text for users, and the failure behind it, with the current status."""
         self._set_status(self.status, message, error)
 
     def _set_status(
@@ -266,4 +279,4 @@ class ConnectionSupervisor:
             self._opened.set_exception(
                 error or OdysseyConnectionError("Disconnected while connecting", code=ErrorCode.CLOSED)
             )
-            self._opened.exception()  # seen: `open` may have been cancelled
+            self._opened.exception()  # marked as retrieved: `open` may have been cancelled

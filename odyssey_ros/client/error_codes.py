@@ -1,4 +1,4 @@
-"""The names of all failures, one vocabulary for the client, datasets, topics, services and the action."""
+"""The error codes of the client, datasets, topics, services and the action."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import Enum
 
 
 class ErrorCode(str, Enum):
-    """What failed, for programs. A member equals its name as a string; `docs/bridge.md` has the meanings."""
+    """The kind of a failure. A member equals its name as a string; `docs/bridge.md` lists the meanings."""
 
-    # The node and what it is asked for.
+    # The node and requests to it.
     UNCONFIGURED = "UNCONFIGURED"
     NOT_ACTIVE = "NOT_ACTIVE"
     CONFIGURATION = "CONFIGURATION"
@@ -82,7 +82,7 @@ class ErrorCode(str, Enum):
     END_REACHED = "END_REACHED"
     NOT_FETCHED = "NOT_FETCHED"
     NOT_PLAYABLE = "NOT_PLAYABLE"
-    # Anything else.
+    # Other failures.
     ODYSSEY_ERROR = "ODYSSEY_ERROR"
     INTERNAL = "INTERNAL"
 

@@ -1,12 +1,12 @@
-"""What can go wrong between a program and the Odyssey service.
+"""The errors of the client.
 
 The tree::
 
     OdysseyError
-     +-- OdysseyAuthError                    the key or the token is refused
-     +-- OdysseyConnectionError              unreachable, or the connection is lost (also ConnectionError)
+     +-- OdysseyAuthError                    the key or the token was refused
+     +-- OdysseyConnectionError              service unreachable, or connection lost (also ConnectionError)
      |    +-- NoStreamerError                no streamer became free in time
-     +-- OdysseyStreamError                  the streamer refused or ended something
+     +-- OdysseyStreamError                  the streamer refused a request or ended a stream
      +-- OdysseyUsageError                   a limit of the account
      |    +-- MonthlyLimitReachedError
      |    +-- ConcurrentLimitReachedError
@@ -14,7 +14,7 @@ The tree::
      |    +-- AccountSuspendedError
      |    +-- RateLimitError
      +-- OdysseyNotFoundError                no such recording or job (also ValueError)
-     +-- OdysseyArgumentError                an argument cannot be used (also ValueError)
+     +-- OdysseyArgumentError                invalid argument (also ValueError)
           +-- OdysseyImageError
           +-- OdysseyScriptError
 
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 
 class OdysseyError(Exception):
-    """Root of every error that this client raises.
+    """Base class of every error that this client raises.
 
     Attributes:
-        message: What happened, as a text.
-        code: What happened, for programs. Each class has a default.
-        reason: The name that the service gives the failure on the wire; empty when it gives none.
-        action: What the user can do; empty when the service does not say.
-        action_url: Where the user can do it, if anywhere.
-        details: Further facts under the service's names (`limit_hours`, `retry_after_seconds`, ...).
-        status_code: HTTP status of the answer that carried the error, if one did.
+        message: Description for users.
+        code: Kind of the failure, for programs. Each class has a default.
+        reason: The service's name of the failure; empty when the service gave none.
+        action: What the user can do; empty when the service gave no advice.
+        action_url: Page on which the user can do it; None when the service gave none.
+        details: Further values under the service's names (`limit_hours`, `retry_after_seconds`, ...).
+        status_code: HTTP status of the response that reported the error; None for other errors.
     """
 
     default_code: ClassVar[ErrorCode] = ErrorCode.ODYSSEY_ERROR
@@ -72,12 +72,12 @@ class OdysseyError(Exception):
 
     @property
     def advice(self) -> str:
-        """The message, followed by what the user can do."""
+        """Return the message, followed by what the user can do."""
         return f"{self.message}. {self.action}" if self.action else self.message
 
     @property
     def retry_after_s(self) -> float | None:
-        """Seconds after which the service says that trying again makes sense; None when it does not say."""
+        """Return the wait in seconds that the service asks for before a retry; None when it gave none."""
         value = self.details.get("retry_after_seconds")
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
             return float(value)
@@ -85,19 +85,19 @@ class OdysseyError(Exception):
 
 
 class OdysseyAuthError(OdysseyError):
-    """The API key, the account or the session token is refused. Trying again cannot help."""
+    """The API key, the account or the session token was refused. A retry cannot succeed."""
 
     default_code = ErrorCode.NOT_AUTHORIZED
 
 
 class OdysseyConnectionError(OdysseyError, ConnectionError):
-    """The service cannot be reached, answers what nobody can use, or the connection is lost."""
+    """The service is unreachable, its response is invalid, or the connection was lost."""
 
     default_code = ErrorCode.CONNECTION_FAILED
 
 
 class NoStreamerError(OdysseyConnectionError):
-    """All streamers were busy for as long as the configuration lets the client wait."""
+    """All streamers were busy until the configured queue timeout."""
 
     default_code = ErrorCode.NO_STREAMER
 
@@ -109,25 +109,25 @@ class OdysseyStreamError(OdysseyError):
 
 
 class OdysseyUsageError(OdysseyError):
-    """A limit of the account or the plan."""
+    """A limit of the account or its plan was reached."""
 
     default_code = ErrorCode.LIMIT_REACHED
 
 
 class MonthlyLimitReachedError(OdysseyUsageError):
-    """The month's hours are used up. Details: `used_hours`, `limit_hours`, `reset_date`."""
+    """The hours of the month are used up. Details: `used_hours`, `limit_hours`, `reset_date`."""
 
     default_code = ErrorCode.MONTHLY_LIMIT_REACHED
 
 
 class ConcurrentLimitReachedError(OdysseyUsageError):
-    """Too many sessions or jobs at once. Details: `active_count`, `limit`."""
+    """Too many sessions or jobs run at the same time. Details: `active_count`, `limit`."""
 
     default_code = ErrorCode.CONCURRENT_LIMIT_REACHED
 
 
 class StreamDurationExceededError(OdysseyUsageError):
-    """The stream lasted longer than one may. Details: `max_duration_seconds`."""
+    """The stream exceeded the maximum duration. Details: `max_duration_seconds`."""
 
     default_code = ErrorCode.STREAM_DURATION_EXCEEDED
 
@@ -139,37 +139,37 @@ class AccountSuspendedError(OdysseyUsageError):
 
 
 class RateLimitError(OdysseyUsageError):
-    """Too many requests. Details: `retry_after_seconds`."""
+    """Too many requests were sent. Details: `retry_after_seconds`."""
 
     default_code = ErrorCode.RATE_LIMITED
 
 
 class OdysseyNotFoundError(OdysseyError, ValueError):
-    """The service knows no such recording or simulation job."""
+    """The recording or simulation job does not exist."""
 
     default_code = ErrorCode.NOT_FOUND
 
 
 class OdysseyArgumentError(OdysseyError, ValueError):
-    """An argument cannot be used; nothing was sent."""
+    """An argument is invalid; nothing was sent."""
 
     default_code = ErrorCode.BAD_ARGUMENT
 
 
 class OdysseyImageError(OdysseyArgumentError):
-    """An image cannot be used to start a stream; nothing was sent."""
+    """An image cannot start a stream; nothing was sent."""
 
     default_code = ErrorCode.BAD_IMAGE
 
 
 class OdysseyScriptError(OdysseyArgumentError):
-    """A simulation script cannot be used; nothing was sent. The text names the entry."""
+    """A simulation script is invalid; nothing was sent. The text names the entry."""
 
     default_code = ErrorCode.BAD_SCRIPT
 
 
 def as_odyssey_error(error: BaseException) -> OdysseyError:
-    """Return the error itself, or any other exception as an OdysseyError with a code of its own."""
+    """Return an `OdysseyError` unchanged; wrap any other exception with code `TIMEOUT` or `INTERNAL`."""
     if isinstance(error, OdysseyError):
         return error
     if isinstance(error, asyncio.TimeoutError):

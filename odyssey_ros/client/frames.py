@@ -1,4 +1,4 @@
-"""The way of a frame: out of the decoder at once, stamped, handed on; converted only when the newest."""
+"""The path of a frame: taken from the decoder at once, stamped and passed on; the newest is converted."""
 
 from __future__ import annotations
 
@@ -24,35 +24,39 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LOOKS = 4
+_SAMPLES = 4
 _RTP_WRAP = 1 << 32
 _NS_PER_S = 1_000_000_000
 
 
 async def discard(track: MediaStreamTrack) -> None:
-    """Take a track's frames until it ends, for nothing: an unread track piles them up."""
+    """Read and discard a track's frames until it ends. An unread track would queue them without bound."""
     with contextlib.suppress(MediaStreamError):
         while True:
             await track.recv()
 
 
-async def standstill(timeout_s: float, look: Callable[[], object]) -> None:
-    """Return when `look` has said the same for so long; None means that nothing is expected to move.
+async def wait_for_standstill(timeout_s: float, sample: Callable[[], object]) -> None:
+    """Return when `sample` has returned the same value for `timeout_s` seconds.
 
-    Looks are counted, not seconds: on a machine that stood still, the frames wait to be taken.
+    Samples are counted, not seconds: after a suspension of the machine, frames are still queued.
+
+    Args:
+        timeout_s: Seconds without a change.
+        sample: Returns the watched value, or None while no change is expected.
     """
-    seen, looks = look(), 0
-    while looks < _LOOKS:
-        await asyncio.sleep(timeout_s / _LOOKS)
-        before, seen = seen, look()
-        looks = looks + 1 if seen == before and seen is not None else 0
+    current, unchanged = sample(), 0
+    while unchanged < _SAMPLES:
+        await asyncio.sleep(timeout_s / _SAMPLES)
+        previous, current = current, sample()
+        unchanged = unchanged + 1 if current == previous and current is not None else 0
 
 
 class MediaClock:
-    """Presentation times of one track, unwrapped.
+    """Unwraps the presentation times of one track.
 
-    RTP time is 32 bits wide. A step is taken the short way round, so that a wrap goes on and a sender that
-    steps back a little does not leap half a day ahead.
+    RTP time has 32 bits. Each step is the shortest one modulo 2^32: a wrap continues, and a small step back
+    stays small.
     """
 
     def __init__(self) -> None:
@@ -60,7 +64,7 @@ class MediaClock:
         self._ticks = 0
 
     def media_time_ns(self, frame: av.VideoFrame) -> int:
-        """Nanoseconds since the first frame was to be shown; the last answer for one without a time."""
+        """Return nanoseconds since the track's first frame; an untimed frame repeats the last value."""
         if frame.pts is not None and frame.time_base is not None:
             if self._last_pts is not None:
                 step = (frame.pts - self._last_pts + _RTP_WRAP // 2) % _RTP_WRAP - _RTP_WRAP // 2
@@ -73,11 +77,11 @@ class MediaClock:
 
 
 class FramePipeline:
-    """Takes every frame of a connection's video, over all its tracks, and hands it on.
+    """Reads all video frames of a client, across tracks, and passes them to an observer.
 
     Args:
-        observer: Receives every decoded frame at once and, if it wants video frames, the newest, converted.
-        monotonic_ns: The clock that stamps arrivals.
+        observer: Receives every decoded frame at once and, if it wants video frames, the newest converted.
+        monotonic_ns: Returns the arrival time in nanoseconds.
     """
 
     def __init__(
@@ -95,20 +99,20 @@ class FramePipeline:
         self.converter = NewestFrameConverter(observer) if observer.wants_video_frames else None
 
     def begin_stream(self, stream_id: str, prompt: str | None) -> None:
-        """Frames from now on belong to this stream."""
+        """Label frames from now on with this stream and prompt."""
         self._stream_id, self._prompt, self._index = stream_id, prompt, 0
         self._stream_is_new = True
 
     def set_prompt(self, prompt: str) -> None:
-        """This prompt is in force from now on."""
+        """Label frames from now on with this prompt."""
         self._prompt = prompt
 
     def end_stream(self) -> None:
-        """Frames from now on belong to no stream."""
+        """Label frames from now on with no stream."""
         self._stream_id, self._prompt, self._index = None, None, 0
 
     async def consume(self, track: MediaStreamTrack) -> None:
-        """Take a track's frames until it ends. aiortc's queue has no bound, so nothing here may wait."""
+        """Read a track's frames until it ends. aiortc's queue is unbounded, so nothing here may wait."""
         clock = MediaClock()
         while True:
             try:
@@ -121,8 +125,8 @@ class FramePipeline:
     def _take(self, frame: av.VideoFrame, clock: MediaClock) -> None:
         arrival_ns, media_time_ns = self._monotonic_ns(), clock.media_time_ns(frame)
         if self._stream_is_new and clock is self._last_clock:
-            # aiortc hands a picture out when the packets of the next one come. So the first is the last from
-            # before the stream, however soon this one began.
+            # aiortc delivers a frame when the packets of the next frame arrive, so the first frame delivered
+            # after the start still belongs to the time before the stream.
             decoded = DecodedFrame(frame, arrival_ns, media_time_ns, index=0, stream_id=None, prompt=None)
         else:
             decoded = DecodedFrame(
@@ -139,10 +143,10 @@ class FramePipeline:
 
 
 class NewestFrameConverter:
-    """Converts the newest frame to RGB on a thread of its own and calls `on_video_frame` on the loop.
+    """Converts the newest frame to RGB on its own thread and reports `video_frame` on the loop.
 
-    While a frame is being converted, those that come replace each other, and all but the last are dropped and
-    counted: a slow consumer sees fewer frames, never old ones.
+    During a conversion, each arriving frame replaces the waiting one, which is dropped and counted: a slow
+    consumer receives fewer frames, never old ones.
     """
 
     def __init__(self, observer: ClientObserver) -> None:
@@ -154,14 +158,14 @@ class NewestFrameConverter:
         self.dropped = 0
 
     def offer(self, frame: DecodedFrame) -> None:
-        """Put a frame where the next conversion finds it."""
+        """Make a frame the next one to convert."""
         if self._newest is not None:
             self.dropped += 1
         self._newest = frame
         self._arrived.set()
 
     async def run(self) -> None:
-        """Convert until cancelled, then let the thread go."""
+        """Convert until cancelled, then release the thread."""
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -171,19 +175,19 @@ class NewestFrameConverter:
                 if frame is not None:
                     try:
                         picture = await loop.run_in_executor(self._thread, to_video_frame, frame)
-                    except Exception as error:  # PyAV raises many kinds; the next frame may be better
-                        logger.exception("A frame cannot be converted")
+                    except Exception as error:  # PyAV raises many kinds; the next frame may convert
+                        logger.exception("Cannot convert a frame to RGB; skipping it")
                         self._observer.error(error, fatal=False)
                         continue
                     self.converted += 1
                     self._observer.video_frame(picture)
         finally:
-            # The thread is idle or some milliseconds from it, and ends by itself.
+            # The thread ends within milliseconds.
             self._thread.shutdown(wait=False)
 
 
 def to_video_frame(decoded: DecodedFrame) -> VideoFrame:
-    """Convert to RGB. Takes some milliseconds without the GIL: not for the event loop."""
+    """Convert to RGB. Takes some milliseconds, without the GIL; do not call it on the event loop."""
     data = np.ascontiguousarray(decoded.frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     height, width = data.shape[:2]
     return VideoFrame(data=data, width=width, height=height, timestamp_ms=decoded.media_time_ns // 1_000_000)

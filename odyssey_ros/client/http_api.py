@@ -1,4 +1,4 @@
-"""The HTTP API: every endpoint, the bearer token, and what their answers mean."""
+"""The HTTP API: its endpoints, the bearer token, and the errors of responses."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _T = TypeVar("_T")
 
 
 class TokenCache:
-    """The bearer token, kept over connections. A token is stale a minute before it expires."""
+    """Keeps the bearer token between connections. A token is stale a minute before it expires."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -58,24 +58,24 @@ class TokenCache:
         self._stale_at = 0.0
 
     def get(self) -> str | None:
-        """The token, if it is good for a while."""
+        """Return the token; None when there is none or it is stale."""
         return self._token if self._clock() < self._stale_at else None
 
     def put(self, access: AccessToken) -> None:
-        """Keep a new token."""
+        """Store a new token."""
         margin = min(_STALE_BEFORE_EXPIRY_S, access.expires_in_s / 2)
         self._token = access.token
         self._stale_at = self._clock() + access.expires_in_s - margin
 
     def discard(self, token: str) -> None:
-        """Forget a token that the service refused, unless another took its place."""
+        """Discard a token that the service refused, unless a newer one replaced it."""
         if self._token == token:
             self._token = None
             self._stale_at = 0.0
 
 
 async def shared_tls_context() -> ssl.SSLContext:
-    """The certificates that servers are checked against, read from files once, and not on the event loop."""
+    """Return the TLS context for all connections. Its files are read once, and not on the event loop."""
     if _tls_context.cache_info().currsize:
         return _tls_context()
     return await asyncio.to_thread(_tls_context)
@@ -87,14 +87,14 @@ def _tls_context() -> ssl.SSLContext:
 
 
 class HttpApi:
-    """The service's HTTP endpoints, on one event loop. All but `ping` raise only `OdysseyError`.
+    """The service's HTTP endpoints, on one event loop. All methods but `ping` raise only `OdysseyError`.
 
     Args:
         api_url: Base URL without a trailing slash.
-        api_key: The key; empty when none is needed.
-        tokens: Where the bearer token is kept.
-        timeout_s: Seconds that one request may take in all.
-        tls: Certificates, from `shared_tls_context`.
+        api_key: The API key; empty when none is needed.
+        tokens: Keeps the bearer token.
+        timeout_s: Maximum seconds of one request in total.
+        tls: The TLS context, from `shared_tls_context`.
     """
 
     def __init__(
@@ -106,16 +106,16 @@ class HttpApi:
         self._timeout_s = timeout_s
         self._exchange_lock = asyncio.Lock()
         self.tls = tls
-        # Proxies are for other machines.
+        # No proxy is used for a service on this machine.
         on_loopback = is_loopback_host(urlsplit(api_url).hostname or "")
         self._http = httpx.AsyncClient(verify=tls, timeout=timeout_s, trust_env=not on_loopback)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the HTTP connections."""
         await self._http.aclose()
 
     async def authenticate(self) -> None:
-        """Make sure that there is a bearer token."""
+        """Obtain a bearer token, unless a valid one is stored."""
         await self._access_token()
 
     async def regions(self) -> list[Region]:
@@ -123,15 +123,15 @@ class HttpApi:
         return _parsed(responses.parse_regions, await self._call("GET", "/regions", what="Region list"))
 
     async def ping(self, url: str) -> bool:
-        """Fetch a region's ping URL, without authentication; whether it answered with success."""
+        """Fetch a region's ping URL without authentication; return whether the response is a success."""
         response = await self._http.get(url)
         return response.is_success
 
     async def request_session(self, region_latencies_ms: Mapping[str, int]) -> SessionGrant:
-        """Ask for a session.
+        """Request a session.
 
         Raises:
-            NoStreamerError: All streamers are busy now (503).
+            NoStreamerError: All streamers are busy (503).
         """
         body = {"region_latencies": dict(region_latencies_ms)} if region_latencies_ms else {}
         try:
@@ -150,10 +150,10 @@ class HttpApi:
         return _parsed(responses.parse_session, answer)
 
     async def session_token(self, session_id: str) -> SessionToken:
-        """Ask for a token that opens the session's socket.
+        """Request a token that opens the session's socket.
 
         Raises:
-            OdysseyNotFoundError: The service does not know the session, or it is another account's.
+            OdysseyNotFoundError: The session does not exist or belongs to another account.
         """
         answer = await self._call(
             "POST",
@@ -165,20 +165,20 @@ class HttpApi:
         return _parsed(responses.parse_session_token, answer)
 
     async def ice_servers(self, signaling_http_base: str) -> tuple[IceServer, ...]:
-        """Ask a signaling server which ICE servers to use."""
+        """Fetch the ICE servers from a signaling server."""
         response = await self._send("GET", f"{signaling_http_base}/config", what="ICE configuration request")
         if not response.is_success:
             raise error_of(response.status_code, response.content, what="ICE configuration request")
         return _parsed(parse_ice_servers, _json_of(response))
 
     async def recording(self, stream_id: str) -> Recording:
-        """Where a stream's artifacts are."""
+        """Return the URLs of a stream's artifacts."""
         path = f"/recordings/{quote(stream_id, safe='')}"
         answer = await self._call("GET", path, what="Recording request", not_found="Recording not found")
         return _parsed(responses.parse_recording, answer)
 
     async def recordings(self, *, limit: int | None, offset: int | None) -> StreamRecordingsList:
-        """A page of recordings."""
+        """Return a page of recordings."""
         query = _query(limit=limit, offset=offset)
         return _parsed(
             responses.parse_recordings,
@@ -186,12 +186,12 @@ class HttpApi:
         )
 
     async def submit_job(self, body: bytes) -> SimulationJobDetail:
-        """Submit a simulation; `body` is the encoded JSON."""
+        """Submit a simulation job; `body` is the encoded JSON."""
         answer = await self._call("POST", "/simulation-jobs", what="Simulation submission", body=body)
         return _parsed(responses.parse_job, answer)
 
     async def job(self, job_id: str) -> SimulationJobDetail:
-        """All about a simulation job."""
+        """Return a simulation job with its streams."""
         path = f"/simulation-jobs/{quote(job_id, safe='')}"
         answer = await self._call("GET", path, what="Simulation request", not_found="Simulation not found")
         return _parsed(responses.parse_job, answer)
@@ -199,7 +199,7 @@ class HttpApi:
     async def jobs(
         self, *, status: str | None, active: bool | None, limit: int, offset: int
     ) -> SimulationJobsList:
-        """A page of simulation jobs."""
+        """Return a page of simulation jobs."""
         query = _query(status=status, active=active, limit=limit, offset=offset)
         answer = await self._call("GET", "/simulation-jobs", what="Simulation list", query=query)
         return _parsed(responses.parse_jobs, answer)
@@ -214,7 +214,7 @@ class HttpApi:
         except OdysseyArgumentError as error:
             if error.status_code != 400:
                 raise
-            # The one thing that this endpoint says by 400.
+            # This endpoint uses 400 for this failure only.
             raise OdysseyArgumentError(
                 error.message, code=ErrorCode.NOT_CANCELLABLE, status_code=400
             ) from None
@@ -235,7 +235,7 @@ class HttpApi:
             method, self._api_url + path, what=what, token=token, query=query, body=body
         )
         if response.status_code == 401:
-            # The token may have been revoked before its time. A second refusal is final.
+            # The token may have been revoked before it expired. A second refusal is final.
             self._tokens.discard(token)
             token = await self._access_token()
             response = await self._send(
@@ -312,7 +312,7 @@ class HttpApi:
             headers["Content-Type"] = "application/json"
         request = self._http.request(method, url, headers=headers, params=query, content=body)
         try:
-            # httpx bounds each phase of a request, not the whole.
+            # The timeout of httpx bounds each phase of a request, not the whole.
             return await within(self._timeout_s, request)
         except (asyncio.TimeoutError, httpx.TimeoutException):
             raise OdysseyConnectionError(
@@ -330,7 +330,7 @@ def _encoded(body: Mapping[str, object]) -> bytes:
 
 
 def _query(**values: str | float | bool | None) -> dict[str, str]:
-    # JSON's spelling serves: numbers as they are, booleans in small letters.
+    # Numbers and booleans are spelled as in JSON.
     return {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in values.items()

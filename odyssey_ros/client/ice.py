@@ -1,4 +1,4 @@
-"""Ways for media: ICE servers and candidates, as the service names them."""
+"""Parsers of ICE servers and candidates."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ class IceServer:
 
 
 PUBLIC_STUN = (IceServer(("stun:stun.l.google.com:19302",)),)
-"""Used only when the service cannot be asked and is not on loopback."""
+"""Used only when the ICE configuration is not available and the service is not on loopback."""
 
 
 def parse_ice_servers(config: JsonObject) -> tuple[IceServer, ...]:
-    """Read the `iceServers` of a configuration. A server that cannot be used is left out and logged.
+    """Parse the `iceServers` of a configuration. An invalid server is logged and left out.
 
     Raises:
-        MalformedError: `iceServers` is no list.
+        MalformedError: `iceServers` is not a list.
     """
     servers = []
     for item in config.items("iceServers"):
         try:
             servers.append(_parse_server(JsonObject.of(item)))
-        except MalformedError as error:  # noqa: PERF203 - one bad server must not cost the others
-            logger.warning("Leaving out an ICE server: %s", error)
+        except MalformedError as error:  # noqa: PERF203 - one invalid server must not affect the others
+            logger.warning("Ignoring an ICE server of the configuration: %s", error)
     return tuple(servers)
 
 
 def parse_candidate(
     attribute: str, sdp_mid: str | None, sdp_mline_index: int | None
 ) -> RTCIceCandidate | None:
-    """Read a candidate attribute, with or without its `candidate:` prefix; None when it cannot be used."""
+    """Parse a candidate attribute, with or without its `candidate:` prefix; return None when invalid."""
     try:
         candidate = candidate_from_sdp(attribute.removeprefix("candidate:"))
     except (ValueError, IndexError, AssertionError):
@@ -67,5 +67,5 @@ def _parse_server(server: JsonObject) -> IceServer:
     listed: list[object] = [urls] if isinstance(urls, str) else server.items("urls")
     usable = tuple(url for url in listed if isinstance(url, str) and _SERVER_URL.fullmatch(url))
     if not usable:
-        raise MalformedError("it has no URL that can be used")
+        raise MalformedError("it has no valid STUN or TURN URL")
     return IceServer(usable, server.optional_text("username"), server.optional_text("credential"))

@@ -1,8 +1,8 @@
-"""The picture that a stream starts from: any usual image in, the one form that the service wants out.
+"""Preparation of the image that starts a stream: common formats in, a JPEG data URL out.
 
-A picture is decoded once, turned upright by its EXIF orientation, flattened, scaled to cover the stream's
-size, cropped about its centre and encoded once, as JPEG. Pillow does the work; it is imported only when a
-picture is given, so that a client which never sends one does not need it.
+An image is decoded once, rotated by its EXIF orientation, flattened, scaled to cover the stream's size,
+cropped around its centre and encoded once, as JPEG. Pillow is imported only when an image is given, so that
+other clients do not need it.
 """
 
 # ruff: noqa: PLC0415 - Pillow is optional, see above
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     )
 
 MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
-"""The largest encoded image that is taken, before base64."""
+"""Maximum size of an encoded image, before base64."""
 
 MAX_IMAGE_PIXELS: Final = 89_478_485
-"""The largest image that is decoded: Pillow's own bound against decompression bombs, 256 MiB of RGB."""
+"""Maximum size of a decoded image: Pillow's limit against decompression bombs, 256 MiB of RGB."""
 
 LANDSCAPE_SIZE: Final = (1280, 704)
 """Width and height of a landscape stream, in pixels."""
@@ -48,26 +48,28 @@ _HEIF_BRANDS: Final = frozenset(
 )
 _AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
 
-# What the decoders of Pillow and libheif raise on damaged input.
+# Exceptions of the decoders of Pillow and libheif on damaged input.
 _DECODE_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error)
 
 
 def prepare_image(image: ImageInput, *, portrait: bool) -> str:
-    """Turn a picture into the data URL that starts an image-to-video stream.
+    """Return the data URL with which an image starts a stream.
 
-    Blocks for tens of milliseconds, so an event loop calls it in a worker thread. The input is not changed.
+    Blocks for tens of milliseconds; call it in a worker thread, not on an event loop. The input is not
+    changed.
 
     Args:
-        image: A path; the bytes of a JPEG, PNG, WebP, GIF (its first frame), BMP, HEIC, HEIF or AVIF file; a
-            base64 data URL of one; a PIL image; or an RGB array of uint8, shape (height, width, 3).
+        image: A path; the bytes of a JPEG, PNG, WebP, GIF (first frame), BMP, HEIC, HEIF or AVIF file; a
+            base64 data URL of such a file; a PIL image; or an RGB array of uint8, shape (height, width, 3).
         portrait: Whether the stream is 704x1280 instead of 1280x704.
 
     Returns:
-        ``data:image/jpeg;base64,...`` of a picture of exactly the stream's size. Transparent parts are white.
+        A URL `data:image/jpeg;base64,...` of an image of exactly the stream's size. Transparent areas are
+        white.
 
     Raises:
-        OdysseyImageError: The file cannot be read, is larger than 25 MB, is of an unsupported type, is
-            damaged, or has more than `MAX_IMAGE_PIXELS`; or the package that decodes it is not installed.
+        OdysseyImageError: The file cannot be read, is larger than 25 MB, has an unsupported type, is damaged,
+            or has more than `MAX_IMAGE_PIXELS`; or the package that decodes it is not installed.
     """
     try:
         from PIL import Image, ImageOps
@@ -95,7 +97,7 @@ def prepare_image(image: ImageInput, *, portrait: bool) -> str:
 
 
 def image_format(data: bytes) -> str | None:
-    """Name the format of an encoded image, as Pillow does, by its first bytes; None when unsupported."""
+    """Return Pillow's name of an encoded image's format, by its first bytes; None when unsupported."""
     head = data[:32]
     for signature, name in (
         (b"\xff\xd8\xff", "JPEG"),
@@ -109,7 +111,7 @@ def image_format(data: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":
-        # AVIF may name the general brand mif1 first, and its own only among the compatible ones.
+        # An AVIF file may have the general major brand mif1, and avif only among the compatible brands.
         brands = {head[at : at + 4] for at in (8, *range(16, 32, 4))}
         if brands & _AVIF_BRANDS:
             return "AVIF"
@@ -119,7 +121,7 @@ def image_format(data: bytes) -> str | None:
 
 
 def _open(image: ImageInput) -> Image.Image:
-    """Open a picture without decoding it yet, where its kind allows that."""
+    """Open an image; decoding is deferred where the kind of input allows it."""
     from PIL import Image
 
     if isinstance(image, Image.Image):
@@ -178,8 +180,8 @@ def _decode(data: bytes) -> Image.Image:
         )
     _require_decoder(name)
     picture = Image.open(io.BytesIO(data), formats=(name,))
-    # A JPEG larger than needed is decoded at a half, a quarter or an eighth, which costs less and looks the
-    # same. The longer side is asked for both ways, since the orientation may still turn the picture.
+    # A JPEG larger than needed is decoded at a half, a quarter or an eighth of its size: cheaper, and equal
+    # after scaling. Both sides request the longer length, since EXIF orientation may rotate the image.
     picture.draft(None, (max(LANDSCAPE_SIZE), max(LANDSCAPE_SIZE)))
     return picture
 
@@ -203,7 +205,7 @@ def _require_decoder(name: str) -> None:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Make an 8-bit RGB picture of one of any mode, with white behind what is transparent."""
+    """Convert an image of any mode to 8-bit RGB, with white behind transparent areas."""
     from PIL import Image
 
     if picture.mode == "RGB" and "transparency" not in picture.info:

@@ -1,4 +1,4 @@
-"""Receiving the events of a connection, each failure as its error."""
+"""Observers, which receive the events of a connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class ClientObserver:
-    """Receives the events of a connection. Override what you need; the rest does nothing.
+    """Receives the events of a connection. Subclasses override the methods they need; the others do nothing.
 
     All methods are called on the event loop's thread and must not block it. A method that raises is logged
     and reported through `error(error, fatal=False)`. Unlike the SDK's callbacks, status, disconnection and
@@ -28,51 +28,51 @@ class ClientObserver:
     wants_video_frames = False
 
     def connected(self) -> None:
-        """The connection is up, for the first time or again."""
+        """Handle an established or re-established connection."""
 
     def disconnected(self, error: OdysseyError | None) -> None:
-        """A connection that was up has ended; `error` is None when the program disconnected."""
+        """Handle the end of an established connection; `error` is None when the program disconnected."""
 
     def status_changed(
         self, status: ConnectionStatus, message: str | None, error: OdysseyError | None
     ) -> None:
-        """The status or its message changed; `error` is the failure behind it, if there is one."""
+        """Handle a change of the status or its message; `error` is the cause, or None."""
 
     def video_frame(self, frame: VideoFrame) -> None:
-        """A frame was converted to RGB. Called only with `wants_video_frames`."""
+        """Handle a frame that was converted to RGB. Called only with `wants_video_frames`."""
 
     def decoded_frame(self, frame: DecodedFrame) -> None:
-        """A frame left the decoder."""
+        """Handle a decoded frame."""
 
     def stream_started(self, stream_id: str) -> None:
-        """The first frame of a stream is ready."""
+        """Handle the start of a stream: its first frame is ready."""
 
     def stream_ended(self) -> None:
-        """The stream ended, requested or not."""
+        """Handle the end of a stream, requested or not."""
 
     def interact_acknowledged(self, prompt: str) -> None:
-        """The streamer applied a prompt; `prompt` is its rewritten form."""
+        """Handle an applied prompt; `prompt` is the form rewritten by the service."""
 
     def stream_failed(self, error: OdysseyError, message: str) -> None:
-        """The streamer reported an error. A pending request fails with the same object.
+        """Handle an error that the streamer reported. A pending request fails with the same object.
 
         Args:
             error: The failure; its `reason` is the streamer's.
-            message: The streamer's own text, without the reason.
+            message: The streamer's text, without the reason.
         """
 
     def broadcast_ready(self, info: BroadcastInfo) -> None:
-        """Spectators can watch the stream."""
+        """Handle a broadcast that spectators can now watch."""
 
     def error(self, error: Exception, *, fatal: bool) -> None:
-        """Something failed; with `fatal` the client has given up."""
+        """Handle a failure; with `fatal` the client makes no further attempt."""
 
 
 class GuardedObservers(ClientObserver):
     """Passes each event to several observers; one that raises affects neither the client nor the others.
 
     Args:
-        *observers: Called in this order.
+        *observers: Observers, called in this order.
     """
 
     def __init__(self, *observers: ClientObserver) -> None:
@@ -137,6 +137,6 @@ def _call_guarded(call: Callable[[], None]) -> Exception | None:
     try:
         call()
     except Exception as error:  # a program's code may raise anything
-        logger.exception("A callback raised")
+        logger.exception("An observer or callback raised an exception; the client continues")
         return error
     return None

@@ -1,4 +1,4 @@
-"""The client: one object for a connection and for all that the HTTP API offers."""
+"""The client: one object for a connection and for the HTTP API."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _MAX_PAGE = 100
 
 @dataclasses.dataclass(slots=True)
 class _Lease:
-    """The HTTP API on one event loop, for as long as somebody uses it."""
+    """The HTTP API on one event loop, shared by concurrent calls and closed after the last one."""
 
     api: HttpApi
     loop: asyncio.AbstractEventLoop
@@ -76,22 +76,22 @@ class _Lease:
 class Odyssey:
     """A client of the Odyssey service, for asyncio.
 
-    Making one does nothing but remember its arguments. Everything else happens on the event loop that its
-    methods are awaited on; a connection belongs to the loop that opened it. As an async context manager it
-    disconnects at the end, and keeps its HTTP connections open over the calls within.
+    The constructor only stores its arguments. All methods run on the event loop that awaits them; a
+    connection belongs to the loop that opened it. Used as an async context manager, a client disconnects at
+    the end and keeps its HTTP connections open between calls.
 
     Args:
-        api_key: The key (`ody_...`). Empty: the environment's `ODYSSEY_API_KEY`; none is needed to connect
-            with credentials.
-        api_url: Base URL of the service. None: the environment's `ODYSSEY_API_URL`, else
+        api_key: The key (`ody_...`). Empty uses the environment variable `ODYSSEY_API_KEY`. A client that
+            only connects with credentials needs no key.
+        api_url: Base URL of the service. None uses the environment variable `ODYSSEY_API_URL`, or
             https://api.odyssey.ml.
         advanced: Retries, timeouts and intervals.
         debug: Whether this package's loggers emit DEBUG records.
-        **sdk_options: Options of the SDK that have no meaning here, such as `enable_telemetry`: there is no
+        **sdk_options: Options of the SDK that are ignored here, such as `enable_telemetry`: there is no
             telemetry.
 
     Raises:
-        OdysseyArgumentError: The URL is no http or https URL.
+        OdysseyArgumentError: The URL is not an http or https URL.
     """
 
     def __init__(
@@ -107,13 +107,13 @@ class Odyssey:
         if debug:
             logging.getLogger("odyssey_ros.client").setLevel(logging.DEBUG)
         for option in sorted(sdk_options.keys() - _IGNORED_SDK_OPTIONS):
-            logger.warning("Ignoring the unknown option %s", option)
+            logger.warning("Ignoring the unknown option %s; remove it", option)
         self._tokens = TokenCache()
         self._regions = RegionLatencies()
         self._lease: _Lease | None = None
         self._held_open: contextlib.AsyncExitStack | None = None
         self._connection: ConnectionSupervisor | None = None
-        self._counted = ClientStatistics()
+        self._past_statistics = ClientStatistics()
 
     async def __aenter__(self) -> Odyssey:
         self._held_open = contextlib.AsyncExitStack()
@@ -151,30 +151,31 @@ class Odyssey:
         on_decoded_frame: DecodedFrameCallback | None = None,
         observer: ClientObserver | None = None,
     ) -> None:
-        """Connect to a streamer of the service's choice, and return when connected.
+        """Connect to a streamer that the service chooses, and return when connected.
 
-        A connection that is lost later is regained by itself, within the bounds of the configuration; a
-        stream that was running is over then. Callbacks are called on the loop's thread and must not block it.
+        After a loss the client reconnects by itself, within the bounds of the configuration; a running stream
+        ends with the loss. Callbacks are called on the loop's thread and must not block it.
 
         Args:
-            on_connected: The connection is up, the first time or again.
-            on_disconnected: A connection that was up has ended: once for each `on_connected`.
-            on_video_frame: The newest frame, converted to RGB. Frames that come while one is converted are
-                dropped.
-            on_stream_started: A stream has begun; its id.
-            on_stream_ended: The stream is over, for whatever reason.
-            on_interact_acknowledged: A prompt is in force; what the service made of it.
-            on_stream_error: The streamer reports an error: reason and message.
-            on_error: Something failed, and whether that is fatal, which means that the client has given up.
-            on_status_change: The status, and a text for people or None.
-            on_broadcast_ready: Spectators can watch.
-            on_decoded_frame: Every frame, as soon as it is decoded and not converted.
+            on_connected: Called when the connection is established or re-established.
+            on_disconnected: Called when an established connection ends, once for each `on_connected`.
+            on_video_frame: Called with the newest frame, converted to RGB. Frames that arrive during a
+                conversion are dropped.
+            on_stream_started: Called with the id of a started stream.
+            on_stream_ended: Called when a stream ends, for any reason.
+            on_interact_acknowledged: Called with an applied prompt, as rewritten by the service.
+            on_stream_error: Called with the reason and message of an error that the streamer reports.
+            on_error: Called with an error and whether it is fatal. After a fatal error the client makes no
+                further attempt.
+            on_status_change: Called with the status, and a text for users or None.
+            on_broadcast_ready: Called when spectators can watch.
+            on_decoded_frame: Called with every frame as soon as it is decoded, without conversion.
             observer: Receives the same events, and with each failure its error.
 
         Raises:
-            OdysseyAuthError: The key is refused.
-            OdysseyUsageError: A limit of the account that does not pass by waiting as long as configured.
-            OdysseyConnectionError: No connection within the configured retries, or there is one already.
+            OdysseyAuthError: The key was refused.
+            OdysseyUsageError: A limit of the account was reached and did not clear within the retries.
+            OdysseyConnectionError: All configured retries failed, or the client is already connected.
         """
         await self._open(
             self._requested_sessions,
@@ -211,13 +212,13 @@ class Odyssey:
         on_decoded_frame: DecodedFrameCallback | None = None,
         observer: ClientObserver | None = None,
     ) -> None:
-        """Connect to the session that credentials were minted for; needs no API key.
+        """Connect to the session of minted credentials; needs no API key.
 
-        A lost connection is regained for as long as the server accepts the credentials. Arguments and errors
-        are those of `connect`.
+        After a loss the client reconnects while the server accepts the credentials. Arguments and errors are
+        those of `connect`.
 
         Raises:
-            OdysseyArgumentError: The credentials name no usable signaling URL.
+            OdysseyArgumentError: The signaling URL of the credentials is invalid.
         """
         minted = MintedSession(credentials)
         await self._open(
@@ -239,12 +240,12 @@ class Odyssey:
         )
 
     async def disconnect(self) -> None:
-        """Disconnect, from any state, any number of times. Leaves no task, socket or thread behind."""
+        """Disconnect and release every task, socket and thread. May be called in any state, repeatedly."""
         if self._connection is not None:
-            await self._own(self._connection).close()
+            await self._check_loop(self._connection).close()
 
     async def create_client_credentials(self) -> ClientCredentials:
-        """Provision a session and give what a client without an API key needs to connect to it, once.
+        """Provision a session and return credentials with which a client without an API key can connect.
 
         Raises:
             OdysseyAuthError, OdysseyUsageError, OdysseyConnectionError: As for `connect`, without retries.
@@ -266,36 +267,36 @@ class Odyssey:
         """Start a stream and wait until its first frame is ready.
 
         Args:
-            prompt: What to dream.
-            portrait: 704x1280 rather than 1280x704 (width x height).
-            image: The picture to start from: path, file contents, data URL, PIL image, or RGB array of uint8.
-            image_path: The same as a path; deprecated in the SDK.
-            bypass_prompt_expansion: Use the prompt as it is; needs a privilege of the account.
-            broadcast: Let spectators watch; `on_broadcast_ready` tells how.
+            prompt: The text to generate video from.
+            portrait: 704x1280 instead of 1280x704 (width x height).
+            image: The first image: path, file contents, data URL, PIL image, or RGB array of uint8.
+            image_path: The image as a path; deprecated in the SDK.
+            bypass_prompt_expansion: Use the prompt without rewriting; needs a privilege of the account.
+            broadcast: Let spectators watch; `on_broadcast_ready` reports the addresses.
 
         Returns:
-            The stream's id, by which its recording is known.
+            The stream's id, which is also the id of its recording.
 
         Raises:
-            OdysseyStreamError: There is no connection, the streamer refuses, cannot start from an image, or
-                does not answer in time.
-            OdysseyUsageError: A limit of the account.
-            OdysseyImageError: The image cannot be used.
-            OdysseyConnectionError: The connection went while waiting.
+            OdysseyStreamError: There is no connection, the streamer refused, cannot start from an image, or
+                did not reply in time.
+            OdysseyUsageError: A limit of the account was reached.
+            OdysseyImageError: The image is invalid.
+            OdysseyConnectionError: The connection was lost while waiting.
         """
         connection = self._connected("Cannot start stream: client is disconnected")
         if image is not None and image_path is not None:
             raise OdysseyArgumentError("Give image or image_path, not both")
-        picture: ImageInput | None = image if image is not None else image_path
+        source: ImageInput | None = image if image is not None else image_path
         data_url: str | None = None
-        if picture is not None:
+        if source is not None:
             capabilities = connection.capabilities
             if capabilities is None or not capabilities.image_to_video:
                 raise OdysseyStreamError(
                     "Cannot start stream: the streamer cannot start from an image",
                     code=ErrorCode.NO_IMAGE_TO_VIDEO,
                 )
-            data_url = await asyncio.to_thread(prepare_image, picture, portrait=portrait)
+            data_url = await asyncio.to_thread(prepare_image, source, portrait=portrait)
         return await connection.stream.start(
             StartRequest(prompt, portrait, data_url, bypass_prompt_expansion, broadcast)
         )
@@ -304,34 +305,34 @@ class Odyssey:
         """Send a prompt to the running stream.
 
         Returns:
-            The prompt that is in force now: what the service made of it.
+            The applied prompt, as rewritten by the service.
 
         Raises:
-            OdysseyStreamError: No stream runs, the streamer refuses, or does not answer in time.
-            OdysseyUsageError: A limit of the account.
+            OdysseyStreamError: No stream is running, or the streamer refused or did not reply in time.
+            OdysseyUsageError: A limit of the account was reached.
             OdysseyArgumentError: The prompt is empty.
-            OdysseyConnectionError: The connection went while waiting.
+            OdysseyConnectionError: The connection was lost while waiting.
         """
         return await self._connected("Cannot interact with stream: client is disconnected").stream.interact(
             prompt
         )
 
     async def end_stream(self) -> None:
-        """End the running stream, if one runs, and wait until it is over.
+        """End the running stream, if there is one, and wait until it has ended.
 
         Raises:
-            OdysseyStreamError: There is no connection, the streamer refuses, or does not answer in time.
-            OdysseyConnectionError: The connection went while waiting.
+            OdysseyStreamError: There is no connection, or the streamer refused or did not reply in time.
+            OdysseyConnectionError: The connection was lost while waiting.
         """
         await self._connected("Cannot end stream: client is disconnected").stream.end()
 
     # Recordings
 
     async def get_recording(self, stream_id: str) -> Recording:
-        """Where the artifacts of a stream can be fetched. Needs no connection.
+        """Return the URLs of a stream's artifacts. Needs no connection.
 
         Raises:
-            OdysseyNotFoundError: The service knows no such recording (also a ValueError).
+            OdysseyNotFoundError: The recording does not exist (also a ValueError).
             OdysseyAuthError, OdysseyUsageError, OdysseyConnectionError: As for `connect`, without retries.
         """
         async with self._lease_api() as api:
@@ -340,7 +341,7 @@ class Odyssey:
     async def list_stream_recordings(
         self, limit: int | None = None, offset: int | None = None
     ) -> StreamRecordingsList:
-        """A page of the account's recordings, newest first. Errors as for `get_recording`."""
+        """Return a page of the account's recordings, newest first. Errors as for `get_recording`."""
         _check_page(limit, offset)
         async with self._lease_api() as api:
             return await api.recordings(limit=limit, offset=offset)
@@ -359,14 +360,14 @@ class Odyssey:
 
         Args:
             script: One script.
-            scripts: Several, run in parallel.
-            script_url: Where the service finds one.
-            portrait: 704x1280 rather than 1280x704 (width x height).
-            bypass_prompt_expansion: Use the prompts as they are; needs a privilege of the account.
+            scripts: Several scripts, run in parallel.
+            script_url: URL from which the service fetches one script.
+            portrait: 704x1280 instead of 1280x704 (width x height).
+            bypass_prompt_expansion: Use the prompts without rewriting; needs a privilege of the account.
 
         Raises:
-            OdysseyScriptError: Not exactly one source, or a malformed script; nothing was sent.
-            OdysseyImageError: An image cannot be used; nothing was sent.
+            OdysseyScriptError: Not exactly one source is given, or a script is malformed; nothing was sent.
+            OdysseyImageError: An image is invalid; nothing was sent.
             OdysseyAuthError, OdysseyUsageError, OdysseyConnectionError: As for `connect`, without retries.
         """
         body = await asyncio.to_thread(
@@ -381,7 +382,7 @@ class Odyssey:
             return await api.submit_job(body)
 
     async def get_simulate_status(self, job_id: str) -> SimulationJobDetail:
-        """All about a simulation job, its streams included. Errors as for `get_recording`."""
+        """Return a simulation job with its streams. Errors as for `get_recording`."""
         async with self._lease_api() as api:
             return await api.job(_identifier("job_id", job_id))
 
@@ -392,13 +393,13 @@ class Odyssey:
         limit: int = 20,
         offset: int = 0,
     ) -> SimulationJobsList:
-        """A page of the account's simulation jobs. Errors as for `get_recording`.
+        """Return a page of the account's simulation jobs. Errors as for `get_recording`.
 
         Args:
-            status: Only those in this state.
-            active: Only those that are, or are not, still to end.
-            limit: 1 to 100.
-            offset: 0 or more.
+            status: List only jobs in this state.
+            active: List only jobs that have not ended (True) or have ended (False).
+            limit: Maximum number of jobs, 1 to 100.
+            offset: Number of jobs to skip, 0 or more.
         """
         _check_page(limit, offset)
         async with self._lease_api() as api:
@@ -410,46 +411,46 @@ class Odyssey:
         """Cancel a simulation job that is pending or dispatched. Errors as for `get_recording`.
 
         Raises:
-            OdysseyArgumentError: The job cannot be cancelled any more.
+            OdysseyArgumentError: The job can no longer be cancelled.
         """
         async with self._lease_api() as api:
             return await api.cancel_job(_identifier("job_id", job_id))
 
-    # What is known
+    # State
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection is up."""
+        """Return whether the client is connected."""
         return self.current_status is ConnectionStatus.CONNECTED
 
     @property
     def current_status(self) -> ConnectionStatus:
-        """Where the connection stands."""
+        """Return the state of the connection."""
         return ConnectionStatus.DISCONNECTED if self._connection is None else self._connection.status
 
     @property
     def current_session_id(self) -> str | None:
-        """The session in use; None without one."""
+        """Return the id of the session in use; None when there is none."""
         return None if self._connection is None else self._connection.session_id
 
     @property
     def last_applied_prompt(self) -> str | None:
-        """The last prompt that the service applied on this connection, as the service rewrote it."""
+        """Return the last applied prompt of this connection, as rewritten by the service."""
         return None if self._connection is None else self._connection.stream.last_applied_prompt
 
     @property
     def capabilities(self) -> StreamerCapabilities | None:
-        """What the assigned streamer can do; None without a session."""
+        """Return the capabilities of the assigned streamer; None without a session."""
         return None if self._connection is None else self._connection.capabilities
 
     @property
     def statistics(self) -> ClientStatistics:
-        """What has been counted since the client was made."""
+        """Return the counters since the creation of the client."""
         if self._connection is None:
-            return self._counted
-        return self._sum(self._connection)
+            return self._past_statistics
+        return self._total_statistics(self._connection)
 
-    # Inside
+    # Internals
 
     async def _open(
         self,
@@ -459,10 +460,10 @@ class Odyssey:
         observer: ClientObserver | None,
     ) -> None:
         if self._connection is not None:
-            if not self._connection.is_over:
+            if not self._connection.is_closed:
                 state = "connected" if self.is_connected else "connecting"
                 raise OdysseyConnectionError(f"Already {state}", code=ErrorCode.ALREADY_CONNECTED)
-            self._counted = self._sum(self._connection)
+            self._past_statistics = self._total_statistics(self._connection)
         callbacks = CallbackObserver(handlers, on_decoded_frame)
         observers = GuardedObservers(callbacks) if observer is None else GuardedObservers(callbacks, observer)
         self._connection = ConnectionSupervisor(
@@ -481,15 +482,15 @@ class Odyssey:
             uniform=random.uniform,
         )
 
-    def _connected(self, otherwise: str) -> ConnectionSupervisor:
+    def _connected(self, message: str) -> ConnectionSupervisor:
         if self._connection is None or not self.is_connected:
-            raise OdysseyStreamError(otherwise, code=ErrorCode.NOT_CONNECTED)
-        return self._own(self._connection)
+            raise OdysseyStreamError(message, code=ErrorCode.NOT_CONNECTED)
+        return self._check_loop(self._connection)
 
-    def _own(self, connection: ConnectionSupervisor) -> ConnectionSupervisor:
-        if not connection.is_over and not connection.belongs_to(asyncio.get_running_loop()):
+    def _check_loop(self, connection: ConnectionSupervisor) -> ConnectionSupervisor:
+        if not connection.is_closed and not connection.belongs_to(asyncio.get_running_loop()):
             raise OdysseyArgumentError(
-                "The connection belongs to another event loop; reach it with asyncio.run_coroutine_threadsafe"
+                "The connection belongs to another event loop; call it with asyncio.run_coroutine_threadsafe"
             )
         return connection
 
@@ -513,24 +514,24 @@ class Odyssey:
         finally:
             lease.users -= 1
             if lease.users == 0:
-                # Another loop may have taken its place.
+                # A call on another loop may have replaced the lease.
                 if self._lease is lease:
                     self._lease = None
                 await uninterrupted(lease.api.close())
 
-    def _sum(self, connection: ConnectionSupervisor) -> ClientStatistics:
-        counted, frames, link = self._counted, connection.frames, connection.link
+    def _total_statistics(self, connection: ConnectionSupervisor) -> ClientStatistics:
+        past, frames, attempt = self._past_statistics, connection.frames, connection.attempt
         converter = frames.converter
         return dataclasses.replace(
-            counted,
-            frames_decoded=counted.frames_decoded + frames.decoded,
-            frames_converted=counted.frames_converted + (0 if converter is None else converter.converted),
-            frames_dropped=counted.frames_dropped + (0 if converter is None else converter.dropped),
-            streams_started=counted.streams_started + connection.stream.streams_started,
-            reconnects=counted.reconnects + connection.reconnects,
-            packets_received=0 if link is None else link.packets_received,
-            packets_lost=0 if link is None else link.packets_lost,
-            jitter_s=0.0 if link is None else link.jitter_s,
+            past,
+            frames_decoded=past.frames_decoded + frames.decoded,
+            frames_converted=past.frames_converted + (0 if converter is None else converter.converted),
+            frames_dropped=past.frames_dropped + (0 if converter is None else converter.dropped),
+            streams_started=past.streams_started + connection.stream.streams_started,
+            reconnects=past.reconnects + connection.reconnects,
+            packets_received=0 if attempt is None else attempt.packets_received,
+            packets_lost=0 if attempt is None else attempt.packets_lost,
+            jitter_s=0.0 if attempt is None else attempt.jitter_s,
         )
 
 
@@ -538,7 +539,7 @@ def _identifier(name: str, value: str) -> str:
     if not value:
         raise OdysseyArgumentError(f"{name} is empty")
     if not is_encodable(value):
-        raise OdysseyArgumentError(f"{name} is no text that can be sent")
+        raise OdysseyArgumentError(f"{name} holds characters that cannot be sent")
     return value
 
 

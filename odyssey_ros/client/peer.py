@@ -1,4 +1,4 @@
-"""The WebRTC peer: answers a streamer's offer, carries its channels and video, notices when they end."""
+"""The WebRTC peer: answers a streamer's offer, carries channels and video, and detects their end."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _VIDEO_CLOCK_RATE = 90_000
 
 
 def max_message_size(sdp: str) -> int | None:
-    """The largest data channel message, in bytes, that the sender of a description takes; None for no limit.
+    """Return the maximum size in bytes of a data channel message to the sender of a description.
 
-    Source: RFC 8841, section 6: 64 KiB when it does not say, no limit when it says 0.
+    None means no limit. Source: RFC 8841, section 6: 64 KiB without the attribute, no limit with the value 0.
     """
     match = _MAX_MESSAGE_SIZE.search(sdp)
     size = _DEFAULT_MAX_MESSAGE_SIZE if match is None else int(match.group(1))
@@ -46,19 +46,22 @@ def max_message_size(sdp: str) -> int | None:
 
 
 class Peer:
-    """One peer connection. Callbacks come on the loop; after `close` none come.
+    """One peer connection. Callbacks are called on the loop, and not after `close`.
 
     Args:
-        servers: ICE servers; none are asked when empty.
+        servers: ICE servers; an empty sequence uses none.
         loopback_only: Whether media stays on 127.0.0.1.
-        consume_video: Takes the frames of the video track until it ends.
+        consume_video: Reads the frames of the video track until it ends.
         on_message: Called with each text on the channel from the streamer.
-        on_ready: Called once, when a video track is there and the channel to the streamer is open.
+        on_ready: Called once, when there is a video track and the channel to the streamer is open.
         on_lost: Called once, when the connection fails, is closed by the other side, or loses its track or a
             channel.
 
     Attributes:
-        hears_streamer: Set once the channel from the streamer is open.
+        reply_channel_open: Set when the channel from the streamer is open.
+        packets_received: Video packets received.
+        packets_lost: Video packets lost.
+        jitter_s: Interarrival jitter of the video in seconds.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class Peer:
         self._connection.on("datachannel", self._channel_added)
         self._tasks = TaskOwner(self._task_failed)
         self._send_channel: RTCDataChannel | None = None
-        self.hears_streamer = asyncio.Event()
+        self.reply_channel_open = asyncio.Event()
         self._has_video = False
         self._ready = False
         self._ended = False
@@ -92,18 +95,18 @@ class Peer:
         self.jitter_s = 0.0
 
     async def answer(self, offer: str) -> str:
-        """Accept an offer, gather candidates, and give the answer, which holds them all.
+        """Accept an offer, gather candidates, and return the answer with all candidates.
 
         Raises:
-            OdysseyConnectionError: The offer cannot be used.
+            OdysseyConnectionError: The offer is invalid.
         """
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
             if self._connection.sctp is None or not self._has_video:
                 raise ValueError("no video, or no data channels")
             await self._connection.setLocalDescription(await self._connection.createAnswer())
-        except Exception as error:  # aiortc raises many kinds for a description that it cannot use
-            logger.debug("The offer cannot be used", exc_info=True)
+        except Exception as error:  # aiortc raises many kinds for an invalid description
+            logger.debug("Invalid offer", exc_info=True)
             raise OdysseyConnectionError(
                 f"The streamer's offer cannot be used ({type(error).__name__})"
             ) from None
@@ -111,20 +114,20 @@ class Peer:
         return self._connection.localDescription.sdp
 
     async def add_candidate(self, remote: RemoteCandidate) -> None:
-        """Add a way to the streamer, after `answer`. One that cannot be used is left out."""
+        """Add an ICE candidate of the streamer, after `answer`. Log and ignore an invalid one."""
         if not remote.candidate:
             return
         candidate = parse_candidate(remote.candidate, remote.sdp_mid, remote.sdp_mline_index)
         if candidate is None:
-            logger.warning("Leaving out an ICE candidate that cannot be read")
+            logger.warning("Ignoring a malformed ICE candidate")
             return
         try:
             await self._connection.addIceCandidate(candidate)
         except ValueError as error:
-            logger.warning("Leaving out an ICE candidate: %s", error)
+            logger.warning("Ignoring an ICE candidate: %s", error)
 
     def can_send(self, text: str) -> bool:
-        """Whether the channel to the streamer is open and takes a message of this size."""
+        """Return whether the channel to the streamer is open and accepts a message of this size."""
         if self._send_channel is None or self._send_channel.readyState != "open":
             return False
         return self._max_message_size is None or len(text.encode()) <= self._max_message_size
@@ -133,13 +136,13 @@ class Peer:
         """Send a text to the streamer.
 
         Raises:
-            OdysseyStreamError: The channel is not open, or the text is longer than the streamer takes.
+            OdysseyStreamError: The channel is not open, or the text exceeds the streamer's limit.
         """
         if self._send_channel is None or self._send_channel.readyState != "open":
             raise OdysseyStreamError("The channel to the streamer is closed", code=ErrorCode.CHANNEL_CLOSED)
         if not self.can_send(text):
             raise OdysseyStreamError(
-                f"The message is longer than the {self._max_message_size} bytes that the streamer takes",
+                f"The message exceeds the streamer's limit of {self._max_message_size} bytes; shorten it",
                 code=ErrorCode.MESSAGE_TOO_LONG,
             )
         self._send_channel.send(text)
@@ -176,8 +179,8 @@ class Peer:
             channel.on("close", lambda: self._lost("The channel to the streamer closed"))
             self._check_ready()
         elif channel.label == RECEIVE_CHANNEL:
-            # aiortc announces a channel of the other side when it is open.
-            self.hears_streamer.set()
+            # aiortc announces a channel of the other side once it is open.
+            self.reply_channel_open.set()
             channel.on("message", self._message)
             channel.on("close", lambda: self._lost("The channel from the streamer closed"))
         else:
@@ -189,7 +192,7 @@ class Peer:
         if isinstance(data, str):
             self._on_message(data)
         else:
-            logger.warning("Ignoring a binary message of the streamer")
+            logger.warning("Ignoring a binary message from the streamer")
 
     def _check_ready(self) -> None:
         channel_open = self._send_channel is not None and self._send_channel.readyState == "open"

@@ -1,6 +1,6 @@
-"""An aiortc peer connection that keeps to loopback when told to, and whose close leaves nothing behind.
+"""An aiortc peer connection that can stay on loopback and releases everything when closed.
 
-All that this client must know of aiortc's insides is in this module.
+All uses of aiortc's and aioice's private members are in this module.
 """
 
 from __future__ import annotations
@@ -31,16 +31,15 @@ _RELAY = "_TurnTransport__inner_protocol"
 
 
 class PeerConnection(RTCPeerConnection):
-    """A peer connection that owns what it starts.
+    """A peer connection that owns every task it starts.
 
-    aiortc connects in a task that nobody keeps: when a connection is closed meanwhile, the task goes on and
-    starts consent checks, or a decoder thread, that nothing ends. Here the task is ended first.
+    aiortc connects in a task without an owner. When the connection is closed during that task, the task
+    continues and starts consent checks or a decoder thread that never end. This class ends the task first.
 
     Args:
-        servers: ICE servers; with none, none is asked, where aiortc would ask a public one.
-        loopback_only: Whether 127.0.0.1 is the only address to offer. aioice leaves loopback out. A service
-            on this machine is reached over it, also where there is no other interface, and its media has no
-            reason to show on any other.
+        servers: ICE servers. An empty sequence uses none, where aiortc would use a public one.
+        loopback_only: Whether to offer 127.0.0.1 only, which aioice otherwise leaves out. A service on this
+            machine is reachable on it without any network interface, and its media stays on the machine.
     """
 
     def __init__(self, servers: Sequence[IceServer], *, loopback_only: bool) -> None:
@@ -64,15 +63,15 @@ class PeerConnection(RTCPeerConnection):
         self,
         sessionDescription: RTCSessionDescription | None = None,  # noqa: N803 - aiortc's name
     ) -> None:
-        """Gather candidates, on loopback only where that is asked for."""
+        """Gather candidates, with `loopback_only` on 127.0.0.1 only."""
         for transport in self._ice_transports():
-            _own_gathering(_connection_of(transport), loopback_only=self._loopback_only)
+            _adapt_gathering(_connection_of(transport), loopback_only=self._loopback_only)
         await super().setLocalDescription(sessionDescription)
 
     async def close(self) -> None:
-        """Close, in a few seconds at most, and end every task and thread."""
-        # aiortc too calls this, in a task of its own, when the other side has closed. Once is enough, and is
-        # begun again only where somebody cancelled every task of the loop meanwhile.
+        """Close within a few seconds, and end every task and thread."""
+        # aiortc also calls this method, in its own task, when the other side has closed. Closing runs once;
+        # it restarts only when its task was cancelled, as when a program cancels all tasks of the loop.
         while True:
             if self._closing is None or self._closing.cancelled():
                 self._closing = asyncio.get_running_loop().create_task(self._close(), name="odyssey-close")
@@ -88,7 +87,7 @@ class PeerConnection(RTCPeerConnection):
         await asyncio.wait({closing}, timeout=_CLOSE_TIMEOUT_S)
         if closing.done() and not closing.cancelled() and closing.exception() is None:
             return
-        # Something that aiortc waits for has been cancelled, as happens when a loop ends.
+        # A task that aiortc waits for was cancelled, as happens when a loop ends.
         logger.debug("Closing the transports one by one")
         closing.cancel()
         endings = {closing}
@@ -96,19 +95,19 @@ class PeerConnection(RTCPeerConnection):
             connection = _connection_of(transport)
             for protocol in connection._protocols:  # noqa: SLF001
                 protocol.transport.close()
-            # A task each: a cancelled wait inside must not pass for a cancellation of the caller.
+            # One task each, so that a cancelled wait inside does not look like a cancellation of the caller.
             endings.add(asyncio.get_running_loop().create_task(connection.close()))
         await asyncio.wait(endings)
         for ending in endings:
             if not ending.cancelled() and ending.exception() is not None:
-                logger.debug("Closing failed (%s)", type(ending.exception()).__name__)
+                logger.debug("Closing a transport failed (%s)", type(ending.exception()).__name__)
 
     async def _connect_owned(self) -> None:
         task = self._connecting.spawn(self._connect(), "odyssey-peer-connect")
         await asyncio.wait({task})
 
     async def _stop_checks(self) -> None:
-        # aioice before 0.11 leaves this to the connecting that has just been cancelled.
+        # aioice before 0.11 cancels the checks only in the connecting task, which has just been cancelled.
         checks = {
             pair.task
             for transport in self._ice_transports()
@@ -121,7 +120,7 @@ class PeerConnection(RTCPeerConnection):
             await asyncio.wait(checks)
 
     def _connect_failed(self, error: Exception) -> None:
-        logger.warning("Connecting the peer failed (%s)", type(error).__name__, exc_info=error)
+        logger.warning("Cannot connect the peer (%s)", type(error).__name__, exc_info=error)
         self.emit("connectfailed", error)
 
     def _ice_transports(self) -> set[RTCIceTransport]:
@@ -132,18 +131,18 @@ class PeerConnection(RTCPeerConnection):
 
 
 def _connection_of(transport: RTCIceTransport) -> Any:
-    return transport.iceGatherer._connection  # noqa: SLF001 - aiortc has no public way to it
+    return transport.iceGatherer._connection  # noqa: SLF001 - aiortc has no public accessor
 
 
-def _own_gathering(connection: Any, *, loopback_only: bool) -> None:
-    """Let gathering leave no task behind, and let a relay that is gone be left in time.
+def _adapt_gathering(connection: Any, *, loopback_only: bool) -> None:
+    """Protect gathering from cancellation, restrict it to loopback if requested, and bound leaving a relay.
 
-    aioice forgets the requests to STUN and TURN servers that are under way when gathering is cancelled; left
-    alone, it ends them itself after some seconds. And it asks a relay for a minute to end the allocation.
+    When gathering is cancelled, aioice loses track of pending requests to STUN and TURN servers; when it runs
+    to its end, aioice ends them after some seconds. The deletion of an allocation is retried for a minute.
     """
     gather = connection.get_component_candidates
 
-    async def owned(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
+    async def gather_uninterrupted(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
         chosen = ["127.0.0.1"] if loopback_only else addresses
         try:
             found: list[Any] = await uninterrupted(gather(component, chosen, timeout))
@@ -151,16 +150,16 @@ def _own_gathering(connection: Any, *, loopback_only: bool) -> None:
             for protocol in connection._protocols:  # noqa: SLF001
                 relay = getattr(protocol.transport, _RELAY, None)
                 if relay is not None:
-                    relay.delete = functools.partial(_leave, relay, relay.delete)
+                    relay.delete = functools.partial(_delete_allocation, relay, relay.delete)
         return found
 
-    connection.get_component_candidates = owned
+    connection.get_component_candidates = gather_uninterrupted
 
 
-async def _leave(relay: Any, delete: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _delete_allocation(relay: Any, delete: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
         await within(_RELAY_TIMEOUT_S, delete())
     except asyncio.TimeoutError:
-        logger.debug("The relay does not answer: the allocation is left to expire")
+        logger.debug("The relay does not answer; the allocation will expire")
     finally:
         relay.transport.close()

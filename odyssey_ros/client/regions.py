@@ -1,4 +1,4 @@
-"""How far away the service's regions are."""
+"""Measurement of the latency to the service's regions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _FRESH_FOR_S = 600.0
 
 
 class RegionLatencies:
-    """Round-trip times to the regions, measured once and kept for ten minutes, over connections.
+    """Measures the round-trip times to the regions, and keeps them for ten minutes across connections.
 
-    A region's first answer pays for opening the connection; the second, over the same one, is the measure
-    when it comes in time.
+    The first ping of a region includes opening the connection; the second ping reuses it. The smaller of the
+    times that arrive before the timeout counts.
 
     Args:
-        clock: Seconds, monotonic.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,10 +41,10 @@ class RegionLatencies:
         self._fresh_until = -1.0
 
     async def measure(self, api: HttpApi, timeout_s: float) -> Mapping[str, int]:
-        """Milliseconds by region id, `UNANSWERED_MS` for those that did not answer in time.
+        """Return milliseconds by region id; `UNANSWERED_MS` for regions that did not answer in time.
 
-        Empty when the service does not say which regions there are: the measure is help, never a condition.
-        What makes the service refuse it, the request for a session will meet again.
+        The result is empty when the list of regions is not available. That failure is not raised: latencies
+        are optional, and the request for a session reports the same failure if it persists.
         """
         if self._clock() < self._fresh_until:
             return dict(self._latencies_ms)
@@ -52,7 +52,7 @@ class RegionLatencies:
         try:
             regions = await within(timeout_s, api.regions())
         except (OdysseyError, asyncio.TimeoutError) as error:
-            logger.debug("No regions to measure: %s", type(error).__name__)
+            logger.debug("The list of regions is not available: %s", type(error).__name__)
             return {}
         if not regions:
             return {}
@@ -72,12 +72,12 @@ class RegionLatencies:
 
     async def _ping_twice(self, api: HttpApi, region: Region, measured: dict[str, int]) -> None:
         for _ in range(2):
-            begun = self._clock()
+            started = self._clock()
             try:
                 answered = await api.ping(region.ping_url)
             except (httpx.HTTPError, httpx.InvalidURL, OSError):
                 return
             if not answered:
                 return
-            took_ms = round((self._clock() - begun) * 1000)
+            took_ms = round((self._clock() - started) * 1000)
             measured[region.region_id] = min(took_ms, measured.get(region.region_id, UNANSWERED_MS))

@@ -1,4 +1,4 @@
-"""Whether to try again, and when: two pure functions."""
+"""The retry decision and the backoff, as two pure functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client.config import AdvancedConfig
 
-# 409 of the signaling server: the session's socket of before is still closing.
+# The signaling server answers 409 while the session's previous socket is closing.
 _RETRYABLE_CLIENT_ERRORS = frozenset({408, 409, 425, 429})
 _FINAL_LIMITS = (MonthlyLimitReachedError, AccountSuspendedError)
 _PASSING_LIMITS = (ConcurrentLimitReachedError, RateLimitError, StreamDurationExceededError)
@@ -29,11 +29,11 @@ _PASSING_LIMITS = (ConcurrentLimitReachedError, RateLimitError, StreamDurationEx
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do about a failure.
+    """The retry decision for a failure.
 
     Attributes:
-        transient: Whether trying again can help.
-        wait_s: Seconds that the service asks to wait first; None leaves it to the backoff.
+        transient: Whether a retry can succeed.
+        wait_s: Seconds that the service asks to wait; None leaves the delay to the backoff.
     """
 
     transient: bool
@@ -41,12 +41,12 @@ class Verdict:
 
 
 def judge(error: BaseException, *, patient: bool) -> Verdict:
-    """Tell a failure that may pass from one that stays.
+    """Return whether a failure is transient.
 
     Args:
-        error: What a connection attempt ended with.
-        patient: Whether the client retries for ever. Only then is a full queue, which has a bound of its own,
-            waited for again.
+        error: The failure of an attempt.
+        patient: Whether the client retries forever. Only then is a full queue retried, since the queue has
+            its own timeout.
     """
     if isinstance(error, NoStreamerError):
         return Verdict(transient=patient, wait_s=error.retry_after_s)
@@ -63,11 +63,11 @@ def judge(error: BaseException, *, patient: bool) -> Verdict:
 
 
 def backoff(config: AdvancedConfig, uniform: Callable[[float, float], float]) -> Iterator[float]:
-    """Yield the seconds to wait before each retry; the end of the iteration is the end of the retries.
+    """Yield the delay in seconds before each retry; the iteration ends with the last retry.
 
     Args:
-        config: The bounds. `retry_jitter` is the share of each delay that is drawn at random.
-        uniform: Draws a number between two; `random.uniform`, or a test's own.
+        config: The bounds. `retry_jitter` is the random share of each delay.
+        uniform: Returns a random number between its two arguments, as `random.uniform` does.
     """
     delay_ms = min(float(config.initial_retry_delay_ms), config.max_retry_delay_ms)
     retries = 0

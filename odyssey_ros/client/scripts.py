@@ -1,9 +1,9 @@
-"""Simulation scripts: their shape, and the check that runs before one is sent.
+"""Simulation scripts: their types, and their validation before submission.
 
-A script is a list of entries in time order. Each entry has a time and exactly one action: the first entry is
-``start`` at 0 ms, the last is ``end``, whose time is the length of the video, and between them stand
-``interact`` entries. Source: the Simulate API reference. The service would fail the job; here the error comes
-before anything is sent, and names the entry.
+A script is a list of entries in time order. Each entry has a time and exactly one action. The first entry is
+`start` at 0 ms; the last is `end`, whose time is the length of the video; the entries between are `interact`.
+Source: the Simulate API reference. The service would fail an invalid job later; validation raises before
+anything is sent, and names the entry.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ class _StartPrompt(TypedDict):
 
 
 class StartAction(_StartPrompt, total=False):
-    """Begin a new stream.
+    """The action that starts a stream.
 
     Attributes:
-        prompt: What to dream. May be empty only when there is an image.
-        image: The picture to start from; anything that `odyssey_ros.client.images.prepare_image` takes.
+        prompt: The text to generate video from. May be empty only with an image.
+        image: The first image, in any form that `odyssey_ros.client.images.prepare_image` accepts.
     """
 
     image: Any
 
 
 class InteractAction(TypedDict):
-    """Send a prompt to the running stream."""
+    """The action that sends a prompt to the running stream."""
 
     prompt: str
 
@@ -46,10 +46,10 @@ class ScriptEntry(_EntryTime, total=False):
     """One entry of a script: a time and exactly one of the three actions.
 
     Attributes:
-        timestamp_ms: When the action occurs, in milliseconds from the start of the script, 0 or more.
-        start: Begin the stream. The first entry, at 0, and no other.
-        interact: Prompt the running stream.
-        end: End the stream: an empty dict. The last entry, and no other.
+        timestamp_ms: Time of the action in milliseconds since the start of the script, 0 or more.
+        start: Starts the stream. Only in the first entry, at 0.
+        interact: Sends a prompt to the running stream.
+        end: Ends the stream; an empty dict. Only in the last entry.
     """
 
     start: StartAction
@@ -58,15 +58,15 @@ class ScriptEntry(_EntryTime, total=False):
 
 
 def check_sources(script: object, scripts: object, script_url: object) -> None:
-    """Check that exactly one source of a simulation is given, and that it is well formed.
+    """Check that exactly one source of a simulation is given, and that it is valid.
 
     Args:
         script: One script, or None.
         scripts: A list of scripts that run in parallel, or None.
-        script_url: The http(s) URL of a JSON script, or None. What it points to is not fetched.
+        script_url: The http or https URL of a JSON script, or None. The script is not fetched.
 
     Raises:
-        OdysseyScriptError: None or several are given, or the one given is malformed.
+        OdysseyScriptError: None or several are given, or the given one is invalid.
     """
     sources = {"script": script, "scripts": scripts, "script_url": script_url}
     given = [name for name, source in sources.items() if source is not None]
@@ -85,8 +85,8 @@ def check_scripts(scripts: object) -> None:
     """Check a batch of scripts.
 
     Raises:
-        OdysseyScriptError: It is no list, it is empty, or one of its scripts is malformed; the text names the
-            script and the entry, as in ``scripts[1][2]``.
+        OdysseyScriptError: The batch is not a list, is empty, or has an invalid script; the text names the
+            script and the entry, as in `scripts[1][2]`.
     """
     if not _is_list(scripts):
         raise OdysseyScriptError(f"scripts must be a list of scripts, not {_kind(scripts)}")
@@ -104,7 +104,7 @@ def check_script(script: object, *, name: str = "script") -> None:
         name: What errors call the script.
 
     Raises:
-        OdysseyScriptError: The script breaks a rule; the text names the entry, as in ``script[2]``.
+        OdysseyScriptError: The script breaks a rule; the text names the entry, as in `script[2]`.
     """
     if not _is_list(script):
         raise OdysseyScriptError(f"{name} must be a list of entries, not {_kind(script)}")
@@ -134,7 +134,7 @@ def check_script(script: object, *, name: str = "script") -> None:
 
 
 def _check_entry(entry: object, where: str) -> tuple[int, str]:
-    """Check one entry by itself; return its time and the name of its action."""
+    """Check one entry without its neighbours; return its time and the name of its action."""
     if not isinstance(entry, Mapping):
         raise OdysseyScriptError(f"{where}: an entry must be a mapping, not {_kind(entry)}")
     unknown = [key for key in entry if key != "timestamp_ms" and key not in _ACTIONS]
@@ -181,7 +181,7 @@ def _check_url(script_url: object) -> None:
         parts = urlsplit(script_url)
     except ValueError:
         parts = urlsplit("")
-    # The text is not repeated: a presigned URL is a secret.
+    # The message omits the URL, since a presigned URL is a secret.
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise OdysseyScriptError("script_url must be an absolute http or https URL")
 

@@ -1,4 +1,4 @@
-"""Where sessions come from: requested with an API key, or minted by somebody who has one."""
+"""Sources of sessions: requested with an API key, or given by minted credentials."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionAccess:
-    """All that it takes to open a session's socket.
+    """The data that opens a session's socket.
 
     Attributes:
         session_id: The session.
-        endpoint: Where its signaling is.
-        token: What opens the socket; a secret.
-        capabilities: What its streamer can do.
-        is_new: Whether it was provisioned for this attempt, so that another one is no remedy when it is
-            refused.
+        endpoint: Address of its signaling server.
+        token: Token that opens the socket; a secret.
+        capabilities: Capabilities of its streamer.
+        is_new: Whether the session was provisioned for this attempt. When a new session is refused, another
+            one would be refused too.
     """
 
     session_id: str
@@ -49,32 +49,32 @@ class SessionAccess:
 
 
 class SessionSource(Protocol):
-    """Gives sessions to connect to.
+    """Provides sessions to connect to.
 
     Attributes:
-        authenticates: Whether it asks the service, with a key.
-        has_others: Whether it can give another session when one is over.
+        authenticates: Whether the source requests sessions with an API key.
+        has_others: Whether the source can provide another session when one has ended.
     """
 
     authenticates: bool
     has_others: bool
 
     async def acquire(self, previous: SessionAccess | None) -> SessionAccess:
-        """Give a session: the previous one with a fresh token while the service knows it, else a new one."""
+        """Return the previous session with a fresh token while the service knows it, else a new session."""
         ...
 
 
 class RequestedSessions:
-    """Sessions requested with an API key; waits in the queue for a streamer.
+    """Requests sessions with an API key; waits in the queue for a streamer.
 
     Args:
         api: The HTTP API.
-        regions: Latencies, measured at the first request.
+        regions: Latencies of the regions, measured before a request.
         config: Timeouts.
-        on_waiting: Called with a text for people while all streamers are busy.
-        sleep: Waits some seconds.
-        clock: Seconds, monotonic.
-        uniform: Draws a number between two.
+        on_waiting: Called with a text for users while all streamers are busy.
+        sleep: Waits for a number of seconds.
+        clock: Returns monotonic seconds.
+        uniform: Returns a random number between its two arguments.
     """
 
     authenticates = True
@@ -105,7 +105,7 @@ class RequestedSessions:
             try:
                 token = await self._api.session_token(previous.session_id)
             except OdysseyNotFoundError:
-                logger.info("The service no longer knows the session; asking for a new one")
+                logger.info("The session has ended; requesting a new one")
             else:
                 return SessionAccess(
                     previous.session_id, previous.endpoint, token.token, previous.capabilities, is_new=False
@@ -115,7 +115,7 @@ class RequestedSessions:
         return SessionAccess(grant.session_id, grant.endpoint, token.token, grant.capabilities, is_new=True)
 
     async def mint(self) -> ClientCredentials:
-        """Provision a session for a client that has no API key."""
+        """Provision a session and return credentials for a client without an API key."""
         grant = await self._request()
         token = await self._token_of(grant)
         try:
@@ -134,11 +134,11 @@ class RequestedSessions:
         try:
             return await self._api.session_token(grant.session_id)
         except OdysseyNotFoundError as error:
-            # Provisioned a moment ago: the service is inconsistent, which passes.
+            # The session was provisioned a moment ago: the inconsistency of the service is transient.
             raise OdysseyConnectionError(str(error), code=ErrorCode.SESSION_NOT_FOUND) from None
 
     async def _request(self) -> SessionGrant:
-        # What ends in a refusal ends here, before anything is measured.
+        # Authenticate first, so that a refused key costs no measurement.
         await self._api.authenticate()
         latencies_ms = {}
         if self._config.region_timeout_s is not None:
@@ -166,7 +166,7 @@ class RequestedSessions:
 
 
 class MintedSession:
-    """The one session that credentials are for."""
+    """Provides the one session of minted credentials."""
 
     authenticates = False
     has_others = False
@@ -175,7 +175,7 @@ class MintedSession:
         try:
             endpoint = SignalingEndpoint.parse(credentials.signaling_url)
         except MalformedError as error:
-            raise OdysseyArgumentError(f"The credentials cannot be used: {error}") from None
+            raise OdysseyArgumentError(f"The credentials are invalid: {error}") from None
         self._session = SessionAccess(
             session_id=credentials.session_id,
             endpoint=endpoint,
@@ -185,5 +185,5 @@ class MintedSession:
         )
 
     async def acquire(self, previous: SessionAccess | None) -> SessionAccess:  # noqa: ARG002
-        """See `SessionSource`: there is no other session."""
+        """Return the session; see `SessionSource`."""
         return self._session

@@ -1,4 +1,4 @@
-"""What is sent to submit a simulation."""
+"""Encoding of the request that submits a simulation job."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def encode_simulation(
     portrait: bool,
     bypass_prompt_expansion: bool | None,
 ) -> bytes:
-    """Check the scripts, prepare their images, encode the request. Slow with images: not for the event loop.
+    """Check the scripts, prepare their images and encode the request.
+
+    Takes tens of milliseconds for each image; do not call it on the event loop.
 
     Raises:
-        OdysseyScriptError: A script cannot be used.
-        OdysseyImageError: An image cannot be used.
+        OdysseyScriptError: A script is invalid.
+        OdysseyImageError: An image is invalid.
     """
     check_sources(script, scripts, script_url)
     body: dict[str, object] = {"portrait": portrait, "output_video": True}

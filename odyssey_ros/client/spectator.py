@@ -1,4 +1,4 @@
-"""Watching a broadcast: a WHEP client (RFC 9725 without trickling). Needs no API key."""
+"""The spectator of a broadcast: a WHEP client (RFC 9725, without trickle ICE). Needs no API key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from odyssey_ros.client.errors import (
     OdysseyError,
     OdysseyNotFoundError,
 )
-from odyssey_ros.client.frames import FramePipeline, discard, standstill
+from odyssey_ros.client.frames import FramePipeline, discard, wait_for_standstill
 from odyssey_ros.client.http_api import shared_tls_context
 from odyssey_ros.client.ice import PUBLIC_STUN, parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
@@ -46,13 +46,13 @@ _POLL_INTERVAL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class WhepEndpoint:
-    """Where a broadcast is watched.
+    """The addresses of a broadcast.
 
     Attributes:
-        offer_url: Where the offer is posted, without the token.
-        config_url: Where the ICE servers are told.
-        token: What the spectator shows; a secret.
-        is_loopback: Whether it is this machine, by name.
+        offer_url: URL to which the offer is posted, without the token.
+        config_url: URL of the ICE configuration.
+        token: Bearer token of the spectator; a secret.
+        is_loopback: Whether the host name or address literal means this machine.
     """
 
     offer_url: str
@@ -62,10 +62,10 @@ class WhepEndpoint:
 
     @classmethod
     def parse(cls, webrtc_url: str, spectator_token: str) -> WhepEndpoint:
-        """Read what `BroadcastInfo` holds. The URL may end with a slash and may have a query, which is kept.
+        """Parse the values of `BroadcastInfo`. The URL may end with a slash; a query is kept.
 
         Raises:
-            OdysseyArgumentError: It is no http or https URL.
+            OdysseyArgumentError: The URL is not an http or https URL.
         """
         try:
             parts = urlsplit(webrtc_url.strip())
@@ -84,13 +84,13 @@ class WhepEndpoint:
 
 
 class SpectatorConnection:
-    """A broadcast that is being watched. Made by `connect_to_stream`.
+    """The connection of a spectator to a broadcast, created by `connect_to_stream`.
 
     Args:
-        endpoint: Where.
+        endpoint: The addresses of the broadcast.
         observer: Receives the frames and the disconnection.
         config: Timeouts.
-        http: The HTTP client; owned from now on.
+        http: The HTTP client, which the connection closes.
     """
 
     def __init__(
@@ -113,19 +113,19 @@ class SpectatorConnection:
 
     @property
     def is_connected(self) -> bool:
-        """Whether frames can come."""
+        """Return whether the connection is established and not closing."""
         return self._closing is None and self._connected.done()
 
     @property
     def peer_connection(self) -> RTCPeerConnection | None:
-        """The peer connection; None before there is one."""
+        """Return the peer connection; None before it exists."""
         return self._peer
 
     async def open(self) -> None:
-        """Connect. Used by `connect_to_stream`; on failure everything is closed.
+        """Connect. Used by `connect_to_stream`; after a failure everything is closed.
 
         Raises:
-            OdysseyError: Why it cannot be.
+            OdysseyError: The reason of the failure.
         """
         try:
             await within(self._config.connect_timeout_s, self._open())
@@ -139,7 +139,7 @@ class SpectatorConnection:
             raise
 
     async def close(self) -> None:
-        """Stop watching. Any number of times; `on_disconnected` is not called for what the caller knows."""
+        """Leave the broadcast, without a call of `on_disconnected`. May be called any number of times."""
         await asyncio.wait({self._start_closing(tell_server=True)})
 
     async def __aenter__(self) -> SpectatorConnection:
@@ -160,15 +160,15 @@ class SpectatorConnection:
         answer = await self._post_offer(peer.localDescription.sdp)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
-        except Exception as error:  # aiortc raises many kinds for a description that it cannot use
-            logger.debug("The answer cannot be used", exc_info=True)
-            raise OdysseyConnectionError(f"The answer cannot be used ({type(error).__name__})") from None
+        except Exception as error:  # aiortc raises many kinds for an invalid description
+            logger.debug("Invalid answer", exc_info=True)
+            raise OdysseyConnectionError(f"The server's answer is invalid ({type(error).__name__})") from None
         if self._frames.converter is not None:
             self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
-        # Not awaited itself: leaving would cancel it, and it would look like a connection that was up.
+        # Not awaited directly: a cancellation would complete the future, as an established connection does.
         await asyncio.wait({self._connected})
         self._connected.result()
-        self._tasks.spawn(self._ask_for_key_frame(peer), "odyssey-key-frame")
+        self._tasks.spawn(self._request_key_frame(peer), "odyssey-key-frame")
         if self._config.frame_timeout_s is not None:
             self._tasks.spawn(self._watch_frames(self._config.frame_timeout_s), "odyssey-frame-watch")
 
@@ -180,7 +180,9 @@ class SpectatorConnection:
         except (httpx.HTTPError, OSError, MalformedError, asyncio.TimeoutError) as error:
             if self._endpoint.is_loopback:
                 return ()
-            logger.warning("Using a public STUN server: %s", type(error).__name__)
+            logger.warning(
+                "Cannot fetch the ICE configuration; using a public STUN server: %s", type(error).__name__
+            )
             return PUBLIC_STUN
 
     async def _post_offer(self, sdp: str) -> str:
@@ -224,7 +226,7 @@ class SpectatorConnection:
             self._connected.set_exception(error)
             return
         logger.info("The broadcast ended: %s", error)
-        # The server has let go already, or never will hear of it.
+        # The server has already ended the WHEP session, or is unreachable.
         self._start_closing(tell_server=False)
         self._observer.disconnected(error)
 
@@ -236,18 +238,18 @@ class SpectatorConnection:
         await self._frames.consume(track)
         self._lost(OdysseyConnectionError("The video track ended", code=ErrorCode.MEDIA_LOST))
 
-    async def _ask_for_key_frame(self, peer: PeerConnection) -> None:
-        """Ask for a picture to begin with, naming the stream that it is asked of (RFC 4585, 6.3.1)."""
+    async def _request_key_frame(self, peer: PeerConnection) -> None:
+        """Request a first key frame with a PLI that names the media source (RFC 4585, 6.3.1)."""
         receiver = next(item.receiver for item in peer.getTransceivers() if item.kind == "video")
         while self._frames.decoded == 0:
             sources = receiver.getSynchronizationSources()
             if sources:
-                await receiver._send_rtcp_pli(sources[0].source)  # noqa: SLF001 - there is no other way
+                await receiver._send_rtcp_pli(sources[0].source)  # noqa: SLF001 - aiortc has no public method
                 return
             await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def _watch_frames(self, timeout_s: float) -> None:
-        await standstill(timeout_s, lambda: self._frames.decoded)
+        await wait_for_standstill(timeout_s, lambda: self._frames.decoded)
         self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN))
 
     def _start_closing(self, *, tell_server: bool) -> asyncio.Task[None]:
@@ -259,7 +261,7 @@ class SpectatorConnection:
 
     async def _release(self, *, tell_server: bool) -> None:
         if self._connected.done():
-            self._connected.exception()  # seen
+            self._connected.exception()  # marked as retrieved
         try:
             if self._peer is not None:
                 await self._peer.close()
@@ -273,7 +275,7 @@ class SpectatorConnection:
         try:
             await within(self._config.close_timeout_s, self._http.delete(url))
         except (httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
-            logger.debug("The server did not hear the goodbye: %s", type(error).__name__)
+            logger.debug("Cannot end the WHEP session; the server will expire it: %s", type(error).__name__)
 
 
 async def connect_to_stream(
@@ -292,22 +294,22 @@ async def connect_to_stream(
     Args:
         webrtc_url: `BroadcastInfo.webrtc_url`.
         spectator_token: `BroadcastInfo.spectator_token`.
-        on_video_frame: The newest frame, converted to RGB.
-        on_disconnected: The broadcast ended, or the connection was lost: once, and not when the spectator
-            leaves.
+        on_video_frame: Called with the newest frame, converted to RGB.
+        on_disconnected: Called once when the broadcast ends or the connection is lost, and not when the
+            spectator leaves.
         debug: Whether this package's loggers emit DEBUG records.
-        on_decoded_frame: Every frame, as soon as it is decoded and not converted.
+        on_decoded_frame: Called with every frame as soon as it is decoded, without conversion.
         observer: Receives the same events, and the error that ended the broadcast.
         advanced: Timeouts; retries do not apply. No frame for `frame_timeout_s` counts as a loss.
 
     Returns:
-        The connection, connected. `await connection.close()` leaves.
+        The established connection. `await connection.close()` leaves the broadcast.
 
     Raises:
-        OdysseyAuthError: The token is refused.
-        OdysseyNotFoundError: There is no such broadcast.
-        OdysseyConnectionError: It cannot be reached, or no media connection can be made.
-        OdysseyArgumentError: The URL cannot be used.
+        OdysseyAuthError: The token was refused.
+        OdysseyNotFoundError: The broadcast does not exist.
+        OdysseyConnectionError: The server is unreachable, or no media connection was established.
+        OdysseyArgumentError: The URL is invalid.
     """
     if debug:
         logging.getLogger("odyssey_ros.client").setLevel(logging.DEBUG)
@@ -329,7 +331,7 @@ async def connect_to_stream(
 
 
 class _WithToken(httpx.AsyncBaseTransport):
-    """Adds the token to the one URL that needs it, below where httpx logs URLs."""
+    """Adds the token to the offer URL, below the layer at which httpx logs URLs."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport, url: str, token: str) -> None:
         self._transport = transport
@@ -352,7 +354,7 @@ class _WithToken(httpx.AsyncBaseTransport):
 
 
 def _same_origin(base: str, location: str) -> str | None:
-    """Where to say goodbye, if that is on the server that was asked."""
+    """Return the absolute URL of a WHEP session; None when it is not on the same server."""
     url = urljoin(base, location)
     same = urlsplit(url)[:2] == urlsplit(base)[:2]
     return url if same else None

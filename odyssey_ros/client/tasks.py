@@ -1,4 +1,4 @@
-"""Background tasks with an owner: none dies in silence, none outlives its owner."""
+"""Ownership of background tasks: failures are reported, and no task outlives its owner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CANCEL_AGAIN_AFTER_S = 1.0
 
 
 class TaskOwner:
-    """Owns background tasks; reports the first thing that goes wrong in one, and ends them all.
+    """Owns background tasks, reports their failures, and ends them on `close`.
 
     Args:
         on_failure: Called on the loop with the exception that ended a task.
@@ -35,7 +35,7 @@ class TaskOwner:
         return task
 
     async def close(self) -> None:
-        """Cancel the tasks and wait until all have ended. Must not be called from one of them."""
+        """Cancel the tasks and wait until all have ended. Must not be called from one of the tasks."""
         await end_tasks(self._tasks)
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -48,9 +48,9 @@ class TaskOwner:
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks until all have ended.
+    """Cancel tasks and wait until all have ended.
 
-    A library may lose a cancellation; what must not be interrupted does not mind a second one.
+    Cancellation is repeated, because a library may lose one. A task inside `uninterrupted` tolerates repeats.
     """
     pending = {task for task in tasks if not task.done()}
     while pending:
@@ -60,39 +60,38 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 async def within(timeout_s: float | None, coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Await with a bound.
+    """Await a coroutine with a timeout.
 
-    `asyncio.wait_for` before Python 3.12 loses a cancellation that comes in the same turn of the loop as the
-    result: whoever cancelled waits for ever. This one never does.
+    Before Python 3.12, `asyncio.wait_for` loses a cancellation that arrives in the same iteration of the loop
+    as the result, and the canceller waits forever. This function does not.
 
     Args:
-        timeout_s: Seconds; None for no bound.
-        coroutine: What to await. It is cancelled, and waited for, when the time is up or the caller is
-            cancelled.
+        timeout_s: Seconds; None for no timeout.
+        coroutine: The coroutine. On a timeout, or when the caller is cancelled, it is cancelled and awaited.
 
     Raises:
-        asyncio.TimeoutError: The time is up.
+        asyncio.TimeoutError: The timeout expired.
     """
     task = asyncio.get_running_loop().create_task(coroutine)
     try:
         await asyncio.wait({task}, timeout=timeout_s)
     except asyncio.CancelledError:
-        await uninterrupted(_cancelled(task))
+        await uninterrupted(_cancel_and_wait(task))
         raise
     if not task.done():
-        await uninterrupted(_cancelled(task))
+        await uninterrupted(_cancel_and_wait(task))
         raise asyncio.TimeoutError
     return task.result()
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
+async def _cancel_and_wait(task: asyncio.Task[Any]) -> None:
     await end_tasks({task})
     if not task.cancelled() and task.exception() is not None:
-        logger.debug("Ended while being cancelled: %s", type(task.exception()).__name__)
+        logger.debug("A cancelled task raised: %s", type(task.exception()).__name__)
 
 
 async def uninterrupted(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Await a clean-up to its end, even when the caller is cancelled meanwhile; only then let that go on."""
+    """Await a cleanup to its end; a cancellation of the caller takes effect only afterwards."""
     task = asyncio.get_running_loop().create_task(coroutine)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -102,6 +101,6 @@ async def uninterrupted(coroutine: Coroutine[Any, Any, _T]) -> _T:
             cancelled = error
     if cancelled is not None:
         if not task.cancelled() and task.exception() is not None:
-            logger.error("Cleaning up failed", exc_info=task.exception())
+            logger.error("The cleanup failed", exc_info=task.exception())
         raise cancelled
     return task.result()

@@ -238,7 +238,7 @@ async def test_each_refusal_is_typed(broadcast, status, kind, text):
 @pytest.mark.parametrize("answer", ["", "v=0\r\n", "this is no answer"])
 async def test_an_answer_that_cannot_be_used_is_an_error(broadcast, answer):
     broadcast.answer = answer
-    with pytest.raises(OdysseyConnectionError, match="answer cannot be used"):
+    with pytest.raises(OdysseyConnectionError, match="answer is invalid"):
         await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
 
 

@@ -75,6 +75,6 @@ async def test_a_clean_up_goes_to_its_end_through_several_cancellations(nothing_
         with pytest.raises(asyncio.CancelledError):
             await cleaning
     assert len(done) == 2
-    assert "Cleaning up failed" in caplog.text
+    assert "The cleanup failed" in caplog.text
     with pytest.raises(ZeroDivisionError):
         await uninterrupted(clean(fail=True))
