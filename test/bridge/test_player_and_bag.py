@@ -12,6 +12,7 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import Image
 
 from odyssey_ros.client import Odyssey
+from waiting import eventually
 
 KEY = "ody_test_key"
 SCRIPT = [
@@ -26,9 +27,12 @@ STATUS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 async def finished_job(url):
     async with Odyssey(KEY, api_url=url) as client:
         job = await client.simulate(script=SCRIPT, portrait=False)
-        while job.status.value not in ("completed", "failed"):
-            await asyncio.sleep(0.1)
-            job = await client.get_simulate_status(job.job_id)
+
+        async def ended():
+            status = await client.get_simulate_status(job.job_id)
+            return status if status.status.value in ("completed", "failed") else None
+
+        job = await eventually(ended, "the end of the job")
     assert job.status.value == "completed"
     return job.job_id
 

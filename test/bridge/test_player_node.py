@@ -26,6 +26,7 @@ from odyssey_ros.dataset.patience import STANDARD
 from odyssey_ros.dataset.pixels import Rgb8Converter
 from odyssey_ros.dataset.sources import JobEpisode
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
+from waiting import eventually
 
 KEY = "ody_test_key"
 EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_ALL)
@@ -61,9 +62,12 @@ def pixels(message):
 async def finished_job(url, scripts=SCRIPTS):
     async with Odyssey(KEY, api_url=url) as client:
         job = await client.simulate(scripts=scripts, portrait=False)
-        while job.status.value not in ("completed", "failed"):
-            await asyncio.sleep(0.1)
-            job = await client.get_simulate_status(job.job_id)
+
+        async def ended():
+            status = await client.get_simulate_status(job.job_id)
+            return status if status.status.value in ("completed", "failed") else None
+
+        job = await eventually(ended, "the end of the job")
     return job
 
 

@@ -167,7 +167,7 @@ async def test_no_frames_are_expected_while_no_stream_runs(service, make_client,
     await client.start_stream("a river")
     await client.end_stream()
     streamer.track.paused = True
-    await asyncio.sleep(2)
+    await asyncio.sleep(2)  # twice the time after which missing frames end a connection
     assert client.is_connected
     assert client.statistics.reconnects == 0
 
@@ -328,12 +328,13 @@ async def test_a_connection_that_flaps_does_not_retry_for_ever(service, make_cli
     assert len(service.streamers) == 3
 
 
-async def test_a_streamer_that_offers_again_before_the_connection_is_up_is_answered_again(service, client):
+async def test_a_streamer_that_offers_again_before_the_connection_is_up_is_answered_again(
+    service, client, eventually
+):
     service.takes_answer = False
     connecting = asyncio.create_task(client.connect())
     streamer = await service.streamer()
-    while "answer" not in streamer.kinds():  # noqa: ASYNC110 - the streamer only keeps a list
-        await asyncio.sleep(0.01)
+    await eventually(lambda: "answer" in streamer.kinds())
     service.takes_answer = True
     await streamer.close_peer()
     await streamer.offer()
@@ -534,7 +535,7 @@ async def test_a_place_in_the_queue_is_waited_for(service, client):
 @pytest.mark.parametrize("delay_s", [0.0, 0.005, 0.02, 0.05, 0.08, 0.11, 0.14, 0.2, 0.3])
 async def test_disconnecting_in_the_midst_of_connecting(service, client, witness, delay_s):
     connecting = asyncio.create_task(client.connect(**witness.callbacks()))
-    await asyncio.sleep(delay_s)
+    await asyncio.sleep(delay_s)  # the moment is what the test varies
     await client.disconnect()
     try:
         await connecting
@@ -548,7 +549,7 @@ async def test_disconnecting_in_the_midst_of_connecting(service, client, witness
 @pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.03, 0.06, 0.1, 0.15])
 async def test_cancelling_connect_cleans_up_wholly(service, client, witness, delay_s):
     connecting = asyncio.create_task(client.connect(**witness.callbacks()))
-    await asyncio.sleep(delay_s)
+    await asyncio.sleep(delay_s)  # the moment is what the test varies
     connecting.cancel()
     try:
         await connecting

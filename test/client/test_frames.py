@@ -154,7 +154,7 @@ async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_w
     assert all(name.startswith("odyssey-convert") for name in threads)
 
 
-async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_delivery(monkeypatch):
+async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_delivery(monkeypatch, eventually):
     from odyssey_ros.client import frames
 
     convert, seen, errors = frames.to_video_frame, asyncio.Event(), []
@@ -172,8 +172,7 @@ async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_deliv
     )
     running = asyncio.create_task(converter.run())
     converter.offer(decoded(0))
-    while not errors:  # noqa: ASYNC110 - the callback only keeps a list
-        await asyncio.sleep(0.01)
+    await eventually(lambda: errors)
     converter.offer(decoded(1))
     await asyncio.wait_for(seen.wait(), 60)
     running.cancel()

@@ -146,7 +146,7 @@ async def test_defect_38_on_disconnected_is_called_once_for_a_loss_and_never_for
     await broadcast.peers[-1].close()
     await eventually(lambda: ended)
     await connection.close()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.1)  # in which a second notification would come
     assert ended == [True]
     assert [method for method, _path in broadcast.requests].count(
         "DELETE"

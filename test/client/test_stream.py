@@ -102,7 +102,7 @@ async def test_defect_05_an_answer_that_comes_before_the_sending_returns_is_not_
 
     async def slow(self, text):
         await send(self, text)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # in which the answer arrives
 
     monkeypatch.setattr(ConnectionAttempt, "send_by_signaling", slow)
     service.reactions["interactive_stream_start"] = lambda s, _m: s.say(
@@ -259,7 +259,7 @@ async def test_an_error_that_nobody_asked_for_stops_the_watch_for_frames(
     streamer.say({"type": "interactive_stream_error", "reason": "model_crash", "message": "oops"})
     await eventually(lambda: witness.named("on_stream_error"))
     streamer.track.paused = True
-    await asyncio.sleep(2)
+    await asyncio.sleep(2)  # twice the time after which missing frames would end the connection
     assert client.is_connected
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+from waiting import eventually
 
 
 async def test_the_first_failure_is_reported_and_closing_ends_the_rest(nothing_left_behind):
@@ -16,7 +17,7 @@ async def test_the_first_failure_is_reported_and_closing_ends_the_rest(nothing_l
 
     owner.spawn(fail(), "fail")
     endless = owner.spawn(asyncio.sleep(3600), "endless")
-    await asyncio.sleep(0.01)
+    await eventually(lambda: failures)
     assert [type(failure) for failure in failures] == [ZeroDivisionError]
     await owner.close()
     assert endless.cancelled()
@@ -36,11 +37,14 @@ async def test_a_bound_that_is_kept(nothing_left_behind):
 async def test_a_cancellation_in_the_turn_of_the_result_is_not_lost(nothing_left_behind):
     answer = asyncio.get_running_loop().create_future()
 
+    begun = asyncio.Event()
+
     async def wait() -> str:
+        begun.set()
         return await answer
 
     waiting = asyncio.ensure_future(within(10, wait()))
-    await asyncio.sleep(0.01)
+    await begun.wait()
     answer.set_result("there")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -59,19 +63,25 @@ async def test_what_fails_while_being_cancelled_is_not_raised(nothing_left_behin
 
 
 async def test_a_clean_up_goes_to_its_end_through_several_cancellations(nothing_left_behind, caplog):
+    begun, go_on = asyncio.Event(), asyncio.Event()
     done = []
 
     async def clean(*, fail: bool = False) -> None:
-        await asyncio.sleep(0.05)
+        begun.set()
+        await go_on.wait()
         done.append(True)
         if fail:
             raise ZeroDivisionError
 
     for fail in (False, True):
+        begun.clear()
+        go_on.clear()
         cleaning = asyncio.ensure_future(uninterrupted(clean(fail=fail)))
+        await begun.wait()
         for _ in range(3):
-            await asyncio.sleep(0.005)
             cleaning.cancel()
+            await asyncio.sleep(0)
+        go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await cleaning
     assert len(done) == 2

@@ -89,11 +89,13 @@ async def test_the_whole_service(start_emulator, witness, eventually):
             [{"timestamp_ms": 0, "start": {"prompt": "a cat"}}, {"timestamp_ms": 400, "end": {}}],
             portrait=False,
         )
-        detail = job
-        while detail.status not in {SimulationJobStatus.COMPLETED, SimulationJobStatus.FAILED}:
-            await asyncio.sleep(0.1)
+
+        async def completed():
             detail = await client.get_simulate_status(job.job_id)
-        assert detail.status is SimulationJobStatus.COMPLETED, detail
+            assert detail.status is not SimulationJobStatus.FAILED, detail
+            return detail.status is SimulationJobStatus.COMPLETED
+
+        await eventually(completed, "the end of the job")
         assert job.job_id in [row.job_id for row in (await client.list_simulations()).jobs]
         credentials = await client.create_client_credentials()
     keyless = Odyssey(api_url=emulator.url)

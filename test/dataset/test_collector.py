@@ -32,6 +32,7 @@ from odyssey_ros.dataset.workspace import Workspace
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import ExpiredUrls, HttpDrop, HttpStatus, HttpUsageError, JobFail
 from odyssey_ros.emulator.faults.schedule import Schedule
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -114,9 +115,12 @@ class Bench:
         made = [
             await self.client.simulate(script=_plan(str(at)).script, portrait=False) for at in range(count)
         ]
-        for job in made:
-            while str((await self.client.get_simulate_status(job.job_id)).status) != "completed":  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+
+        async def all_completed() -> bool:
+            jobs = [await self.client.get_simulate_status(job.job_id) for job in made]
+            return all(str(job.status) == "completed" for job in jobs)
+
+        await eventually(all_completed, "the end of all jobs")
         return [job.job_id for job in made]
 
 
@@ -245,7 +249,7 @@ async def test_an_expired_url_is_fetched_anew(tmp_path: Path) -> None:
 
         async def locate(self, report: Any) -> RemoteStream:
             stream = await self.source.locate(report)
-            await asyncio.sleep(2.1)
+            await asyncio.sleep(2.1)  # longer than the URL is valid
             return stream
 
     async with _bench(tmp_path, limits=Limits(url_seconds=2.0)) as bench:

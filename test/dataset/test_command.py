@@ -26,6 +26,7 @@ from odyssey_ros.client import Odyssey
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -207,7 +208,7 @@ async def test_killed_at_random_moments_it_goes_on(shell: Shell, emulator: Emula
             await asyncio.sleep(0.005)
             if len(list(out.glob("episodes/[!.]*"))) + len(list(out.glob("episodes/.*"))) > 3:
                 break
-        await asyncio.sleep(moments.uniform(0, 1.0))
+        await asyncio.sleep(moments.uniform(0, 1.0))  # the moment is what the test varies
         if process.returncode is None:
             process.kill()
         await process.communicate()
@@ -226,8 +227,7 @@ async def test_killed_at_random_moments_it_goes_on(shell: Shell, emulator: Emula
 
 async def test_interrupted_it_says_that_it_goes_on(shell: Shell, emulator: Emulator) -> None:
     process = await shell.start("simulate", "walk.yaml", "-o", "out", "--poll", "0.1")
-    while await _jobs(emulator) == 0:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    await eventually(lambda: _jobs(emulator), "a job")
     process.send_signal(signal.SIGINT)
     _, log = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 130
@@ -239,9 +239,11 @@ async def test_shards_are_merged_to_what_one_run_makes(shell: Shell, emulator: E
     script = [{"timestamp_ms": 0, "start": {"prompt": "dream"}}, {"timestamp_ms": 200, "end": {}}]
     async with Odyssey("ody_local", api_url=emulator.url) as client:
         job: Any = await client.simulate(scripts=[script] * 3)
-        while str(job.status) != "completed":
-            await asyncio.sleep(0.1)
-            job = await client.get_simulate_status(job.job_id)
+
+        async def completed() -> bool:
+            return str((await client.get_simulate_status(job.job_id)).status) == "completed"
+
+        await eventually(completed, "the end of the job")
     common = ["jobs", job.job_id, "--images", "h264"]
     runs = await asyncio.gather(
         shell.run(*common, "-o", "whole"),

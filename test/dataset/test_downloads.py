@@ -20,6 +20,7 @@ from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.downloads import Downloader, download_client, opened
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.patience import Patience
+from waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,8 +130,7 @@ async def test_a_file_that_is_opened_for_nobody_is_closed(tmp_path: Path) -> Non
     with pytest.raises(asyncio.CancelledError):
         await using
     go_on.set()
-    while not (files and files[0].closed):  # noqa: ASYNC110 - another thread's doing
-        await asyncio.sleep(0.01)
+    await eventually(lambda: files and files[0].closed, "a closed file")
 
 
 async def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from odyssey_ros.dataset.simulation_jobs import JobLimits, ServiceRefusalError, 
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import HttpDrop, HttpMalformed, HttpStatus, HttpUsageError, JobFail, JobHold
 from odyssey_ros.emulator.faults.schedule import Schedule
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -203,8 +204,7 @@ async def test_a_cancelled_job_is_not_made_anew(bench: Bench) -> None:
     bench.emulator.faults.arm(JobHold())
     async with bench.process() as jobs:
         task = asyncio.create_task(jobs.obtain(_plan("a"), Report()))
-        while not (ids := await bench.job_ids()):  # noqa: ASYNC110 - the service tells no one
-            await asyncio.sleep(0.02)
+        ids = await eventually(bench.job_ids, "a job")
         await bench.client.cancel_simulation(ids[0])
         with pytest.raises(EpisodeError) as caught:
             await task

@@ -18,6 +18,7 @@ from odyssey_ros.client import (
 )
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
+from waiting import eventually
 
 SCRIPT = [
     {"timestamp_ms": 0, "start": {"prompt": "a calm sea"}},
@@ -143,8 +144,11 @@ async def test_cancelled_when_it_was_over_already(emulator):
     emulator.faults.disarm(hold.number)
     job_id = follower.run.job.job_id
     other = Follower(emulator.url).client
-    while (await _status(other, job_id)) is not SimulationJobStatus.COMPLETED:  # noqa: ASYNC110 -- a service
-        await asyncio.sleep(0.05)
+
+    async def completed():
+        return (await _status(other, job_id)) is SimulationJobStatus.COMPLETED
+
+    await eventually(completed, "the end of the job")
     follower.run.cancel()
     assert (await following).status is SimulationJobStatus.COMPLETED
 

@@ -159,7 +159,7 @@ async def test_closing_at_any_moment_leaves_no_task(emulator):
         for delay in (0.0, 0.01, 0.1, 0.3, 1.5):
             before = asyncio.all_tasks()
             async with watching(info.webrtc_url, info.spectator_token):
-                await asyncio.sleep(delay)
+                await asyncio.sleep(delay)  # the moment is what the test varies
             await eventually(
                 lambda before=before: not {t for t in asyncio.all_tasks() - before if "spectator" in repr(t)},
                 "no task",

@@ -56,7 +56,7 @@ async def test_without_resume_it_waits_for_a_prompt(session_on):
     ):
         await session.activate(SEA)
         await eventually(lambda: observer.kinds(EventKind.ENDED), "the end")
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # in which a resumed stream would start
         assert len(observer.kinds(EventKind.STARTED)) == 1
         await session.prompt(StreamRequest("again"))
         await eventually(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "another stream")
@@ -137,7 +137,7 @@ async def test_ending_means_wanting_no_other(session_on):
         await eventually(lambda: session.state.streaming, "a stream")
         ended = await session.end()
         assert ended == observer.events[-1].stream_id
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)  # in which a resumed stream would start
         assert observer.kinds(EventKind.STARTED, EventKind.ENDED) == [EventKind.STARTED, EventKind.ENDED]
         with pytest.raises(OdysseyStreamError, match="no stream"):
             await session.end()
@@ -219,7 +219,7 @@ async def test_a_start_that_is_refused_is_tried_a_few_times_then_left(session_on
 async def test_a_fatal_error_is_told_once(session_on):
     async with emulator() as service, session_on(service.url, key="ody_wrong") as (session, observer):
         await eventually(lambda: observer.errors, "giving up")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # in which another attempt would fail
         assert len(observer.errors) == 1
         assert [event.fatal for event in observer.events if event.kind is EventKind.ERROR].count(True) == 1
         assert session.state.connection is ConnectionStatus.FAILED
@@ -345,6 +345,6 @@ async def test_closing_while_it_cannot_connect_leaves_nothing(session_on):
         before = asyncio.all_tasks()
         async with session_on(service.url) as (session, _):
             await session.activate(SEA)
-            await asyncio.sleep(0.5)
+            await eventually(lambda: service.counters["http.auth_token.500"] > 1, "a second attempt")
         left = {task for task in asyncio.all_tasks() - before if "session" in repr(task).lower()}
         assert not left
