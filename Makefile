@@ -29,7 +29,7 @@ lint: env
 	@. scripts/activate && ruff check . && ruff format --check .
 
 types: build
-	@. scripts/activate && mypy
+	@scripts/types
 
 test: lint types build
 	@scripts/test
