@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 TOP = Path(__file__).resolve().parents[2]
 NOT_SOURCES = (".*", "build", "install", "log", "demo_output", "bench_output", "__pycache__", "*.egg-info")
@@ -110,3 +112,28 @@ def test_tools_read_one_configuration():
 def test_the_executables_work_as_links_too():
     """`colcon build --symlink-install` links to what CMake configures, which has the mode of its source."""
     assert os.access(TOP / "scripts" / "executable.in", os.X_OK)
+
+
+def test_the_manifest_and_the_changelog_fit_the_release_tools():
+    """catkin_pkg is what colcon and bloom read them with; `catkin_tag_changelog` needs the heading."""
+    package = pytest.importorskip("catkin_pkg.package", reason="catkin_pkg comes with colcon")
+    from catkin_pkg.changelog_generator import FORTHCOMING_LABEL
+
+    manifest = package.parse_package(str(TOP / "package.xml"))
+    assert manifest.package_format == 3
+    assert {url.type for url in manifest.urls} == {"repository", "bugtracker"}
+    lines = (TOP / "CHANGELOG.rst").read_text().splitlines()
+    assert lines[1] == f"Changelog for package {manifest.name}"
+    assert lines[4:6] == [FORTHCOMING_LABEL, "-" * len(FORTHCOMING_LABEL)]
+
+
+def test_the_workflow_uses_targets_of_the_makefile():
+    workflow = yaml.safe_load((TOP / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = "\n".join(step["run"] for step in steps if "run" in step)
+    used = set(re.findall(r"^make PYTHON=\S+ (\w+)$", commands, re.MULTILINE))
+    assert used == {"test", "coverage", "demo"}
+    targets = set(re.findall(r"^(\w+):", (TOP / "Makefile").read_text(), re.MULTILINE))
+    assert used < targets
+    actions = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", action) for action in actions)
