@@ -13,7 +13,7 @@ class Expected(enum.Enum):
     """How a fault is to end."""
 
     FLOWS = "pictures flow again by themselves"
-    UNHARMED = "pictures go on"
+    UNHARMED = "frames continue"
     GIVES_UP = "unconfigured, with the reason; configure and activate mend it"
     WAITS = "stays active and waits for another prompt"
 

@@ -197,24 +197,24 @@ class FaultRun:
             behaviour = f"unconfigured after {now - started:.1f} s"
             as_expected = case.expected is Expected.GIVES_UP and len(said) > 0
             recovered = self._mend(case)
-            behaviour += f"; pictures {recovered:.1f} s after configure" if recovered else "; NOT MENDED"
+            behaviour += f"; frames {recovered:.1f} s after configure" if recovered else "; NOT RECOVERED"
             as_expected = as_expected and recovered is not None
         elif end == "waits":
-            behaviour = f"refused for good after {now - started:.1f} s, waits for a prompt"
+            behaviour = f"refused permanently after {now - started:.1f} s, waits for a prompt"
             as_expected = case.expected is Expected.WAITS
             recovered = self._mend(case)
-            behaviour += f"; pictures {recovered:.1f} s after it" if recovered else "; NOT MENDED"
+            behaviour += f"; frames {recovered:.1f} s after the prompt" if recovered else "; NOT RECOVERED"
             as_expected = as_expected and recovered is not None
         elif end == "stuck":
-            behaviour = f"not mended after {PATIENCE_S:.0f} s; pictures missing for {gap_s:.1f} s"
+            behaviour = f"not recovered after {PATIENCE_S:.0f} s; no frames for {gap_s:.1f} s"
             as_expected = False
             self._mend(case)
         else:
-            behaviour = f"pictures missing for {gap_s:.1f} s" if harmed else "pictures go on"
+            behaviour = f"no frames for {gap_s:.1f} s" if harmed else "frames continue"
             if any(text.startswith("reconnecting") for text in said):
-                behaviour = f"connects again, {behaviour}"
+                behaviour = f"reconnects, {behaviour}"
             elif any("no stream" in text for text in said):
-                behaviour = f"starts the stream again, {behaviour}"
+                behaviour = f"restarts the stream, {behaviour}"
             as_expected = case.expected in (Expected.FLOWS, Expected.UNHARMED)
             as_expected = as_expected and not (had_gap and case.expected is Expected.UNHARMED)
         return Outcome(case.name, case.expected.value, behaviour, seconds, round(gap_s, 2), said, as_expected)
@@ -330,7 +330,7 @@ def reasons(said: list[str]) -> list[str]:
 
 def markdown(outcomes: list[Outcome]) -> str:
     """The table as it stands in docs/faults.md."""
-    lines = ["| fault | behaviour | seconds to recover | what `~/status` said |", "|---|---|---|---|"]
+    lines = ["| fault | behaviour | seconds to recover | last errors in `~/status` |", "|---|---|---|---|"]
     for outcome in outcomes:
         seconds = "" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f}"
         said = "; ".join(f"`{text}`" for text in reasons(outcome.said)[-2:]).replace("|", "\\|")
