@@ -117,7 +117,11 @@ class Recorder:
         try:
             finished = self._write_all()
         except (OSError, ValueError, av.FFmpegError) as error:
-            logger.warning("Recording of %s abandoned: %s", self.recording.stream_id, error)
+            logger.warning(
+                "Cannot record stream %s, which continues without a recording; check the disk: %s",
+                self.recording.stream_id,
+                error,
+            )
         finally:
             self._on_closed(finished)
 

@@ -56,7 +56,11 @@ class RecordingStore:
         try:
             recording = Recording.read(folder)
         except (OSError, ValueError) as error:
-            logger.warning("Ignoring %s, which is not a valid recording: %s", folder, error)
+            logger.warning(
+                "Ignoring %s, which is not a valid recording; delete the folder if it is not needed: %s",
+                folder,
+                error,
+            )
             return
         self._recordings[recording.stream_id] = recording
 
