@@ -55,10 +55,10 @@ class ArmedFault:
         if schedule.session_id is not None and (moments is None or moments.session_id != schedule.session_id):
             return None
         if moments is None:
-            began = self.armed_at if schedule.since == "now" else None
+            start = self.armed_at if schedule.since == "now" else None
         else:
-            began = moments.at(schedule.since, self.armed_at)
-        return None if began is None else began + schedule.after
+            start = moments.at(schedule.since, self.armed_at)
+        return None if start is None else start + schedule.after
 
     def is_due(self, now: float, moments: SessionMoments | None) -> bool:
         """Return whether the fault is due at the monotonic time `now`."""

@@ -50,7 +50,7 @@ class Marker:
 
     Attributes:
         counter: number of the frame within its stream, from 0; modulo 2**24.
-        stream_time_ms: time of the frame since the stream began, in milliseconds; modulo 2**28 (74 hours).
+        stream_time_ms: time since the start of the stream, in milliseconds; modulo 2**28 (74 hours).
         prompt_id: `prompt_digest` of the prompt that the frame shows.
     """
 
