@@ -1,9 +1,9 @@
-"""What the emulator costs: CPU share of one core while it streams to one client, and with eight spectators.
+"""Measure the CPU share of the emulator while it streams to one client, and with eight spectators.
 
 Usage: PYTHONPATH=. python bench/emulator_cost.py [--seconds 10]
 
-The service runs as a process of its own, as users run it; the client drops what it receives. CPU time is that
-of the service's process with all its threads.
+The service runs in a separate process, as users run it; the client discards the received frames. CPU time is
+the time of the service's process with all of its threads.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SETTINGS = (
 
 
 async def measure(setting: Setting, seconds: float) -> tuple[float, float, int]:
-    """CPU share of one core, frames per second, and skipped frames."""
+    """Return the CPU share of one core, the frames per second, and the number of skipped frames."""
     options = ["--port", "0", "--fps", str(setting.fps), "--codec", setting.codec]
     if not setting.record:
         options.append("--no-recordings")
@@ -55,9 +55,9 @@ async def measure(setting: Setting, seconds: float) -> tuple[float, float, int]:
         for _ in range(setting.spectators):
             await client.watch(ready)
         await asyncio.sleep(1)
-        cpu, made, began = cpu_seconds(process.pid), await stream(client), time.monotonic()
+        cpu, made, began = cpu_seconds(process.pid), await stream_state(client), time.monotonic()
         await asyncio.sleep(seconds)
-        cpu, later = cpu_seconds(process.pid) - cpu, await stream(client)
+        cpu, later = cpu_seconds(process.pid) - cpu, await stream_state(client)
         wall = time.monotonic() - began
         await client.close()
         frames = later["frames_made"] - made["frames_made"]
@@ -67,14 +67,14 @@ async def measure(setting: Setting, seconds: float) -> tuple[float, float, int]:
         await process.wait()
 
 
-async def stream(client: RawClient) -> dict[str, int]:
-    """What the service says of its stream."""
+async def stream_state(client: RawClient) -> dict[str, int]:
+    """Return the state of the only stream."""
     [session] = (await client.http.get("/control/state")).json()["sessions"]
     return session["stream"]
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
+    """Return the user and system time of a process, in seconds."""
     times = psutil.Process(pid).cpu_times()
     return times.user + times.system
 
@@ -82,7 +82,7 @@ def cpu_seconds(pid: int) -> float:
 async def main() -> None:
     """Measure every setting and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each measurement")
     seconds = parser.parse_args().seconds
     print("codec  fps  recorded  spectators  CPU of one core  frames/s  skipped")
     for setting in SETTINGS:

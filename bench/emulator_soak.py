@@ -1,10 +1,10 @@
-"""Twenty sessions at once, one frame a second each: memory flat, nothing dropped, a clean stop.
+"""Run twenty sessions at once, one frame a second each, and check memory, lost frames and the stop.
 
 Usage: PYTHONPATH=. python bench/emulator_soak.py [--sessions 20] [--seconds 300]
 
-Exit status 0 when memory grew by less than a tenth after the first fifth of the time, every frame of every
-stream was received and its counter read back without a gap, and the service ended within 5 seconds of
-SIGTERM.
+The exit status is 0 when all of these hold: memory grew by less than a tenth after the first fifth of the
+time; every frame of every stream was received, and its counters were read without a gap; the service exited
+within 5 seconds of SIGTERM.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ MAX_STOP_S = 5.0
 
 
 class Receiver:
-    """One session, its frames read as they come."""
+    """One session; reads the frame counters as the frames arrive."""
 
     def __init__(self, url: str) -> None:
         self.client = RawClient(url, decode=True)
         self.counters: list[int] = []
-        self.begun = asyncio.Event()
+        self.started = asyncio.Event()
 
     async def run(self) -> None:
-        """Stream until the track ends."""
+        """Run a stream until the track ends."""
         await self.client.connect()
         await self.client.start("a lighthouse")
         alive = asyncio.create_task(self.client.keep_alive())
@@ -43,7 +43,7 @@ class Receiver:
                 frame = await self.client.track.recv()
                 marker = read_marker(frame.to_ndarray(format="rgb24"))
                 self.counters.append(-1 if marker is None else marker.counter)
-                self.begun.set()
+                self.started.set()
         except MediaStreamError:
             pass
         finally:
@@ -53,12 +53,12 @@ class Receiver:
 
     @property
     def gaps(self) -> int:
-        """Frames that are missing or unreadable."""
+        """Number of missing or unreadable frames."""
         return sum(counter != index for index, counter in enumerate(self.counters))
 
 
 async def soak(sessions: int, seconds: float) -> bool:
-    """Run it; whether all went well."""
+    """Run the sessions; return whether all conditions hold."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "odyssey_ros.emulator", "--port", "0", "--fps", "1",
         "--concurrent-sessions", "off", "--stream-seconds", "off",
@@ -70,7 +70,7 @@ async def soak(sessions: int, seconds: float) -> bool:
     for receiver in receivers:
         tasks.append(asyncio.create_task(receiver.run()))
         await asyncio.sleep(0.2)
-    await asyncio.gather(*(receiver.begun.wait() for receiver in receivers))
+    await asyncio.gather(*(receiver.started.wait() for receiver in receivers))
     memory = await watch_memory(process.pid, seconds)
     state = (await receivers[0].client.http.get("/control/state")).json()
     made = [session["stream"]["frames_made"] for session in state["sessions"]]
@@ -89,14 +89,14 @@ async def soak(sessions: int, seconds: float) -> bool:
     print(f"skipped {skipped}, dropped {dropped}, gaps {gaps}")
     print(f"memory {settled / 1e6:.1f} MB after {seconds / 5:.0f} s, {final / 1e6:.1f} MB at the end")
     print(f"stopped in {stop:.2f} s with status {status}")
-    # aiortc hands out a frame when a packet of the next one arrives, so the last one never comes.
+    # aiortc returns a frame when a packet of the next frame arrives, so the last frame is never returned.
     complete = all(got >= count - 1 for got, count in zip(received, made, strict=True))
     clean = status == 0 and stop < MAX_STOP_S
     return complete and clean and growth < MAX_GROWTH and not (gaps or skipped or dropped)
 
 
 async def watch_memory(pid: int, seconds: float) -> list[int]:
-    """Resident bytes of a process, once a second."""
+    """Return the resident bytes of a process, sampled once a second."""
     process = psutil.Process(pid)
     samples = []
     for _ in range(round(seconds)):
@@ -106,14 +106,14 @@ async def watch_memory(pid: int, seconds: float) -> list[int]:
 
 
 def main() -> int:
-    """Run the program; returns its exit status."""
+    """Run the program; return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=300.0)
     arguments = parser.parse_args()
-    good = asyncio.run(soak(arguments.sessions, arguments.seconds))
-    print("all well" if good else "NOT well")
-    return 0 if good else 1
+    passed = asyncio.run(soak(arguments.sessions, arguments.seconds))
+    print("passed" if passed else "FAILED")
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":
