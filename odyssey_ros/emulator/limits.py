@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 ACCOUNT_PAGE = "https://developer.odyssey.ml"
 
 UNLIMITED_LIFETIME = 10 * 365 * 86400.0
-"""Seconds until the expiry of something unlimited; the wire format needs a number."""
+"""Lifetime of a token or URL without an expiry, seconds; the wire format needs a number."""
 
 
 @dataclass(frozen=True, kw_only=True)

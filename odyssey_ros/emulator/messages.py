@@ -61,7 +61,7 @@ class RemoteCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """`keepalive`: the client is still there."""
+    """`keepalive`: the client still uses the socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ class StreamerPeer:
         await self.connection.addIceCandidate(parsed)
 
     def send(self, text: str) -> bool:
-        """Send a message on `streamerToClient`, when the channel opens at the latest.
+        """Send a message on `streamerToClient`; before the channel opens, queue the message.
 
         Returns:
             False when the channel is missing, closing or closed.

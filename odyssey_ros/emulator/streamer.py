@@ -348,7 +348,7 @@ class Streamer:
         if running is not None:
             self._ending = asyncio.create_task(self._finish(running, cause))
         if self._ending is not None:
-            # The task continues when the worker is cancelled meanwhile; `close` awaits it.
+            # The shielded task continues when the worker is cancelled; `close` awaits the task.
             await asyncio.shield(self._ending)
 
     async def _finish(self, running: RunningStream, cause: str) -> None:
@@ -360,7 +360,7 @@ class Streamer:
         self.peer.video.interrupt()
         self.idle_since = monotonic
         self._context.accounts.add_streamed(self._session.account, monotonic - running.started_at)
-        with contextlib.suppress(Exception):  # the request `_StreamStopped` reports a failure
+        with contextlib.suppress(Exception):  # a failure is reported when `_StreamStopped` is served
             await running.stream.end(cause, datetime.fromtimestamp(self._context.now(), timezone.utc))
         await self._context.broadcasts.close(running.stream_id)
         self._counters["streams_ended"] += 1

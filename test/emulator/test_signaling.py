@@ -145,6 +145,21 @@ async def test_a_lost_peer_ends_the_session(service, until):
     await until(lambda: not emulator.sessions.live())
 
 
+async def test_a_lost_peer_does_not_end_a_later_connection_of_the_session(service):
+    emulator, caller = service
+    session_id, base, token = await caller.new_session()
+    url = f"{base}/client/{session_id}?token={token}"
+    first = await websockets.connect(url, proxy=None)
+    await first.recv()
+    streamer = emulator.sessions.find(session_id).streamer
+    streamer._peer_lost()
+    second = await websockets.connect(url, proxy=None)
+    assert json.loads(await second.recv())["type"] == "offer"
+    assert streamer._peer_lost_timer.cancelled()
+    await first.close()
+    await second.close()
+
+
 async def test_a_socket_without_messages_is_closed(running, until):
     async with running(EmulatorConfig(limits=Limits(keepalive_seconds=2.0))) as (emulator, caller):
         _, socket = await caller.open_socket()

@@ -132,15 +132,15 @@ class Job:
     def _stream_json(
         self, stream: JobStream, recording: Recording | None, sign: Callable[[str, Artifact], str]
     ) -> dict[str, object]:
-        def url(artifact: Artifact, *, wanted: bool = True) -> str | None:
-            return sign(stream.stream_id, artifact) if recording is not None and wanted else None
+        def url(artifact: Artifact, *, include: bool = True) -> str | None:
+            return sign(stream.stream_id, artifact) if recording is not None and include else None
 
         return {
             "stream_id": stream.stream_id,
-            "video_url": url(Artifact.VIDEO, wanted=self.output_video),
+            "video_url": url(Artifact.VIDEO, include=self.output_video),
             "events_url": url(Artifact.EVENTS),
             "thumbnail_url": url(Artifact.THUMBNAIL),
-            "preview_url": url(Artifact.PREVIEW, wanted=self.output_video),
+            "preview_url": url(Artifact.PREVIEW, include=self.output_video),
             "frame_count": recording.frame_count if recording else None,
             "duration_seconds": recording.duration_seconds if recording else None,
             "script_index": stream.script_index,
