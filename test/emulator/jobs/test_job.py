@@ -21,7 +21,15 @@ PENDING = Job(
     bypass_expansion=False,
     duration_ms=1000,
 )
-RECORDING = Recording("s", "local", 1280, 704, CREATED, frame_count=20, ended_at=CREATED)
+RECORDING = Recording(
+    stream_id="s",
+    owner="local",
+    width=1280,
+    height=704,
+    started_at=CREATED,
+    frame_count=20,
+    ended_at=CREATED,
+)
 
 
 def sign(stream_id: str, artifact: Artifact) -> str:
