@@ -1,4 +1,4 @@
-"""`python -m odyssey_ros.dataset` is the command `odyssey-dataset`."""
+"""The command `odyssey-dataset`, run as `python -m odyssey_ros.dataset`."""
 
 from __future__ import annotations
 

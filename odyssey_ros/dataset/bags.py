@@ -1,7 +1,7 @@
 """Episodes written as rosbag2 bags: a folder with an MCAP file and its metadata.yaml.
 
-The bag holds the topics that the live bridge publishes for the same stream, each message logged at its stamp,
-and the definitions of all its types, so that readers need nothing else.
+The bag holds the topics that the live bridge publishes for the same stream. Each message is logged at its
+stamp. The bag contains the definitions of all its types, so a reader needs no other files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _EVENT_KINDS: Final = {
     EventKind.ENDED: messages.STREAM_ENDED,
 }
 
-# What the live bridge offers, in the numbers of rmw: keep last 5, reliable, volatile, no time limits.
+# The QoS of the live bridge, in the numbers of rmw: keep last 5, reliable, volatile, no time limits.
 _FOREVER: Final = {"sec": 9223372036, "nsec": 854775807}
 _QOS: Final = {
     "history": 1,
@@ -57,16 +57,16 @@ _QOS: Final = {
 
 
 class ImageEncoding(str, Enum):
-    """How a bag holds the pictures."""
+    """The encoding of the pictures in a bag."""
 
     RAW = "raw"
-    """``sensor_msgs/Image``, rgb8, on ``image_raw``."""
+    """`sensor_msgs/Image`, rgb8, on `image_raw`."""
 
     JPEG = "jpeg"
-    """``sensor_msgs/CompressedImage`` on ``image_raw/compressed``."""
+    """`sensor_msgs/CompressedImage` on `image_raw/compressed`."""
 
     H264 = "h264"
-    """``foxglove_msgs/CompressedVideo`` on ``image_raw/foxglove``, as the service encoded it."""
+    """`foxglove_msgs/CompressedVideo` on `image_raw/foxglove`, as the service encoded it."""
 
     def __str__(self) -> str:
         return self.value
@@ -81,11 +81,11 @@ _IMAGE_TOPICS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class BagLayout:
-    """What a bag looks like.
+    """The settings of a bag.
 
     Attributes:
-        images: How the pictures are held.
-        namespace: What the topics begin with; that of the live bridge.
+        images: Encoding of the pictures.
+        namespace: Namespace of the topics; by default that of the live bridge.
         frame_id: Frame of reference of all headers, an optical frame (REP-103).
         jpeg_quality: 1 to 100.
     """
@@ -98,17 +98,17 @@ class BagLayout:
 
 @dataclass(frozen=True, slots=True)
 class BagSummary:
-    """What was written.
+    """The properties of a written bag.
 
     Attributes:
         file: Name of the MCAP file in the bag's folder.
-        size: Of the MCAP file, in bytes.
-        crc32: Of the MCAP file, as eight hexadecimal digits.
-        frames: Pictures.
-        width: Of the pictures, in pixels.
-        height: Of the pictures, in pixels.
+        size: Size of the MCAP file, in bytes.
+        crc32: CRC-32 of the MCAP file, as eight hexadecimal digits.
+        frames: Number of pictures.
+        width: Width of the pictures, in pixels.
+        height: Height of the pictures, in pixels.
         start_time_ns: Stamp of the first message.
-        duration_ns: From the first message to the last.
+        duration_ns: Time from the first message to the last.
     """
 
     file: str
@@ -129,14 +129,15 @@ def write_bag(
     *,
     on_frame: Callable[[int], None] | None = None,
 ) -> BagSummary:
-    """Write an episode into a new folder, and see it onto the disk. Blocks, for as long as the video takes.
+    """Write an episode into a new folder and sync it to the disk. Blocks for as long as the video takes.
 
     Args:
-        folder: The folder; its parent exists, it does not.
-        name: What the MCAP file is called, without suffix.
-        episode: What to write.
-        layout: What the bag looks like.
-        on_frame: Called with the number of frames written so far. What it raises ends the writing.
+        folder: The folder. Its parent must exist; the folder must not.
+        name: Name of the MCAP file, without suffix.
+        episode: The episode.
+        layout: Settings of the bag.
+        on_frame: Called with the number of frames written so far. An exception that it raises ends the
+            writing.
 
     Raises:
         EpisodeError: The video is broken, or the disk is full.
@@ -188,7 +189,7 @@ class _BagWriter:
             self._write_event(event)
 
     def finish(self, file: str) -> dict[str, Any]:
-        """Complete the MCAP file; return what the metadata file says."""
+        """Complete the MCAP file; return the contents of the metadata file."""
         metadata = self._metadata(file)
         self._mcap.finish({"rosbag2": {"serialized_metadata": _yaml(metadata)}})
         return metadata
@@ -206,7 +207,7 @@ class _BagWriter:
         )
 
     def _pictures(self) -> Iterator[tuple[int, int, int, str, Sequence[Buffer]]]:
-        """Index, media time, stamp, prompt and image message of each frame."""
+        """Yield index, media time, stamp, prompt and image message of each frame."""
         layout = self._layout
         if layout.images is ImageEncoding.H264:
             for encoded in self._episode.encoded_frames():
@@ -258,7 +259,7 @@ class _BagWriter:
         self._mcap.write(channel, stamp_ns, message)
 
     def _metadata(self, file: str) -> dict[str, Any]:
-        """What rosbag2 keeps of a bag."""
+        """Return the metadata of rosbag2."""
         duration = {"nanoseconds": self._last_ns - (self._first_ns or 0)}
         start = {"nanoseconds_since_epoch": self._first_ns or 0}
         count = sum(self._counts.values())
@@ -291,9 +292,9 @@ class _BagWriter:
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes what occurs twice twice: rosbag2 reads no aliases."""
+    """Repeats an object that occurs several times, because rosbag2 cannot read YAML aliases."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class names it
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - signature of the base class
         return True
 
 

@@ -1,4 +1,4 @@
-"""The command `odyssey-dataset`: scripts, recordings and jobs in, bags out."""
+"""The command `odyssey-dataset`, which makes bags from scripts, recordings and jobs."""
 
 from __future__ import annotations
 
@@ -59,10 +59,11 @@ _END_OF_TIME_NS: Final = 2**63 - 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the return value is its exit status.
+    """Run the command and return its exit status.
 
-    0: everything is there. 1: some episodes could not be made, or a check failed. 2: the command, a script
-    file, the key or the output folder cannot be used. 130: interrupted.
+    0: all episodes exist. 1: some episodes could not be made, or a check failed. 2: the command, a script
+        file,
+    the key or the output folder cannot be used. 130: interrupted.
     """
     arguments = _parser().parse_args(argv)
     console = Console(stderr=True)
@@ -73,30 +74,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"odyssey-dataset: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return EXIT_UNUSABLE
     except BrokenPipeError:
-        # Who reads the output has seen enough; nor shall the interpreter write to them at its end.
+        # The reader of the output has closed the pipe. The interpreter must not write to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
     except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("interrupted; the same command goes on from here", markup=False)
+        console.print("interrupted; run the same command again to continue", markup=False)
         return EXIT_INTERRUPTED
     return status
 
 
 def _simulate(arguments: argparse.Namespace, console: Console) -> int:
     plans = read_plans(arguments.files, portrait=arguments.portrait)
-    plans = [plans[place] for place in arguments.shard.of(len(plans))]
+    plans = [plans[index] for index in arguments.shard.of(len(plans))]
     if arguments.dry_run:
         for plan in plans:
-            _say(
-                json.dumps({"episode": plan.name, "source": plan.source, "script": plan.script}, default=str)
-            )
+            episode = {"episode": plan.name, "source": plan.source, "script": plan.script}
+            _write_line(json.dumps(episode, default=str))
         return EXIT_DONE
     return _run(_collect(arguments, console, plans=plans))
 
 
 def _recordings(arguments: argparse.Namespace, console: Console) -> int:
     if bool(arguments.ids) == bool(arguments.since or arguments.until):
-        raise PlanError("name recordings by their stream ids, or a time by --since and --until")
+        raise PlanError("select recordings either by their stream ids or by --since and --until")
     return _run(_collect(arguments, console))
 
 
@@ -113,10 +113,13 @@ def _merge(arguments: argparse.Namespace, console: Console) -> int:
     entries = merged(read_manifest(path) for path in paths)
     try:
         for folder in arguments.sources:
-            _take_bags(folder, target)
+            _move_bags(folder, target)
         missing = [entry.bag for entry in entries if not (target / entry.bag).is_dir()]
         if missing:
-            raise PlanError(f"{len(missing)} bags are in none of the folders, {missing[0]} for one")
+            raise PlanError(
+                f"{len(missing)} bags are in none of the folders, for example {missing[0]}: add the folder "
+                "that contains them"
+            )
         write_manifest(target / "manifest.jsonl", entries)
     except OSError as error:
         raise StateError(f"cannot merge: {error}") from error
@@ -124,7 +127,7 @@ def _merge(arguments: argparse.Namespace, console: Console) -> int:
     return EXIT_DONE
 
 
-def _take_bags(folder: Path, target: Path) -> None:
+def _move_bags(folder: Path, target: Path) -> None:
     (target / "episodes").mkdir(parents=True, exist_ok=True)
     for bag in sorted((folder / "episodes").glob("[!.]*")):
         if not (target / "episodes" / bag.name).exists():
@@ -181,7 +184,7 @@ async def _collect(
 async def _existing(
     arguments: argparse.Namespace, service: Odyssey, patience: Patience
 ) -> Sequence[EpisodeSource]:
-    """Recordings or finished jobs, this shard's part of them."""
+    """Return the sources of recordings or completed jobs that belong to this shard."""
     found: Sequence[EpisodeSource]
     if arguments.run is _jobs:
         found = await streams_of_jobs(arguments.ids, service, patience)
@@ -190,13 +193,13 @@ async def _existing(
     else:
         until_ns = _END_OF_TIME_NS if arguments.until is None else arguments.until
         found = await recordings_between(arguments.since or 0, until_ns, service, patience)
-        # Between the looks of two machines recordings may appear, or go: places would shift.
+        # Two machines may list different recordings, so positions in the list would not match.
         return [episode for episode in found if arguments.shard.takes(episode.name)]
-    return [found[place] for place in arguments.shard.of(len(found))]
+    return [found[index] for index in arguments.shard.of(len(found))]
 
 
 class _EventFetcher:
-    """Reads events logs of streams that may turn out to be somebody else's."""
+    """Downloads the events logs of streams that may belong to somebody else."""
 
     def __init__(self, downloader: Downloader, workspace: Workspace) -> None:
         self._downloader = downloader
@@ -207,13 +210,13 @@ class _EventFetcher:
         if url is None:
             return None
 
-        async def same() -> str:
+        async def same_url() -> str:
             return url
 
         try:
             folder = await asyncio.to_thread(self._workspace.downloads, "candidates")
             path = folder / f"{safe_name(stream.stream_id)}.jsonl"
-            await self._downloader.fetch(url, same, path)
+            await self._downloader.fetch(url, same_url, path)
             log = parse_events(await asyncio.to_thread(path.read_bytes))
             await asyncio.to_thread(path.unlink)
         except OSError as error:
@@ -233,16 +236,16 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 
 
 def _conclude(outcome: Outcome, folder: Path) -> int:
-    _say(f"{len(outcome.entries)} episodes in {folder}, {len(outcome.failures)} failed")
+    _write_line(f"{len(outcome.entries)} episodes in {folder}, {len(outcome.failures)} failed")
     return EXIT_INCOMPLETE if outcome.failures else EXIT_DONE
 
 
-def _say(line: str) -> None:
+def _write_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
 def _set_up_logging(*, verbose: bool) -> None:
-    # Only our own: at this level the HTTP library would write down presigned URLs.
+    # Only the loggers of this package: at this level the HTTP library would log presigned URLs.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("odyssey_ros").setLevel(logging.DEBUG if verbose else logging.INFO)
 
@@ -250,25 +253,30 @@ def _set_up_logging(*, verbose: bool) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="odyssey-dataset",
-        description="Make rosbag2 bags (MCAP) of what an Odyssey world model dreams.",
-        epilog="The key is taken from ODYSSEY_API_KEY or --api-key-file. A killed command goes on when it is "
-        "started again.",
+        description="Make rosbag2 bags (MCAP) from the streams of an Odyssey world model.",
+        epilog="The API key comes from ODYSSEY_API_KEY or --api-key-file. To continue a killed command, run "
+        "it again.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     simulate = commands.add_parser(
         "simulate", help="run script files as simulation jobs, one bag for each script"
     )
-    simulate.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON; see the docs")
+    simulate.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="script file, YAML or JSON; see docs/dataset.md"
+    )
     orientation = simulate.add_mutually_exclusive_group()
     orientation.add_argument(
         "--portrait",
         action="store_true",
         default=True,
-        help="704x1280, unless a file says otherwise (default)",
+        help="704x1280 for files that do not set portrait (default)",
     )
     orientation.add_argument(
-        "--landscape", dest="portrait", action="store_false", help="1280x704, unless a file says otherwise"
+        "--landscape",
+        dest="portrait",
+        action="store_false",
+        help="1280x704 for files that do not set portrait",
     )
     simulate.add_argument("--dry-run", action="store_true", help="print the episodes and send nothing")
     simulate.add_argument(
@@ -276,26 +284,31 @@ def _parser() -> argparse.ArgumentParser:
         type=options.count,
         default=2,
         metavar="N",
-        help="new jobs for a script whose job failed (%(default)s)",
+        help="new jobs for a script whose job failed (default: %(default)s)",
     )
     simulate.add_argument(
         "--poll",
         type=options.seconds,
         default=5.0,
         metavar="S",
-        help="seconds between looks at a job (%(default)g)",
+        help="seconds between two polls of a job (default: %(default)g)",
     )
     simulate.set_defaults(run=_simulate)
 
-    recordings = commands.add_parser("recordings", help="bags of recorded streams, by id or by date")
+    recordings = commands.add_parser("recordings", help="make bags from recorded streams, by id or by date")
     recordings.add_argument("ids", nargs="*", metavar="STREAM_ID")
     recordings.add_argument(
-        "--since", type=options.time_ns, metavar="TIME", help="ISO 8601, UTC unless it says otherwise"
+        "--since",
+        type=options.time_ns,
+        metavar="TIME",
+        help="earliest start, ISO 8601; UTC without a time zone",
     )
-    recordings.add_argument("--until", type=options.time_ns, metavar="TIME", help="likewise; not included")
+    recordings.add_argument(
+        "--until", type=options.time_ns, metavar="TIME", help="end of the time range, not included"
+    )
     recordings.set_defaults(run=_recordings)
 
-    jobs = commands.add_parser("jobs", help="bags of simulation jobs that have completed, by id")
+    jobs = commands.add_parser("jobs", help="make bags from completed simulation jobs, by id")
     jobs.add_argument("ids", nargs="+", metavar="JOB_ID")
     jobs.set_defaults(run=_jobs)
 
@@ -303,11 +316,11 @@ def _parser() -> argparse.ArgumentParser:
         _add_common(command)
 
     merge = commands.add_parser(
-        "merge", help="make one dataset of the folders, or the manifests, of several shards"
+        "merge", help="merge the folders, or the manifests, of several shards into one dataset"
     )
     merge.add_argument("output", type=Path, metavar="FOLDER", help="the dataset's folder")
     merge.add_argument(
-        "sources", nargs="*", type=Path, metavar="FROM", help="folders whose bags are moved there"
+        "sources", nargs="*", type=Path, metavar="FROM", help="folders whose bags are moved to FOLDER"
     )
     merge.set_defaults(run=_merge, verbose=False)
 
@@ -326,7 +339,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         type=options.shard,
         default=Shard(),
         metavar="I/N",
-        help="do part I, from 1, of N parts of the work",
+        help="do only part I, from 1, of N parts of the work",
     )
     bags = command.add_argument_group("bags")
     bags.add_argument(
@@ -334,30 +347,49 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         type=ImageEncoding,
         choices=list(ImageEncoding),
         default=ImageEncoding.JPEG,
-        help="rgb8, JPEG, or the service's H.264 as it is (%(default)s)",
+        help="encoding of the pictures: rgb8, JPEG, or the unchanged H.264 of the service "
+        "(default: %(default)s)",
     )
     bags.add_argument(
-        "--jpeg-quality", type=options.quality, default=90, metavar="Q", help="1 to 100 (%(default)s)"
+        "--jpeg-quality",
+        type=options.quality,
+        default=90,
+        metavar="Q",
+        help="1 to 100 (default: %(default)s)",
     )
     bags.add_argument(
-        "--namespace", default="/odyssey", metavar="NAME", help="what the topics begin with (%(default)s)"
+        "--namespace",
+        default="/odyssey",
+        metavar="NAME",
+        help="namespace of the topics (default: %(default)s)",
     )
     bags.add_argument(
-        "--frame-id", default="odyssey_optical_frame", metavar="FRAME", help="of all headers (%(default)s)"
+        "--frame-id",
+        default="odyssey_optical_frame",
+        metavar="FRAME",
+        help="frame of reference of all headers (default: %(default)s)",
     )
-    bags.add_argument("--keep-downloads", action="store_true", help="leave the MP4 files in the work folder")
-    width = command.add_argument_group("at once")
+    bags.add_argument("--keep-downloads", action="store_true", help="keep the MP4 files in the work folder")
+    width = command.add_argument_group("limits of what runs at the same time")
     for name, default, what in (
         ("jobs", 5, "simulation jobs"),
         ("downloads", 4, "downloads"),
-        ("decoders", 2, "videos being written, a thread each"),
+        ("decoders", 2, "videos being written, one thread each"),
     ):
         width.add_argument(
-            f"--{name}", type=options.positive, default=default, metavar="N", help=f"{what} (%(default)s)"
+            f"--{name}",
+            type=options.positive,
+            default=default,
+            metavar="N",
+            help=f"{what} (default: %(default)s)",
         )
     service = command.add_argument_group("service")
-    service.add_argument("--api-url", metavar="URL", help="default: ODYSSEY_API_URL, or the public service")
-    service.add_argument("--api-key-file", type=Path, metavar="FILE", help="a file that holds the key alone")
-    command.add_argument(
-        "-v", "--verbose", action="store_true", help="log lines instead of bars, and more of them"
+    service.add_argument(
+        "--api-url",
+        metavar="URL",
+        help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
     )
+    service.add_argument(
+        "--api-key-file", type=Path, metavar="FILE", help="file that contains only the API key"
+    )
+    command.add_argument("-v", "--verbose", action="store_true", help="detailed log lines instead of bars")

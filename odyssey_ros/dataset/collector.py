@@ -1,4 +1,7 @@
-"""From sources to bags: so many at once, each by itself, and going on where a killed run stopped."""
+"""The collector turns sources of episodes into bags, several at once.
+
+An episode that fails does not stop the others. A run continues where a killed run stopped.
+"""
 
 from __future__ import annotations
 
@@ -31,17 +34,17 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.sources import EpisodeSource
     from odyssey_ros.dataset.workspace import Workspace
 
-_FRAMES_A_REPORT: Final = 20
+_FRAMES_PER_REPORT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """How much is done at once.
+    """Limits of what runs at the same time.
 
     Attributes:
         jobs: Simulation jobs in the account's queue.
         downloads: Downloads.
-        decoders: Videos decoded and bags written, a thread each.
+        decoders: Videos being decoded and written to bags, one thread each.
     """
 
     jobs: int = 5
@@ -51,11 +54,11 @@ class Width:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
-        entries: The episodes that are there now, of those that were wanted.
-        failures: The others, by name.
+        entries: The requested episodes that exist now.
+        failures: The errors of the other requested episodes, by name.
     """
 
     entries: list[ManifestEntry] = field(default_factory=list)
@@ -63,15 +66,15 @@ class Outcome:
 
 
 class Collector:
-    """Makes the bags of a dataset. On one event loop, for one `collect`.
+    """Makes the bags of a dataset. Use it on one event loop, for a single `collect`.
 
     Args:
         workspace: The dataset's folder.
-        downloader: Fetches the files.
-        layout: What the bags look like.
-        width: How much is done at once.
-        progress: Hears how it goes.
-        keep_downloads: Leave the service's own files where they were fetched to.
+        downloader: Downloads the files.
+        layout: Settings of the bags.
+        width: Limits of what runs at the same time.
+        progress: Receives the progress.
+        keep_downloads: Keep the downloaded files of the service.
     """
 
     def __init__(
@@ -97,10 +100,10 @@ class Collector:
         self._refusal: ServiceRefusalError | None = None
 
     async def collect(self, sources: Sequence[EpisodeSource]) -> Outcome:
-        """Make what is not there yet, and write the manifest, also when it ends early.
+        """Make the missing episodes and write the manifest. An early end writes the manifest too.
 
         Raises:
-            StateError: The dataset's folder holds what cannot be read.
+            StateError: The dataset's folder contains files that cannot be read.
         """
         outcome = Outcome()
         wanted: list[EpisodeSource] = []
@@ -110,7 +113,7 @@ class Collector:
                 wanted.append(source)
             else:
                 outcome.entries.append(entry)
-                await asyncio.to_thread(self._forget_downloads, source)
+                await asyncio.to_thread(self._remove_downloads, source)
         self._progress.begin(len(sources), len(outcome.entries))
         at_once = self._width.jobs + self._width.downloads + self._width.decoders
         queue = iter(wanted)
@@ -157,16 +160,16 @@ class Collector:
             entry = await loop.run_in_executor(self._writers, self._write, source, fetched)
         except EpisodeError as error:
             if error.code is ErrorCode.VIDEO_BROKEN:
-                # Perhaps it broke on its way here: the next run shall fetch it anew.
-                await asyncio.to_thread(self._workspace.forget_downloads, source.name)
+                # The download may have damaged it: the next run downloads it again.
+                await asyncio.to_thread(self._workspace.remove_downloads, source.name)
             raise
-        await asyncio.to_thread(self._forget_downloads, source)
+        await asyncio.to_thread(self._remove_downloads, source)
         return entry
 
     async def _fetch(self, source: EpisodeSource, stream: RemoteStream) -> FetchedStream:
         def on_bytes(done: int, total: int | None) -> None:
-            in_all = None if total is None else total // 1000
-            self._progress.phase(source.name, "downloading", done // 1000, in_all, "kB")
+            total_kb = None if total is None else total // 1000
+            self._progress.phase(source.name, "downloading", done // 1000, total_kb, "kB")
 
         try:
             folder = await asyncio.to_thread(self._workspace.downloads, source.name)
@@ -181,7 +184,7 @@ class Collector:
         def on_frame(frames: int) -> None:
             if self._stopped.is_set():
                 raise _StoppedError
-            if frames % _FRAMES_A_REPORT == 0:
+            if frames % _FRAMES_PER_REPORT == 0:
                 self._progress.phase(name, "writing", frames, fetched.stream.frame_count, "frames")
 
         episode = fetched.episode(source.expected_events)
@@ -192,7 +195,7 @@ class Collector:
                 entry = self._entry(source, fetched, episode, summary, partial / "metadata.yaml")
                 self._workspace.publish(entry, partial)
             except BaseException:
-                # Above all when the disk is full: others need the room.
+                # When the disk is full, the other episodes need the space.
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
         except OSError as error:
@@ -239,13 +242,13 @@ class Collector:
             provenance={**source.provenance(), **job_provenance(fetched.stream)},
         )
 
-    def _forget_downloads(self, source: EpisodeSource) -> None:
+    def _remove_downloads(self, source: EpisodeSource) -> None:
         if not self._keep_downloads:
-            self._workspace.forget_downloads(source.name)
+            self._workspace.remove_downloads(source.name)
 
 
 class _StoppedError(DatasetError):
-    """The run ends: nobody waits for this bag any more."""
+    """The run ends, so the bag is no longer needed."""
 
 
 class _Report:

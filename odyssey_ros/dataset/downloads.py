@@ -1,4 +1,7 @@
-"""Files fetched from presigned URLs: continued after a kill, renewed when it expires, checked, bounded."""
+"""Downloads from presigned URLs.
+
+A download continues after a killed process, renews an expired URL, verifies checksums and is bounded in size.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +34,18 @@ _BLOCK: Final = 1 << 17
 _EXPIRED: Final = frozenset((401, 403, 404, 410))
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
-# Files are large and few: a connection may idle, but a byte must come now and then.
+# Files are large and few. The time limit applies to each read, not to the whole download.
 _TIMEOUT: Final = httpx.Timeout(30.0, pool=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file on this machine.
+    """A downloaded file.
 
     Attributes:
         path: The file.
-        size: Bytes.
-        sha256: Hexadecimal.
+        size: Size in bytes.
+        sha256: SHA-256, hexadecimal.
     """
 
     path: Path
@@ -51,18 +54,18 @@ class Fetched:
 
 
 def download_client() -> httpx.AsyncClient:
-    """A client for presigned URLs; proxies of the environment are used, but not on this machine."""
+    """Return a client for presigned URLs. It uses the proxies of the environment, except for loopback."""
     direct = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
     return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, mounts=direct)
 
 
 class Downloader:
-    """Fetches files. On one event loop; any number of `fetch` at once, for different files.
+    """Downloads files. Use it on one event loop; any number of `fetch` may run at once, for different files.
 
     Args:
         client: Makes the requests.
-        patience: For failures that may pass; every byte that came counts as a success.
-        max_bytes: No file is larger.
+        patience: Retries of transient failures. An attempt that received any bytes restarts the retries.
+        max_bytes: Maximum size of a file.
     """
 
     def __init__(
@@ -80,16 +83,18 @@ class Downloader:
         *,
         on_bytes: Callable[[int, int | None], None] = lambda _done, _total: None,
     ) -> Fetched:
-        """Fetch a file, unless it is there already.
+        """Download a file, unless it exists already.
 
         Args:
-            url: Where it is.
-            renew: Gives a fresh URL when the present one has expired.
-            path: Where it goes. It is there only when it is whole; until then it is ``<name>.partial``.
-            on_bytes: Hears how many bytes are there, and how many there will be.
+            url: URL of the file.
+            renew: Returns a new URL when the current one has expired.
+            path: Path of the file. The file has this name only when it is complete; until then its name is
+                `<name>.partial`.
+            on_bytes: Called with the number of bytes received, and the total, or None when it is unknown.
 
         Raises:
-            EpisodeError: The file cannot be had: refused, of a wrong size or checksum, or no room for it.
+            EpisodeError: The file is not available, has a wrong size or checksum, or does not fit on the
+                disk.
         """
         try:
             if not await asyncio.to_thread(path.exists):
@@ -148,12 +153,12 @@ class Downloader:
             raise _failed(f"{_host(url)}: {type(error).__name__}") from error
 
     def _checked(self, response: httpx.Response, start: int) -> tuple[int, int | None]:
-        """Where the answer's bytes begin, and how many the whole has."""
+        """Return the offset of the first byte of the response, and the size of the whole file."""
         status = response.status_code
         if status in _EXPIRED:
             raise _ExpiredError(f"the URL has expired or is refused (status {status})")
         if status == 416:
-            # What is here is longer than what is there: it is another file by now.
+            # The partial file is longer than the server's file, so the server's file has changed.
             raise _ChangedError
         if status == 206:
             match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
@@ -189,20 +194,22 @@ class Downloader:
                 on_bytes(size, total)
             await asyncio.to_thread(_sync, file)
         if total is not None and size != total:
-            raise EpisodeError(ErrorCode.WRONG_SIZE, f"{size} of {total} bytes came", retryable=True)
+            raise EpisodeError(
+                ErrorCode.WRONG_SIZE, f"only {size} of {total} bytes were received", retryable=True
+            )
         wanted = _announced_digests(response.headers)
         if wanted and not await asyncio.to_thread(partial.matches, wanted):
             await asyncio.to_thread(partial.discard)
             raise EpisodeError(
                 ErrorCode.WRONG_CHECKSUM,
-                "what came is not what the server's checksum says",
+                "the file does not match the server's checksum",
                 retryable=True,
             )
 
 
 @contextlib.asynccontextmanager
 async def opened(open_file: Callable[[], BinaryIO]) -> AsyncIterator[BinaryIO]:
-    """Open a file on a thread. It is closed in any case, also when the caller leaves while it is opened."""
+    """Open a file on a thread. The file is always closed, even if the caller is cancelled during opening."""
     opening: Future[BinaryIO] = Future()
 
     def run() -> None:
@@ -234,7 +241,7 @@ class _ChangedError(EpisodeError):
 
 
 class _Partial:
-    """A file that is not whole yet, and what it must be continued with."""
+    """An incomplete file, and the ETag that a continued download must match."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -245,7 +252,7 @@ class _Partial:
         return self._partial.stat().st_size if self._partial.exists() else 0
 
     def validator(self) -> str:
-        """The strong ETag of what is here; empty when it cannot be continued."""
+        """Return the strong ETag of the partial file; empty when the download cannot be continued."""
         return self._etag.read_text(encoding="latin-1") if self._etag.exists() else ""
 
     def open(self, start: int, etag: str) -> BinaryIO:
@@ -270,7 +277,7 @@ class _Partial:
 
 
 def _announced_digests(headers: httpx.Headers) -> dict[str, bytes]:
-    """Digests of the whole file, as storage services announce them (S3, and RFC 9530)."""
+    """Return the digests of the whole file from the headers of storage services (S3, and RFC 9530)."""
     texts = {"sha256": headers.get("x-amz-checksum-sha256", "")}
     for item in headers.get("repr-digest", "").split(","):
         name, _, value = item.strip().partition("=")
@@ -307,7 +314,7 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _too_large(size: int) -> EpisodeError:
-    return EpisodeError(ErrorCode.WRONG_SIZE, f"the file has {size} bytes or more, too many")
+    return EpisodeError(ErrorCode.WRONG_SIZE, f"the file is too large: it has {size} bytes or more")
 
 
 def _failed(reason: str) -> EpisodeError:
@@ -315,7 +322,7 @@ def _failed(reason: str) -> EpisodeError:
 
 
 def _host(url: str) -> str:
-    """The server of a URL. The rest of a presigned URL is a secret."""
+    """Return the host of a URL. The rest of a presigned URL is a secret."""
     try:
         return urlsplit(url).hostname or "the server"
     except ValueError:

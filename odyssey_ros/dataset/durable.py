@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there, whatever happens to the process or the power."""
+"""Files and folders that are either complete or absent, even after a crash or a power failure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def synced_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file whose bytes are on the disk once the block is left without an error.
+    """Open a new file whose bytes are synced to the disk when the block ends without an error.
 
     Raises:
-        OSError: There is such a file already, or it cannot be written.
+        OSError: The file exists already, or cannot be written.
     """
     with path.open("xb") as file:
         yield file
@@ -25,10 +25,10 @@ def synced_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a file in place of the one at `path`, at once; readers see the one or the other.
+    """Replace the file at `path` atomically: readers see either the former contents or the new ones.
 
     Raises:
-        OSError: It cannot be written; what was there stays.
+        OSError: The file cannot be written; the former file remains.
     """
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
@@ -43,10 +43,10 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def publish_folder(partial: Path, final: Path) -> None:
-    """Give a folder whose files are synced its final name, at once.
+    """Rename a folder whose files are synced to its final name, atomically.
 
     Raises:
-        OSError: There is such a folder already, or the disk failed.
+        OSError: A folder of that name exists already, or the disk failed.
     """
     sync_folder(partial)
     partial.rename(final)
@@ -54,7 +54,7 @@ def publish_folder(partial: Path, final: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """See the names in a folder onto the disk."""
+    """Sync the directory entries of a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""An episode: a recorded stream on this machine, its pictures each with the prompt that was in force."""
+"""An episode: a downloaded recording of a stream, whose pictures are labelled with the prompt in force."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class EpisodeFrame:
     """A picture and its labels.
 
     Attributes:
-        picture: The picture, decoded.
-        stamp_ns: When it was made, in nanoseconds since the epoch.
+        picture: The decoded picture.
+        stamp_ns: Time at which the picture was generated, in nanoseconds since the epoch.
         prompt: The prompt in force, as the service applied it.
     """
 
@@ -44,10 +44,10 @@ class Episode:
     """A recorded stream.
 
     Attributes:
-        stream_id: The key of the recording.
+        stream_id: The id of the recording.
         video_path: The video file.
-        events: What happened, from the events log or the script.
-        start_time_ns: When the stream started, in nanoseconds since the epoch; 0 when nobody knows.
+        events: The events of the stream, from the events log or the script.
+        start_time_ns: Start of the stream, in nanoseconds since the epoch; 0 when it is unknown.
     """
 
     stream_id: str
@@ -56,7 +56,7 @@ class Episode:
     start_time_ns: int = 0
 
     def frames(self, first: int = 0, *, threads: int = 1) -> Iterator[EpisodeFrame]:
-        """Decode the pictures from number `first` on. Blocks; one thread takes them all.
+        """Decode the pictures from number `first` on. Blocks. Use one thread for the whole iteration.
 
         Raises:
             EpisodeError: The video is broken.
@@ -68,10 +68,10 @@ class Episode:
                 )
 
     def encoded_frames(self) -> Iterator[EncodedEpisodeFrame]:
-        """Give the pictures as H.264, without decoding. Blocks; one thread takes them all.
+        """Yield the pictures as H.264, without decoding. Blocks. Use one thread for the whole iteration.
 
         Raises:
-            EpisodeError: The video is broken, or of a kind that cannot be passed through.
+            EpisodeError: The video is broken, or its format cannot be passed through.
         """
         with Video(self.video_path) as video:
             for picture in video.h264_packets():

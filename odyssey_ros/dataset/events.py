@@ -1,8 +1,8 @@
-"""The events log of a recording: which prompt was in force when.
+"""The events log of a recording: the prompts and the times at which they came into force.
 
-The service documents that the log is JSON, one object a line, and nothing of what the objects hold. So
-whatever names a time and a prompt in one of the usual ways is understood, a whole JSON document as well as
-JSON lines, and what is not understood is left out and counted.
+The service documents that the log is JSON, one object per line, but not the fields of the objects.
+Therefore the parser accepts every common name of a time and of a prompt, in JSON lines or in one JSON
+document. It skips and counts entries that it does not understand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NANOSECONDS: Final = 1_000_000_000
 
-# Nothing that is a time or a count is larger, in any unit: arithmetic and stamps stay within their bounds.
+# No valid time or count is larger, in any unit. The bound keeps arithmetic and stamps within their ranges.
 _MAX_NUMBER: Final = 1e13
 _MAX_STREAM_NS: Final = 10**7 * _NANOSECONDS
 
@@ -54,7 +54,7 @@ _NESTED_KEYS: Final = ("data", "payload", "start", "interact", "end", "params")
 
 
 class EventKind(Enum):
-    """What happened to the stream."""
+    """The kind of an event."""
 
     STARTED = "started"
     PROMPTED = "prompted"
@@ -63,14 +63,14 @@ class EventKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to the stream.
+    """An event of a stream.
 
     Attributes:
-        kind: What.
-        stream_time_ns: When, since the stream's start.
+        kind: The kind of the event.
+        stream_time_ns: Time of the event since the start of the stream, in nanoseconds.
         prompt: The prompt in force from then on, as the service applied it; empty at the end.
-        frame_index: The first frame that shows it, when the log says so.
-        sent_prompt: The prompt as it was sent, when the log tells it apart from the one applied.
+        frame_index: The first frame that shows the event, when the log contains it.
+        sent_prompt: The prompt as it was sent, when the log contains it beside the applied prompt.
     """
 
     kind: EventKind
@@ -80,7 +80,7 @@ class Event:
     sent_prompt: str | None = None
 
     def applies_to(self, frame_index: int, stream_time_ns: int) -> bool:
-        """Whether the frame is at or after this event."""
+        """Return whether the frame is at or after this event."""
         if self.frame_index is not None:
             return frame_index >= self.frame_index
         return stream_time_ns >= self.stream_time_ns
@@ -92,18 +92,21 @@ class EventLog:
 
     Attributes:
         events: In order of time.
-        ignored: How many entries of the log could not be understood, or concern nothing of ours.
+        ignored: Number of entries of the log that were skipped.
     """
 
     events: tuple[Event, ...] = ()
     ignored: int = 0
 
     def prompts(self) -> tuple[str, ...]:
-        """The prompts, in the order in which they came into force."""
+        """Return the prompts in the order in which they came into force."""
         return tuple(event.prompt for event in self.events if event.kind is not EventKind.ENDED)
 
     def prompt_at(self, frame_index: int, stream_time_ns: int) -> str:
-        """The prompt in force at a frame; the first one before any is; empty when the log names none."""
+        """Return the prompt in force at a frame.
+
+        A frame before the first prompt has the first prompt. The result is empty when the log has no prompt.
+        """
         prompt: str | None = None
         for event in self.events:
             if event.kind is EventKind.ENDED:
@@ -118,7 +121,7 @@ NO_EVENTS: Final = EventLog()
 
 
 def parse_events(data: bytes) -> EventLog:
-    """Read an events log, JSON lines or one JSON document. Never fails: what cannot be read is counted."""
+    """Parse an events log, JSON lines or one JSON document. Never fails: invalid entries are counted."""
     text = data.decode("utf-8", "replace")
     entries: list[object] = []
     ignored = 0
@@ -136,12 +139,12 @@ def parse_events(data: bytes) -> EventLog:
 
 
 def script_events(script: Sequence[Mapping[str, Any]]) -> EventLog:
-    """The events that a script asks for, in place of a log that the service did not keep."""
+    """Return the events of a script, for a stream without an events log."""
     return _event_log(list(script), 0)
 
 
 def _objects(entries: Iterable[object]) -> Iterator[object]:
-    """Take apart what wraps the entries: lists, and objects whose only content is a list of events."""
+    """Yield the entries inside of lists and of objects that have a list of events."""
     for entry in entries:
         if isinstance(entry, list):
             yield from _objects(entry)
@@ -179,7 +182,7 @@ def _event_log(entries: Sequence[object], ignored: int) -> EventLog:
 
 
 def _flattened(entry: Mapping[str, Any]) -> dict[str, object]:
-    """Bring the fields of the usual nested objects to the top, where they do not hide what is there."""
+    """Return the fields of an entry and of its usual nested objects; fields of the entry take precedence."""
     fields: dict[str, object] = {}
     for key in _NESTED_KEYS:
         nested = entry.get(key)
@@ -211,7 +214,7 @@ def _stream_time_ns(fields: Mapping[str, object]) -> int | None:
 
 
 def _wall_time(fields: Mapping[str, object]) -> float | None:
-    """Seconds since the epoch, of an ISO 8601 text or a number of seconds or milliseconds."""
+    """Return the seconds since the epoch of an ISO 8601 text, or of a number of seconds or milliseconds."""
     number = _number(fields, _WALL_KEYS)
     if number is not None:
         return number / 1000 if number > 1e11 else number

@@ -1,4 +1,4 @@
-"""Bringing a finished stream to this machine, as an episode."""
+"""Downloads a finished stream as an episode."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _MAX_LOG_BYTES: Final = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FetchedStream:
-    """A stream's files on this machine.
+    """The downloaded files of a stream.
 
     Attributes:
         stream: The stream.
-        video: Its video file.
-        events: Its events log; None when the service kept none.
-        log: What the log says; empty when there is none, or none that can be understood.
+        video: The video file.
+        events: The file of the events log; None when the service has no log.
+        log: The parsed events log; empty when there is no log, or no valid entry in it.
     """
 
     stream: RemoteStream
@@ -41,7 +41,7 @@ class FetchedStream:
     log: EventLog
 
     def episode(self, expected_events: EventLog = NO_EVENTS) -> Episode:
-        """The episode; where the log says nothing, with the events that were to be expected."""
+        """Return the episode; its events are `expected_events` when the log is empty."""
         events = self.log if self.log.events else expected_events
         return Episode(self.stream.stream_id, self.video.path, events, self.stream.start_time_ns)
 
@@ -54,17 +54,18 @@ async def fetch_stream(
     *,
     on_bytes: Callable[[int, int | None], None] = lambda _done, _total: None,
 ) -> FetchedStream:
-    """Download a stream's video and events log, unless they are there already.
+    """Download the video and the events log of a stream, unless they exist already.
 
     Args:
         source: Renews the URLs when they expire.
-        stream: As the source located it.
-        folder: Where the files go; it exists.
-        downloader: Fetches them.
-        on_bytes: Hears how much of the video is there, and how much there will be.
+        stream: The stream as the source located it.
+        folder: The folder for the files; it must exist.
+        downloader: Downloads the files.
+        on_bytes: Called with the number of bytes of the video received, and the total, or None when it is
+            unknown.
 
     Raises:
-        EpisodeError: A file cannot be had.
+        EpisodeError: A file is not available.
     """
 
     async def renewed_video() -> str:
@@ -73,7 +74,7 @@ async def fetch_stream(
     async def renewed_events() -> str:
         url = (await source.renew(stream)).events_url
         if url is None:
-            raise EpisodeError(ErrorCode.DOWNLOAD_FAILED, "the events log is gone")
+            raise EpisodeError(ErrorCode.DOWNLOAD_FAILED, "the service no longer has the events log")
         return url
 
     name = safe_name(stream.stream_id)
@@ -94,7 +95,9 @@ def _video_url(stream: RemoteStream) -> str:
 
 def _read_log(events: Fetched) -> EventLog:
     if events.size > _MAX_LOG_BYTES:
-        raise EpisodeError(ErrorCode.WRONG_SIZE, f"the events log has {events.size} bytes")
+        raise EpisodeError(
+            ErrorCode.WRONG_SIZE, f"the events log is too large: {events.size} bytes of {_MAX_LOG_BYTES}"
+        )
     try:
         return parse_events(events.path.read_bytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Identifiers of the service as names of files."""
+"""File names made from identifiers of the service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import re
 
 
 def safe_name(identifier: str) -> str:
-    """An identifier as a file name: itself where that is safe, else with a digest that keeps it apart."""
+    """Return an identifier as a file name.
+
+    A safe identifier is returned unchanged. Any other is simplified and gets a digest, so that the names of
+    different identifiers differ.
+    """
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", identifier):
         return identifier
     digest = hashlib.sha256(identifier.encode("utf-8", "replace")).hexdigest()[:8]

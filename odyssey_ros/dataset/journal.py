@@ -1,7 +1,7 @@
-"""The log of submissions, written ahead: what makes a killed run go on without submitting anything twice.
+"""The log of submissions, a write-ahead log: a run that continues a killed run submits no script twice.
 
-One line of JSON for each step, on the disk before the step that it announces is taken. A line that was cut
-off by a kill says that its step was not reached, and is dropped.
+Each step is one line of JSON, which is on the disk before the step is taken. A line that is cut off belongs
+to a step that was not taken, and is dropped.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A submission that was about to be sent.
+    """A submission that is about to be sent.
 
     Attributes:
-        newest: When the account's newest job was created just before, as the service words it; empty when it
-            had none.
-        seen: The jobs that were created at that very time.
+        newest: Creation time of the account's newest job just before, as the service writes it; empty when
+            the account had no job.
+        seen: The jobs that were created at exactly that time.
     """
 
     newest: str = ""
@@ -35,12 +35,12 @@ class Intent:
 
 @dataclass(slots=True)
 class EpisodeState:
-    """Where the submission of one episode stands.
+    """The state of one episode's submission.
 
     Attributes:
-        intent: The submission that may or may not have arrived; None when there is no doubt.
-        job_id: The job that makes the episode; None when there is none, or none that can.
-        failed_jobs: Jobs that came to nothing.
+        intent: The submission whose outcome is unknown; None when no outcome is unknown.
+        job_id: The job that makes the episode; None when there is no usable job.
+        failed_jobs: Jobs that made no video.
     """
 
     intent: Intent | None = None
@@ -49,13 +49,13 @@ class EpisodeState:
 
 
 class Journal:
-    """The submissions of one run and of those that it goes on from. One process has it open.
+    """The submissions of one run and of the runs that it continues. Only one process may open it.
 
     Args:
-        path: The file; made when it is not there.
+        path: The file; created when it does not exist.
 
     Raises:
-        StateError: The file cannot be used.
+        StateError: The file cannot be read or written, or is not a log of submissions.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,11 +81,11 @@ class Journal:
         self._file.close()
 
     def state(self, episode: str) -> EpisodeState:
-        """Where an episode stands."""
+        """Return the state of an episode's submission."""
         return self._states.get(episode, EpisodeState())
 
     def job_ids(self) -> set[str]:
-        """All jobs that belong to episodes."""
+        """Return all jobs that belong to episodes."""
         return {
             job_id
             for state in self._states.values()
@@ -93,30 +93,32 @@ class Journal:
         }
 
     def intends(self, episode: str, intent: Intent) -> None:
-        """Say that a submission is about to be sent. Blocks on the disk, as all that writes here.
+        """Record that a submission is about to be sent.
+
+        Like all methods that write, it blocks on the disk.
 
         Raises:
-            EpisodeError: The disk failed, as in all that writes here; the state is what it was.
+            EpisodeError: The disk failed; the state is unchanged. All methods that write raise it.
         """
         self._write("intends", episode, newest=intent.newest, seen=sorted(intent.seen))
 
     def not_sent(self, episode: str) -> None:
-        """Say that the announced submission made no job."""
+        """Record that the intended submission made no job."""
         self._write("not_sent", episode)
 
     def submitted(self, episode: str, job_id: str) -> None:
-        """Say which job makes the episode."""
+        """Record the job that makes the episode."""
         self._write("submitted", episode, job_id=job_id)
 
     def job_failed(self, episode: str, job_id: str) -> None:
-        """Say that a job came to nothing."""
+        """Record that a job made no video."""
         self._write("job_failed", episode, job_id=job_id)
 
     def _write(self, event: str, episode: str, **fields: object) -> None:
         record = {"event": event, "episode": episode, **fields}
         line = json.dumps(record).encode() + b"\n"
         try:
-            # What a kill or a full disk cut off would spoil the line.
+            # The remainder of a line that a kill or a full disk cut off would corrupt this line.
             self._file.truncate(self._end)
             unwritten = memoryview(line)
             while unwritten:
@@ -133,7 +135,7 @@ class Journal:
         if event == "intends":
             seen = record["seen"]
             if not isinstance(seen, list):
-                raise ValueError("seen is no list")
+                raise ValueError("seen is not a list")
             state.intent = Intent(str(record["newest"]), frozenset(map(str, seen)))
         elif event == "not_sent":
             state.intent = None
@@ -147,7 +149,7 @@ class Journal:
 
 
 def jobs_in(paths: Iterable[Path]) -> set[str]:
-    """The jobs that other journals name, as far as they can be read: they belong to other shards."""
+    """Return the jobs in the journals of other shards. A journal that cannot be read is skipped."""
     found: set[str] = set()
     for path in paths:
         try:
@@ -162,5 +164,5 @@ def _whole_lines(data: bytes) -> tuple[list[Mapping[str, object]], int]:
     end = data.rfind(b"\n") + 1
     records = [json.loads(line) for line in data[:end].splitlines()]
     if not all(isinstance(record, dict) and {"event", "episode"} <= record.keys() for record in records):
-        raise ValueError("a line is no record of a submission")
+        raise ValueError("a line is not a record of a submission")
     return records, end

@@ -1,7 +1,7 @@
-"""The list of a dataset's episodes: one JSON object a line, in the order of their names.
+"""The manifest lists the episodes of a dataset: one JSON object per line, in the order of their names.
 
-What a line holds follows from the recording and the settings alone, so that the lists which several machines
-wrote make, put together, the list that one machine would have written.
+A line depends only on the recording and the settings. Therefore the merged manifests of several machines
+equal the manifest that one machine would have written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BLOCK: Final = 1 << 20
 
 
 class ManifestError(DatasetError):
-    """A manifest cannot be read, or contradicts another; or a file is not what it says."""
+    """A manifest cannot be read, or contradicts another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class FileEntry:
     """A file of a bag.
 
     Attributes:
-        path: From the dataset's folder.
-        size: Bytes.
-        crc32: Eight hexadecimal digits.
+        path: Path relative to the dataset's folder.
+        size: Size in bytes.
+        crc32: CRC-32, eight hexadecimal digits.
     """
 
     path: str
@@ -45,20 +45,20 @@ class ManifestEntry:
     """One episode.
 
     Attributes:
-        episode: Its name.
-        bag: Its bag's folder, from the dataset's folder.
+        episode: Name of the episode.
+        bag: Folder of the bag, relative to the dataset's folder.
         files: The files of the bag.
-        stream_id: The recording.
-        images: How the bag holds the pictures: raw, jpeg or h264.
-        frames: Pictures.
-        width: Pixels.
-        height: Pixels.
+        stream_id: Id of the recording.
+        images: Encoding of the pictures: raw, jpeg or h264.
+        frames: Number of pictures.
+        width: Width in pixels.
+        height: Height in pixels.
         start_time_ns: Stamp of the first message, in nanoseconds since the epoch.
-        duration_ns: From the first message to the last.
-        prompts: What was in force from when on: `time_ns` since the stream's start, and `prompt` as applied.
-        video: `size` and `sha256` of the service's video file.
-        events: `size` and `sha256` of the service's events log; None when it kept none.
-        provenance: How the episode was made: its script, variables and job, as far as there are any.
+        duration_ns: Time from the first message to the last.
+        prompts: The prompts: `time_ns` since the stream's start, and `prompt` as applied.
+        video: `size`, `sha256` and `frame_count` of the service's video file.
+        events: `size`, `sha256` and `ignored` entries of the service's events log; None without a log.
+        provenance: Origin of the episode: its script, variables and job, where they exist.
     """
 
     episode: str
@@ -77,15 +77,15 @@ class ManifestEntry:
     provenance: Mapping[str, Any]
 
     def to_line(self) -> str:
-        """The entry as JSON, with a newline."""
+        """Return the entry as JSON, with a newline."""
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
 
     @classmethod
     def from_line(cls, line: str) -> ManifestEntry:
-        """Read what `to_line` wrote.
+        """Parse a line that `to_line` returned.
 
         Raises:
-            ManifestError: It is not that.
+            ManifestError: The line is not an entry.
         """
         try:
             data = json.loads(line)
@@ -101,7 +101,7 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
     """Read a manifest.
 
     Raises:
-        ManifestError: It cannot be read.
+        ManifestError: The manifest cannot be read; the text names the line.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -117,7 +117,7 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
 
 
 def write_manifest(path: Path, entries: Iterable[ManifestEntry]) -> None:
-    """Write a manifest in place of the one that may be there.
+    """Write a manifest; an existing one is replaced atomically.
 
     Raises:
         OSError: The disk failed.
@@ -127,10 +127,10 @@ def write_manifest(path: Path, entries: Iterable[ManifestEntry]) -> None:
 
 
 def merged(manifests: Iterable[Iterable[ManifestEntry]]) -> list[ManifestEntry]:
-    """Put the manifests of several machines together.
+    """Merge the manifests of several machines.
 
     Raises:
-        ManifestError: Two say different things of one episode.
+        ManifestError: Two manifests have different entries for one episode.
     """
     found: dict[str, ManifestEntry] = {}
     for entries in manifests:
@@ -141,7 +141,7 @@ def merged(manifests: Iterable[Iterable[ManifestEntry]]) -> list[ManifestEntry]:
 
 
 def check_files(folder: Path, entries: Iterable[ManifestEntry]) -> Iterator[str]:
-    """Compare a dataset's files with its manifest; yield a sentence for each that is not as it should be."""
+    """Compare the files of a dataset with its manifest; yield a sentence for each difference."""
     for entry in entries:
         for file in entry.files:
             path = folder / file.path
@@ -156,7 +156,7 @@ def check_files(folder: Path, entries: Iterable[ManifestEntry]) -> Iterator[str]
 
 
 def crc32_of(path: Path) -> str:
-    """CRC-32 of a file, as a manifest has it. Blocks."""
+    """Return the CRC-32 of a file as eight hexadecimal digits. Blocks."""
     crc = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -1,9 +1,9 @@
-"""An MCAP file written without copying what is put into it.
+"""An MCAP writer that does not copy the messages.
 
-The libraries that write MCAP copy a message three to five times on its way to the file, which for raw
-pictures costs more than decoding them. Here a chunk is a list of buffers that are written one after another
-as they are. The small records are those of the `mcap` library; the layout is the specification's
-(mcap.dev/spec): a header, schemas and channels, chunks each followed by its message indexes, and a summary.
+The libraries that write MCAP copy a message three to five times. For raw pictures that costs more than
+decoding. Here a chunk is a list of buffers that are written one after another. The small records come from
+the `mcap` library. The layout is that of the specification (mcap.dev/spec): a header, schemas and channels,
+chunks, each followed by its message indexes, and a summary.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MESSAGE: Final = struct.Struct("<BQHIQQ")  # opcode, length, channel, sequence,
 _CHUNK: Final = struct.Struct("<BQQQQIIQ")  # opcode, length, start, end, size, crc, no compression, size
 
 CHUNK_BYTES: Final = 1 << 20
-"""A chunk is closed by the message that brings it to this size, as rosbag2 does by default."""
+"""The message with which a chunk reaches this size closes the chunk, as in rosbag2 by default."""
 
 
 @dataclass(slots=True)
@@ -54,13 +54,11 @@ class _OpenChunk:
 
 
 class McapFile:
-    """Writes one MCAP file; `finish` completes it.
-
-    Not for use by several threads at once.
+    """Writes one MCAP file; `finish` completes it. Not thread-safe.
 
     Args:
-        file: Where to write, at its beginning. It is not closed here.
-        library: What the file says that it was written by.
+        file: The file, at its beginning. The caller closes it.
+        library: Name of the writing library in the header.
 
     Attributes:
         size: Bytes written so far.
@@ -74,7 +72,8 @@ class McapFile:
         self._schemas: list[Schema] = []
         self._channels: list[Channel] = []
         self._chunk = _OpenChunk()
-        # As bytes, since there is one for each raw picture: objects would grow with the video, tenfold.
+        # Stored as bytes. There is one index for each raw picture, and objects would need ten times the
+        # memory.
         self._chunk_indexes = bytearray()
         self._chunks = 0
         self._first_ns: int | None = None
@@ -84,14 +83,14 @@ class McapFile:
         self._put([_MAGIC, _encoded(Header(profile="ros2", library=library))])
 
     def add_schema(self, name: str, encoding: str, data: bytes) -> int:
-        """Write a schema; return its id."""
+        """Write a schema and return its id."""
         schema = Schema(id=len(self._schemas) + 1, name=name, encoding=encoding, data=data)
         self._schemas.append(schema)
         self._put([_encoded(schema)])
         return schema.id
 
     def add_channel(self, topic: str, schema_id: int, metadata: Mapping[str, str]) -> int:
-        """Write a channel of CDR messages; return its id."""
+        """Write a channel of CDR messages and return its id."""
         channel = Channel(
             id=len(self._channels) + 1,
             topic=topic,
@@ -107,10 +106,10 @@ class McapFile:
         """Add a message.
 
         Args:
-            channel_id: As `add_channel` returned it.
-            time_ns: When it was logged and published, in nanoseconds.
-            message: The message as buffers to be written one behind the other. They are kept until the chunk
-                is full, and must not change before that.
+            channel_id: The result of `add_channel`.
+            time_ns: Log time and publish time, in nanoseconds.
+            message: The message as buffers, written one after another. They are kept until the chunk is full,
+                and must not change before.
 
         Raises:
             OSError: The file cannot be written.
@@ -138,7 +137,7 @@ class McapFile:
             self._close_chunk()
 
     def finish(self, metadata: Mapping[str, Mapping[str, str]]) -> None:
-        """Write what is pending, the metadata records (name to fields) and the summary.
+        """Write the pending chunk, the metadata records (name to fields) and the summary.
 
         Raises:
             OSError: The file cannot be written.
@@ -189,7 +188,8 @@ class McapFile:
     def _close_chunk(self) -> None:
         chunk, self._chunk = self._chunk, _OpenChunk()
         start = self.size
-        # No CRC of its own: that of the data section covers the chunk, and one pass over a picture is enough.
+        # The chunk has no CRC: the CRC of the data section covers it, and a second pass over a picture is
+        # slow.
         head = _CHUNK.pack(
             Opcode.CHUNK,
             _CHUNK.size - 9 + chunk.size,

@@ -1,8 +1,8 @@
 """ROS messages as bytes, and their definitions as text, without ROS.
 
-The definitions, their hashes and the reference for the bytes are those of rosbags. The few messages of a bag
-are laid out here, since there are three for each frame, and since a message that holds a picture must be
-buffers which go to the file one behind the other, so that the picture is not copied on its way.
+rosbags provides the definitions and their hashes, and is the reference for the bytes in tests. The few
+messages of a bag are serialized here for two reasons: there are three for each frame, and a message with a
+picture must be a list of buffers, so that the picture is not copied.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ def _typestore() -> Typestore:
 
 
 TYPESTORE: Final = _typestore()
-"""Every type that our bags hold; the standard ones are the same in all ROS 2 releases since Humble."""
+"""All types in the bags; the standard ones are the same in all ROS 2 releases since Humble."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageType:
-    """A message type as a bag names it.
+    """A message type in a bag.
 
     Attributes:
-        name: As in ``sensor_msgs/msg/Image``.
-        definition: The text, with those of all types that it uses.
-        type_hash: RIHS01 (REP-2016), as ``ros2 bag`` compares it.
+        name: Name, as in `sensor_msgs/msg/Image`.
+        definition: Text of the definition, followed by the definitions of all types that it uses.
+        type_hash: RIHS01 hash (REP-2016), which `ros2 bag` compares.
     """
 
     name: str
@@ -64,26 +64,26 @@ class MessageType:
 
 @functools.cache
 def message_type(name: str) -> MessageType:
-    """Describe a message type."""
+    """Return the description of a message type."""
     definition, _ = TYPESTORE.generate_msgdef(name, ros_version=2)
     return MessageType(name, definition, TYPESTORE.hash_rihs01(name))
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Stamp, in nanoseconds since the epoch of the clock in use, and frame of reference."""
+    """A header: the stamp, in nanoseconds since the epoch of the clock in use, and the frame of reference."""
 
     stamp_ns: int
     frame_id: str
 
     def cdr(self) -> bytes:
-        """The encapsulation header and a ``std_msgs/Header`` (which starts like foxglove's messages)."""
+        """Return the encapsulation header and a `std_msgs/Header`. Foxglove's messages start the same way."""
         sec, nanosec = divmod(self.stamp_ns, NANOSECONDS)
         return _CDR_HEADER + struct.pack("<iI", sec, nanosec) + _string(self.frame_id)
 
 
 def raw_image(header: Header, width: int, height: int, step: int, pixels: Buffer) -> list[Buffer]:
-    """``sensor_msgs/Image``, rgb8: height rows of `step` bytes."""
+    """Return a `sensor_msgs/Image`, rgb8: `height` rows of `step` bytes."""
     shape = _aligned(header.cdr()) + struct.pack("<II", height, width) + _string("rgb8")
     not_bigendian = b"\x00"
     size = memoryview(pixels).nbytes
@@ -91,27 +91,27 @@ def raw_image(header: Header, width: int, height: int, step: int, pixels: Buffer
 
 
 def jpeg_image(header: Header, jpeg: bytes) -> list[Buffer]:
-    """``sensor_msgs/CompressedImage``."""
+    """Return a `sensor_msgs/CompressedImage`."""
     start = _aligned(header.cdr()) + _string("jpeg")
     return [_aligned(start) + struct.pack("<I", len(jpeg)), jpeg]
 
 
 def h264_frame(header: Header, annex_b: bytes) -> list[Buffer]:
-    """``foxglove_msgs/CompressedVideo``."""
+    """Return a `foxglove_msgs/CompressedVideo`."""
     start = _aligned(header.cdr()) + struct.pack("<I", len(annex_b))
     padding = bytes(-(len(start) + len(annex_b)) % 4)
     return [start, annex_b, padding + _string("h264")]
 
 
 def frame_info(header: Header, stream_id: str, frame_index: int, media_time_ns: int, prompt: str) -> bytes:
-    """``odyssey_ros/FrameInfo``."""
+    """Return an `odyssey_ros/FrameInfo`."""
     sec, nanosec = divmod(media_time_ns, NANOSECONDS)
     start = _aligned(_aligned(header.cdr()) + _string(stream_id), to=8)
     return start + struct.pack("<QiI", frame_index, sec, nanosec) + _string(prompt)
 
 
 def camera_info(header: Header, width: int, height: int) -> bytes:
-    """``sensor_msgs/CameraInfo`` that says the size alone, which means uncalibrated."""
+    """Return a `sensor_msgs/CameraInfo` that has only the size, which means uncalibrated."""
     start = _aligned(header.cdr()) + struct.pack("<II", height, width)
     distortion_model_and_d = _aligned(start + _string("")) + struct.pack("<I", 0)
     k_r_p = bytes(8 * (9 + 9 + 12))
@@ -120,7 +120,7 @@ def camera_info(header: Header, width: int, height: int) -> bytes:
 
 
 def stream_event(header: Header, kind: int, stream_id: str, prompt: str) -> bytes:
-    """``odyssey_ros/StreamEvent`` of a recorded stream, where nothing fails any more."""
+    """Return an `odyssey_ros/StreamEvent` of a recorded stream, whose error fields are empty."""
     start = _aligned(header.cdr() + struct.pack("<B", kind))
     for text in (stream_id, prompt, "", ""):
         start = _aligned(start) + _string(text)
@@ -133,5 +133,5 @@ def _string(text: str) -> bytes:
 
 
 def _aligned(cdr: bytes, to: int = 4) -> bytes:
-    """Pad so that the next field of `to` bytes is aligned, counted from behind the encapsulation header."""
+    """Pad so that the next field of `to` bytes is aligned. The encapsulation header does not count."""
     return cdr + bytes(-(len(cdr) - len(_CDR_HEADER)) % to)

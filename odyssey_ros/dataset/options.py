@@ -1,4 +1,4 @@
-"""What the options of the commands may say, as typed values."""
+"""Options of the commands, parsed into typed values."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def service_of(arguments: argparse.Namespace) -> Odyssey:
-    """The client that `--api-url` and `--api-key-file`, or the environment, describe.
+    """Return the client for `--api-url` and `--api-key-file`, or for the environment.
 
     Raises:
-        PlanError: There is no key, or no such service can be.
+        PlanError: There is no key, or the URL is invalid.
     """
     key = _api_key(arguments.api_key_file)
     if not key and not os.environ.get("ODYSSEY_API_KEY"):
         raise PlanError(
-            "there is no API key: set ODYSSEY_API_KEY, or name a file that holds it (--api-key-file)"
+            "there is no API key: set ODYSSEY_API_KEY, or pass a file that contains it (--api-key-file)"
         )
     try:
         return Odyssey(key, api_url=arguments.api_url)
@@ -34,7 +34,7 @@ def service_of(arguments: argparse.Namespace) -> Odyssey:
 
 
 def _api_key(path: Path | None) -> str:
-    """The key from the file that was named; empty leaves it to the environment."""
+    """Return the key in a file; empty without a file, so that the client uses the environment."""
     if path is None:
         return ""
     try:
@@ -47,7 +47,7 @@ def _api_key(path: Path | None) -> str:
 
 
 def shard(text: str) -> Shard:
-    """A part of the work, ``i/n``."""
+    """Parse a shard, `i/n`."""
     try:
         return Shard.parse(text)
     except PlanError as error:
@@ -55,40 +55,40 @@ def shard(text: str) -> Shard:
 
 
 def time_ns(text: str) -> int:
-    """An ISO 8601 time, in nanoseconds since the epoch."""
+    """Parse an ISO 8601 time into nanoseconds since the epoch."""
     found = parse_time_ns(text.strip())
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, such as 2026-11-01T12:00Z")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO 8601 time, such as 2026-11-01T12:00Z")
     return found
 
 
 def count(text: str) -> int:
-    """A number from 0."""
+    """Parse a number from 0."""
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"a number from 0 is needed, not {text!r}")
     return int(text)
 
 
 def positive(text: str) -> int:
-    """A number from 1 to 1000."""
+    """Parse a number from 1 to 1000."""
     if not 1 <= count(text) <= 1000:
         raise argparse.ArgumentTypeError(f"a number from 1 to 1000 is needed, not {text}")
     return int(text)
 
 
 def quality(text: str) -> int:
-    """A number from 1 to 100."""
+    """Parse a number from 1 to 100."""
     if not 1 <= count(text) <= 100:
         raise argparse.ArgumentTypeError(f"a number from 1 to 100 is needed, not {text}")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A time from 10 ms to an hour."""
+    """Parse a duration from 10 ms to an hour, in seconds."""
     try:
         found = float(text)
     except ValueError:
         found = 0.0
     if not 0.01 <= found <= 3600:
-        raise argparse.ArgumentTypeError(f"seconds, from 0.01 to 3600, are needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a number of seconds from 0.01 to 3600 is needed, not {text!r}")
     return found

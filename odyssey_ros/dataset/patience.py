@@ -1,4 +1,4 @@
-"""Trying again what may pass, within a bound."""
+"""Bounded retries of requests that fail with transient errors."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often, and after what time, to try again.
+    """The number of retries and the delays between them.
 
     Attributes:
-        retries: Tries after the first one.
-        initial_s: Seconds before the first of them.
-        longest_s: Seconds that no wait exceeds, unless the service asks for more.
-        on_retry: Hears why there is a wait, and for how long, in words for people.
-        sleep: Waits; for tests.
-        uniform: Draws between two numbers; for tests.
+        retries: Attempts after the first one.
+        initial_s: Seconds before the first retry.
+        max_s: Maximum of a delay, in seconds, unless the service asks for more.
+        on_retry: Receives a text with the error and the delay.
+        sleep: Waits some seconds; replaced in tests.
+        uniform: Returns a random number between two; replaced in tests.
     """
 
     retries: int = 5
     initial_s: float = 1.0
-    longest_s: float = 30.0
+    max_s: float = 30.0
     on_retry: Callable[[str], None] = lambda _: None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     uniform: Callable[[float, float], float] = random.uniform
 
     def waits(self) -> Iterator[float]:
-        """Seconds to wait before each retry; the end is the end of the retries."""
+        """Yield the seconds to wait before each retry; the end of the iteration is the end of the retries."""
         config = AdvancedConfig(
             max_retries=self.retries,
             initial_retry_delay_ms=round(self.initial_s * 1000),
-            max_retry_delay_ms=round(self.longest_s * 1000),
+            max_retry_delay_ms=round(self.max_s * 1000),
         )
         return backoff(config, self.uniform)
 
     async def call(self, request: Callable[[], Awaitable[_T]]) -> _T:
-        """Make a request that may be made twice, until it succeeds.
+        """Repeat an idempotent request until it succeeds.
 
         Raises:
-            OdysseyError: The last error, or the first that cannot pass.
+            OdysseyError: The error after the last retry, or the first error that is not transient.
         """
         return await call_with_retries(
             request,

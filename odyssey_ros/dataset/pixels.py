@@ -1,6 +1,6 @@
-"""Decoded pictures as what the image messages hold, by the shortest way.
+"""Conversion of decoded pictures to the data of image messages.
 
-Conversions take one thread: FFmpeg's own take longer to wake than the work takes.
+Conversions use one thread: waking FFmpeg's threads takes longer than the conversion.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class Rgb8Converter:
-    """Makes packed RGB of decoded pictures. For one thread, and pictures of one size."""
+    """Converts decoded pictures to packed RGB. For one thread, and pictures of one size."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame) -> tuple[Buffer, int]:
-        """Return the pixels, and the length of a row in bytes (which may be padded)."""
+        """Return the pixels, and the length of a row in bytes, which may include padding."""
         rgb = self._reformatter.reformat(frame, format="rgb24", threads=1)
         plane = rgb.planes[0]
         return memoryview(plane)[: plane.line_size * plane.height], plane.line_size
 
 
 class JpegEncoder:
-    """Makes JPEG of decoded pictures, without a detour over RGB. For one thread.
+    """Encodes decoded pictures as JPEG, without a conversion to RGB. For one thread.
 
     Args:
         quality: 1 to 100.
@@ -43,8 +43,8 @@ class JpegEncoder:
         self._reformatter = VideoReformatter()
 
     def encode(self, frame: VideoFrame) -> bytes:
-        """Encode a picture, 4:2:0."""
-        # JFIF has full range and the matrix of BT.601; video has neither, as a rule.
+        """Return a picture as JPEG, 4:2:0."""
+        # JFIF has full range and the matrix of BT.601; video usually has neither.
         full_range = self._reformatter.reformat(
             frame,
             format="yuvj420p",

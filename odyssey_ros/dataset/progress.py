@@ -1,4 +1,4 @@
-"""Showing people how far the work is: bars on a terminal, lines in a log."""
+"""Display of progress: bars on a terminal, or lines in a log."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _logger = logging.getLogger(__name__)
 
 
 class ProgressDisplay(Protocol):
-    """Hears what happens. Every method may be called from any thread."""
+    """Receives the progress of a run. Every method may be called from any thread."""
 
     def begin(self, total: int, done: int) -> None:
-        """So many episodes are wanted, and so many of them are there already."""
+        """Start the display: `total` episodes are requested, and `done` of them exist already."""
 
     def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
-        """What an episode is at, and how far: so many units of so many, None when nobody knows."""
+        """Show the current phase of an episode, with `done` of `total` units; None when it is unknown."""
 
     def note(self, episode: str, text: str) -> None:
-        """Something that people should know of an episode that goes on."""
+        """Show a message about an episode that continues."""
 
     def finished(self, episode: str, text: str) -> None:
-        """An episode is complete."""
+        """Show that an episode is complete."""
 
     def failed(self, episode: str, reason: str) -> None:
-        """An episode cannot be made."""
+        """Show that an episode failed."""
 
 
 class LogProgress:
@@ -49,35 +49,35 @@ class LogProgress:
         self._total = self._done = 0
 
     def begin(self, total: int, done: int) -> None:
-        """Log the figures."""
+        """Log the numbers of episodes."""
         self._total, self._done = total, done
-        _logger.info("%d episodes, %d of them there already", total, done)
+        _logger.info("%d episodes, %d of them exist already", total, done)
 
     def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
-        """Log a phase when it begins."""
+        """Log a phase when it starts."""
         del done, total, unit
         if self._phases.get(episode) != text:
             self._phases[episode] = text
             _logger.info("%s: %s", episode, text)
 
     def note(self, episode: str, text: str) -> None:
-        """Log it as a warning."""
+        """Log the message as a warning."""
         _logger.warning("%s: %s", episode, text)
 
     def finished(self, episode: str, text: str) -> None:
-        """Log it, with how many there are now."""
+        """Log the text and the number of finished episodes."""
         self._phases.pop(episode, None)
         self._done += 1
         _logger.info("%s: %s (%d of %d)", episode, text, self._done, self._total)
 
     def failed(self, episode: str, reason: str) -> None:
-        """Log it as an error."""
+        """Log the reason as an error."""
         self._phases.pop(episode, None)
         _logger.error("%s: %s", episode, reason)
 
 
 class BarProgress:
-    """Progress as bars on a terminal: one for all episodes, one for each that is at work.
+    """Progress as bars on a terminal: one for all episodes, and one for each episode in work.
 
     Args:
         console: The terminal.
@@ -111,7 +111,7 @@ class BarProgress:
         self._bars.stop()
 
     def begin(self, total: int, done: int) -> None:
-        """PlayerSession the bar of all episodes."""
+        """Show the bar of all episodes."""
         self._all = self._bars.add_task(
             "episodes", total=total, completed=done, phase="", amount=f"{done}/{total}"
         )
@@ -125,23 +125,23 @@ class BarProgress:
         self._bars.update(self._tasks[episode], phase=text, completed=done, total=total, amount=amount)
 
     def note(self, episode: str, text: str) -> None:
-        """Print it above the bars."""
+        """Print the message above the bars."""
         self._bars.console.print(f"{episode}: {text}", markup=False, highlight=False)
 
     def finished(self, episode: str, text: str) -> None:
-        """Take the bar away, and print what there is now."""
-        self._end(episode)
+        """Remove the episode's bar and print the text."""
+        self._remove(episode)
         self._done += 1
         if self._all is not None:
             self._bars.update(self._all, completed=self._done, amount=f"{self._done}/{self._total}")
         self._bars.console.print(f"{episode}: {text}", markup=False, highlight=False)
 
     def failed(self, episode: str, reason: str) -> None:
-        """Take the bar away, and print why."""
-        self._end(episode)
+        """Remove the episode's bar and print the reason."""
+        self._remove(episode)
         self._bars.console.print(f"{episode}: {reason}", markup=False, highlight=False, style="red")
 
-    def _end(self, episode: str) -> None:
+    def _remove(self, episode: str) -> None:
         task = self._tasks.pop(episode, None)
         if task is not None:
             self._bars.remove_task(task)

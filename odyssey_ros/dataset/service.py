@@ -1,4 +1,4 @@
-"""What this package asks of the service: the part of the client's methods that concerns recorded streams."""
+"""The methods of the client that this package uses: jobs and recordings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Service(Protocol):
-    """The methods of `odyssey_ros.client.Odyssey` that are used here; they need no connection."""
+    """The methods of `odyssey_ros.client.Odyssey` that this package uses; they need no connection."""
 
     async def simulate(
         self,
@@ -29,10 +29,10 @@ class Service(Protocol):
         portrait: bool = True,
         bypass_prompt_expansion: bool | None = None,
     ) -> SimulationJobDetail:
-        """Submit a job."""
+        """Submit a job and return it."""
 
     async def get_simulate_status(self, job_id: str) -> SimulationJobDetail:
-        """All about a job."""
+        """Return a job."""
 
     async def list_simulations(
         self,
@@ -41,20 +41,20 @@ class Service(Protocol):
         limit: int = 20,
         offset: int = 0,
     ) -> SimulationJobsList:
-        """A page of jobs, newest first."""
+        """Return a page of jobs, newest first."""
 
     async def get_recording(self, stream_id: str) -> Recording:
-        """Where a stream's artifacts are."""
+        """Return the URLs of the artifacts of a stream."""
 
     async def list_stream_recordings(
         self, limit: int | None = None, offset: int | None = None
     ) -> StreamRecordingsList:
-        """A page of recordings, newest first."""
+        """Return a page of recordings, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What the manifest keeps of a job. Times as the service words them."""
+    """The properties of a job in the manifest. Times are texts of the service."""
 
     job_id: str
     script_index: int
@@ -69,13 +69,13 @@ class RemoteStream:
     """A finished stream at the service.
 
     Attributes:
-        stream_id: The key of its recording.
-        video_url: Presigned, for about an hour; a secret.
-        events_url: As `video_url`; None when the service kept no log.
-        start_time_ns: When it started, in nanoseconds since the epoch; 0 when the service does not say.
-        frame_count: Its frames as the service counts them, if it does.
-        duration_s: Its length as the service measures it, if it does.
-        job: The job that made it, if one did.
+        stream_id: Id of the recording.
+        video_url: Presigned URL of the video, valid for about an hour; a secret. None when there is no video.
+        events_url: Presigned URL of the events log; None when there is no log.
+        start_time_ns: Start of the stream, in nanoseconds since the epoch; 0 when it is unknown.
+        frame_count: Number of frames according to the service; None when it is unknown.
+        duration_s: Duration in seconds according to the service; None when it is unknown.
+        job: The job that made the stream; None for the recording of a live stream.
     """
 
     stream_id: str

@@ -1,6 +1,7 @@
-"""The command `simulate`: script files in, one finished simulation job out.
+"""The command `simulate` runs script files as one simulation job.
 
-The job's id goes to stdout, so that what plays or fetches it can take it from there; all else to stderr.
+The id of the finished job is the only output on stdout, so that a script can pass it to another command.
+Everything else goes to stderr.
 """
 
 from __future__ import annotations
@@ -39,12 +40,15 @@ async def submit(service: Service, plans: Sequence[EpisodePlan]) -> SimulationJo
     """Submit all scripts as one job.
 
     Raises:
-        PlanError: They cannot be one job: they differ in size, or in the expansion of prompts.
-        OdysseyError: The service refuses them, or cannot be reached.
+        PlanError: The scripts differ in orientation or in prompt expansion, so they cannot be one job.
+        OdysseyError: The service refuses the scripts, or cannot be reached.
     """
     shapes = {(plan.portrait, plan.bypass_prompt_expansion) for plan in plans}
     if len(shapes) > 1:
-        raise PlanError("scripts of one job have the same portrait and bypass_prompt_expansion")
+        raise PlanError(
+            "the scripts of one job must have the same portrait and bypass_prompt_expansion: run the command "
+            "once for each combination"
+        )
     portrait, bypass = shapes.pop()
     return await service.simulate(
         scripts=[plan.script for plan in plans], portrait=portrait, bypass_prompt_expansion=bypass
@@ -59,17 +63,17 @@ async def follow(
     poll_s: float = 2.0,
     patience: Patience = STANDARD,
 ) -> SimulationJobDetail:
-    """Wait until a job has ended.
+    """Poll a job until it reaches a terminal state, and return it.
 
     Args:
         service: The service.
-        job: The job.
-        on_change: Hears of it, and of every change of its status.
-        poll_s: Seconds between two looks.
-        patience: For requests that fail.
+        job: The submitted job.
+        on_change: Receives the job at once, and at every change of its state.
+        poll_s: Seconds between two polls.
+        patience: Retries of requests that fail.
 
     Raises:
-        OdysseyError: The service does not tell any more.
+        OdysseyError: The job cannot be polled.
     """
     on_change(job)
     return await poll_until_terminal(
@@ -82,10 +86,11 @@ async def follow(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the return value is its exit status.
+    """Run the command and return its exit status.
 
-    0: the job is completed. 1: it failed, or was cancelled. 2: a script file or the account cannot be used.
-    130: interrupted; the job goes on.
+    0: the job is completed. 1: the job failed or was cancelled. 2: a script file or the account cannot be
+        used.
+    130: interrupted; the job continues.
     """
     arguments = _parser().parse_args(argv)
     console = Console(stderr=True, highlight=False)
@@ -93,13 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         plans = read_plans(arguments.files, portrait=arguments.portrait)
         return asyncio.run(_run(arguments, plans, console))
     except (PlanError, OdysseyError) as error:
-        action = getattr(error, "action", None)
-        console.print(
-            f"simulate: {error}{f' {action}' if action else ''}", style="red", markup=False, soft_wrap=True
-        )
+        text = error.advice if isinstance(error, OdysseyError) else str(error)
+        console.print(f"simulate: {text}", style="red", markup=False, soft_wrap=True)
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
-        console.print("interrupted; a job that was submitted goes on", markup=False, soft_wrap=True)
+        console.print("interrupted; a submitted job continues", markup=False, soft_wrap=True)
         return EXIT_INTERRUPTED
 
 
@@ -127,21 +130,32 @@ async def _run(arguments: argparse.Namespace, plans: Sequence[EpisodePlan], cons
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="simulate",
-        description="Run script files as one simulation job, wait for it, and print its id.",
-        epilog="The key is taken from ODYSSEY_API_KEY or --api-key-file.",
+        description="Run script files as one simulation job, wait until it is completed, and print its id.",
+        epilog="The API key comes from ODYSSEY_API_KEY or --api-key-file.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="YAML or JSON; see the docs")
     parser.add_argument(
-        "--landscape", dest="portrait", action="store_false", help="1280x704, unless a file says otherwise"
+        "files", nargs="+", type=Path, metavar="FILE", help="script file, YAML or JSON; see docs/dataset.md"
     )
-    parser.add_argument("--api-url", metavar="URL", help="default: ODYSSEY_API_URL, or the public service")
-    parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="a file that holds the key alone")
+    parser.add_argument(
+        "--landscape",
+        dest="portrait",
+        action="store_false",
+        help="1280x704 for files that do not set portrait (default: 704x1280)",
+    )
+    parser.add_argument(
+        "--api-url",
+        metavar="URL",
+        help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
+    )
+    parser.add_argument(
+        "--api-key-file", type=Path, metavar="FILE", help="file that contains only the API key"
+    )
     parser.add_argument(
         "--poll",
         type=options.seconds,
         default=2.0,
         metavar="S",
-        help="seconds between looks at the job (%(default)g)",
+        help="seconds between two polls of the job (default: %(default)g)",
     )
     return parser
 

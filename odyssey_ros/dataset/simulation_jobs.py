@@ -1,9 +1,11 @@
-"""Scripts in, finished streams out: jobs submitted once each, followed, and made anew when they fail.
+"""Jobs that turn scripts into finished streams.
 
-The service has no idempotency keys. So what is about to be sent is written down first, and a submission
-whose fate is unknown (the process was killed, or the answer never came) is settled before another is made:
-the jobs that the account has got since then, and that belong to nobody else, are looked at when they have
-ended, and one that shows the script's prompts at the script's times is ours.
+A script is submitted once, its job is polled, and a job that fails is replaced by a new one.
+
+The service has no idempotency keys. Therefore each submission is recorded in the journal before it is sent.
+When the outcome of a submission is unknown (the process was killed, or the response was lost), it is
+settled before the next submission: among the account's newer jobs that belong to no other episode, the job
+whose finished stream has the script's prompts at the script's times is the submitted one.
 """
 
 from __future__ import annotations
@@ -47,28 +49,28 @@ _TIME_TOLERANCE_NS: Final = 2_000_000_000
 
 
 class ServiceRefusalError(DatasetError):
-    """The service refuses this account: nothing more can be submitted until people have done something."""
+    """The service refuses this account. Nothing can be submitted until the user has fixed the account."""
 
 
 class JobReport(Protocol):
-    """Hears how the job of an episode goes."""
+    """Receives the progress of an episode's job."""
 
     def phase(self, text: str) -> None:
-        """What the episode waits for now, in a word or two."""
+        """Report what the episode waits for, in a word or two."""
 
     def note(self, text: str) -> None:
-        """Something that people should know, such as a job that failed and is made anew."""
+        """Report an event, such as a job that failed and is submitted again."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """Bounds of jobs.
+    """Limits of jobs.
 
     Attributes:
         retries: New jobs for a script whose job failed, in one run.
-        poll_s: Seconds between two looks at a job.
-        settle_s: Seconds that a submission may be under way to the service after its sender is gone.
-        patience: For requests that fail.
+        poll_s: Seconds between two polls of a job.
+        settle_s: Seconds after which a submission of a process that ended has reached the service.
+        patience: Retries of requests that fail.
     """
 
     retries: int = 2
@@ -78,14 +80,14 @@ class JobLimits:
 
 
 class SimulationJobs:
-    """Makes streams of scripts. On one event loop; any number of `obtain` at once.
+    """Turns scripts into streams. Use it on one event loop; any number of `obtain` may run at once.
 
     Args:
         service: The service.
         journal: The log of submissions.
-        foreign_jobs: Jobs that are known to be those of others, such as of other shards. Blocks.
-        fetch_events: Reads the events log of a finished stream; None when there is none.
-        limits: Bounds.
+        foreign_jobs: Returns the jobs that belong to others, such as other shards. Blocks.
+        fetch_events: Returns the events log of a finished stream; None when there is no log.
+        limits: The limits.
     """
 
     def __init__(
@@ -102,20 +104,20 @@ class SimulationJobs:
         self._foreign_jobs = foreign_jobs
         self._fetch_events = fetch_events
         self._limits = limits
-        # One submission at a time, so that a list of jobs holds no job of ours that is not written down yet.
+        # One submission at a time, so that every job of ours in a list of jobs is recorded in the journal.
         self._submitting = asyncio.Lock()
 
     async def obtain(self, plan: EpisodePlan, report: JobReport) -> RemoteStream:
-        """Get the finished stream of an episode: from the job that there is, or from a new one.
+        """Return the finished stream of an episode, from its existing job or from a new one.
 
         Raises:
-            EpisodeError: The job failed, as often as the bound allows; or the script was refused.
+            EpisodeError: The job failed more often than the limit allows, or the script was refused.
             ServiceRefusalError: The account is refused.
         """
         failures = 0
         while True:
             job_id = self._journal.state(plan.name).job_id or await self._new_job(plan, report)
-            reason, detail = await self._followed(job_id, report)
+            reason, detail = await self._final_state(job_id, report)
             stream = _finished_stream(detail) if detail is not None else None
             if stream is not None:
                 return stream
@@ -127,14 +129,14 @@ class SimulationJobs:
                 raise EpisodeError(ErrorCode.JOB_FAILED, f"job {job_id} failed: {reason}")
             report.note(f"job {job_id} failed ({reason}); the script is submitted again")
 
-    async def refreshed(self, stream: RemoteStream) -> RemoteStream:
-        """The same stream with fresh URLs.
+    async def renewed(self, stream: RemoteStream) -> RemoteStream:
+        """Return the same stream with new URLs.
 
         Raises:
-            EpisodeError: The service does not give them.
+            EpisodeError: The service does not return new URLs.
         """
         if stream.job is None:
-            raise ValueError("the stream comes from no job")
+            raise ValueError("the stream was not made by a job")
         job_id = stream.job.job_id
         try:
             detail = await self._limits.patience.call(lambda: self._service.get_simulate_status(job_id))
@@ -142,7 +144,7 @@ class SimulationJobs:
             raise _service_failed(error) from error
         fresh = _finished_stream(detail, stream.job.script_index)
         if fresh is None:
-            raise EpisodeError(ErrorCode.NO_VIDEO, f"job {job_id} has no video any more")
+            raise EpisodeError(ErrorCode.NO_VIDEO, f"job {job_id} no longer has a video")
         return fresh
 
     async def _new_job(self, plan: EpisodePlan, report: JobReport) -> str:
@@ -150,7 +152,7 @@ class SimulationJobs:
         while True:
             intent = self._journal.state(plan.name).intent
             if intent is not None:
-                job_id = await self._settled(plan, intent, report)
+                job_id = await self._settle(plan, intent, report)
                 if job_id is not None:
                     return job_id
             report.phase("submitting")
@@ -158,7 +160,7 @@ class SimulationJobs:
                 return await self._submit(plan)
             except OdysseyUsageError as error:
                 if isinstance(error, (MonthlyLimitReachedError, AccountSuspendedError)):
-                    raise ServiceRefusalError(f"{error} {error.action}".strip()) from error
+                    raise ServiceRefusalError(error.advice) from error
                 # Limits pass when jobs end, ours or others': no bound but the service's own word.
                 report.phase("waiting for the account's limits")
                 await self._limits.patience.sleep(self._jittered(error.retry_after_s or self._limits.poll_s))
@@ -169,13 +171,18 @@ class SimulationJobs:
                 report.phase("the service cannot be reached")
                 await self._limits.patience.sleep(max(wait_s, error.retry_after_s or 0.0))
             except OdysseyError as error:
-                # 403 concerns what was asked for, such as a privilege; any other refusal the account.
+                # 403 refuses this request, for example for a missing privilege. Any other refusal concerns
+                # the account.
                 if isinstance(error, OdysseyAuthError) and error.status_code != 403:
                     raise ServiceRefusalError(str(error)) from error
                 raise EpisodeError(ErrorCode.SUBMIT_REFUSED, str(error)) from error
 
     async def _submit(self, plan: EpisodePlan) -> str:
-        """Submit a script; raises the client's error when there is no job, or nobody knows."""
+        """Submit a script and return the job's id.
+
+        Raises:
+            OdysseyError: No job was made, or the outcome is unknown; the journal has the difference.
+        """
         async with self._submitting:
             page = await self._service.list_simulations(limit=20)
             newest = page.jobs[0].created_at if page.jobs else ""
@@ -188,40 +195,40 @@ class SimulationJobs:
                     bypass_prompt_expansion=plan.bypass_prompt_expansion,
                 )
             except OdysseyError as error:
-                if _certainly_refused(error):
+                if _made_no_job(error):
                     await asyncio.to_thread(self._journal.not_sent, plan.name)
                 raise
             await asyncio.to_thread(self._journal.submitted, plan.name, job.job_id)
             return job.job_id
 
-    async def _settled(self, plan: EpisodePlan, intent: Intent, report: JobReport) -> str | None:
-        """Find the job of a submission whose fate is unknown; None when it made none."""
+    async def _settle(self, plan: EpisodePlan, intent: Intent, report: JobReport) -> str | None:
+        """Return the job of a submission whose outcome is unknown; None when the submission made no job."""
         report.phase("settling an earlier submission")
         await self._limits.patience.sleep(self._limits.settle_s)
         try:
             async with self._submitting:
                 candidates = await self._jobs_since(intent)
             for candidate in candidates:
-                _, detail = await self._followed(candidate.job_id, report)
+                _, detail = await self._final_state(candidate.job_id, report)
                 stream = _finished_stream(detail) if detail is not None else None
                 if stream is None or not resembles(plan, await self._fetch_events(stream), stream.duration_s):
                     continue
-                async with self._submitting:  # between the look and the claim, nobody else may claim it
+                async with self._submitting:  # no other episode may claim the job between check and claim
                     if candidate.job_id in self._journal.job_ids():
                         continue
                     await asyncio.to_thread(self._journal.submitted, plan.name, candidate.job_id)
-                report.note(f"job {candidate.job_id}, submitted by an earlier run, was found again")
+                report.note(f"found job {candidate.job_id}, which an earlier run submitted")
                 return candidate.job_id
         except OdysseyError as error:
             raise EpisodeError(
                 ErrorCode.SUBMIT_IN_DOUBT,
-                f"an earlier submission may have arrived, and the service does not say: {error}",
+                f"cannot find out whether an earlier submission made a job: {error}",
             ) from error
         await asyncio.to_thread(self._journal.not_sent, plan.name)
         return None
 
     async def _jobs_since(self, intent: Intent) -> list[SimulationJobInfo]:
-        """The account's jobs since an intent that nobody has claimed, oldest first."""
+        """Return the account's unclaimed jobs that are newer than an intent, oldest first."""
         known = self._journal.job_ids() | await asyncio.to_thread(self._foreign_jobs) | intent.seen
         since_ns = parse_time_ns(intent.newest) or 0
         found: list[SimulationJobInfo] = []
@@ -236,7 +243,7 @@ class SimulationJobs:
                 break
         return sorted(found, key=lambda job: job.created_at)
 
-    async def _followed(self, job_id: str, report: JobReport) -> tuple[str, SimulationJobDetail | None]:
+    async def _final_state(self, job_id: str, report: JobReport) -> tuple[str, SimulationJobDetail | None]:
         """Poll a job until it is terminal.
 
         Returns:
@@ -265,7 +272,7 @@ class SimulationJobs:
 
 
 def resembles(plan: EpisodePlan, log: EventLog | None, duration_s: float | None) -> bool:
-    """Whether a finished stream is what a script asks for, by its prompts and its times."""
+    """Return whether a finished stream matches a script, by its prompts and its times."""
     wanted = script_events(plan.script).events
     if log is None or not log.events:
         end_ns = wanted[-1].stream_time_ns
@@ -280,7 +287,7 @@ def resembles(plan: EpisodePlan, log: EventLog | None, duration_s: float | None)
 
 
 def stream_of(detail: SimulationJobDetail, script_index: int) -> RemoteStream | None:
-    """What a completed job made of one of its scripts; None when it made no video of it."""
+    """Return the stream that a completed job made from one of its scripts; None when it has no video."""
     for stream in detail.streams:
         if stream.script_index == script_index and stream.video_url is not None:
             return RemoteStream(
@@ -307,8 +314,8 @@ def _finished_stream(detail: SimulationJobDetail, script_index: int = 0) -> Remo
     return stream_of(detail, script_index) if completed else None
 
 
-def _certainly_refused(error: OdysseyError) -> bool:
-    """Whether an error means that no job was made: the service said so, or nothing was sent."""
+def _made_no_job(error: OdysseyError) -> bool:
+    """Return whether it is certain that no job was made: the service refused it, or nothing was sent."""
     if isinstance(error, OdysseyConnectionError):
         return error.status_code is not None and 400 <= error.status_code < 500
     return True

@@ -1,4 +1,4 @@
-"""Where episodes come from: scripts to be simulated, recordings, and jobs that somebody submitted."""
+"""Sources of episodes: scripts to simulate, recordings, and completed jobs."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ _MAX_PAGES: Final = 1000
 
 
 class EpisodeSource(Protocol):
-    """One episode that can be had."""
+    """The source of one episode."""
 
     @property
     def name(self) -> str:
-        """Names the bag; the same in every run and on every machine."""
+        """Name of the bag; the same in every run and on every machine."""
 
     @property
     def expected_events(self) -> EventLog:
-        """What happens in the stream as far as it is known without the service's log."""
+        """Events of the stream, as far as they are known without the events log of the service."""
 
     async def locate(self, report: JobReport) -> RemoteStream:
-        """Find the finished stream, or have it made.
+        """Return the finished stream, which a job makes first if necessary.
 
         Raises:
-            EpisodeError: There is none.
+            EpisodeError: There is no such stream.
         """
 
     async def renew(self, stream: RemoteStream) -> RemoteStream:
-        """The same stream with fresh URLs.
+        """Return the same stream with new URLs.
 
         Raises:
-            EpisodeError: The service does not give them.
+            EpisodeError: The service does not return new URLs.
         """
 
     def provenance(self) -> dict[str, Any]:
-        """What the manifest says about how the episode came about."""
+        """Return the origin of the episode for the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +67,24 @@ class SimulatedEpisode:
 
     @property
     def name(self) -> str:
-        """As the plan says."""
+        """The name in the plan."""
         return self.plan.name
 
     @property
     def expected_events(self) -> EventLog:
-        """The script's own."""
+        """The events of the script."""
         return script_events(self.plan.script)
 
     async def locate(self, report: JobReport) -> RemoteStream:
-        """Have it made, or find the job that an earlier run submitted."""
+        """Submit the script, or find the job that an earlier run submitted."""
         return await self.jobs.obtain(self.plan, report)
 
     async def renew(self, stream: RemoteStream) -> RemoteStream:
         """Ask for the job again."""
-        return await self.jobs.refreshed(stream)
+        return await self.jobs.renewed(stream)
 
     def provenance(self) -> dict[str, Any]:
-        """The script, without the bytes of its image."""
+        """Return the script, without the bytes of its image."""
         script = [dict(entry) for entry in self.plan.script]
         start = dict(script[0]["start"])  # type: ignore[call-overload]
         image = start.get("image")
@@ -102,13 +102,13 @@ class SimulatedEpisode:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEpisode:
-    """A stream that was recorded.
+    """A recorded stream.
 
     Attributes:
-        stream_id: The recording.
-        started_at: When it began, as the service words it; None when nobody knows.
+        stream_id: Id of the recording.
+        started_at: Start of the stream, as the service writes it; None when it is unknown.
         service: The service.
-        patience: For requests that fail.
+        patience: Retries of requests that fail.
     """
 
     stream_id: str
@@ -118,16 +118,16 @@ class RecordedEpisode:
 
     @property
     def name(self) -> str:
-        """The stream id, as a file can be called."""
+        """The stream id as a file name."""
         return safe_name(self.stream_id)
 
     @property
     def expected_events(self) -> EventLog:
-        """Nothing is known without the log."""
+        """Always empty: nothing is known without the log."""
         return NO_EVENTS
 
     async def locate(self, report: JobReport) -> RemoteStream:
-        """Ask for the recording."""
+        """Request the recording."""
         report.phase("looking up")
         try:
             recording = await self.patience.call(lambda: self.service.get_recording(self.stream_id))
@@ -135,7 +135,7 @@ class RecordedEpisode:
             raise _lookup_failed(error) from error
         if recording.video_url is None:
             raise EpisodeError(
-                ErrorCode.NO_VIDEO, "the recording has no video; perhaps the stream still runs"
+                ErrorCode.NO_VIDEO, "the recording has no video: if the stream is still running, end it first"
             )
         return RemoteStream(
             stream_id=recording.stream_id,
@@ -147,17 +147,17 @@ class RecordedEpisode:
         )
 
     async def renew(self, stream: RemoteStream) -> RemoteStream:  # noqa: ARG002 - the same request serves
-        """Ask for the recording again."""
-        return await self.locate(_Silent())
+        """Request the recording again."""
+        return await self.locate(_NoReport())
 
     def provenance(self) -> dict[str, Any]:
-        """A live stream: nothing but the recording itself."""
+        """Return the kind of the source: nothing else is known of a live stream."""
         return {"source": "recording"}
 
 
 @dataclass(frozen=True, slots=True)
 class JobEpisode:
-    """One stream of a job that somebody submitted and that has completed."""
+    """One stream of a completed job."""
 
     job_id: str
     script_index: int
@@ -166,16 +166,16 @@ class JobEpisode:
 
     @property
     def name(self) -> str:
-        """The job and the number of its script."""
+        """The job id and the number of the script."""
         return f"{safe_name(self.job_id)}-{self.script_index}"
 
     @property
     def expected_events(self) -> EventLog:
-        """The service does not give scripts back."""
+        """Always empty: the service does not return scripts."""
         return NO_EVENTS
 
     async def locate(self, report: JobReport) -> RemoteStream:
-        """Ask for the job."""
+        """Request the job."""
         report.phase("looking up")
         detail = await _job(self.service, self.job_id, self.patience)
         stream = stream_of(detail, self.script_index)
@@ -187,19 +187,20 @@ class JobEpisode:
 
     async def renew(self, stream: RemoteStream) -> RemoteStream:  # noqa: ARG002 - the same request serves
         """Ask for the job again."""
-        return await self.locate(_Silent())
+        return await self.locate(_NoReport())
 
     def provenance(self) -> dict[str, Any]:
-        """A job of unknown script."""
+        """Return the kind of the source: the script of the job is unknown."""
         return {"source": "job"}
 
 
 async def recordings_by_id(
     stream_ids: Sequence[str], service: Service, patience: Patience
 ) -> list[RecordedEpisode]:
-    """Recordings that are named.
+    """Return the sources of the given recordings.
 
-    When they began is looked up in the account's list, once; of one that is not in it, it stays unknown.
+    Their start times come from the account's list of recordings, which is requested once. The start time of a
+    recording that is not in the list is unknown.
 
     Raises:
         PlanError: The account is refused.
@@ -217,7 +218,7 @@ async def recordings_by_id(
 async def recordings_between(
     since_ns: int, until_ns: int, service: Service, patience: Patience
 ) -> list[RecordedEpisode]:
-    """The account's finished recordings that began at or after one time and before another, oldest first.
+    """Return the account's finished recordings that started in `since_ns <= start < until_ns`, oldest first.
 
     Raises:
         PlanError: The account is refused.
@@ -228,17 +229,17 @@ async def recordings_between(
         for row in rows:
             if since_ns <= since_epoch_ns(row.started_at) < until_ns and row.ended_at is not None:
                 found[row.stream_id] = RecordedEpisode(row.stream_id, row.started_at, service, patience)
-        # The list is newest first, but new rows push old ones onto the next page: those come twice.
+        # The list is newest first. A new row shifts older rows to the next page, so they may appear twice.
         if last or all(since_epoch_ns(row.started_at) < since_ns for row in rows):
             break
     return sorted(found.values(), key=lambda episode: (episode.started_at or "", episode.stream_id))
 
 
 async def streams_of_jobs(job_ids: Sequence[str], service: Service, patience: Patience) -> list[JobEpisode]:
-    """All streams of jobs that have completed.
+    """Return the sources of all streams of completed jobs.
 
     Raises:
-        PlanError: A job is not there, or has not completed.
+        PlanError: A job does not exist, or is not completed.
     """
     episodes: list[JobEpisode] = []
     for job_id in dict.fromkeys(job_ids):
@@ -254,16 +255,18 @@ async def streams_of_jobs(job_ids: Sequence[str], service: Service, patience: Pa
 
 
 def job_provenance(stream: RemoteStream) -> dict[str, Any]:
-    """What the manifest says of the job that made a stream."""
+    """Return the properties of the job that made a stream, for the manifest."""
     return {} if stream.job is None else {"job": asdict(stream.job)}
 
 
-class _Silent:
+class _NoReport:
+    """Discards reports."""
+
     def phase(self, text: str) -> None:
-        """Nobody listens."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Nobody listens."""
+        """Do nothing."""
 
 
 async def _recordings_page(

@@ -1,4 +1,4 @@
-"""Reading a recording's video file: as pictures, or as the encoder's own packets."""
+"""Reads the video file of a recording, as decoded pictures or as encoded packets."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Picture:
     """A decoded frame.
 
     Attributes:
-        index: Counts the frames of the file from 0, in order of presentation.
+        index: Number of the frame in presentation order, from 0.
         media_time_ns: Presentation time since the first frame.
-        stream_time_ns: Presentation time as the file has it; the events log counts by the same clock.
-        frame: The pixels, as the decoder gives them.
+        stream_time_ns: Presentation time in the file; the events log uses the same clock.
+        frame: The pixels, in the decoder's format.
     """
 
     index: int
@@ -44,7 +44,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPicture:
-    """An H.264 access unit in Annex B form, with SPS and PPS where it is a key frame; see `Picture`."""
+    """An H.264 access unit in Annex B form, with SPS and PPS in a key frame; see `Picture`."""
 
     index: int
     media_time_ns: int
@@ -53,19 +53,19 @@ class EncodedPicture:
 
 
 class Video:
-    """An open video file. One thread uses it at a time; pictures that it gave stay valid.
+    """An open video file. Only one thread at a time may use it; pictures that it returned stay valid.
 
     Args:
         path: The file, of any container and codec that FFmpeg reads.
-        threads: How many threads decode it.
+        threads: Number of decoder threads.
 
     Attributes:
-        width: Pixels.
-        height: Pixels.
-        codec: Name of the codec, as FFmpeg calls it.
+        width: Width in pixels.
+        height: Height in pixels.
+        codec: FFmpeg's name of the codec.
 
     Raises:
-        EpisodeError: The file cannot be opened, or holds no video.
+        EpisodeError: The file cannot be opened, or has no video.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
@@ -75,12 +75,12 @@ class Video:
             raise _broken(error) from error
         if not self._container.streams.video:
             self._container.close()
-            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the file holds no video")
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the file contains no video")
         self._stream = self._container.streams.video[0]
-        # Slices where there are several: frame threads would give pictures later for the same work.
+        # FFmpeg's frame threads deliver pictures later for the same work, so a single thread uses none.
         self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
         self._stream.codec_context.thread_count = threads
-        # Without this the decoder paints over damage and says nothing.
+        # Without this option the decoder conceals damage without an error.
         self._stream.codec_context.options = {"err_detect": "explode"}
         self.width: int = self._stream.codec_context.width
         self.height: int = self._stream.codec_context.height
@@ -102,7 +102,7 @@ class Video:
         self._container.close()
 
     def frame_times_ns(self) -> list[int]:
-        """Presentation times of all frames since the first one, found without decoding.
+        """Return the presentation times of all frames since the first one, without decoding.
 
         Raises:
             EpisodeError: The file is broken.
@@ -114,7 +114,7 @@ class Video:
         """Decode the pictures from number `first` on.
 
         Raises:
-            EpisodeError: The file is broken; the pictures before the damage have been given.
+            EpisodeError: The file is broken; the pictures before the damage have been yielded.
         """
         origin: int | None = None
         index = 0
@@ -151,16 +151,16 @@ class Video:
             )
 
     def h264_packets(self) -> Iterator[EncodedPicture]:
-        """Give the video as it was encoded, one access unit for each picture.
+        """Yield the encoded video, one access unit for each picture.
 
         Raises:
-            EpisodeError: The file is broken; or it is not H.264; or it has B frames, which the message that
-                carries it does not allow.
+            EpisodeError: The file is broken, is not H.264, or has B frames, which the message type does not
+                allow.
         """
         if self.codec != "h264":
             raise EpisodeError(
                 ErrorCode.VIDEO_UNSUPPORTED,
-                f"only H.264 can be passed through; the video is {self.codec}",
+                f"only H.264 can be passed through, but the video is {self.codec}: use jpeg or raw images",
             )
         self._seek(None)
         to_annex_b = BitStreamFilterContext("h264_mp4toannexb", self._stream)
@@ -175,7 +175,7 @@ class Video:
                     if stamp - origin <= last:
                         raise EpisodeError(
                             ErrorCode.VIDEO_UNSUPPORTED,
-                            "a video with B frames cannot be passed through: take jpeg or raw images",
+                            "a video with B frames cannot be passed through: use jpeg or raw images",
                         )
                     last = stamp - origin
                     yield EncodedPicture(index, *self._times(stamp, origin), bytes(unit))
@@ -193,12 +193,12 @@ class Video:
         return base
 
     def _times(self, stamp: int, origin: int) -> tuple[int, int]:
-        """Media time and stream time of a presentation stamp, in nanoseconds."""
+        """Return the media time and the stream time of a presentation stamp, in nanoseconds."""
         base = self._time_base
         return _nanoseconds(stamp - origin, base), _nanoseconds(stamp, base)
 
     def _seek(self, stamp: int | None) -> None:
-        """Go to the key frame at or before `stamp`, or to the beginning."""
+        """Seek to the key frame at or before `stamp`; None is the start of the file."""
         try:
             if stamp is None:
                 self._container.seek(0)
@@ -235,6 +235,6 @@ def _nanoseconds(ticks: int, time_base: Fraction) -> int:
 
 
 def _broken(error: Exception) -> EpisodeError:
-    # FFmpeg's text ends with the path, which says nothing that the episode's name does not.
+    # FFmpeg's text ends with the path, which the episode's name makes redundant.
     reason = getattr(error, "strerror", None) or type(error).__name__
     return EpisodeError(ErrorCode.VIDEO_BROKEN, f"the video cannot be read: {reason}")

@@ -1,13 +1,13 @@
-"""The folder of a dataset: what lies where, who may write, and what becomes final when.
+"""The folder of a dataset: its layout, its lock, and the atomic publication of bags.
 
 ::
 
-    dataset.json                  the settings that all its bags share
-    manifest.jsonl                all runs' episodes; manifest-2-of-4.jsonl for the second of four shards
-    failures.jsonl                what could not be made in the last run, and why; likewise
-    episodes/<name>/              a bag, with its entry of the manifest as episode.json
-    episodes/.<name>.partial/     a bag that is being written
-    work/1-of-1/                  the log of submissions, and downloads; a folder for each shard
+    dataset.json                  the settings that all bags share
+    manifest.jsonl                the episodes of all runs; manifest-2-of-4.jsonl for the second of four
+    shards failures.jsonl                the episodes that failed in the last run, with codes; named like
+    the manifest episodes/<name>/              a bag, with its entry of the manifest as episode.json
+    episodes/.<name>.partial/     a bag that is being written work/1-of-1/                  the log of
+    submissions, and downloads; one folder for each shard
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _FORMAT: Final = 1
 
 
 class Workspace:
-    """A dataset's folder, open for one shard's run. Its methods block on the disk.
+    """The folder of a dataset, locked for one run of one shard. Its methods block on the disk.
 
     Args:
-        folder: The folder; made when it is not there.
-        layout: What the bags look like; the same for all of a dataset.
-        shard: The part of the work that this run does.
+        folder: The folder; created when it does not exist.
+        layout: Settings of the bags, the same for all runs of a dataset.
+        shard: The shard of this run.
 
     Raises:
-        StateError: Another process does the same work, or the dataset was begun with other settings.
+        StateError: Another process works on the same shard, or the dataset was created with other settings.
         ManifestError: The manifest of earlier runs cannot be read.
     """
 
@@ -62,11 +62,11 @@ class Workspace:
             raise StateError(f"{folder} cannot be used: {error.strerror}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._settle_settings(layout, shard)
+            self._check_settings(layout, shard)
             self._listed = read_manifest(self._manifest) if self._manifest.exists() else []
         except BlockingIOError:
             self._lock.close()
-            raise StateError(f"another process is at work on shard {shard} of {folder}") from None
+            raise StateError(f"another process is working on shard {shard} of {folder}") from None
         except OSError as error:
             self._lock.close()
             raise StateError(f"{folder} cannot be locked: {error.strerror}") from error
@@ -87,29 +87,29 @@ class Workspace:
 
     @property
     def journal_path(self) -> Path:
-        """This shard's log of submissions."""
+        """The log of submissions of this shard."""
         return self._work / "submissions.jsonl"
 
     def other_journals(self) -> list[Path]:
-        """The logs of submissions of the other shards that work in the same folder."""
+        """Return the logs of submissions of the other shards in the same folder."""
         return [path for path in self._works.glob("*/submissions.jsonl") if path != self.journal_path]
 
     def downloads(self, episode: str) -> Path:
-        """Make the folder for an episode's downloads."""
+        """Create and return the folder for the downloads of an episode."""
         path = self._work / episode
         path.mkdir(exist_ok=True)
         return path
 
     def bag_path(self, episode: str) -> Path:
-        """Where a finished bag is."""
+        """Return the path of a finished bag."""
         return self._episodes / episode
 
     def relative(self, path: Path) -> str:
-        """A path as the manifest has it."""
+        """Return a path as it appears in the manifest."""
         return path.relative_to(self.folder).as_posix()
 
     def finished(self, episode: str) -> ManifestEntry | None:
-        """The entry of a finished episode; None when it is still to be made."""
+        """Return the entry of a finished episode; None when the episode is not finished."""
         path = self.bag_path(episode) / "episode.json"
         try:
             return ManifestEntry.from_line(path.read_text(encoding="utf-8"))
@@ -117,35 +117,35 @@ class Workspace:
             return None
         except (OSError, UnicodeDecodeError, ManifestError) as error:
             raise StateError(
-                f"{path} cannot be read; remove the folder to make the episode anew: {error}"
+                f"{path} cannot be read ({error}): remove the folder, and run the command again"
             ) from error
 
     def clean_partial(self, episode: str) -> Path:
-        """The folder for a bag that is being written; what a killed run left in it is removed."""
+        """Remove the incomplete bag of a killed run, and return the path for a new one."""
         partial = self._episodes / f".{episode}.partial"
         if partial.exists():
             shutil.rmtree(partial)
         return partial
 
     def publish(self, entry: ManifestEntry, partial: Path) -> None:
-        """Make a bag that is complete final, at once.
+        """Give a complete bag its final name, atomically.
 
         Raises:
-            OSError: The disk failed; the bag is not final.
+            OSError: The disk failed; the bag does not have its final name.
         """
         with synced_file(partial / "episode.json") as file:
             file.write(entry.to_line().encode())
         publish_folder(partial, self.bag_path(entry.episode))
 
-    def forget_downloads(self, episode: str) -> None:
-        """Remove an episode's downloads."""
+    def remove_downloads(self, episode: str) -> None:
+        """Remove the downloads of an episode."""
         shutil.rmtree(self._work / episode, ignore_errors=True)
 
     def write_lists(self, entries: Iterable[ManifestEntry], failures: Mapping[str, EpisodeError]) -> None:
         """Write the manifest and the list of failures.
 
-        Episodes that earlier runs listed stay, as their bags are now: one may have been made anew by a run
-        that was killed before it came to this.
+        Episodes in the lists of earlier runs are kept, with the current entries of their bags: a killed run
+        may have replaced a bag without writing the lists.
 
         Raises:
             StateError: The disk failed.
@@ -169,8 +169,8 @@ class Workspace:
             self.folder / f"failures{self._suffix}.jsonl", "".join(f"{line}\n" for line in lines).encode()
         )
 
-    def _settle_settings(self, layout: BagLayout, shard: Shard) -> None:
-        """Keep the settings of the first run, and refuse others after it."""
+    def _check_settings(self, layout: BagLayout, shard: Shard) -> None:
+        """Store the settings of the first run, and refuse other settings in later runs."""
         path = self.folder / "dataset.json"
         settings = {"format": _FORMAT, "shards": shard.count, **asdict(layout), "images": str(layout.images)}
         with (self._works / "lock").open("w") as lock:
@@ -182,10 +182,10 @@ class Workspace:
             except (OSError, ValueError) as error:
                 raise StateError(f"{path} cannot be used: {error}") from error
         if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
-            raise StateError(f"{path} is of another version")
+            raise StateError(f"{path} has another format version: use another folder")
         for name, value in settings.items():
             if kept.get(name) != value:
                 raise StateError(
-                    f"{self.folder} was begun with {name} {kept.get(name)!r}, not {value!r}: "
-                    "take another folder"
+                    f"{self.folder} was created with {name} {kept.get(name)!r}, not {value!r}: "
+                    "use another folder"
                 )

@@ -366,17 +366,21 @@ async def test_a_run_that_is_cancelled_ends_at_once_and_goes_on(bench: Bench) ->
 
 
 async def test_one_process_at_a_time_and_the_same_settings(bench: Bench) -> None:
-    other = pytest.raises(StateError, match="another process is at work on shard 1/1")
+    other = pytest.raises(StateError, match="another process is working on shard 1/1")
     with Workspace(bench.folder / "out", LAYOUT, Shard()), other:
         Workspace(bench.folder / "out", LAYOUT, Shard())
-    with pytest.raises(StateError, match="begun with images 'h264', not 'raw'"):
+    with pytest.raises(StateError, match="created with images 'h264', not 'raw'"):
         Workspace(bench.folder / "out", BagLayout(ImageEncoding.RAW), Shard())
-    with pytest.raises(StateError, match="begun with shards 1, not 2"):
+    with pytest.raises(StateError, match="created with shards 1, not 2"):
         Workspace(bench.folder / "out", LAYOUT, Shard(1, 2))
     (bench.folder / "file").write_text("")
     with pytest.raises(StateError, match="cannot be used: "):
         Workspace(bench.folder / "file", LAYOUT, Shard())
-    for text, reason in (("{", "cannot be used"), ("{}", "another version"), ("3", "another version")):
+    for text, reason in (
+        ("{", "cannot be used"),
+        ("{}", "another format version"),
+        ("3", "another format version"),
+    ):
         (bench.folder / "out" / "dataset.json").write_text(text)
         with pytest.raises(StateError, match=reason):
             Workspace(bench.folder / "out", LAYOUT, Shard())

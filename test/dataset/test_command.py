@@ -231,7 +231,7 @@ async def test_interrupted_it_says_that_it_goes_on(shell: Shell, emulator: Emula
     process.send_signal(signal.SIGINT)
     _, log = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 130
-    assert log.decode().endswith("interrupted; the same command goes on from here\n")
+    assert log.decode().endswith("interrupted; run the same command again to continue\n")
     assert "Traceback" not in log.decode()
 
 
@@ -320,14 +320,14 @@ async def test_recordings_by_id_and_by_date(
         (["simulate", "walk.yaml", "-o", "out", "--shard", "3/2"], "a shard is i/n with i from 1 to n"),
         (["simulate", "walk.yaml", "-o", "out", "--jpeg-quality", "0"], "a number from 1 to 100 is needed"),
         (["simulate", "walk.yaml", "-o", "out", "--jobs", "0"], "a number from 1 to 1000 is needed"),
-        (["simulate", "walk.yaml", "-o", "out", "--poll", "never"], "seconds, from 0.01 to 3600"),
+        (["simulate", "walk.yaml", "-o", "out", "--poll", "never"], "a number of seconds from 0.01 to 3600"),
         (["simulate", "walk.yaml", "-o", "out", "--images", "png"], "invalid"),
         (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "none"], "the API key cannot be read"),
         (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "empty"], "empty holds no API key"),
         (["simulate", "walk.yaml", "-o", "out", "--api-url", "service"], "The API URL must be an http"),
         (["recordings", "-o", "out"], "by --since and --until"),
         (["recordings", "x", "--since", "2020-01-01", "-o", "out"], "by --since and --until"),
-        (["recordings", "--since", "yesterday", "-o", "out"], "no ISO 8601 time"),
+        (["recordings", "--since", "yesterday", "-o", "out"], "is not an ISO 8601 time"),
         (["merge", "out"], "no manifest in out"),
         (["verify", "out"], "no manifest in out"),
         ([], "required"),

@@ -1,4 +1,4 @@
-"""Requests that are made again: as long as it may help, and not longer."""
+"""Retries of requests: only after transient errors, and within a bound."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def patience(waits: list[float]) -> Patience:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    return Patience(retries=2, initial_s=1.0, longest_s=8.0, sleep=sleep, uniform=lambda _least, most: most)
+    return Patience(retries=2, initial_s=1.0, max_s=8.0, sleep=sleep, uniform=lambda _least, most: most)
 
 
-async def test_what_may_pass_is_tried_again_and_told(patience: Patience, waits: list[float]) -> None:
+async def test_transient_errors_are_retried_and_reported(patience: Patience, waits: list[float]) -> None:
     heard: list[str] = []
     service = Service(_lost(), _lost())
     assert await replace(patience, on_retry=heard.append).call(service.ask) == "answer"
@@ -50,14 +50,14 @@ async def test_what_may_pass_is_tried_again_and_told(patience: Patience, waits: 
     assert heard == [f"no connection; trying again in {seconds:.0f} s" for seconds in waits]
 
 
-async def test_within_a_bound(patience: Patience, waits: list[float]) -> None:
+async def test_retries_are_bounded(patience: Patience, waits: list[float]) -> None:
     service = Service(*(_lost() for _ in range(9)))
     with pytest.raises(OdysseyConnectionError):
         await patience.call(service.ask)
     assert service.requests == 3
 
 
-async def test_what_stays_is_not(patience: Patience, waits: list[float]) -> None:
+async def test_a_permanent_error_is_not_retried(patience: Patience, waits: list[float]) -> None:
     service = Service(OdysseyAuthError("refused"))
     with pytest.raises(OdysseyAuthError):
         await patience.call(service.ask)

@@ -1,4 +1,4 @@
-"""What people see, on a terminal and in a log."""
+"""The output of the progress displays, on a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     _tell(LogProgress())
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("INFO", "5 episodes, 2 of them there already"),
+        ("INFO", "5 episodes, 2 of them exist already"),
         ("INFO", "walk-1: processing"),
         ("INFO", "walk-1: downloading"),
         ("INFO", "walk-2: pending"),

@@ -128,7 +128,7 @@ async def test_scripts_become_streams_one_job_each(bench: Bench) -> None:
         assert all(stream.video_url and stream.job and stream.start_time_ns > 10**18 for stream in streams)
         again = await jobs.obtain(_plan("a", "a"), Report())
         assert again.stream_id == streams[0].stream_id
-        fresh = await jobs.refreshed(again)
+        fresh = await jobs.renewed(again)
         assert fresh.stream_id == again.stream_id
     async with bench.process() as jobs:
         later = await jobs.obtain(_plan("b", "b"), Report())
@@ -144,7 +144,7 @@ async def test_a_lost_answer_is_no_reason_to_submit_twice(bench: Bench) -> None:
         await asyncio.gather(jobs.obtain(_plan("a", "a"), report), jobs.obtain(_plan("b", "b"), Report()))
     assert len(await bench.job_ids()) == 2
     assert "settling an earlier submission" in report.phases
-    assert "was found again" in report.notes[0]
+    assert "which an earlier run submitted" in report.notes[0]
 
 
 async def test_a_process_killed_before_it_heard_finds_its_job(bench: Bench) -> None:

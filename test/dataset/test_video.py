@@ -89,6 +89,6 @@ def test_a_missing_file_and_a_file_without_video(tmp_path: Path, make_video: Mak
         frame = av.AudioFrame(format="s16", layout="mono", samples=80)
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
-    with pytest.raises(EpisodeError, match="holds no video"):
+    with pytest.raises(EpisodeError, match="contains no video"):
         Video(tmp_path / "sound.wav")
     assert sound.exists()
