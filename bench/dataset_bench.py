@@ -1,24 +1,24 @@
-"""Decode-and-write of recordings: ours beside the plain way, on one core each, in the same run.
+"""Benchmark of decoding recordings and writing bags, against a plain implementation in the same run.
 
 Usage: PYTHONPATH=. python bench/dataset_bench.py [--seconds 10] [--turns 3]
 
-The video is one that the emulator recorded. The plain way is OpenCV reading the file and rosbags serialising
-and writing message by message. Every measurement is a process of its own, pinned to one core, and ends with
-the bag synced to the disk; the ways alternate, and the best turn of each counts, so that a noisy minute hits
-all.
+The emulator records the video. In the plain implementation OpenCV reads the file, and rosbags serializes and
+writes message by message. Every measurement is a separate process, pinned to one core, and ends when the
+bag is synced to the disk. The ways alternate, and the best turn of each counts, so that other load affects
+all of them.
 
-    cpu ms/fr   CPU time of the process for a frame, system time included
-    fps/core    frames in a second of CPU time
-    x real      wall time on one core against the video's own rate
-    shares      of decoding, converting (to RGB or JPEG) and the rest, which is writing
-    peak        memory of the process at its most; the same for a long video
+    cpu ms/fr   CPU time of the process per frame, system time included
+    fps/core    frames per second of CPU time
+    x real      wall time on one core, relative to the frame rate of the video
+    shares      of decoding, of converting (to RGB or JPEG), and of the rest, which is writing
+    peak        maximum memory of the process; it does not depend on the length of the video
 
-Figures go to the terminal and to bench_output/dataset.json.
+The figures are printed and written to bench_output/dataset.json.
 """
 
 from __future__ import annotations
 
-# OpenCV is loaded by the plain way alone: the memory of the others is without it.
+# Only the plain implementation loads OpenCV, so that the memory of the others does not include it.
 # ruff: noqa: PLC0415
 import argparse
 import asyncio
@@ -56,14 +56,14 @@ class Figures:
     """One measurement.
 
     Attributes:
-        way: What was measured.
-        frames: Frames of the video.
-        cpu_s: CPU time.
-        wall_s: Wall time.
-        decode_s: CPU time of decoding alone.
-        convert_s: CPU time of converting alone.
-        bag_bytes: Size of what was written.
-        peak_bytes: Most memory of the process.
+        way: Implementation and encoding.
+        frames: Number of frames of the video.
+        cpu_s: CPU time in seconds.
+        wall_s: Wall time in seconds.
+        decode_s: CPU time of decoding alone, in seconds.
+        convert_s: CPU time of converting alone, in seconds.
+        bag_bytes: Size of the written bag, in bytes.
+        peak_bytes: Maximum memory of the process, in bytes.
     """
 
     way: str
@@ -77,7 +77,7 @@ class Figures:
 
 
 async def record(path: Path, seconds: int) -> None:
-    """Have the emulator dream a video."""
+    """Let the emulator generate a video and save it."""
     prompts = ["a lighthouse in a storm", "the storm passes", "a whale surfaces", "night falls"]
     script = [{"timestamp_ms": 0, "start": {"prompt": prompts[0]}}]
     for at, prompt in enumerate(prompts[1:], start=1):
@@ -97,13 +97,13 @@ async def record(path: Path, seconds: int) -> None:
 
 
 def ours(video: Path, bag: Path, images: ImageEncoding) -> None:
-    """Write a bag as the dataset command does."""
+    """Write a bag in the same way as the dataset command."""
     log = EventLog((Event(EventKind.STARTED, 0, "a lighthouse in a storm"),))
     write_bag(bag, "bag", Episode("stream", video, log, 1_700_000_000_000_000_000), BagLayout(images))
 
 
 def plain(video: Path, bag: Path, images: ImageEncoding) -> None:
-    """Write the same messages with OpenCV and rosbags, as one writes it in an hour."""
+    """Write the same messages with OpenCV and rosbags, in the simplest way."""
     import cv2
     from rosbags.rosbag2 import StoragePlugin, Writer
 
@@ -144,7 +144,7 @@ def plain(video: Path, bag: Path, images: ImageEncoding) -> None:
 
 
 def copy(video: Path, bag: Path) -> None:
-    """Copy the video itself, 20 times: what the disk and the system can do."""
+    """Copy the video file 20 times, to measure the limit of the disk and the system."""
     bag.mkdir()
     for at in range(20):
         with video.open("rb") as source, (bag / str(at)).open("wb") as target:
@@ -153,7 +153,7 @@ def copy(video: Path, bag: Path) -> None:
 
 
 def sync(folder: Path) -> None:
-    """See all files of a folder onto the disk, as ours does."""
+    """Sync all files of a folder to the disk, as `write_bag` does."""
     for path in folder.iterdir():
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)
@@ -162,8 +162,8 @@ def sync(folder: Path) -> None:
 
 
 def decode(video: Path, way: str) -> tuple[int, float, float]:
-    """Frames, and CPU seconds of decoding and of converting alone."""
-    began = time.process_time()
+    """Return the number of frames, and the CPU seconds of decoding and of converting alone."""
+    start = time.process_time()
     if way.startswith("plain"):
         import cv2
 
@@ -171,39 +171,39 @@ def decode(video: Path, way: str) -> tuple[int, float, float]:
         frames = 0
         while capture.grab():
             frames += 1
-        decoding = time.process_time() - began
+        decoding = time.process_time() - start
         capture = cv2.VideoCapture(str(video))
-        began = time.process_time()
+        start = time.process_time()
         while (read := capture.read())[0]:
             if way.endswith("jpeg"):
                 cv2.imencode(".jpg", read[1], [cv2.IMWRITE_JPEG_QUALITY, 90])
             else:
                 cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
-        return frames, decoding, time.process_time() - began - decoding
+        return frames, decoding, time.process_time() - start - decoding
     with Video(video) as file:
         frames = sum(1 for _ in file.pictures())
-        decoding = time.process_time() - began
+        decoding = time.process_time() - start
         if way == "ours h264":
             return frames, 0.0, 0.0
         convert = JpegEncoder(90).encode if way == "ours jpeg" else Rgb8Converter().convert
-        began = time.process_time()
+        start = time.process_time()
         for picture in file.pictures():
             convert(picture.frame)
-        return frames, decoding, time.process_time() - began - decoding
+        return frames, decoding, time.process_time() - start - decoding
 
 
 def measure(way: str, video: Path, folder: Path) -> Figures:
-    """Measure one way, in this process, on one core."""
+    """Measure one way in this process, on one core."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     frames, decode_s, convert_s = (0, 0.0, 0.0) if way == "copy" else decode(video, way)
     bag = folder / "bag"
-    maker, _, images = way.partition(" ")
+    implementation, _, images = way.partition(" ")
     os.sync()
     cpu, wall = time.process_time(), time.perf_counter()
-    if maker == "copy":
+    if implementation == "copy":
         copy(video, bag)
     else:
-        (ours if maker == "ours" else plain)(video, bag, ImageEncoding(images))
+        (ours if implementation == "ours" else plain)(video, bag, ImageEncoding(images))
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     size = sum(path.stat().st_size for path in bag.iterdir())
     shutil.rmtree(bag)
@@ -212,7 +212,7 @@ def measure(way: str, video: Path, folder: Path) -> Figures:
 
 
 def measure_apart(way: str, video: Path, folder: Path) -> Figures:
-    """Measure one way in a process of its own."""
+    """Measure one way in a separate process."""
     command = [sys.executable, __file__, "--measure", way, str(video), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
@@ -221,7 +221,7 @@ def measure_apart(way: str, video: Path, folder: Path) -> Figures:
 
 
 def row(figures: Figures, rate: float) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     megabytes = figures.bag_bytes / 1e6
     if figures.way == "copy":
         return f"  {'copy (the disk)':<14}{'':>42}{megabytes / figures.wall_s:>12.0f}"
@@ -261,8 +261,8 @@ def compare(seconds: int, turns: int) -> dict[str, object]:
         for images in ("raw", "jpeg")
     }
     ratios["h264 against plain jpeg"] = round(best["plain jpeg"].cpu_s / best["ours h264"].cpu_s, 1)
-    words = ", ".join(f"{name} {ratio}" for name, ratio in ratios.items())
-    print(f"  times as fast as the plain way: {words}")
+    listed = ", ".join(f"{name} {ratio}" for name, ratio in ratios.items())
+    print(f"  speed relative to the plain implementation: {listed}")
     return {
         "seconds": seconds,
         "rate": rate,
@@ -272,10 +272,14 @@ def compare(seconds: int, turns: int) -> dict[str, object]:
 
 
 def main() -> int:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="Decode-and-write of recordings.")
-    parser.add_argument("--seconds", type=int, default=10, help="length of the video (%(default)s)")
-    parser.add_argument("--turns", type=int, default=3, help="measurements of each way (%(default)s)")
+    """Measure all ways, print the table and write the figures."""
+    parser = argparse.ArgumentParser(description="Benchmark of decoding recordings and writing bags.")
+    parser.add_argument(
+        "--seconds", type=int, default=10, help="length of the video in seconds (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--turns", type=int, default=3, help="number of measurements of each way (default: %(default)s)"
+    )
     parser.add_argument("--measure", nargs=3, metavar=("WAY", "VIDEO", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
