@@ -1,8 +1,8 @@
-"""The emulator and the bridge: pictures without an account.
+"""Start the emulator and the bridge: a stream without an account.
 
 ros2 launch odyssey_ros demo.launch.py prompt:="a harbour at dawn" rviz:=true
 
-Takes the arguments of odyssey.launch.py too.
+It also has the arguments of odyssey.launch.py.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
 
 from launch import LaunchDescription
 
-LOCAL_KEY = "ody_local"  # the emulator's own; it opens nothing else
+LOCAL_KEY = "ody_local"  # valid only for the emulator
 FIRST_PROMPT = "a harbour at dawn, calm water"
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return what `ros2 launch` runs."""
+    """Return the launch description."""
     port, fps = LaunchConfiguration("port"), LaunchConfiguration("fps")
     emulator = ExecuteProcess(
         cmd=[
@@ -53,17 +53,18 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "port",
                 default_value="8090",
-                description="TCP port of the emulator; not 0, since the bridge has to know it.",
+                description="TCP port of the emulator, to which the bridge connects; not 0.",
             ),
-            DeclareLaunchArgument("fps", default_value="20", description="Frames a second of the emulator."),
+            DeclareLaunchArgument("fps", default_value="20", description="Frame rate of the emulator in Hz."),
             DeclareLaunchArgument(
-                "prompt", default_value=FIRST_PROMPT, description="The prompt that the stream starts with."
+                "prompt", default_value=FIRST_PROMPT, description="Prompt with which the stream starts."
             ),
             emulator,
             GroupAction([SetEnvironmentVariable("ODYSSEY_API_KEY", LOCAL_KEY), bridge]),
             RegisterEventHandler(
                 OnProcessExit(
-                    target_action=emulator, on_exit=EmitEvent(event=Shutdown(reason="the emulator ended"))
+                    target_action=emulator,
+                    on_exit=EmitEvent(event=Shutdown(reason="the emulator has exited")),
                 )
             ),
         ]

@@ -1,4 +1,4 @@
-"""The bridge: an Odyssey stream on the graph.
+"""Start the bridge, which publishes an Odyssey stream.
 
 ros2 launch odyssey_ros odyssey.launch.py prompt:="a harbour at dawn" rviz:=true
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from launch import LaunchDescription
 from odyssey_ros.bridge.bridge_parameters import SETTINGS
-from odyssey_ros.bridge.launch_arguments import launch_node, rviz_on_pictures
+from odyssey_ros.bridge.launch_arguments import launch_node, rviz_with_images
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return what `ros2 launch` runs."""
-    return LaunchDescription([*launch_node("bridge", "odyssey", SETTINGS), *rviz_on_pictures()])
+    """Return the launch description."""
+    return LaunchDescription([*launch_node("bridge", "odyssey", SETTINGS), *rviz_with_images()])

@@ -1,4 +1,4 @@
-"""The player: a recording, a finished simulation job or a video file on the graph.
+"""Start the player, which publishes a recording, a completed simulation job or a video file.
 
 ros2 launch odyssey_ros player.launch.py stream_id:=... rate:=0 wait_for:=image_raw,frame_info
 """
@@ -11,5 +11,5 @@ from odyssey_ros.bridge.player_parameters import SETTINGS
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return what `ros2 launch` runs."""
+    """Return the launch description."""
     return LaunchDescription(launch_node("player", "player", SETTINGS))

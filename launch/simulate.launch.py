@@ -1,8 +1,8 @@
-"""From a script file to frames on topics: submit it as a simulation job, wait for it, play it.
+"""Submit script files as a simulation job, wait until it is completed, and play it.
 
 ros2 launch odyssey_ros simulate.launch.py script:=walk.yaml rate:=0 wait_for:=image_raw,frame_info
 
-Takes the arguments of player.launch.py too.
+It also has the arguments of player.launch.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
 
 from launch import LaunchDescription
-from odyssey_ros.bridge.launch_arguments import node_arguments, parameter_arguments, parse_truth
+from odyssey_ros.bridge.launch_arguments import node_arguments, parameter_arguments, parse_bool
 from odyssey_ros.bridge.player_parameters import SETTINGS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from launch import LaunchContext, LaunchDescriptionEntity
 
-SOURCES = ("stream_id", "job_id", "video_file", "events_file")  # the job is what is played
+SOURCES = ("stream_id", "job_id", "video_file", "events_file")  # not arguments: the job is played
 
 
 def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -42,7 +42,7 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         value = context.launch_configurations.get(option, "")
         if value:
             options += [f"--{option.replace('_', '-')}", value]
-    if not parse_truth("portrait", LaunchConfiguration("portrait").perform(context)):
+    if not parse_bool("portrait", LaunchConfiguration("portrait").perform(context)):
         options.append("--landscape")
     simulate = ExecuteProcess(
         cmd=[
@@ -55,12 +55,14 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     )
     job_id: list[str] = []
 
-    def hear(event: ProcessIO) -> None:
+    def read_job_id(event: ProcessIO) -> None:
         job_id.extend(re.findall(r"^(\S+)$", event.text.decode(errors="replace"), re.MULTILINE))
 
     def play(event: ProcessExited, _: LaunchContext) -> LaunchDescriptionEntity:
         if event.returncode != 0 or not job_id:
-            return EmitEvent(event=Shutdown(reason="the scripts were not simulated"))
+            return EmitEvent(
+                event=Shutdown(reason="the simulation failed; the log of simulate has the reason")
+            )
         return IncludeLaunchDescription(
             PythonLaunchDescriptionSource(
                 PathJoinSubstitution([FindPackageShare("odyssey_ros"), "launch", "player.launch.py"])
@@ -69,19 +71,21 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
 
     return [
-        RegisterEventHandler(OnProcessIO(target_action=simulate, on_stdout=hear)),
+        RegisterEventHandler(OnProcessIO(target_action=simulate, on_stdout=read_job_id)),
         RegisterEventHandler(OnProcessExit(target_action=simulate, on_exit=play)),
         simulate,
     ]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Return what `ros2 launch` runs."""
+    """Return the launch description."""
     return LaunchDescription(
         [
-            DeclareLaunchArgument("script", description="Script files (YAML or JSON), apart by commas."),
+            DeclareLaunchArgument("script", description="Comma-separated script files (YAML or JSON)."),
             DeclareLaunchArgument(
-                "portrait", default_value="false", description="704x1280 instead of 1280x704."
+                "portrait",
+                default_value="false",
+                description="Simulate videos of 704x1280 instead of 1280x704.",
             ),
             *node_arguments("player", "player"),
             *parameter_arguments([setting for setting in SETTINGS if setting.name not in SOURCES]),

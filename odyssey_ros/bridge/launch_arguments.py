@@ -1,13 +1,13 @@
-"""What the launch files share: every parameter as an argument, and the picture profile of Fast DDS.
+"""The common parts of the launch files: parameters as arguments, rviz, and the Fast DDS profile for images.
 
-Needs `launch` and `launch_ros`, which come with a ROS installation.
+Needs `launch` and `launch_ros`, which are part of a ROS installation.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -23,84 +23,92 @@ if TYPE_CHECKING:
 
     from odyssey_ros.bridge.runtime.parameter_table import Setting
 
-PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+_PROFILE_VARIABLES: Final = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+_TRUE: Final = ("true", "1", "yes", "on")
+_FALSE: Final = ("false", "0", "no", "off")
 
 
 def share_file(*parts: str) -> str:
-    """Return the path of a file that this package has installed."""
-    return os.path.join(get_package_share_directory("odyssey_ros"), *parts)  # noqa: PTH118 -- launch wants text
+    """Return the path of an installed file of this package."""
+    return os.path.join(get_package_share_directory("odyssey_ros"), *parts)  # noqa: PTH118 -- launch needs a string
 
 
 def node_arguments(name: str, executable: str) -> list[DeclareLaunchArgument]:
-    """Declare what every node can be given beside its parameters."""
+    """Declare the arguments of every node that are not parameters.
+
+    Args:
+        name: The default name of the node.
+        executable: The name of the executable.
+    """
     return [
         DeclareLaunchArgument(
-            "name", default_value=name, description="Name of the node; its topics are under it."
+            "name", default_value=name, description="Name of the node; the topics are at /namespace/name/."
         ),
         DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node."),
         DeclareLaunchArgument(
             "params_file",
             default_value=share_file("config", "odyssey.yaml"),
-            description="YAML file with parameters; the arguments below come before it.",
+            description="YAML file with parameters; the arguments below override it.",
         ),
         DeclareLaunchArgument(
             "respawn",
             default_value="false",
-            description=f"Start the {executable} again when its process dies.",
+            description=f"Restart the {executable} two seconds after its process exits.",
         ),
         DeclareLaunchArgument(
-            "log_level", default_value="info", description="debug, info, warn, error or fatal."
+            "log_level", default_value="info", description="Log level: debug, info, warn, error or fatal."
         ),
     ]
 
 
 def parameter_arguments(settings: Sequence[Setting]) -> list[DeclareLaunchArgument]:
-    """Declare one argument for each parameter. An empty one leaves the parameter to params_file."""
+    """Declare one argument for each parameter. If it is empty, the value of params_file is used."""
     return [
         DeclareLaunchArgument(
             setting.name,
             default_value="",
-            description=f"{setting.description} (Not given: as in params_file, else {setting.default!r}.)",
+            description=f"{setting.description} (Default: as in params_file, else {setting.default!r}.)",
         )
         for setting in settings
     ]
 
 
-def rviz_on_pictures() -> list[DeclareLaunchArgument | Node]:
-    """Declare ``rviz``, and open rviz on the node's pictures when it is true."""
-    pictures = [LaunchConfiguration("namespace"), "/", LaunchConfiguration("name"), "/image_raw"]
+def rviz_with_images() -> list[DeclareLaunchArgument | Node]:
+    """Declare the argument `rviz`, and open rviz with the images of the node when it is true."""
+    images = [LaunchConfiguration("namespace"), "/", LaunchConfiguration("name"), "/image_raw"]
     return [
-        DeclareLaunchArgument("rviz", default_value="false", description="Open rviz on the pictures."),
+        DeclareLaunchArgument("rviz", default_value="false", description="Open rviz with the images."),
         Node(
             package="rviz2",
             executable="rviz2",
             arguments=["-d", share_file("config", "odyssey.rviz")],
-            remappings=[("/odyssey/image_raw", pictures)],
-            additional_env=picture_profile(),
+            remappings=[("/odyssey/image_raw", images)],
+            additional_env=fastdds_profile(),
             condition=IfCondition(LaunchConfiguration("rviz")),
         ),
     ]
 
 
-def given_parameters(context: LaunchContext, settings: Sequence[Setting]) -> dict[str, Any]:
-    """Return the parameters that were given as arguments, with the types that the node declares.
+def given_parameters(
+    context: LaunchContext, settings: Sequence[Setting]
+) -> dict[str, bool | int | float | str]:
+    """Return the parameters that are given as arguments, with the types that the node declares.
 
     Raises:
-        ValueError: An argument is no value of its parameter's type.
+        ValueError: An argument is not a value of the type of its parameter.
     """
     texts = {setting: LaunchConfiguration(setting.name).perform(context) for setting in settings}
     return {setting.name: parse_value(setting, text) for setting, text in texts.items() if text}
 
 
 def parse_value(setting: Setting, text: str) -> bool | int | float | str:
-    """Return an argument's text as a value of the parameter's type.
+    """Convert the text of an argument to the type of its parameter.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a value of this type.
     """
     if isinstance(setting.default, bool):
-        return parse_truth(setting.name, text)
+        return parse_bool(setting.name, text)
     for kind in (int, float):
         if type(setting.default) is kind:
             try:
@@ -110,42 +118,45 @@ def parse_value(setting: Setting, text: str) -> bool | int | float | str:
     return text
 
 
-def parse_truth(name: str, text: str) -> bool:
-    """Return an argument's text as a truth value.
+def parse_bool(name: str, text: str) -> bool:
+    """Convert the text of an argument to a bool.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not a truth value.
     """
-    if text.lower() in (*TRUE, *FALSE):
-        return text.lower() in TRUE
+    if text.lower() in (*_TRUE, *_FALSE):
+        return text.lower() in _TRUE
     raise ValueError(f"{name}:={text} has to be true or false")
 
 
 def parse_file(name: str, text: str) -> str:
-    """Return an argument's text as the path of a file that is there.
+    """Return the text of an argument if it is the path of a file.
 
     Raises:
-        ValueError: It is not.
+        ValueError: There is no such file.
     """
     if not Path(text).is_file():
-        raise ValueError(f"{name}:={text} is no file")
+        raise ValueError(f"{name}:={text} is not a file")
     return text
 
 
-def picture_profile() -> dict[str, str]:
-    """Return the environment that gives Fast DDS room for pictures, unless the user brought a profile."""
-    if any(os.environ.get(variable) for variable in PROFILE_VARIABLES):
+def fastdds_profile() -> dict[str, str]:
+    """Return the environment with a Fast DDS profile that has room for images.
+
+    It is empty when the user has set a profile.
+    """
+    if any(os.environ.get(variable) for variable in _PROFILE_VARIABLES):
         return {}
-    return dict.fromkeys(PROFILE_VARIABLES, share_file("config", "fastdds.xml"))
+    return dict.fromkeys(_PROFILE_VARIABLES, share_file("config", "fastdds.xml"))
 
 
 def launch_node(executable: str, name: str, settings: Sequence[Setting]) -> list[LaunchDescriptionEntity]:
-    """Declare a node's arguments and start it as they say.
+    """Declare the arguments of a node, and start the node with their values.
 
     Args:
-        executable: What this package installed, which is also what messages call the process.
-        name: The node's name unless another is given.
-        settings: The node's parameters.
+        executable: The executable of this package, whose name also appears in the log.
+        name: The default name of the node.
+        settings: The parameters of the node.
     """
 
     def start(context: LaunchContext) -> list[Node]:
@@ -160,8 +171,8 @@ def launch_node(executable: str, name: str, settings: Sequence[Setting]) -> list
                 namespace=LaunchConfiguration("namespace"),
                 parameters=[parse_file("params_file", params_file), given_parameters(context, settings)],
                 arguments=["--ros-args", "--log-level", LaunchConfiguration("log_level")],
-                additional_env=picture_profile(),
-                respawn=parse_truth("respawn", respawn),
+                additional_env=fastdds_profile(),
+                respawn=parse_bool("respawn", respawn),
                 respawn_delay=2.0,
                 output="screen",
                 emulate_tty=True,

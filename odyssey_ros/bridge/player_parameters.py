@@ -1,13 +1,14 @@
-"""The parameters of the player node; those that it shares with the bridge mean the same."""
+"""The parameters of the player node. Those of the bridge have the same meaning here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from odyssey_ros.bridge import bridge_parameters
 from odyssey_ros.bridge.runtime.parameter_table import Change, Setting
 
-SHARED = frozenset(
+_BRIDGE_PARAMETERS: Final = frozenset(
     (
         "api_url",
         "api_key_file",
@@ -19,69 +20,69 @@ SHARED = frozenset(
     )
 )
 
-SETTINGS: tuple[Setting, ...] = (
+SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "stream_id",
         "",
-        "The recording to play. Exactly one of stream_id, job_id and video_file is given.",
+        "The recording to play. Set exactly one of stream_id, job_id and video_file.",
         Change.UNCONFIGURED,
     ),
-    Setting("job_id", "", "The finished simulation job to play.", Change.UNCONFIGURED),
+    Setting("job_id", "", "The completed simulation job to play.", Change.UNCONFIGURED),
     Setting(
         "script_index",
         -1,
-        "Which script's stream of the job to play, from 0; -1 plays all, one after the other.",
+        "Index of the script whose stream is played, from 0; -1 plays the streams of all scripts in order.",
         Change.UNCONFIGURED,
         bounds=(-1, 1_000_000),
     ),
-    Setting("video_file", "", "A video on this machine to play.", Change.UNCONFIGURED),
+    Setting("video_file", "", "The video file to play.", Change.UNCONFIGURED),
     Setting(
         "events_file",
         "",
-        "The events log of video_file; empty takes <video_file without suffix>.events.jsonl where that is.",
+        "The events log of video_file; empty uses <video_file without suffix>.events.jsonl if it exists.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "rate",
         1.0,
-        "Media seconds that are played in a second; 0 is as fast as every reliable subscriber takes the "
-        "frames, losing none.",
+        "Media seconds per second; 0 plays as fast as every reliable subscriber processes the frames, and "
+        "loses none.",
         Change.ALWAYS,
         bounds=(0.0, 1000.0),
     ),
-    Setting("loop", False, "Play again from the first episode after the last one.", Change.ALWAYS),
+    Setting("loop", False, "Play the first episode again after the last one.", Change.ALWAYS),
     Setting(
         "start_paused",
         False,
-        "Wait for ~/resume, or ~/step, before the first frame.",
+        "Wait for ~/resume or ~/step before the first frame.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "wait_for",
         "",
-        "Topics, apart by commas (image_raw,frame_info), each of which needs a subscriber before playing "
-        "begins; empty waits for nobody, but at rate 0 for somebody on a picture topic.",
+        "Comma-separated topics (image_raw,frame_info) that each need a subscriber before playback starts; "
+        "if empty, playback waits only at rate 0, for a subscriber of any image topic.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "publish_clock",
         False,
-        "Publish /clock: it runs in media time, stands while paused, and is what the frames' stamps say.",
+        "Publish /clock, which runs in media time and stands still while paused; stamps have this time.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "cache_dir",
         "",
-        "Folder where fetched videos stay for the next time; empty fetches to a temporary one.",
+        "Folder that keeps downloaded videos for later; empty uses a temporary folder.",
         Change.UNCONFIGURED,
     ),
-    *(setting for setting in bridge_parameters.SETTINGS if setting.name in SHARED),
+    *(setting for setting in bridge_parameters.SETTINGS if setting.name in _BRIDGE_PARAMETERS),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerParameters:
-    """The parameters at one moment; see ``SETTINGS`` for what they mean."""
+    """The values of the parameters; `SETTINGS` has their meanings."""
 
     stream_id: str
     job_id: str

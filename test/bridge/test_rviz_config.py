@@ -1,4 +1,4 @@
-"""What rviz is told to show. rviz itself comes with a ROS installation."""
+"""The configuration of rviz, which is part of a ROS installation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ SHARE = Path(get_package_share_directory("odyssey_ros"))
 
 @pytest.fixture
 def config():
+    """The installed configuration."""
     return yaml.safe_load((SHARE / "config" / "odyssey.rviz").read_text())
 
 
-def test_it_shows_the_bridge_s_pictures_as_they_are_offered(config):
+def test_the_display_subscribes_as_the_bridge_publishes(config):
     (display,) = config["Visualization Manager"]["Displays"]
     assert (display["Class"], display["Enabled"]) == ("rviz_default_plugins/Image", True)
     assert display["Topic"] == {
@@ -28,20 +29,20 @@ def test_it_shows_the_bridge_s_pictures_as_they_are_offered(config):
     }
 
 
-def test_its_frame_is_the_pictures(config):
+def test_the_fixed_frame_is_that_of_the_images(config):
     from odyssey_ros.bridge.bridge_parameters import SETTINGS
 
     frame_id = next(setting.default for setting in SETTINGS if setting.name == "frame_id")
     assert config["Visualization Manager"]["Global Options"]["Fixed Frame"] == frame_id
 
 
-def test_the_window_s_panel_is_the_display(config):
+def test_the_window_has_a_panel_for_the_display(config):
     (display,) = config["Visualization Manager"]["Displays"]
     assert display["Name"] in config["Window Geometry"]
 
 
 @pytest.mark.parametrize("name", ["odyssey", "spectator"])
-def test_launch_files_remap_it_to_the_node_s_topic(name, tmp_path):
+def test_launch_files_remap_the_display_to_the_topic_of_the_node(name, tmp_path):
     launch = pytest.importorskip("launch", reason="launch comes with a ROS installation")
     pytest.importorskip("launch_ros", reason="launch_ros comes with a ROS installation")
     from launch.launch_description_sources import PythonLaunchDescriptionSource
