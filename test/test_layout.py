@@ -35,7 +35,11 @@ ROOMS = {
 }
 """The other rooms of the bridge that each room may import."""
 
-SHARED = {"odyssey_ros.bridge.api_key", "odyssey_ros.bridge.conversions"}
+SHARED = {
+    "odyssey_ros.bridge.api_key",
+    "odyssey_ros.bridge.conversions",
+    "odyssey_ros.bridge.player_parameters",
+}
 """The modules of the bridge outside its rooms that rooms may import."""
 
 
