@@ -1,4 +1,4 @@
-"""What subscribers cost: none, one, three, ten; and subscribers that stall, dawdle, come and go."""
+"""Measures the cost of 0, 1, 3 and 10 subscribers, and of subscribers that are slow, stop, or come and go."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from tables import Row
 
 NAME = "odyssey"
-SETTLE_S = 1.5  # for discovery, and for the subscribers' first pictures
-AUDIENCES = (0, 1, 3, 10)
+SETTLE_S = 1.5  # for discovery, and for the first images of the subscribers
+SUBSCRIBER_COUNTS = (0, 1, 3, 10)
 STALL_S = 5.0
-UDP_ALONE = {
+UDP_ONLY = {
     "FASTRTPS_DEFAULT_PROFILES_FILE": "",
     "FASTDDS_DEFAULT_PROFILES_FILE": "",
     "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
@@ -29,7 +29,7 @@ UDP_ALONE = {
 
 @dataclass(frozen=True)
 class Phase:
-    """Some seconds of a run, and what the bridge had done at both ends."""
+    """A part of a run, with the counters of the bridge at its begin and end."""
 
     name: str
     begin: Mark
@@ -37,16 +37,16 @@ class Phase:
     rss_mib: float
 
     def holds(self, moment: float) -> bool:
-        """Whether a moment is in it."""
+        """Return whether a moment (monotonic clock, seconds) is within the phase."""
         return self.begin.time <= moment < self.end.time
 
     def cpu_ms(self) -> float:
-        """The bridge's CPU time for each frame that it received."""
+        """Return the CPU time of the bridge for each received frame, in milliseconds."""
         received = self.end.received - self.begin.received
         return (self.end.cpu_s - self.begin.cpu_s) * 1000 / max(received, 1)
 
     def latencies(self, results: list[dict[str, Any]]) -> list[float]:
-        """The latencies that subscribers saw in it."""
+        """Return the latencies that subscribers measured in the phase, in milliseconds."""
         return [
             latency
             for result in results
@@ -55,17 +55,17 @@ class Phase:
         ]
 
 
-class Stage:
-    """One emulator, one bridge with a running stream, and subscribers that come and go."""
+class Scene:
+    """One emulator, one bridge with a running stream, and a changing number of subscribers."""
 
     def __init__(self, domain: int, topic: str, fps: int = 30) -> None:
-        self.run = Run(domain, plain=False)
+        self.run = Run(domain)
         self.topic = f"/{NAME}/{topic}"
         self.subscribers: list[subprocess.Popen[str]] = []
         self._domain = domain
         self._fps = fps
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Scene:
         url = self.run.start_emulator(self._fps)
         self.bridge = self.run.start_bridge(url)
         self.operator = Operator(self._domain, [NAME], PROMPT)
@@ -77,42 +77,42 @@ class Stage:
         self.run.__exit__()
 
     def add(self, count: int) -> None:
-        """Start more subscribers, and wait until they listen."""
+        """Start more subscribers, and wait until they are ready."""
         new = [self.run.start_subscriber(self.topic) for _ in range(count)]
         for subscriber in new:
             expect(subscriber, "ready")
         self.subscribers += new
 
     def phase(self, name: str, seconds: float) -> Phase:
-        """Let some seconds pass."""
+        """Wait for some seconds; return the phase."""
         begin = self.mark()
         time.sleep(seconds)
         return Phase(name, begin, self.mark(), self.rss_mib())
 
     def mark(self) -> Mark:
-        """What the bridge has done so far."""
+        """Return the counters of the bridge."""
         return self.operator.mark(NAME, self.bridge.pid)
 
     def rss_mib(self) -> float:
-        """What the bridge holds in memory."""
+        """Return the resident memory of the bridge in MiB."""
         status = Path(f"/proc/{self.bridge.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1024
 
     def results(self) -> list[dict[str, Any]]:
-        """End the subscribers; returns what they saw."""
+        """End the subscribers; return their figures."""
         return [finish(subscriber) for subscriber in self.subscribers]
 
 
 def grow(domain: int, topic: str, seconds: float) -> list[Row]:
-    """Measure one bridge with a growing number of subscribers, each a process."""
-    with Stage(domain, topic) as stage:
+    """Measure one bridge with a growing number of subscribers, each in its own process."""
+    with Scene(domain, topic) as scene:
         phases = []
-        for count in AUDIENCES:
-            stage.add(count - len(stage.subscribers))
+        for count in SUBSCRIBER_COUNTS:
+            scene.add(count - len(scene.subscribers))
             time.sleep(SETTLE_S)
-            phases.append((count, stage.phase(f"{topic}, {count} subscribers", seconds)))
-        results = stage.results()
+            phases.append((count, scene.phase(f"{topic}, {count} subscribers", seconds)))
+        results = scene.results()
     rows: list[Row] = []
     for count, phase in phases:
         latencies = phase.latencies(results)
@@ -131,49 +131,49 @@ def grow(domain: int, topic: str, seconds: float) -> list[Row]:
 
 
 def disturb(domain: int, seconds: float) -> list[Row]:
-    """Measure a well-behaved subscriber while others behave badly."""
-    with Stage(domain, "image_raw") as stage:
-        stage.add(1)
+    """Measure a well-behaved subscriber while others misbehave."""
+    with Scene(domain, "image_raw") as scene:
+        scene.add(1)
         time.sleep(SETTLE_S)
-        phases = [stage.phase("alone", seconds)]
+        phases = [scene.phase("alone", seconds)]
 
-        slow = stage.run.start_subscriber(stage.topic, "--pause", "0.2")
+        slow = scene.run.start_subscriber(scene.topic, "--pause", "0.2")
         expect(slow, "ready")
         time.sleep(SETTLE_S)
-        phases.append(stage.phase("beside one that takes 200 ms a picture", seconds))
+        phases.append(scene.phase("with one that takes 200 ms for each image", seconds))
         finish(slow)
 
-        stalled = stage.run.start_subscriber(stage.topic)
+        stalled = scene.run.start_subscriber(scene.topic)
         expect(stalled, "ready")
         time.sleep(SETTLE_S)
         stalled.send_signal(signal.SIGSTOP)
-        phases.append(stage.phase(f"beside one that is stopped for {STALL_S:g} s", STALL_S))
+        phases.append(scene.phase(f"with one that is stopped for {STALL_S:g} s", STALL_S))
         stalled.send_signal(signal.SIGCONT)
-        went_on = time.monotonic()
-        phases.append(stage.phase("after it went on", seconds))
-        woken = [moment - went_on for moment in finish(stalled)["times"] if moment > went_on]  # type: ignore[attr-defined]
+        continued = time.monotonic()
+        phases.append(scene.phase("after it continued", seconds))
+        woken = [moment - continued for moment in finish(stalled)["times"] if moment > continued]  # type: ignore[attr-defined]
 
-        udp = stage.run.start_subscriber(stage.topic, **UDP_ALONE)
+        udp = scene.run.start_subscriber(scene.topic, **UDP_ONLY)
         expect(udp, "ready")
         time.sleep(SETTLE_S)
-        phases.append(stage.phase("beside one over UDP with small buffers", seconds))
-        far = finish(udp)
+        phases.append(scene.phase("with one over UDP with small buffers", seconds))
+        over_udp = finish(udp)
 
-        begin = stage.mark()
+        begin = scene.mark()
         for index in range(4):
-            passer = stage.run.start_subscriber(stage.topic)
-            expect(passer, "ready")
+            visitor = scene.run.start_subscriber(scene.topic)
+            expect(visitor, "ready")
             time.sleep(1.0)
             if index % 2:
-                passer.kill()
-                passer.wait()
+                visitor.kill()
+                visitor.wait()
             else:
-                finish(passer)
+                finish(visitor)
         phases.append(
-            Phase("while four come and go, two of them killed", begin, stage.mark(), stage.rss_mib())
+            Phase("while four come and go, two of them killed", begin, scene.mark(), scene.rss_mib())
         )
-        phases.append(stage.phase("alone again", seconds))
-        results = stage.results()
+        phases.append(scene.phase("alone again", seconds))
+        results = scene.results()
     rows: list[Row] = []
     for phase in phases:
         latencies = phase.latencies(results)
@@ -188,9 +188,9 @@ def disturb(domain: int, seconds: float) -> list[Row]:
                 "MiB": round(phase.rss_mib),
             }
         )
-    first = f"the first after {min(woken):.2f} s" if woken else "none"
-    rows[3]["the well-behaved subscriber"] = f"after it went on (its own: {len(woken)} pictures, {first})"
+    first = f"the first after {min(woken):.2f} s" if woken else "no first one"
+    rows[3]["the well-behaved subscriber"] = f"after it continued (it received {len(woken)} images, {first})"
     span = phases[4].end.time - phases[4].begin.time
-    count = sum(phases[4].holds(moment) for moment in far["times"])  # type: ignore[attr-defined]
-    rows[4]["the well-behaved subscriber"] = f"{phases[4].name} (its own: {count / span:.1f} frames/s)"
+    count = sum(phases[4].holds(moment) for moment in over_udp["times"])  # type: ignore[attr-defined]
+    rows[4]["the well-behaved subscriber"] = f"{phases[4].name} (it received {count / span:.1f} frames/s)"
     return rows

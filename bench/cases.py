@@ -1,4 +1,4 @@
-"""One measurement: the emulator, one or more bridges and subscribers, each a process, for a few seconds."""
+"""One measurement: emulator, bridges and subscribers as processes, for a few seconds."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ KEY = "ody_local"
 READY = "odyssey emulator ready at "
 PROMPT = "a harbour at dawn, calm water"
 TICKS = os.sysconf("SC_CLK_TCK")
-# Domains that neither the tests nor the demo use: who shares a domain can prompt, and end, what is measured.
+# Domains that neither the tests nor the demo use, because nodes of the same domain can disturb a measurement.
 FIRST_DOMAIN, ENDURANCE_DOMAIN, FAULT_DOMAIN = 215, 230, 231
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured."""
+    """The settings of one measurement."""
 
     name: str
-    plain: bool = False
+    baseline: bool = False
     fps: int = 30
     seconds: float = 12.0
     subscribers: int = 1
@@ -42,7 +42,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was seen; times in milliseconds."""
+    """The results of one measurement; times in milliseconds."""
 
     name: str
     frames_in: int
@@ -55,30 +55,35 @@ class Figures:
     stages: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
-        """For the file."""
+        """Return the figures for the JSON file."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, all threads."""
+    """Return the CPU time of a process in seconds, all threads included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def percentile(values: list[float], share: float) -> float | None:
-    """A percentile by nearest rank."""
+    """Return a percentile by nearest rank; None without values."""
     ordered = sorted(values)
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2) if ordered else None
 
 
 class Run:
-    """The processes of one case; all are gone when the block ends."""
+    """The processes of one case; all have ended at the end of the `with` block.
 
-    def __init__(self, domain: int, *, plain: bool) -> None:
+    Args:
+        domain: The ROS domain.
+        baseline: Use the default settings of Fast DDS instead of the shipped profile.
+    """
+
+    def __init__(self, domain: int, *, baseline: bool = False) -> None:
         self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ODYSSEY_API_KEY": KEY}
         for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
             self.environment.pop(variable, None)
-            if not plain:
+            if not baseline:
                 self.environment[variable] = PROFILE
         self._stack = ExitStack()
 
@@ -89,7 +94,7 @@ class Run:
         self._stack.close()
 
     def start(self, *command: str, log: IO[str] | None = None, **environment: str) -> subprocess.Popen[str]:
-        """Start a process that ends with the run; what it logs goes to ``log``, or to the terminal."""
+        """Start a process that ends with the run; its stderr goes to `log`, or to the terminal."""
         process = subprocess.Popen(
             command,
             env={**self.environment, **environment},
@@ -103,7 +108,7 @@ class Run:
         return process
 
     def start_emulator(self, fps: int, *options: str) -> str:
-        """Start the emulator; returns its address."""
+        """Start the emulator; return its URL."""
         process = self.start(
             str(PREFIX / "lib" / "odyssey_ros" / "emulator"),
             *("--host", "127.0.0.1", "--port", "0", "--api-key", KEY, "--fps", str(fps), *options),
@@ -111,7 +116,7 @@ class Run:
         return expect(process, READY)
 
     def start_bridge(self, url: str, name: str = "odyssey", **parameters: object) -> subprocess.Popen[str]:
-        """Start a bridge; frames are stamped when they arrive, so that latencies are those of the bridge."""
+        """Start a bridge that stamps frames on arrival, so that latencies are those of the bridge."""
         options = {"api_url": url, "stamp_source": "arrival", **parameters}
         return self.start(
             *(str(PREFIX / "lib" / "odyssey_ros" / "bridge"), "--ros-args", "-r", f"__node:={name}"),
@@ -125,27 +130,27 @@ class Run:
         return self.start(*command, **environment)
 
 
-def expect(process: subprocess.Popen[str], beginning: str) -> str:
-    """Read until a line begins so; returns the rest of it.
+def expect(process: subprocess.Popen[str], prefix: str) -> str:
+    """Read lines until one starts with a prefix; return the rest of that line.
 
     Raises:
-        RuntimeError: The process ended first.
+        RuntimeError: The process ended before such a line.
     """
     assert process.stdout is not None  # noqa: S101 -- it is a pipe
     for line in process.stdout:
-        if line.startswith(beginning):
-            return line.removeprefix(beginning).strip()
-    raise RuntimeError(f"{process.args} ended before it said {beginning!r}")
+        if line.startswith(prefix):
+            return line.removeprefix(prefix).strip()
+    raise RuntimeError(f"{process.args} ended before it printed {prefix!r}")
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, object]:
-    """End a subscriber; returns its figures."""
+    """End a subscriber; return its figures."""
     output, _ = process.communicate(timeout=30)
     return dict(json.loads(output.strip().splitlines()[-1]))
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """End a process."""
+    """End a process; kill it when it does not end within 10 s."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
@@ -156,11 +161,11 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def latencies(results: list[dict[str, object]]) -> list[float]:
-    """All subscribers' latencies, without each one's first second, in which connections settle."""
+    """Return the latencies of all subscribers; the first tenth of each is left out, as connections settle."""
     found: list[float] = []
     for result in results:
         values = result["latencies_ms"]
-        assert isinstance(values, list)  # noqa: S101 -- our own subscriber wrote it
+        assert isinstance(values, list)  # noqa: S101 -- bench/subscriber.py writes a list
         found.extend(values[len(values) // 10 :])
     return found
 
@@ -168,7 +173,7 @@ def latencies(results: list[dict[str, object]]) -> list[float]:
 def figures(
     case: Case, results: list[dict[str, object]], frames_in: int, published: int, cpu: float
 ) -> Figures:
-    """Put together what was seen."""
+    """Combine the results of all subscribers."""
     counts = [len(result["latencies_ms"]) for result in results]  # type: ignore[arg-type]
     seconds = [float(result["seconds"]) for result in results if result["seconds"]]  # type: ignore[arg-type]
     rates = [(count - 1) / span for count, span in zip(counts, seconds, strict=False) if span > 0]
@@ -185,12 +190,12 @@ def figures(
     )
 
 
-def measure_plain(case: Case, domain: int) -> Figures:
+def measure_baseline(case: Case, domain: int) -> Figures:
     """Measure the baseline."""
-    with Run(domain, plain=True) as run:
+    with Run(domain, baseline=True) as run:
         url = run.start_emulator(case.fps)
         bridge = run.start(
-            *(sys.executable, str(TOP / "bench" / "plain_bridge.py")),
+            *(sys.executable, str(TOP / "bench" / "baseline_bridge.py")),
             ODYSSEY_API_URL=url,
             SUBSCRIBERS=str(case.subscribers),
         )

@@ -1,12 +1,12 @@
-"""Connect, stream and disconnect many times in one process, and show that nothing is left behind.
+"""Connects, streams and disconnects many times in one process, and checks that nothing leaks.
 
 Run from the root of the project::
 
     python bench/client_soak.py --cycles 1000
 
-The emulator runs as a process of its own, so that every number is the client's. Exit status 0 when tasks,
-threads and file descriptors end where they began, and so does memory: the median of the last tenth of the
-cycles against that of the first.
+The emulator runs in its own process, so that the figures are those of the client alone. The exit status is 0
+when the numbers of tasks, threads and file descriptors at the end equal those at the beginning, and memory
+has not grown: the median of the last tenth of the cycles is compared with that of the first tenth.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from odyssey_ros.client import AdvancedConfig, Odyssey
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# Importing, the first connection and the allocator's pools take their memory in the first cycles.
+# Imports, the first connection and the pools of the allocator take memory in the first cycles.
 WARM_UP_CYCLES = 20
 ALLOWED_GROWTH_MIB = 10.0
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What the process holds."""
+    """The resources of this process."""
 
     tasks: int
     threads: int
@@ -47,7 +47,7 @@ class Footprint:
 
     @classmethod
     def take(cls) -> Footprint:
-        """Count, after collecting garbage."""
+        """Return the current numbers, after a garbage collection."""
         gc.collect()
         process = psutil.Process()
         return cls(
@@ -83,7 +83,7 @@ async def emulator(fps: float) -> AsyncIterator[str]:
 
 
 async def cycle(url: str, frames_wanted: int) -> int:
-    """Connect, start a stream, see some frames, prompt, end, disconnect; the frames seen."""
+    """Connect, stream some frames, prompt, end and disconnect; return the number of frames."""
     seen = 0
     enough = asyncio.Event()
 
@@ -106,7 +106,7 @@ async def cycle(url: str, frames_wanted: int) -> int:
 
 
 async def soak(cycles: int, frames_wanted: int, fps: float) -> bool:
-    """Run the cycles; whether the end is as the beginning."""
+    """Run the cycles; return whether nothing has leaked."""
     async with emulator(fps) as url:
         for _ in range(min(WARM_UP_CYCLES, cycles)):
             await cycle(url, frames_wanted)
@@ -134,12 +134,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cycles", type=int, default=1000)
-    parser.add_argument("--frames", type=int, default=3, help="frames to see in each cycle")
+    parser.add_argument("--frames", type=int, default=3, help="frames to receive in each cycle")
     parser.add_argument("--fps", type=float, default=20.0)
     arguments = parser.parse_args()
-    fine = asyncio.run(soak(arguments.cycles, arguments.frames, arguments.fps))
-    print("nothing is left behind" if fine else "something is left behind")
-    return 0 if fine else 1
+    passed = asyncio.run(soak(arguments.cycles, arguments.frames, arguments.fps))
+    print("passed: nothing leaks" if passed else "failed: tasks, threads, descriptors or memory grew")
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

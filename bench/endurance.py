@@ -1,10 +1,10 @@
-"""Stream for long, and show that memory, threads and descriptors of the bridge end where they began.
+"""Streams for a long time, and checks that memory and descriptors of the bridge do not grow.
 
 python3 bench/endurance.py --minutes 60
 
-The emulator ends each stream after --stream-seconds, as the service does: the bridge resumes many times. Exit
-status 0 when pictures came all the time, and nothing that the bridge holds has grown since the first minutes.
-Shared memory is that of the middleware's segment, whose pages are touched one after another until all are.
+The emulator ends each stream after --stream-seconds, as the service does, so the bridge resumes many times.
+The exit status is 0 when images arrived all the time, and private memory and descriptors have not grown since
+the first minutes. Shared memory is printed only: it is the segment of the middleware, filled page by page.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 
 from cases import ENDURANCE_DOMAIN, PREFIX, TOP, Run, cpu_seconds, expect, finish
 
-SETTLING_MINUTES = 10.0  # caches, pools and arenas take their memory in the beginning
+SETTLING_MINUTES = 10.0  # caches, pools and arenas grow in the beginning
 ALLOWED_GROWTH_MIB = 8.0
 ALLOWED_MORE_DESCRIPTORS = 2
-FEWEST_PICTURES = 0.9  # of what the streamer sent; a stream that starts again takes a moment
+MIN_RECEIVED_SHARE = 0.9  # of the frames sent; a resumed stream takes a moment to start
 
 
 def sample(pid: int) -> dict[str, float]:
-    """What a process holds now: private and shared memory in MiB, threads, open descriptors, CPU seconds."""
+    """Return private and shared memory (MiB), threads, descriptors and CPU seconds of a process."""
     status = dict(
         line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
     )
@@ -38,11 +38,11 @@ def sample(pid: int) -> dict[str, float]:
     }
 
 
-def verdict(samples: list[dict[str, float]], pictures: int, expected: float) -> list[str]:
-    """Return what is not as it should be."""
+def failures(samples: list[dict[str, float]], received: int, expected: float) -> list[str]:
+    """Return what exceeds the limits, as texts."""
     faults = []
-    if pictures < FEWEST_PICTURES * expected:
-        faults.append(f"only {pictures} of about {expected:.0f} pictures were received")
+    if received < MIN_RECEIVED_SHARE * expected:
+        faults.append(f"only {received} of about {expected:.0f} images were received")
     settled = [one for one in samples if one["minute"] >= SETTLING_MINUTES] or samples
     tenth = max(1, len(settled) // 10)
     for name, allowed in (("private_mib", ALLOWED_GROWTH_MIB), ("descriptors", ALLOWED_MORE_DESCRIPTORS)):
@@ -55,14 +55,14 @@ def verdict(samples: list[dict[str, float]], pictures: int, expected: float) -> 
 
 
 def main() -> int:
-    """Run, sample, print."""
+    """Run the stream, sample the bridge and print the samples."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--fps", type=int, default=20)
     parser.add_argument("--stream-seconds", type=int, default=150)
     arguments = parser.parse_args()
     samples: list[dict[str, float]] = []
-    with Run(ENDURANCE_DOMAIN, plain=False) as run:
+    with Run(ENDURANCE_DOMAIN) as run:
         emulator = run.start(
             str(PREFIX / "lib" / "odyssey_ros" / "emulator"),
             *("--host", "127.0.0.1", "--port", "0", "--api-key", run.environment["ODYSSEY_API_KEY"]),
@@ -101,10 +101,10 @@ def main() -> int:
     expected = arguments.minutes * 60 * arguments.fps
     if latencies:
         print(
-            f"pictures received: {len(latencies)} of about {expected:.0f}, "
+            f"images received: {len(latencies)} of about {expected:.0f}, "
             f"latency p50 {latencies[len(latencies) // 2]:.1f} ms"
         )
-    faults = verdict(samples, len(latencies), expected)
+    faults = failures(samples, len(latencies), expected)
     for fault in faults:
         print(f"endurance: {fault}", file=sys.stderr)
     return 1 if faults else 0

@@ -1,4 +1,4 @@
-"""What the fault run injects, and what the design lets expect of each."""
+"""The faults that the fault run injects, and the expected outcome of each."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ Fault = dict[str, Any]
 
 
 class Expected(enum.Enum):
-    """How a fault is to end."""
+    """The expected outcome of a fault."""
 
-    FLOWS = "pictures flow again by themselves"
-    UNHARMED = "frames continue"
-    GIVES_UP = "unconfigured, with the reason; configure and activate mend it"
+    FLOWS = "recovers by itself"
+    UNHARMED = "is not affected"
+    GIVES_UP = "unconfigured, with the reason; configure and activate recover the node"
     WAITS = "stays active and waits for another prompt"
 
 
 class Setting(enum.Enum):
-    """How the moment is brought about at which a fault can strike."""
+    """The action that lets a fault take effect."""
 
-    STREAMING = enum.auto()  # a stream runs, nothing else
-    LOSS = enum.auto()  # the connection is lost at the same time, so that it has to be regained
-    STREAM_END = enum.auto()  # the service ends the stream, so that it has to be started again
-    PROMPT = enum.auto()  # a prompt is sent
-    RECONFIGURE = enum.auto()  # cleaned up and configured again, so that a token is asked for
-    RESTART = enum.auto()  # the service is killed and started again after `seconds`
-    PAUSE = enum.auto()  # the service is stopped as with Ctrl-Z, and goes on after `seconds`
+    STREAMING = enum.auto()  # none: a stream is running
+    LOSS = enum.auto()  # drop the connection, so that the bridge reconnects
+    STREAM_END = enum.auto()  # end the stream, so that the bridge starts another
+    PROMPT = enum.auto()  # send a prompt
+    RECONFIGURE = enum.auto()  # clean up and configure the bridge, so that it requests a token
+    RESTART = enum.auto()  # kill the service and start it again after `seconds`
+    PAUSE = enum.auto()  # stop the service as Ctrl-Z does, and continue it after `seconds`
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class FaultCase:
     """One row of the table.
 
     Attributes:
-        name: For people.
-        faults: As `POST /control/faults` takes them.
-        expected: What the design says.
-        setting: What makes the fault strike.
-        seconds: How long it lasts, where nothing in `faults` says so.
+        name: The name in the table.
+        faults: The body of `POST /control/faults`.
+        expected: The expected outcome.
+        setting: The action that lets the fault take effect.
+        seconds: Duration of a fault that has none in `faults`.
     """
 
     name: str
@@ -49,37 +49,37 @@ class FaultCase:
     seconds: float = 0.0
 
     @property
-    def lasts_s(self) -> float:
-        """Seconds from the injection until nothing of it is left."""
+    def duration_s(self) -> float:
+        """Seconds from the injection to the end of the fault."""
         return max([self.seconds, *(float(fault.get("duration", 0.0)) for fault in self.faults)])
 
 
 def fault(name: str, **fields: Any) -> Fault:
-    """A fault as the control endpoint takes it."""
+    """Return a fault in the form of the control endpoint."""
     return {"fault": name, **fields}
 
 
 def act(name: str, expected: Expected = Expected.FLOWS, **fields: Any) -> FaultCase:
-    """A fault that strikes a running stream."""
+    """Return a case: a fault of a running stream."""
     words = [name, *(f"{value:g}" if isinstance(value, float) else str(value) for value in fields.values())]
     return FaultCase(" ".join(words), (fault(name, **fields),), expected)
 
 
 def video(name: str, seconds: float, expected: Expected = Expected.FLOWS, **fields: Any) -> FaultCase:
-    """A fault of the video that holds for some seconds."""
+    """Return a case: a fault of the video for some seconds."""
     words = [name, *(f"{field} {value:g}" for field, value in fields.items()), f"for {seconds:g} s"]
     return FaultCase(" ".join(words), (fault(name, duration=seconds, **fields),), expected)
 
 
-def regaining(name: str, answer: Fault, expected: Expected = Expected.FLOWS) -> FaultCase:
-    """A fault that strikes while a lost connection is regained; for 4 s unless it says how often."""
+def reconnecting(name: str, answer: Fault, expected: Expected = Expected.FLOWS) -> FaultCase:
+    """Return a case: a fault while the bridge reconnects, for 4 s unless the fault has a count."""
     if "count" not in answer:
         answer = {**answer, "duration": 120.0 if expected is Expected.GIVES_UP else 4.0}
     return FaultCase(f"loss, then {name}", (answer,), expected, Setting.LOSS)
 
 
 def authenticating(name: str, answer: Fault, expected: Expected = Expected.FLOWS) -> FaultCase:
-    """A fault that strikes the first request of all."""
+    """Return a case: a fault of the token request."""
     answer = {**answer, "duration": 120.0 if expected is Expected.GIVES_UP else 4.0}
     return FaultCase(f"configure, {name}", (answer,), expected, Setting.RECONFIGURE)
 
@@ -87,14 +87,14 @@ def authenticating(name: str, answer: Fault, expected: Expected = Expected.FLOWS
 def refusing(
     reason: str, count: int, expected: Expected = Expected.FLOWS, name: str = "stream_refusal"
 ) -> FaultCase:
-    """The service ends the stream, and refuses to start another some times."""
+    """Return a case: the service ends the stream and refuses the next starts."""
     refusal = fault("stream_refusal", reason=reason, count=count)
     times = f"{count} times" if count else "always"
     return FaultCase(f"stream_end, then {name} {reason} {times}", (refusal,), expected, Setting.STREAM_END)
 
 
 def running_stream() -> list[FaultCase]:
-    """What strikes a connection with a running stream."""
+    """Return the faults of a connection with a running stream."""
     unharmed = Expected.UNHARMED
     return [
         *(act("socket_close", code=code) for code in (1000, 1001, 1008, 1011)),
@@ -158,12 +158,12 @@ def running_stream() -> list[FaultCase]:
     ]
 
 
-def regained_connection() -> list[FaultCase]:
-    """What strikes a connection on its way."""
+def connection_attempts() -> list[FaultCase]:
+    """Return the faults of a connection attempt."""
     gives_up = Expected.GIVES_UP
     endpoints = ("sessions_request", "sessions_token", "signaling", "config")
     cases = [
-        regaining(f"{status} of {endpoint}", fault("http_status", endpoint=endpoint, status=status))
+        reconnecting(f"{status} of {endpoint}", fault("http_status", endpoint=endpoint, status=status))
         for endpoint, status in (
             *((endpoint, 500) for endpoint in endpoints),
             ("sessions_request", 429),
@@ -184,7 +184,7 @@ def regained_connection() -> list[FaultCase]:
         ("config", 404, Expected.FLOWS),
     ):
         answer = fault("http_status", endpoint=endpoint, status=status)
-        cases.append(regaining(f"{status} of {endpoint}", answer, expected))
+        cases.append(reconnecting(f"{status} of {endpoint}", answer, expected))
     for code, expected in (
         ("RATE_LIMITED", Expected.FLOWS),
         ("CONCURRENT_LIMIT_REACHED", Expected.FLOWS),
@@ -192,22 +192,22 @@ def regained_connection() -> list[FaultCase]:
         ("MONTHLY_LIMIT_REACHED", gives_up),
         ("ACCOUNT_SUSPENDED", gives_up),
     ):
-        cases.append(regaining(f"429 {code}", fault("http_usage_error", code=code), expected))
+        cases.append(reconnecting(f"429 {code}", fault("http_usage_error", code=code), expected))
     legacy = fault("http_usage_error", code="MONTHLY_LIMIT_REACHED", legacy=True)
-    cases.append(regaining("429 MONTHLY_LIMIT_REACHED in the older shape", legacy, gives_up))
+    cases.append(reconnecting("429 MONTHLY_LIMIT_REACHED in the older shape", legacy, gives_up))
     for endpoint in endpoints:
-        cases.append(regaining(f"http_drop of {endpoint}", fault("http_drop", endpoint=endpoint, count=2)))
+        cases.append(reconnecting(f"http_drop of {endpoint}", fault("http_drop", endpoint=endpoint, count=2)))
         malformed = fault("http_malformed", endpoint=endpoint, count=2)
-        cases.append(regaining(f"http_malformed of {endpoint}", malformed))
-        cases.append(regaining(f"http_hang of {endpoint}", fault("http_hang", endpoint=endpoint, count=1)))
-    cases.append(regaining("http_delay 1 s of all", fault("http_delay", delay_seconds=1.0)))
+        cases.append(reconnecting(f"http_malformed of {endpoint}", malformed))
+        cases.append(reconnecting(f"http_hang of {endpoint}", fault("http_hang", endpoint=endpoint, count=1)))
+    cases.append(reconnecting("http_delay 1 s of all", fault("http_delay", delay_seconds=1.0)))
     variants = ("garbage", "empty", "missing", "wrong_fingerprint")
-    cases += [regaining(f"bad_offer {one}", fault("bad_offer", variant=one, count=1)) for one in variants]
+    cases += [reconnecting(f"bad_offer {one}", fault("bad_offer", variant=one, count=1)) for one in variants]
     cases += [
-        regaining("no_offer", fault("no_offer", count=1)),
-        regaining("no_track", fault("no_track", count=1)),
-        regaining("no_channel clientToStreamer", fault("no_channel", label="clientToStreamer", count=1)),
-        regaining("no_channel streamerToClient", fault("no_channel", label="streamerToClient", count=1)),
+        reconnecting("no_offer", fault("no_offer", count=1)),
+        reconnecting("no_track", fault("no_track", count=1)),
+        reconnecting("no_channel clientToStreamer", fault("no_channel", label="clientToStreamer", count=1)),
+        reconnecting("no_channel streamerToClient", fault("no_channel", label="streamerToClient", count=1)),
     ]
     cases += [
         authenticating(
@@ -230,4 +230,4 @@ def regained_connection() -> list[FaultCase]:
     ]
 
 
-CASES = [*running_stream(), *regained_connection()]
+CASES = [*running_stream(), *connection_attempts()]

@@ -1,9 +1,9 @@
-"""The emulator's faults, one after another, under a running bridge: what happens, and how soon it is over.
+"""Injects the faults of the emulator one after another, and records how a running bridge recovers.
 
 python3 bench/fault_run.py [--minutes 10] [--only socket_close]
 
-All cases run at least once; with time left, they run again. Writes bench_output/faults.json, faults.md (the
-table of docs/faults.md) and faults.log (what the bridge logged).
+All cases run once, and again until --minutes have passed. Results are written to bench_output/faults.json,
+faults.md (the table of docs/faults.md) and faults.log (the log of the bridge).
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "odyssey"
-MAX_PAUSE_S = 0.7  # without a new good picture, before it counts as a gap
-CALM_S = 2.0  # of pictures without a gap, before all is well again
+MAX_PAUSE_S = 0.7  # longest time between two valid frames that is not a gap
+STEADY_S = 2.0  # frames without a gap for this long mean that the stream has recovered
 MIN_WATCH_S = 4.0
-GAP_WITHIN_S = 20.0  # a fault that stops the pictures has done so by then
-PATIENCE_S = 100.0
-MEND_S = 60.0
-SETTLE_S = 120.0
-STABLE_S = 10.5  # `stable_after_s` of the client, and a little
+GAP_WITHIN_S = 20.0  # a fault that stops the frames has done so by then
+RECOVERY_TIMEOUT_S = 100.0
+OPERATOR_TIMEOUT_S = 60.0
+SETTLE_TIMEOUT_S = 120.0
+STABLE_S = 10.5  # a little more than `stable_after_s` of the client
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened in one case.
+    """The outcome of one case.
 
     Attributes:
-        name: The case.
-        expected: What the design says, in words.
-        behaviour: What was seen, in words.
-        recovered_s: Seconds from the injection to the first new good picture after the longest gap; None when
-            nothing was noticed, or when it took the operator.
-        gap_s: The longest time without a new good picture.
-        said: What `~/status` said meanwhile, each once.
-        as_expected: Whether the design was met.
+        name: The name of the case.
+        expected: The expected outcome, as a text.
+        behaviour: The observed behaviour, as a text.
+        recovered_s: Seconds from the injection to the first valid frame after the longest gap; None without a
+            gap, or when an operator had to act.
+        gap_s: The longest time without a valid frame, in seconds.
+        statuses: The texts of `~/status` meanwhile, each once.
+        as_expected: Whether the outcome was the expected one.
     """
 
     name: str
@@ -67,21 +67,21 @@ class Outcome:
     behaviour: str
     recovered_s: float | None
     gap_s: float
-    said: list[str] = field(default_factory=list)
+    statuses: list[str] = field(default_factory=list)
     as_expected: bool = True
 
 
 class Witness(Operator):
-    """Sees every picture, status and event of the bridge."""
+    """Records every frame, status and event of the bridge."""
 
     def __init__(self, domain: int) -> None:
-        self.pictures: list[float] = []  # when new good pictures came
-        self.said: list[tuple[float, str]] = []
+        self.frame_times: list[float] = []  # arrival times of valid frames
+        self.status_texts: list[tuple[float, str]] = []
         self.events: list[tuple[float, StreamEvent]] = []
         self.connected_at = math.inf
         self._last_counter = -1
         super().__init__(domain, [NAME])
-        self.node.create_subscription(Image, f"/{NAME}/image_raw", self._picture, QoSProfile(depth=5))
+        self.node.create_subscription(Image, f"/{NAME}/image_raw", self._frame_received, QoSProfile(depth=5))
         self.node.create_subscription(StreamEvent, f"/{NAME}/events", self._event, QoSProfile(depth=100))
 
     @property
@@ -89,12 +89,12 @@ class Witness(Operator):
         """The last status."""
         return self.statuses[NAME]
 
-    def _picture(self, message: Image) -> None:
+    def _frame_received(self, message: Image) -> None:
         pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
         marker = read_marker(pixels) if (message.width, message.height) == (1280, 704) else None
         if marker is not None and marker.counter != self._last_counter:
             self._last_counter = marker.counter
-            self.pictures.append(time.monotonic())
+            self.frame_times.append(time.monotonic())
 
     def _event(self, message: StreamEvent) -> None:
         self.events.append((time.monotonic(), message))
@@ -108,38 +108,38 @@ class Witness(Operator):
         text = status.connection_text + ("" if status.streaming else ", no stream")
         if status.error_code or status.message:
             text += f": {': '.join(filter(None, (status.error_code, status.message)))}"
-        if not self.said or self.said[-1][1] != text:
-            self.said.append((time.monotonic(), text))
+        if not self.status_texts or self.status_texts[-1][1] != text:
+            self.status_texts.append((time.monotonic(), text))
 
-    def said_since(self, when: float) -> list[str]:
-        """What the status said, each text once; seconds that count down are taken as one text."""
+    def statuses_since(self, when: float) -> list[str]:
+        """Return the texts of the status, each once; texts that differ only in a countdown count as one."""
         texts: dict[str, str] = {}
-        for moment, text in self.said:
+        for moment, text in self.status_texts:
             if moment >= when:
                 texts.setdefault(text.split("; trying again")[0], text)
         return list(texts.values())
 
     def longest_gap(self, since: float, until: float) -> tuple[float, float | None]:
-        """The longest time without a picture, and when it ended; None when it has not."""
-        times = [since, *(moment for moment in list(self.pictures) if moment > since)]
+        """Return the longest time without a frame, and its end; None for the end when it goes on."""
+        times = [since, *(moment for moment in list(self.frame_times) if moment > since)]
         gaps = [(after - before, after) for before, after in itertools.pairwise(times)]
         open_gap = until - times[-1]
         longest = max(gaps, default=(0.0, None), key=lambda gap: gap[0])
         return (open_gap, None) if open_gap > longest[0] else longest
 
-    def calm(self, since: float, now: float) -> bool:
-        """Whether pictures have come without a gap for a while, all of it after ``since``."""
-        begin = max(since, now - CALM_S)
-        return now - since >= CALM_S and self.longest_gap(begin, now)[0] <= MAX_PAUSE_S
+    def steady(self, since: float, now: float) -> bool:
+        """Return whether frames have arrived without a gap for `STEADY_S`, all of it after `since`."""
+        begin = max(since, now - STEADY_S)
+        return now - since >= STEADY_S and self.longest_gap(begin, now)[0] <= MAX_PAUSE_S
 
-    def flows(self) -> bool:
-        """Whether all is well."""
+    def is_streaming(self) -> bool:
+        """Return whether the bridge reports a connection and a stream."""
         status = self.status
         return status.connection == StreamStatus.CONNECTED and bool(status.streaming)
 
 
 class Service:
-    """The emulator, killed and started again at will at the same port."""
+    """The emulator, which can be killed and started again on the same port."""
 
     def __init__(self, run: Run, fps: int) -> None:
         self._run = run
@@ -151,7 +151,7 @@ class Service:
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[str]:
-        """Start it; the limits of an account would only blur the picture."""
+        """Start the emulator without the limits of an account, which would add faults of their own."""
         self.process = self._run.start(
             str(PREFIX / "lib" / "odyssey_ros" / "emulator"),
             *("--host", "127.0.0.1", "--port", str(self._port), "--api-key", KEY, "--fps", str(self._fps)),
@@ -173,14 +173,14 @@ class Service:
 
 
 class FaultRun:
-    """Injects and watches."""
+    """Injects faults and observes the bridge."""
 
     def __init__(self, service: Service, witness: Witness) -> None:
         self._service = service
         self._witness = witness
 
     def run(self, case: FaultCase) -> Outcome:
-        """Inject one fault, watch until its end, and leave pictures flowing."""
+        """Inject one fault, wait for its outcome, and leave a running stream."""
         self._settle()
         witness = self._witness
         started = time.monotonic()
@@ -189,35 +189,37 @@ class FaultRun:
         now = time.monotonic()
         gap_s, ended = witness.longest_gap(started, now)
         had_gap = gap_s > MAX_PAUSE_S
-        said = witness.said_since(started)
-        harmed = had_gap or interrupted(said)
+        statuses = witness.statuses_since(started)
+        harmed = had_gap or interrupted(statuses)
         seconds = round(ended - started, 1) if harmed and ended is not None and end == "gap" else None
         as_expected = True
         if end == "gave up":
             behaviour = f"unconfigured after {now - started:.1f} s"
-            as_expected = case.expected is Expected.GIVES_UP and len(said) > 0
-            recovered = self._mend(case)
+            as_expected = case.expected is Expected.GIVES_UP and len(statuses) > 0
+            recovered = self._recover(case)
             behaviour += f"; frames {recovered:.1f} s after configure" if recovered else "; NOT RECOVERED"
             as_expected = as_expected and recovered is not None
         elif end == "waits":
             behaviour = f"refused permanently after {now - started:.1f} s, waits for a prompt"
             as_expected = case.expected is Expected.WAITS
-            recovered = self._mend(case)
+            recovered = self._recover(case)
             behaviour += f"; frames {recovered:.1f} s after the prompt" if recovered else "; NOT RECOVERED"
             as_expected = as_expected and recovered is not None
         elif end == "stuck":
-            behaviour = f"not recovered after {PATIENCE_S:.0f} s; no frames for {gap_s:.1f} s"
+            behaviour = f"not recovered after {RECOVERY_TIMEOUT_S:.0f} s; no frames for {gap_s:.1f} s"
             as_expected = False
-            self._mend(case)
+            self._recover(case)
         else:
             behaviour = f"no frames for {gap_s:.1f} s" if harmed else "frames continue"
-            if any(text.startswith("reconnecting") for text in said):
+            if any(text.startswith("reconnecting") for text in statuses):
                 behaviour = f"reconnects, {behaviour}"
-            elif any("no stream" in text for text in said):
+            elif any("no stream" in text for text in statuses):
                 behaviour = f"restarts the stream, {behaviour}"
             as_expected = case.expected in (Expected.FLOWS, Expected.UNHARMED)
             as_expected = as_expected and not (had_gap and case.expected is Expected.UNHARMED)
-        return Outcome(case.name, case.expected.value, behaviour, seconds, round(gap_s, 2), said, as_expected)
+        return Outcome(
+            case.name, case.expected.value, behaviour, seconds, round(gap_s, 2), statuses, as_expected
+        )
 
     def _inject(self, case: FaultCase) -> None:
         service, faults = self._service, list(case.faults)
@@ -246,9 +248,9 @@ class FaultRun:
             service.process.send_signal(signal.SIGCONT)
 
     def _watch(self, case: FaultCase, started: float) -> str:
-        """Watch until it is known how the fault ended: "gap", "gave up", "waits", "stuck"."""
+        """Wait for the outcome of a fault; return "gap" (recovered), "gave up", "waits" or "stuck"."""
         witness = self._witness
-        while (now := time.monotonic()) - started < PATIENCE_S:
+        while (now := time.monotonic()) - started < RECOVERY_TIMEOUT_S:
             time.sleep(0.05)
             if witness.status.connection == StreamStatus.FAILED:
                 self._witness.wait(lambda: witness.lifecycle_state(NAME) == "unconfigured", "unconfigured")
@@ -256,20 +258,20 @@ class FaultRun:
             if any(when > started and event.error_code == "STREAM_REFUSED" for when, event in witness.events):
                 return "waits"
             seen_gap = witness.longest_gap(started, now)[0] > MAX_PAUSE_S
-            seen_gap = seen_gap or interrupted(witness.said_since(started))
+            seen_gap = seen_gap or interrupted(witness.statuses_since(started))
             long_enough = MIN_WATCH_S if case.expected is Expected.UNHARMED else GAP_WITHIN_S
-            watched = now - started > case.lasts_s + long_enough
+            watched = now - started > case.duration_s + long_enough
             if (
                 (seen_gap or watched)
-                and now - started > case.lasts_s + CALM_S
-                and witness.calm(started, now)
-                and witness.flows()
+                and now - started > case.duration_s + STEADY_S
+                and witness.steady(started, now)
+                and witness.is_streaming()
             ):
                 return "gap"
         return "stuck"
 
-    def _mend(self, case: FaultCase) -> float | None:
-        """Do what the operator would; seconds until a picture came, None when none did."""
+    def _recover(self, case: FaultCase) -> float | None:
+        """Act as the operator; return the seconds until frames arrived, None when none did."""
         self._service.disarm()
         started = time.monotonic()
         if case.expected is Expected.WAITS and self._witness.status.connection == StreamStatus.CONNECTED:
@@ -282,7 +284,9 @@ class FaultRun:
         witness = self._witness
         try:
             witness.wait(
-                lambda: witness.calm(started, time.monotonic()) and witness.flows(), "pictures", MEND_S
+                lambda: witness.steady(started, time.monotonic()) and witness.is_streaming(),
+                "frames",
+                OPERATOR_TIMEOUT_S,
             )
         except TimeoutError:
             return None
@@ -295,74 +299,74 @@ class FaultRun:
             self._witness.change_state(NAME, transition)
 
     def _settle(self) -> None:
-        """Have pictures flow, and the connection last long enough for the backoff to begin anew."""
+        """Wait until frames arrive and the connection has lasted long enough to reset the backoff."""
         self._service.disarm()
         witness, started = self._witness, time.monotonic()
         witness.wait(
             lambda: (
-                witness.calm(started, time.monotonic())
-                and witness.flows()
+                witness.steady(started, time.monotonic())
+                and witness.is_streaming()
                 and time.monotonic() - witness.connected_at > STABLE_S
             ),
-            "pictures",
-            SETTLE_S,
+            "frames",
+            SETTLE_TIMEOUT_S,
         )
 
 
-def interrupted(said: list[str]) -> bool:
-    """Whether the connection or the stream was lost, by what `~/status` said."""
-    return any(not text.startswith("connected") or "no stream" in text for text in said)
+def interrupted(statuses: list[str]) -> bool:
+    """Return whether the connection or the stream was lost according to `~/status`."""
+    return any(not text.startswith("connected") or "no stream" in text for text in statuses)
 
 
-def reasons(said: list[str]) -> list[str]:
-    """What `~/status` gave as reasons, each once; where it gave none, the states."""
+def reasons(statuses: list[str]) -> list[str]:
+    """Return the reasons in texts of `~/status`, each once; the states where there is no reason."""
     found: list[str] = []
-    for text in said:
+    for text in statuses:
         _, colon, reason = text.partition(": ")
         reason = reason.split("; trying again")[0]
         if not colon or any(reason in earlier for earlier in found):
             continue
-        # The reason comes first, its code with the next status.
+        # A status with the reason alone may precede the one that also has the code.
         found = [earlier for earlier in found if not reason.endswith(earlier)]
         found.append(reason)
-    return found or [text for text in said if text != "connected"]
+    return found or [text for text in statuses if text != "connected"]
 
 
 def markdown(outcomes: list[Outcome]) -> str:
-    """The table as it stands in docs/faults.md."""
+    """Return the table of docs/faults.md."""
     lines = ["| fault | behaviour | seconds to recover | last errors in `~/status` |", "|---|---|---|---|"]
     for outcome in outcomes:
         seconds = "" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f}"
-        said = "; ".join(f"`{text}`" for text in reasons(outcome.said)[-2:]).replace("|", "\\|")
+        texts = "; ".join(f"`{text}`" for text in reasons(outcome.statuses)[-2:]).replace("|", "\\|")
         mark = "" if outcome.as_expected else "**not as designed:** "
-        lines.append(f"| {outcome.name} | {mark}{outcome.behaviour} | {seconds} | {said} |")
+        lines.append(f"| {outcome.name} | {mark}{outcome.behaviour} | {seconds} | {texts} |")
     return "\n".join(lines) + "\n"
 
 
 def row(outcome: Outcome) -> str:
-    """One line for the terminal."""
+    """Return one line for the terminal."""
     seconds = "-" if outcome.recovered_s is None else f"{outcome.recovered_s:.1f}"
-    said = "; ".join(reasons(outcome.said)[-1:])
+    texts = "; ".join(reasons(outcome.statuses)[-1:])
     mark = " " if outcome.as_expected else "!"
-    return f"{mark} {outcome.name:<46.46} {outcome.behaviour:<58.58} {seconds:>6}  {said:.90}"
+    return f"{mark} {outcome.name:<46.46} {outcome.behaviour:<58.58} {seconds:>6}  {texts:.90}"
 
 
 def main() -> int:
-    """Run, print, write."""
+    """Run the cases, print the outcomes and write them to files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--minutes", type=float, default=10.0, help="at least; all cases run once in any case"
+        "--minutes", type=float, default=10.0, help="minimum time; all cases run once in any case"
     )
-    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("--only", default="", help="run only the cases whose name contains this text")
     parser.add_argument("--fps", type=int, default=20)
     arguments = parser.parse_args()
     selected = [case for case in CASES if arguments.only in case.name]
     if not selected:
-        parser.error(f"no case is named like {arguments.only!r}")
+        parser.error(f"no name of a case contains {arguments.only!r}")
     output = TOP / "bench_output"
     output.mkdir(exist_ok=True)
     outcomes: list[Outcome] = []
-    with Run(FAULT_DOMAIN, plain=False) as run, (output / "faults.log").open("w") as log:
+    with Run(FAULT_DOMAIN) as run, (output / "faults.log").open("w") as log:
         service = Service(run, arguments.fps)
         bridge = run.start(
             *(str(PREFIX / "lib" / "odyssey_ros" / "bridge"), "--ros-args"),
@@ -390,12 +394,12 @@ def main() -> int:
     failed = [outcome for outcome in outcomes if not outcome.as_expected]
     minutes = (time.monotonic() - started) / 60
     print(f"  {len(outcomes)} faults in {minutes:.1f} min, {len(failed)} not as designed")
-    print(f"  one bridge process throughout; it held {before} after the first and {after} after the last")
+    print(f"  one bridge process throughout: {before} after the first fault, {after} after the last")
     return 1 if failed else 0
 
 
 def write(output: Path, outcomes: list[Outcome], kinds: int) -> None:
-    """Write what is known so far: the table has each fault once, as it went first."""
+    """Write the outcomes so far; the table has the first outcome of each case."""
     (output / "faults.json").write_text(json.dumps([asdict(one) for one in outcomes], indent=1) + "\n")
     (output / "faults.md").write_text(markdown(outcomes[:kinds]))
 

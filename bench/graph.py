@@ -1,4 +1,4 @@
-"""The operator's side of the graph: watches bridges, prompts them, and works their lifecycle."""
+"""A node that observes bridges, prompts them and changes their lifecycle state, as an operator does."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from std_msgs.msg import String
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 40.0
+TIMEOUT_S = 40.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a bridge has done so far: at one moment, so that two marks can be compared."""
+    """The counters of a bridge at one moment; differences of two marks describe the time between them."""
 
     time: float
     cpu_s: float
@@ -44,11 +44,11 @@ class Operator:
     Args:
         domain: The ROS domain.
         names: The bridges.
-        prompt: What `start_streams` asks for.
+        prompt: The prompt that `start_streams` sends.
     """
 
     def __init__(self, domain: int, names: list[str], prompt: str = "") -> None:
-        # The operator is part of the graph that is measured.
+        # This node is part of the measured graph, so it uses the same profile.
         os.environ.update(FASTRTPS_DEFAULT_PROFILES_FILE=PROFILE, FASTDDS_DEFAULT_PROFILES_FILE=PROFILE)
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
@@ -74,26 +74,26 @@ class Operator:
         except (ExternalShutdownException, ShutdownException):
             return
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) -> None:
-        """Wait until ``condition()`` is true.
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = TIMEOUT_S) -> None:
+        """Wait until `condition()` is true.
 
         Raises:
-            TimeoutError: It did not become so.
+            TimeoutError: The condition was not true within the limit.
         """
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+                raise TimeoutError(f"not true within {seconds:.0f} s: {what}")
             time.sleep(0.02)
 
     def send_prompt(self, name: str, prompt: str) -> None:
-        """Publish on the bridge's prompt topic, once it listens."""
+        """Publish on the prompt topic of a bridge, once the bridge has subscribed."""
         publisher = self._prompts[name]
         self.wait(lambda: publisher.get_subscription_count() > 0, "the bridge's subscription")
         publisher.publish(String(data=prompt))
 
     def start_streams(self) -> None:
-        """Wait for the connections, then prompt."""
+        """Wait for the connections, then send the prompt and wait for the streams."""
         connected = StreamStatus.CONNECTED
         self.wait(
             lambda: (
@@ -107,13 +107,13 @@ class Operator:
         self.wait(lambda: all(status.streaming for status in self.statuses.values()), "streams")
 
     def stop_streams(self) -> None:
-        """Deactivate, so that all counts come to rest."""
+        """Deactivate the bridges, and wait until the counters do not change any more."""
         for name in self._prompts:
             self.change_state(name, Transition.TRANSITION_DEACTIVATE)
-        time.sleep(1.5)
+        time.sleep(1.5)  # messages on the way arrive, and one more status
 
     def mark(self, name: str, pid: int) -> Mark:
-        """What the bridge has done up to its next status."""
+        """Return the counters of a bridge, from its next status."""
         last = self.statuses[name]
         self.wait(lambda: self.statuses[name] is not last, "a status")
         status = self.statuses[name]
@@ -126,26 +126,26 @@ class Operator:
         )
 
     def listen_to_diagnostics(self, values: dict[str, str]) -> None:
-        """Keep the last values of the graph's diagnostics in ``values``."""
+        """Keep the last values of `/diagnostics` in `values`."""
 
-        def take(message: DiagnosticArray) -> None:
+        def store(message: DiagnosticArray) -> None:
             values.update({pair.key: pair.value for status in message.status for pair in status.values})
 
-        self.node.create_subscription(DiagnosticArray, "/diagnostics", take, 10)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", store, 10)
 
     def change_state(self, name: str, transition: int) -> bool:
-        """Ask for a transition of a bridge's lifecycle; tells whether it succeeded."""
+        """Request a lifecycle transition of a bridge; return whether it succeeded."""
         request = ChangeState.Request(transition=Transition(id=transition))
         return bool(self._call(ChangeState, f"/{name}/change_state", request).success)
 
     def lifecycle_state(self, name: str) -> str:
-        """Where a bridge is in its lifecycle."""
+        """Return the lifecycle state of a bridge."""
         return str(self._call(GetState, f"/{name}/get_state", GetState.Request()).current_state.label)
 
     def _call(self, kind: type, name: str, request: Any) -> Any:
         client = self.node.create_client(kind, name)
         try:
-            client.wait_for_service(timeout_sec=PATIENCE_S)
+            client.wait_for_service(timeout_sec=TIMEOUT_S)
             future = client.call_async(request)
             self.wait(future.done, name)
             return future.result()
@@ -153,7 +153,7 @@ class Operator:
             self.node.destroy_client(client)
 
     def close(self) -> None:
-        """Leave the graph."""
+        """Destroy the node."""
         self._executor.shutdown()
         self._thread.join(5)
         self.node.destroy_node()

@@ -1,4 +1,4 @@
-"""A client of the service for benches: httpx, websockets and aiortc, and nothing of `odyssey_ros.client`."""
+"""A client for benchmarks, made of httpx, websockets and aiortc without `odyssey_ros.client`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAIT = 60.0
 
 
 def bind_to_loopback(peer: RTCPeerConnection) -> None:
-    """Gather 127.0.0.1, which aioice leaves out of its host candidates."""
+    """Make a peer gather 127.0.0.1, which aioice leaves out of its host candidates."""
     transports = {transceiver.receiver.transport for transceiver in peer.getTransceivers()}
     if peer.sctp is not None:
         transports.add(peer.sctp.transport)
@@ -32,7 +32,7 @@ def bind_to_loopback(peer: RTCPeerConnection) -> None:
 
 
 def discard_media(peer: RTCPeerConnection) -> None:
-    """Have media packets dropped as they come, so that they cost the receiving process little."""
+    """Drop media packets on arrival, so that they cost the receiving process little."""
     for transceiver in peer.getTransceivers():
         transceiver.receiver._enabled = False  # noqa: SLF001
 
@@ -41,8 +41,8 @@ class RawClient:
     """One session with one stream, and any number of spectators.
 
     Args:
-        url: of the service.
-        decode: whether frames are wanted; otherwise media is dropped unseen.
+        url: URL of the service.
+        decode: Whether to decode frames; otherwise media packets are dropped.
     """
 
     def __init__(self, url: str, *, decode: bool = False) -> None:
@@ -92,7 +92,7 @@ class RawClient:
         await self.reply("stream_ended")
 
     async def reply(self, kind: str) -> dict[str, Any]:
-        """The next message of that type."""
+        """Return the next message of a type; discard messages before it."""
         while True:
             message = await asyncio.wait_for(self._messages.get(), WAIT)
             if message["type"] == kind:
@@ -120,7 +120,7 @@ class RawClient:
         await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
 
     async def close(self) -> None:
-        """Leave."""
+        """Close all peers and connections."""
         for peer in self._peers:
             await peer.close()
         if self._socket is not None:

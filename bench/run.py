@@ -1,6 +1,7 @@
-"""make bench: the bridge as it is shipped, beside the plain way, in one run; then what its cost is made of.
+"""Compares the shipped bridge with a baseline in one run, then measures the parts of its cost.
 
-Figures go to the terminal and to bench_output/figures.json. Compare within a run only: machines are noisy.
+`make bench` runs this. The figures are printed and written to bench_output/figures.json. Compare figures of
+one run only, because the load of a machine varies.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import time
 
 from audience import disturb, grow
-from cases import FIRST_DOMAIN, PROMPT, TOP, Case, Figures, Run, expect, figures, finish, measure_plain
+from cases import FIRST_DOMAIN, PROMPT, TOP, Case, Figures, Run, expect, figures, finish, measure_baseline
 from graph import Operator
 from stages import measure_stages
 from tables import Row, table
@@ -21,12 +22,12 @@ SHORT_S, LONG_S = 3.0, 6.0
 
 
 def measure(case: Case, domain: int) -> Figures:
-    """Measure the bridge under its shipped settings."""
-    if case.plain:
-        return measure_plain(case, domain)
+    """Measure one case; a bridge runs with its shipped settings."""
+    if case.baseline:
+        return measure_baseline(case, domain)
     names = [f"odyssey{index}" if case.bridges > 1 else "odyssey" for index in range(case.bridges)]
     topic = "image_raw/compressed" if case.compressed else "image_raw"
-    with Run(domain, plain=False) as run:
+    with Run(domain) as run:
         url = run.start_emulator(case.fps)
         portrait = str(case.portrait).lower()
         bridges = {
@@ -58,7 +59,7 @@ def measure(case: Case, domain: int) -> Figures:
 
 
 def row(figure: Figures) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     received = f"{min(figure.received)}" if figure.received else "-"
     return (
         f"  {figure.name:<34}{figure.frames_in:>7}{figure.published:>11}{received:>10}{figure.fps:>8.1f}"
@@ -71,24 +72,26 @@ HEADER = f"  {'':<39}{COLUMNS}"
 
 
 def compare(seconds: float, domain: int) -> tuple[list[Figures], dict[str, float]]:
-    """Measure the plain way and ours, alternating twice so that a noisy minute hits both."""
-    plain = Case("the plain way (baseline)", plain=True, seconds=seconds)
+    """Measure the baseline and the shipped bridge twice each, in turns, so that other load affects both."""
+    baseline = Case("baseline", baseline=True, seconds=seconds)
     shipped = Case("odyssey_ros as shipped", seconds=seconds)
     found = []
     for turn in range(2):
-        for offset, case in enumerate((plain, shipped)):
+        for offset, case in enumerate((baseline, shipped)):
             found.append(measure(case, domain + 2 * turn + offset))
             print(row(found[-1]), flush=True)
-    plains, ours = found[0::2], found[1::2]
+    baselines, bridges = found[0::2], found[1::2]
     ratios = {
-        "p95_latency": round(min(f.p95 or 0 for f in ours) / min(f.p95 or 1e9 for f in plains), 3),
-        "cpu_per_frame": round(min(f.cpu_per_frame for f in ours) / min(f.cpu_per_frame for f in plains), 3),
+        "p95_latency": round(min(f.p95 or 0 for f in bridges) / min(f.p95 or 1e9 for f in baselines), 3),
+        "cpu_per_frame": round(
+            min(f.cpu_per_frame for f in bridges) / min(f.cpu_per_frame for f in baselines), 3
+        ),
     }
     return found, ratios
 
 
 def variants(seconds: float, domain: int) -> list[Row]:
-    """Measure other pictures, and more bridges than one."""
+    """Measure other encodings and sizes, and several bridges."""
     cases = (
         Case("1280x704 rgb8", seconds=seconds),
         Case("1280x704 mono8", seconds=seconds, encoding="mono8"),
@@ -112,10 +115,15 @@ def variants(seconds: float, domain: int) -> list[Row]:
 
 
 def main() -> int:
-    """Measure, print, write."""
+    """Run the measurements, print them and write them to a file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=12.0, help="of each measurement of the comparison")
-    parser.add_argument("--quick", action="store_true", help="only the comparison")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=12.0,
+        help="length of each measurement of the comparison (%(default)s)",
+    )
+    parser.add_argument("--quick", action="store_true", help="run only the comparison")
     arguments = parser.parse_args()
     print(
         f"Frames of 1280x704 rgb8 at 30 Hz, reliable, {arguments.seconds:.0f} s each, {os.cpu_count()} cores"
@@ -123,7 +131,8 @@ def main() -> int:
     print(HEADER, flush=True)
     found, ratios = compare(arguments.seconds, FIRST_DOMAIN)
     print(
-        f"  ratio ours / plain:  p95 latency {ratios['p95_latency']}  cpu per frame {ratios['cpu_per_frame']}"
+        f"  ratio to the baseline:  p95 latency {ratios['p95_latency']}  "
+        f"cpu per frame {ratios['cpu_per_frame']}"
     )
     document: dict[str, object] = {"figures": [figure.as_json() for figure in found], "ratios": ratios}
     if not arguments.quick:
@@ -136,21 +145,23 @@ def main() -> int:
 
 
 def measure_more(domain: int) -> dict[str, object]:
-    """Measure all but the comparison, printing as it goes; returns it for the file."""
+    """Run and print all measurements but the comparison; return them for the file."""
     rows, ratio = measure_stages(domain, LONG_S)
-    print(table("Where the cost of a frame goes, one subscriber, 30 frames/s", rows))
-    print(f"  the whole costs {ratio:.2f} times the sum of decoding, one conversion and one publish alone")
+    print(table("CPU time of each stage, one subscriber, 30 frames/s", rows))
+    print(
+        f"  all stages cost {ratio:.2f} times as much as one decoding, one conversion and one publish alone"
+    )
     document: dict[str, object] = {"stages": rows, "whole_to_unavoidable": round(ratio, 2)}
     audience = [
         *grow(domain + 2, "image_raw", SHORT_S),
         *grow(domain + 3, "image_raw/compressed", SHORT_S),
     ]
-    print(table("Subscribers, each a process of its own (frames/s and latency over all of them)", audience))
+    print(table("Number of subscribers, each in its own process (frames/s and latency of all)", audience))
     document["subscribers"] = audience
     document["variants"] = rows = variants(SHORT_S, domain + 4)
-    print(table("Pictures and bridges, one subscriber for each bridge", rows))
+    print(table("Encodings, sizes and several bridges, one subscriber for each bridge", rows))
     document["disturbed"] = rows = disturb(domain + 10, SHORT_S)
-    print(table("One subscriber at 30 frames/s, beside others that behave badly", rows))
+    print(table("One subscriber at 30 frames/s while other subscribers misbehave", rows))
     return document
 
 

@@ -1,8 +1,8 @@
-"""The bridge as it is, in a process that tells on request what each of its threads has cost.
+"""The unchanged bridge, in a process that prints the CPU time of its threads on request.
 
-For every line on standard input it prints a JSON object: CPU seconds so far of the stages receive, decode,
-publish (with conversion), middleware, and executor. Python's threads are known by their names, those of
-libraries by the names that they give to the system.
+For every line on standard input it prints a JSON object with the CPU seconds so far of the stages receive,
+decode, publish (conversion included), middleware and executor. Python threads are identified by their names,
+library threads by their names in the operating system.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from odyssey_ros.bridge.bridge_node import main
 
 TASKS = Path("/proc/self/task")
-STAGES = (  # the beginning of a thread's name, and the stage that it works for
+STAGES = (  # the prefix of the name of a thread, and its stage
     ("odyssey_asyncio", "receive"),
     ("video-decoder", "decode"),
     ("av:", "decode"),
@@ -26,26 +26,26 @@ STAGES = (  # the beginning of a thread's name, and the stage that it works for
 
 
 def stage_of(name: str) -> str:
-    """The stage that a thread works for."""
-    return next((stage for beginning, stage in STAGES if name.startswith(beginning)), "other")
+    """Return the stage of a thread."""
+    return next((stage for prefix, stage in STAGES if name.startswith(prefix)), "other")
 
 
 def costs() -> dict[str, float]:
-    """CPU seconds so far, by stage."""
+    """Return the CPU seconds so far of each stage."""
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     found = dict.fromkeys(("receive", "decode", "publish", "middleware", "executor", "other"), 0.0)
     for task in TASKS.iterdir():
         try:
             name = names.get(int(task.name)) or (task / "comm").read_text().strip()
             nanoseconds = int((task / "schedstat").read_text().split()[0])
-        except FileNotFoundError:  # it has just ended
+        except FileNotFoundError:  # the thread has just ended
             continue
         found[stage_of(name)] += nanoseconds / 1e9
     return found
 
 
 def answer() -> None:
-    """Tell the costs whenever asked."""
+    """Print the costs for each line on standard input."""
     for _ in sys.stdin:
         print(json.dumps(costs()), flush=True)
 

@@ -1,4 +1,4 @@
-"""Where the cost of a frame goes, beside what cannot be avoided."""
+"""Measures the CPU time of each stage of a frame, and of the unavoidable work alone."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from tables import Row
 
 RATE_HZ = 30
-FEWEST_FRAMES = 60
+MIN_FRAMES = 60
 
 
 def measure_stages(domain: int, seconds: float) -> tuple[list[Row], float]:
     """Measure the stages of a bridge with one subscriber, and the same work done alone in this process.
 
     Returns:
-        The rows of a table, and how many times the unavoidable the whole costs.
+        The rows of a table, and the ratio of the CPU time of all stages to that of the unavoidable work.
     """
     with tempfile.TemporaryDirectory() as folder:
         whole, stages, convert_ms = measure_bridge(domain, seconds, folder)
@@ -57,13 +57,13 @@ def measure_stages(domain: int, seconds: float) -> tuple[list[Row], float]:
     add("publish", stages["publish"] - convert_ms + stages["middleware"], publish)
     add("executor (status, diagnostics)", stages["executor"])
     add("other", stages["other"])
-    add("the whole", whole, unavoidable)
+    add("all stages", whole, unavoidable)
     return rows, whole / unavoidable
 
 
 def measure_bridge(domain: int, seconds: float, folder: str) -> tuple[float, dict[str, float], float]:
-    """CPU ms a frame of the process, of each stage, and of conversion."""
-    with Run(domain, plain=False) as run:
+    """Return the CPU milliseconds for each frame: of the process, of each stage, and of the conversion."""
+    with Run(domain) as run:
         url = run.start_emulator(RATE_HZ, "--data-dir", folder)
         bridge = run.start(
             *(sys.executable, str(TOP / "bench" / "staged_bridge.py"), "--ros-args", "--log-level", "warn"),
@@ -85,7 +85,7 @@ def measure_bridge(domain: int, seconds: float, folder: str) -> tuple[float, dic
             operator.close()
         finish(subscriber)
     frames = end.received - begin.received
-    if frames < FEWEST_FRAMES:
+    if frames < MIN_FRAMES:
         raise RuntimeError(f"only {frames} frames in {seconds:g} s")
     stages = {stage: (cpu - before[stage]) * 1000 / frames for stage, cpu in after.items()}
     convert_ms = float(diagnostics["conversion (CPU ms a frame)"])
@@ -93,7 +93,7 @@ def measure_bridge(domain: int, seconds: float, folder: str) -> tuple[float, dic
 
 
 def ask(bridge: subprocess.Popen[str]) -> dict[str, float]:
-    """What the threads of a staged bridge have cost so far."""
+    """Return the CPU seconds so far of the stages of a staged bridge."""
     assert bridge.stdin is not None  # noqa: S101 -- it is a pipe
     bridge.stdin.write("\n")
     bridge.stdin.flush()
@@ -101,7 +101,10 @@ def ask(bridge: subprocess.Popen[str]) -> dict[str, float]:
 
 
 def decode_alone(recording: Path) -> tuple[float, list[av.VideoFrame]]:
-    """CPU ms to decode a picture of a recording, which holds the coded pictures as they were sent."""
+    """Return the CPU milliseconds to decode one frame of a recording, and the last frames.
+
+    A recording holds the encoded frames as they were sent.
+    """
     frames: list[av.VideoFrame] = []
     with av.open(str(recording)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -114,7 +117,7 @@ def decode_alone(recording: Path) -> tuple[float, list[av.VideoFrame]]:
 
 
 def convert_alone(frames: list[av.VideoFrame], count: int = 200) -> float:
-    """CPU ms to convert a picture to rgb8 in the buffer of a message."""
+    """Return the CPU milliseconds to convert one frame to rgb8 in the buffer of a message."""
     converter = FrameConverter()
     converter.pixels(frames[0], "rgb8")
     begin = time.process_time()
@@ -124,8 +127,11 @@ def convert_alone(frames: list[av.VideoFrame], count: int = 200) -> float:
 
 
 def publish_alone(domain: int, seconds: float) -> float:
-    """CPU ms to publish a picture to one subscriber in another process, the middleware's threads included."""
-    with Run(domain, plain=False) as run:
+    """Return the CPU milliseconds to publish one image to a subscriber in another process.
+
+    The threads of the middleware are included.
+    """
+    with Run(domain) as run:
         context = Context()
         rclpy.init(context=context, domain_id=domain)
         node = Node("publisher", context=context, enable_rosout=False, start_parameter_services=False)

@@ -1,6 +1,6 @@
-"""A subscriber that measures: how many pictures came, and how long after their arrival at the bridge.
+"""A subscriber that counts images and measures their latency since their arrival at the bridge.
 
-Prints "ready" once it is matched, and its figures as JSON when its standard input ends.
+Prints "ready" when there is a publisher, and its figures as JSON when its standard input ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 
 class Subscriber(Node):
-    """Counts and times."""
+    """Counts images and records their latencies."""
 
     def __init__(self, topic: str, pause_s: float) -> None:
         super().__init__("subscriber")
@@ -32,7 +32,7 @@ class Subscriber(Node):
         self.subscription = self.create_subscription(kind, topic, self.on_message, QoSProfile(depth=5))
 
     def on_message(self, message: Image | CompressedImage) -> None:
-        """Take the time."""
+        """Record the latency of an image."""
         now_ns = time.time_ns()
         header = message.header
         arrival_ns = int(header.frame_id) if header.frame_id.isdigit() else to_ns(header.stamp)
@@ -44,15 +44,17 @@ class Subscriber(Node):
 
 
 def to_ns(stamp: object) -> int:
-    """A stamp in nanoseconds."""
+    """Return a stamp in nanoseconds."""
     return stamp.sec * 1_000_000_000 + stamp.nanosec  # type: ignore[attr-defined]
 
 
 def main() -> None:
-    """Listen until standard input ends."""
+    """Subscribe until standard input ends, then print the figures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("topic")
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds that each picture is worked on")
+    parser.add_argument(
+        "--pause", type=float, default=0.0, help="seconds that the callback takes for each image"
+    )
     arguments = parser.parse_args()
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     node = Subscriber(arguments.topic, arguments.pause)
@@ -66,7 +68,7 @@ def main() -> None:
     sys.stdin.read()
     result = {
         "latencies_ms": node.latencies_ms,
-        "times": node.times,  # when they came, on the monotonic clock that all processes share
+        "times": node.times,  # of arrival, on the monotonic clock, which all processes share
         "seconds": node.last - node.first,
     }
     print(json.dumps(result), flush=True)

@@ -1,4 +1,4 @@
-"""Figures as tables for the terminal."""
+"""Tables of figures for the terminal."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Row = dict[str, object]
-"""One line of a table: what stands above a column, and the value."""
+"""One line of a table: column headings and values."""
 
 
 def table(title: str, rows: Sequence[Mapping[str, object]]) -> str:
-    """A title and rows that share their columns; the first column is the name of the row."""
+    """Return a title and aligned rows; all rows have the same columns, and the first one names the row."""
     columns = list(rows[0])
     cells = [columns, *([text(row[column]) for column in columns] for row in rows)]
     widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
@@ -26,7 +26,7 @@ def table(title: str, rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def text(value: object) -> str:
-    """A cell; numbers with as many digits as they are worth."""
+    """Return the text of a cell, with three significant digits for small numbers."""
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -1,8 +1,8 @@
-"""The baseline, written for the comparison: an Odyssey stream on a topic in the plain way.
+"""The baseline of the comparison: publishes an Odyssey stream in the most direct way.
 
-Every frame is converted and published on the event loop, one after another, stamped when it is published,
-with the default quality of service and middleware. The header's frame_id carries the frame's arrival,
-for the measurement alone. This is what one writes in an afternoon; nobody should run it.
+It converts and publishes every frame on the event loop, stamps it at publication, and uses default quality of
+service and middleware settings. `header.frame_id` holds the arrival time, for the measurement only. Do not
+use this node for anything else.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from sensor_msgs.msg import Image
 from odyssey_ros.client import Odyssey
 
 
-class PlainBridge(Node):
-    """Publishes frames as they come."""
+class BaselineBridge(Node):
+    """Publishes each frame on arrival."""
 
     def __init__(self) -> None:
-        super().__init__("plain_bridge")
+        super().__init__("baseline_bridge")
         self.publisher = self.create_publisher(Image, "/odyssey/image_raw", 10)
         self.received = self.published = 0
 
     def on_frame(self, decoded: object) -> None:
-        """Convert, stamp, publish."""
+        """Convert, stamp and publish a frame."""
         self.received += 1
         arrival_ns = time.time_ns() - (time.monotonic_ns() - decoded.arrival_ns)  # type: ignore[attr-defined]
         pixels = decoded.frame.to_ndarray(format="rgb24")  # type: ignore[attr-defined]
@@ -45,11 +45,11 @@ class PlainBridge(Node):
         self.published += 1
 
 
-async def stream(node: PlainBridge, stop: asyncio.Event) -> None:
-    """Connect, wait for a subscriber, stream until told to stop."""
+async def stream(node: BaselineBridge, stop: asyncio.Event) -> None:
+    """Connect, wait for the subscribers, and stream until `stop` is set."""
     async with Odyssey() as client:
         await client.connect(on_decoded_frame=node.on_frame)
-        while (  # noqa: ASYNC110 -- the graph gives no event
+        while (  # noqa: ASYNC110 -- rclpy has no event for it
             node.publisher.get_subscription_count() < int(os.environ.get("SUBSCRIBERS", "1"))
         ):
             await asyncio.sleep(0.1)
@@ -63,7 +63,7 @@ async def stream(node: PlainBridge, stop: asyncio.Event) -> None:
 async def main() -> None:
     """Run until SIGINT."""
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
-    node = PlainBridge()
+    node = BaselineBridge()
     threading.Thread(target=rclpy.spin, args=(node,), daemon=True).start()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
