@@ -53,7 +53,7 @@ def encoded_frames(
         sizes: Sizes of the frames by number, repeated from the start when exhausted.
     """
     encoder = VideoEncoder("h264", FPS, BITRATE)
-    scenes = {size: make_scene("a city", *size) for size in sizes}
+    scenes = {size: make_scene("a desert", *size) for size in sizes}
     for number, time_ms in enumerate(times_ms):
         frame = scenes[sizes[number % len(sizes)]].render(time_ms, number)
         encoded = encoder.encode(frame, number * RTP_CLOCK // FPS, keyframe=number in keyframes)
