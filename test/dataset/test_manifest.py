@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.manifest import (
     FileEntry,
     ManifestEntry,
@@ -102,17 +101,3 @@ def test_files_against_the_manifest(tmp_path: Path) -> None:
         "c: the checksum is wrong",
         "d: No such file or directory",
     ]
-
-
-@given(st.text(max_size=200))
-def test_any_identifier_is_fit_for_a_file_name(identifier: str) -> None:
-    name = safe_name(identifier)
-    assert 0 < len(name) <= 120
-    assert "/" not in name
-    assert not name.startswith((".", "-"))
-    assert name.isascii()
-
-
-def test_identifiers_stay_apart() -> None:
-    assert safe_name("0f490ce0-a281") == "0f490ce0-a281"
-    assert len({safe_name(text) for text in ("a/b", "a_b", "a:b", "../a_b", "")}) == 5

@@ -1,0 +1,123 @@
+"""Streams fetched as episodes, from a scripted server."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from odyssey_ros.client import ErrorCode
+from odyssey_ros.dataset import fetching
+from odyssey_ros.dataset.downloads import Downloader
+from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.fetching import FetchedStream, fetch_stream
+from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.service import RemoteStream
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG = b'{"t": 0, "type": "start", "prompt": "a cat"}\n'
+STREAM = RemoteStream("s1", "http://files/video?old", "http://files/events?old", start_time_ns=7)
+
+
+class Source:
+    """Renews URLs; `renewed` is the answer."""
+
+    def __init__(self, renewed: RemoteStream) -> None:
+        self.renewed = renewed
+        self.calls = 0
+
+    async def renew(self, stream: RemoteStream) -> RemoteStream:
+        self.calls += 1
+        return self.renewed
+
+
+def _answer(request: httpx.Request) -> httpx.Response:
+    if request.url.query == b"old":
+        return httpx.Response(403)
+    content = LOG if request.url.path == "/events" else b"video"
+    headers = {"Content-Length": str(len(content))}
+    return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+
+
+async def _no_wait(seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+async def _fetch(stream: RemoteStream, folder: Path, source: Any, **options: Any) -> FetchedStream:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_answer)) as client:
+        downloader = Downloader(client, Patience(retries=2, sleep=_no_wait))
+        return await fetch_stream(source, stream, folder, downloader, **options)
+
+
+FRESH = replace(STREAM, video_url="http://files/video?new", events_url="http://files/events?new")
+
+
+async def test_video_and_events_are_fetched(tmp_path: Path) -> None:
+    source = Source(FRESH)
+    received: list[tuple[int, int | None]] = []
+    fetched = await _fetch(FRESH, tmp_path, source, on_bytes=lambda *sizes: received.append(sizes))
+    assert source.calls == 0
+    assert fetched.video.path.read_bytes() == b"video"
+    assert fetched.events is not None
+    assert fetched.events.path == tmp_path / "s1.events.jsonl"
+    assert received == [(5, 5)]
+    episode = fetched.episode()
+    assert (episode.stream_id, episode.start_time_ns) == ("s1", 7)
+    assert episode.events.prompts() == ("a cat",)
+
+
+async def test_expired_urls_are_renewed(tmp_path: Path) -> None:
+    source = Source(FRESH)
+    fetched = await _fetch(STREAM, tmp_path, source)
+    assert source.calls == 2
+    assert fetched.video.size == 5
+
+
+async def test_without_a_log_the_expected_events_are_used(tmp_path: Path) -> None:
+    fetched = await _fetch(replace(FRESH, events_url=None), tmp_path, Source(FRESH))
+    assert fetched.events is None
+    expected = EventLog((Event(EventKind.STARTED, 0, "a dog"),))
+    assert fetched.episode(expected).events is expected
+
+
+@pytest.mark.parametrize(
+    ("stream", "renewed", "code", "text"),
+    [
+        (replace(FRESH, video_url=None), FRESH, ErrorCode.NO_VIDEO, "has no video"),
+        (STREAM, replace(FRESH, video_url=None), ErrorCode.NO_VIDEO, "has no video"),
+        (
+            replace(FRESH, events_url=STREAM.events_url),
+            replace(FRESH, events_url=None),
+            ErrorCode.DOWNLOAD_FAILED,
+            "no longer has the events log",
+        ),
+    ],
+)
+async def test_missing_files(
+    stream: RemoteStream, renewed: RemoteStream, code: ErrorCode, text: str, tmp_path: Path
+) -> None:
+    with pytest.raises(EpisodeError, match=text) as caught:
+        await _fetch(stream, tmp_path, Source(renewed))
+    assert caught.value.code is code
+
+
+async def test_an_events_log_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "_MAX_LOG_BYTES", 10)
+    with pytest.raises(EpisodeError, match="the events log is too large") as caught:
+        await _fetch(FRESH, tmp_path, Source(FRESH))
+    assert caught.value.code is ErrorCode.WRONG_SIZE
+
+
+async def test_an_events_log_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(data: bytes) -> EventLog:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(fetching, "parse_events", parse)
+    with pytest.raises(EpisodeError, match="the events log: Input/output error"):
+        await _fetch(FRESH, tmp_path, Source(FRESH))

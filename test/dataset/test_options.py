@@ -1,0 +1,93 @@
+"""Options parsed into typed values."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from odyssey_ros.dataset import options
+from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.shards import Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "value"),
+    [
+        (options.shard, "2/4", Shard(2, 4)),
+        (options.time_ns, "1970-01-01T00:00:01Z", 10**9),
+        (options.time_ns, " 1970-01-02 ", 86400 * 10**9),
+        (options.count, "0", 0),
+        (options.positive, "1000", 1000),
+        (options.quality, "100", 100),
+        (options.seconds, "0.01", 0.01),
+    ],
+)
+def test_valid_texts(parse: Callable[[str], object], text: str, value: object) -> None:
+    assert parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "reason"),
+    [
+        (options.shard, "5/4", "a shard is i/n"),
+        (options.time_ns, "yesterday", "is not an ISO 8601 time"),
+        (options.count, "-1", "a number from 0"),
+        (options.count, "²", "a number from 0"),
+        (options.positive, "0", "a number from 1 to 1000"),
+        (options.positive, "1001", "a number from 1 to 1000"),
+        (options.quality, "101", "a number from 1 to 100"),
+        (options.seconds, "soon", "from 0.01 to 3600"),
+        (options.seconds, "nan", "from 0.01 to 3600"),
+        (options.seconds, "3601", "from 0.01 to 3600"),
+    ],
+)
+def test_invalid_texts(parse: Callable[[str], object], text: str, reason: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=reason):
+        parse(text)
+
+
+def _arguments(**values: Any) -> argparse.Namespace:
+    return argparse.Namespace(**{"api_url": "http://127.0.0.1:9", "api_key_file": None, **values})
+
+
+def test_the_key_of_the_file_comes_before_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[tuple[str, str]] = []
+    monkeypatch.setattr(options, "Odyssey", lambda key, api_url: used.append((key, api_url)))
+    monkeypatch.setenv("ODYSSEY_API_KEY", "ody_environment")
+    (tmp_path / "key").write_text("ody_file\n")
+    options.service_of(_arguments(api_key_file=tmp_path / "key"))
+    options.service_of(_arguments())
+    assert used == [("ody_file", "http://127.0.0.1:9"), ("", "http://127.0.0.1:9")]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "the API key cannot be read from .*key: FileNotFoundError"),
+        (b"\xff", "the API key cannot be read from .*key: UnicodeDecodeError"),
+        (b" \n", "key holds no API key: it is empty"),
+    ],
+)
+def test_key_files_that_are_refused(content: bytes | None, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PlanError, match=text):
+        options.service_of(_arguments(api_key_file=path))
+
+
+def test_without_a_key_and_with_an_invalid_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
+    with pytest.raises(PlanError, match="set ODYSSEY_API_KEY, or pass a file"):
+        options.service_of(_arguments())
+    monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
+    with pytest.raises(PlanError, match="The API URL must be an http"):
+        options.service_of(_arguments(api_url="service"))
