@@ -6,67 +6,20 @@ import threading
 import time
 
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
 from odyssey_ros.bridge.player import subscriber_acks
 from odyssey_ros.bridge.player.subscriber_acks import SubscriberAcks
-from odyssey_ros.bridge.runtime.managed_node import ManagedNode
 from waiting import wait_until
 
 TIMEOUT_S = 60.0
 
 
-class Quiet(ManagedNode):
-    def configure(self):
-        pass
-
-    release = activate = deactivate = configure
-
-
 @pytest.fixture
-def spin(domain_id):
-    """Makes nodes that spin, each in a context and a thread of its own."""
-    ends = []
-
-    def start(make, name):
-        context = Context()
-        rclpy.init(context=context, domain_id=domain_id)
-        node = make(name, context=context)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-
-        def run():
-            try:
-                executor.spin()
-            except (ExternalShutdownException, ShutdownException):
-                return
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-
-        def end():
-            executor.shutdown()
-            thread.join(10)
-            node.destroy_node()
-            rclpy.try_shutdown(context=context)
-
-        ends.append(end)
-        return node
-
-    yield start
-    for end in reversed(ends):
-        end()
-
-
-@pytest.fixture
-def published(spin):
+def published(node):
     """A publisher, and the acknowledgements of its subscribers."""
-    node = spin(Quiet, "player")
     publisher = node.create_publisher(String, "~/label", QoSProfile(depth=1))
     acks = SubscriberAcks(node, [publisher])
     yield publisher, acks

@@ -1,0 +1,73 @@
+"""What the parameters ask for: episodes, topics, a folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
+from odyssey_ros.bridge.player.player_configuration import episode_folder, episode_request, required_topics
+from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
+from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused
+
+DEFAULTS = PlayerParameters(**{setting.name: setting.default for setting in SETTINGS})
+
+
+def test_a_recording_or_a_job():
+    assert episode_request(replace(DEFAULTS, stream_id="a")) == RecordingRequest("a")
+    assert episode_request(replace(DEFAULTS, job_id="b")) == JobRequest("b", -1)
+    assert episode_request(replace(DEFAULTS, job_id="b", script_index=2)) == JobRequest("b", 2)
+
+
+def test_a_file_with_and_without_events(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    video, events = tmp_path / "a.mp4", tmp_path / "a.jsonl"
+    video.touch()
+    events.touch()
+    assert episode_request(replace(DEFAULTS, video_file="~/a.mp4")) == FileRequest(video)
+    parameters = replace(DEFAULTS, video_file=str(video), events_file="~/a.jsonl")
+    assert episode_request(parameters) == FileRequest(video, events)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "not none of them"),
+        ({"stream_id": "a", "job_id": "b"}, "not stream_id and job_id"),
+        ({"video_file": "/nowhere.mp4"}, "there is no file /nowhere.mp4"),
+        ({"video_file": __file__, "events_file": "/nowhere.jsonl"}, "there is no file /nowhere.jsonl"),
+    ],
+)
+def test_an_invalid_request_is_refused(changes, reason):
+    with pytest.raises(ConfigurationRefused, match=reason):
+        episode_request(replace(DEFAULTS, **changes))
+
+
+def test_required_topics():
+    assert required_topics("") == []
+    assert required_topics("image_raw, ~/frame_info,,") == ["image_raw", "frame_info"]
+    with pytest.raises(ConfigurationRefused, match="wait_for names 'pictures', which is not"):
+        required_topics("image_raw,pictures")
+
+
+def test_a_folder_is_created(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert episode_folder("~/a/b") == tmp_path / "a" / "b"
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_without_a_cache_each_folder_is_new():
+    folders = [episode_folder(""), episode_folder("")]
+    try:
+        assert folders[0] != folders[1]
+        assert all(folder.is_dir() for folder in folders)
+    finally:
+        for folder in folders:
+            folder.rmdir()
+
+
+def test_a_folder_that_cannot_be_created_is_refused():
+    with pytest.raises(ConfigurationRefused, match="cannot create a folder"):
+        episode_folder(str(Path(__file__) / "folder"))

@@ -1,0 +1,176 @@
+"""The messages on the topics of the player, and their stamps."""
+
+from __future__ import annotations
+
+import time
+
+import av
+import pytest
+from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
+
+from fake_playback import MS, FakeClock
+from odyssey_ros.bridge.frames.image_settings import ImageSettings
+from odyssey_ros.bridge.player.playback_state import PlaybackPhase, PlaybackState, PlayedEvent, PlayedFrame
+from odyssey_ros.bridge.player.player_topics import STATUS_QOS, TOPIC_NAMES, PlayerTopics, status_message
+from odyssey_ros.client import ErrorCode
+from waiting import wait_until
+
+SETTINGS = ImageSettings("eye", "rgb8", 85, None)
+LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+S = 1_000_000_000
+
+
+def nanoseconds(message):
+    return message.sec * S + message.nanosec
+
+
+@pytest.fixture
+def make_topics(node, on_executor):
+    """Makes the topics of the node, which are destroyed at the end of the test."""
+    made = []
+
+    def make(*, wait_for=(), lossless=False, publish_clock=False, steady_ns=time.monotonic_ns):
+        def create():
+            status = node.create_publisher(PlaybackStatus, "~/playback", STATUS_QOS)
+            return PlayerTopics(
+                node,
+                SETTINGS,
+                status,
+                wait_for=wait_for,
+                lossless=lossless,
+                publish_clock=publish_clock,
+                steady_ns=steady_ns,
+            )
+
+        made.append(on_executor(create))
+        return made[-1]
+
+    yield make
+    for topics in made:
+        on_executor(topics.destroy)
+
+
+def test_a_state_becomes_a_message():
+    state = PlaybackState(
+        PlaybackPhase.EPISODE_FAILED,
+        "broken \ud800",
+        ErrorCode.VIDEO_BROKEN,
+        episode=1,
+        episodes=3,
+        rounds=4,
+        begun=5,
+        complete=6,
+        failed=7,
+        whole=True,
+        stream_id="a",
+        script_index=2,
+        frame_index=8,
+        frame_count=9,
+        position_ns=1500 * MS,
+        duration_ns=2 * S,
+        rate=0.5,
+    )
+    message = status_message(state, 3 * S + 4)
+    assert (message.stamp.sec, message.stamp.nanosec) == (3, 4)
+    assert (message.state, message.state_text) == (PlaybackStatus.EPISODE_FAILED, "episode failed")
+    assert (message.message, message.error_code) == ("broken ?", "VIDEO_BROKEN")
+    assert (message.episode, message.episodes, message.rounds) == (1, 3, 4)
+    assert (message.episodes_begun, message.episodes_complete, message.episodes_failed) == (5, 6, 7)
+    assert (message.whole, message.stream_id, message.script_index) == (True, "a", 2)
+    assert (message.frame_index, message.frame_count, message.rate) == (8, 9, 0.5)
+    assert (nanoseconds(message.position), nanoseconds(message.duration)) == (1500 * MS, 2 * S)
+
+
+def test_a_state_without_an_error_has_no_code():
+    assert status_message(PlaybackState(), 0).error_code == ""
+
+
+def test_frames_events_and_states_are_published(make_topics, probe):
+    images = probe.listen(Image, "/player/image_raw")
+    labels = probe.listen(FrameInfo, "/player/frame_info")
+    events = probe.listen(StreamEvent, "/player/events")
+    statuses = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
+    topics = make_topics(wait_for=["image_raw", "frame_info", "events"])
+    wait_until(lambda: topics.has_subscribers(1.0), "the subscribers")
+    topics.publish_frame(PlayedFrame(av.VideoFrame(64, 48, "yuv420p"), 3, 300 * MS, "a", "a calm sea"), 5 * S)
+    topics.publish_event(PlayedEvent.ACKNOWLEDGED, "a", "a calm sea", 6 * S)
+    topics.publish_state(PlaybackState(PlaybackPhase.PLAYING, stream_id="a"))
+    wait_until(lambda: images and labels and events and statuses, "the messages")
+    assert images[0].header == labels[0].header
+    assert (images[0].width, images[0].header.frame_id, images[0].header.stamp.sec) == (64, "eye", 5)
+    assert (labels[0].frame_index, labels[0].prompt) == (3, "a calm sea")
+    assert (events[0].type, events[0].prompt, events[0].header.stamp.sec) == (
+        StreamEvent.ACKNOWLEDGED,
+        "a calm sea",
+        6,
+    )
+    assert statuses[0].state == PlaybackStatus.PLAYING
+
+
+def test_without_required_topics_only_rate_0_needs_a_subscriber(make_topics, probe):
+    topics = make_topics()
+    assert topics.has_subscribers(1.0)
+    assert not topics.has_subscribers(0.0)
+    probe.listen(FrameInfo, "/player/frame_info")
+    wait_until(lambda: topics.has_subscribers(0.0), "the subscriber")
+
+
+def test_each_required_topic_needs_a_subscriber(make_topics, probe):
+    topics = make_topics(wait_for=TOPIC_NAMES[:1] + TOPIC_NAMES[4:5])
+    probe.listen(Image, "/player/image_raw")
+    wait_until(topics.frames.watched, "the subscriber of the images")
+    assert not topics.has_subscribers(1.0)
+    probe.listen(StreamEvent, "/player/events")
+    wait_until(lambda: topics.has_subscribers(1.0), "the subscriber of the events")
+
+
+def test_stamps_are_due_times_in_the_clock_of_the_node(node, make_topics):
+    clock = FakeClock()
+    topics = make_topics(steady_ns=clock)
+    before_ns = node.get_clock().now().nanoseconds
+    stamp_ns = topics.stamp(clock() - 2 * S, 0)
+    after_ns = node.get_clock().now().nanoseconds
+    assert before_ns <= stamp_ns + 2 * S <= after_ns
+    assert topics.stamp(clock() - 2 * S, 0) > stamp_ns
+
+
+def test_with_a_clock_stamps_are_playback_times(make_topics, probe):
+    clocks = probe.listen(Clock, "/clock")
+    topics = make_topics(publish_clock=True)
+    wait_until(topics._clock.get_subscription_count, "the subscriber of the clock")
+    origin_ns = topics.stamp(0, 0)
+    assert topics.stamp(0, 300 * MS) == origin_ns + 300 * MS
+    topics.publish_clock(350 * MS)
+    topics.publish_clock(None)
+    topics.publish_clock(340 * MS)  # it never goes back
+    assert topics.stamp(0, 400 * MS) == origin_ns + 400 * MS
+    wait_until(lambda: len(clocks) == 6, "the times")
+    assert [nanoseconds(clock.clock) - origin_ns for clock in clocks] == [
+        0,
+        300 * MS,
+        350 * MS,
+        350 * MS,
+        350 * MS,
+        400 * MS,
+    ]
+
+
+def test_states_have_the_time_of_the_clock(make_topics, probe):
+    statuses = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
+    topics = make_topics(publish_clock=True)
+    stamp_ns = topics.stamp(0, 300 * MS)
+    topics.publish_state(PlaybackState(PlaybackPhase.PAUSED))
+    wait_until(lambda: statuses, "the state")
+    assert nanoseconds(statuses[0].stamp) == stamp_ns
+
+
+def test_without_a_clock_no_time_is_published(node, make_topics):
+    make_topics().publish_clock(None)
+    assert node.count_publishers("/clock") == 0
+
+
+def test_acknowledgements_of_no_subscribers_are_not_awaited(make_topics):
+    assert make_topics(lossless=True).wait_for_acks(lambda: False)
