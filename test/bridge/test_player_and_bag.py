@@ -1,4 +1,4 @@
-"""The two ways of a finished job to a trainer, on topics and in a bag, give the same data."""
+"""A completed job gives the same data on the topics of the player and in a bag."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ EVERYTHING = QoSProfile(history=HistoryPolicy.KEEP_ALL)
 STATUS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-async def finished_job(url):
+async def completed_job(url):
+    """Submit the script as a job, and return its id when it is completed."""
     async with Odyssey(KEY, api_url=url) as client:
         job = await client.simulate(script=SCRIPT, portrait=False)
 
@@ -38,7 +39,7 @@ async def finished_job(url):
 
 
 def bag_of(url, job_id, folder, dataset):
-    """Let the command write the bag; returns the messages by topic."""
+    """Write the bag with the command, and return its messages by topic."""
     environment = {**os.environ, "ODYSSEY_API_KEY": KEY, "ODYSSEY_API_URL": url}
     command = [dataset, "jobs", job_id, "--output", str(folder), "--images", "raw"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
@@ -52,8 +53,8 @@ def bag_of(url, job_id, folder, dataset):
     return found
 
 
-def test_the_player_and_the_bag_agree_frame_by_frame(emulator, start_node, probe, wait_until, tmp_path):
-    job_id = asyncio.run(finished_job(emulator.url))
+def test_each_frame_is_the_same_in_the_bag(emulator, start_node, probe, wait_until, tmp_path):
+    job_id = asyncio.run(completed_job(emulator.url))
     images = probe.listen(Image, "/player/image_raw", EVERYTHING)
     labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
     statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
