@@ -1,4 +1,4 @@
-"""An iterator on a thread of its own."""
+"""Items of an iterator, prefetched on a thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from odyssey_ros.bridge.player.read_ahead import ReadAhead
 
 
 def drain(reader, changed):
-    """Take all items; returns them when the iterator has ended."""
+    """Return all items, when the iterator has ended."""
     items = []
     while not reader.ended:
         item = reader.poll()
@@ -22,14 +22,14 @@ def drain(reader, changed):
     return items
 
 
-def test_items_come_in_order_and_end():
+def test_items_arrive_in_order_and_end():
     changed = threading.Event()
     reader = ReadAhead(lambda: iter(range(1, 200)), 3, changed.set)
     assert drain(reader, changed) == list(range(1, 200))
     assert reader.poll() is None
 
 
-def test_it_reads_no_further_ahead_than_it_may():
+def test_at_most_depth_items_are_prefetched():
     made, changed = [], threading.Event()
 
     def items():
@@ -38,14 +38,14 @@ def test_it_reads_no_further_ahead_than_it_may():
             yield index + 1
 
     reader = ReadAhead(items, 4, changed.set)
-    for taken in range(20):
+    for polled in range(20):
         while reader.poll() is None:
             changed.wait(0.01)
-        assert len(made) <= taken + 1 + 4 + 1  # taken, waiting, in the making
+        assert len(made) <= polled + 1 + 4 + 1  # polled, waiting, in progress
     reader.close(timeout=10)
 
 
-def test_an_error_comes_behind_the_items_before_it():
+def test_an_error_is_raised_after_the_items_before_it():
     changed = threading.Event()
 
     def items():

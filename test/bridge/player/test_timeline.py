@@ -1,4 +1,4 @@
-"""Playback time, as a pure function."""
+"""Playback times and due times."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_at_rate_0_everything_is_due_at_once():
     assert timeline.time_at(7) is None
 
 
-def test_after_a_pause_the_frame_in_hand_is_due_at_once_and_time_has_stood():
+def test_after_a_pause_the_current_frame_is_due_at_once_and_time_has_not_passed():
     timeline = Timeline(1.0)
     timeline.next_frame(0)
     timeline.due_ns(0)
@@ -63,7 +63,7 @@ def test_after_a_cut_the_next_frame_follows_the_last_by_an_interval():
     assert timeline.time_ns == 120 * MS
 
 
-def test_the_first_cut_takes_a_usual_interval():
+def test_the_first_cut_uses_a_default_interval():
     timeline = Timeline(1.0)
     timeline.next_frame(300 * MS)
     assert timeline.time_ns == 0
@@ -72,7 +72,7 @@ def test_the_first_cut_takes_a_usual_interval():
     assert timeline.time_ns == FIRST_INTERVAL_NS
 
 
-def test_playing_that_falls_behind_goes_on_from_there():
+def test_playback_that_is_late_does_not_catch_up():
     timeline = Timeline(1.0)
     timeline.next_frame(0)
     timeline.due_ns(0)
@@ -82,7 +82,7 @@ def test_playing_that_falls_behind_goes_on_from_there():
     assert timeline.due_ns(late + 1) == late + 1
 
 
-def test_between_frames_the_clock_runs_up_to_the_next_one():
+def test_between_frames_time_runs_up_to_the_next_frame():
     timeline = Timeline(2.0)
     timeline.next_frame(0)
     timeline.due_ns(0)
