@@ -1,4 +1,4 @@
-# make demo    pictures on a ROS 2 topic      make test    lint, types, build, all tests
+# make demo    images on a ROS 2 topic        make test    lint, types, build, all tests
 # make bench   speed against a baseline       make clean   remove builds and environment
 # make coverage   branch coverage of each module, checked against the limits
 PYTHON ?= python3

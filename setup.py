@@ -1,4 +1,4 @@
-"""The pip face of the part that needs no ROS: the client, the emulator and the dataset tool.
+"""The pip package of the layers that need no ROS: the client, the emulator and the dataset tool.
 
 In a ROS workspace colcon builds the package from CMakeLists.txt instead.
 """

@@ -1,9 +1,9 @@
-"""Run the main job: the emulator, the bridge and a viewer, each a process of its own.
+"""Runs the emulator, the bridge and a viewer, each in its own process.
 
-With ODYSSEY_API_KEY set, the real service takes the emulator's place. DURATION and FPS are read from the
-environment, and DEMO_OUTPUT, the folder that gets the results.
+If ODYSSEY_API_KEY is set, the Odyssey service replaces the emulator. The environment variables DURATION and
+FPS set the length in seconds and the frame rate, DEMO_OUTPUT sets the folder of the results.
 """
-# ruff: noqa: E402 -- an interrupt has to find its default action before the other imports, which take a while
+# ruff: noqa: E402 -- SIGINT gets its default action before the other imports, which take time
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ FIRST_PROMPT = "a harbour at dawn, calm water"
 READY = "odyssey emulator ready at "
 INTERRUPTED = 130
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENT_END_S = 15.0  # what a process may take to end when the demo is over
-END_S = 4.6  # what the end may take in all once it is asked for
-VIEWER_END_S = 3.0  # the viewer's share: it stops the stream, counts, and writes what it has seen
-LAST_S = 0.3  # what the last process gets even when the others have used all
+STOP_TIMEOUT_S = 15.0  # for a process, at the end of the demo
+INTERRUPT_TIMEOUT_S = 4.6  # from an interrupt to the end of all processes
+VIEWER_STOP_TIMEOUT_S = 3.0  # the viewer's part of it: stop the stream, count, write the results
+MIN_STOP_TIMEOUT_S = 0.3  # for the last process, even when the others have used all of the time
 
 
 class Interrupts:
-    """Remembers that somebody wants the demo to end. Nothing is interrupted: who waits, looks here."""
+    """Records SIGINT, SIGTERM and SIGHUP. A signal interrupts nothing; all waits poll `seen`."""
 
     def __init__(self) -> None:
         self.seen = False
-        self.deadline = math.inf  # by when all has to be over
-        # Set for SIGINT too: a shell that runs this in the background has it ignored.
+        self.deadline = math.inf  # on the monotonic clock, for the end of all processes
+        # SIGINT too: a shell ignores it for a command in the background.
         for number in ENDINGS:
-            signal.signal(number, self._take)
+            signal.signal(number, self._record)
 
-    def _take(self, *_: object) -> None:
+    def _record(self, *_: object) -> None:
         if not self.seen:
-            self.deadline = time.monotonic() + END_S
+            self.deadline = time.monotonic() + INTERRUPT_TIMEOUT_S
         self.seen = True
 
 
 class Processes:
-    """The demo's processes; all are gone when the block ends, whatever happens."""
+    """The processes of the demo; all have ended at the end of the `with` block."""
 
     def __init__(self, interrupts: Interrupts) -> None:
         self._running: list[subprocess.Popen[str]] = []
@@ -70,7 +70,7 @@ class Processes:
             self.stop(process)
 
     def start(self, *command: str, environment: dict[str, str], pipe: bool = False) -> subprocess.Popen[str]:
-        """Start a process; a session of its own keeps Ctrl-C from it, so that all end in order."""
+        """Start a process in its own session, which Ctrl-C does not reach, so that processes end in order."""
         process = subprocess.Popen(
             command,
             env=environment,
@@ -81,17 +81,17 @@ class Processes:
         self._running.append(process)
         return process
 
-    def stop(self, process: subprocess.Popen[str], within_s: float = PATIENT_END_S) -> None:
-        """Ask a process to end, and make it. SIGTERM ends one in silence that is still loading."""
+    def stop(self, process: subprocess.Popen[str], within_s: float = STOP_TIMEOUT_S) -> None:
+        """Send SIGTERM to a process, which ends it quietly even while it loads, and kill it after a limit."""
         if process.poll() is not None:
             return
         process.terminate()
         began = time.monotonic()
         while process.poll() is None:
             now = time.monotonic()
-            if now - began > LAST_S and now > min(began + within_s, self._interrupts.deadline):
+            if now - began > MIN_STOP_TIMEOUT_S and now > min(began + within_s, self._interrupts.deadline):
                 name = Path(process.args[0]).name
-                print(f"demo: {name} did not end in {now - began:.1f} s: killed", file=sys.stderr)
+                print(f"demo: {name} did not end within {now - began:.1f} s and was killed", file=sys.stderr)
                 process.kill()
                 process.wait()
             time.sleep(0.02)
@@ -100,7 +100,7 @@ class Processes:
 def start_emulator(
     processes: Processes, environment: dict[str, str], fps: str, interrupts: Interrupts
 ) -> str | None:
-    """Start the emulator; returns its address, None when it does not serve (it has said why)."""
+    """Start the emulator; return its URL, or None when it ends, after printing the reason."""
     emulator = processes.start(
         str(EXECUTABLES / "emulator"),
         *("--host", "127.0.0.1", "--port", "0", "--api-key", LOCAL_KEY, "--fps", fps),
@@ -109,7 +109,7 @@ def start_emulator(
     )
     address: list[str] = []
 
-    def listen() -> None:
+    def read_output() -> None:
         assert emulator.stdout is not None  # noqa: S101 -- it is a pipe
         for line in emulator.stdout:
             if line.startswith(READY):
@@ -117,19 +117,19 @@ def start_emulator(
             else:
                 print(f"emulator: {line}", end="", flush=True)
 
-    threading.Thread(target=listen, daemon=True).start()
+    threading.Thread(target=read_output, daemon=True).start()
     wait_until(lambda: bool(address) or emulator.poll() is not None, interrupts)
     return address[0] if address else None
 
 
-def wait_until(reached: Callable[[], bool], interrupts: Interrupts) -> None:
-    """Wait for something, or for an interrupt."""
-    while not reached() and not interrupts.seen:
+def wait_until(condition: Callable[[], bool], interrupts: Interrupts) -> None:
+    """Wait until a condition is true, or for an interrupt."""
+    while not condition() and not interrupts.seen:
         time.sleep(0.05)
 
 
 def run(duration: str, fps: str, output: Path, interrupts: Interrupts) -> int:
-    """Run the demo; returns the exit status."""
+    """Run the demo; return the exit status."""
     for name in RESULTS:  # of an earlier run
         (output / name).unlink(missing_ok=True)
     environment = dict(os.environ)
@@ -140,7 +140,7 @@ def run(duration: str, fps: str, output: Path, interrupts: Interrupts) -> int:
     with Processes(interrupts) as processes:
         options = []
         if real:
-            print("ODYSSEY_API_KEY is set: streaming from the real service ...", flush=True)
+            print("ODYSSEY_API_KEY is set: streaming from the Odyssey service ...", flush=True)
         else:
             print("Starting the emulator, the bridge and a viewer ...", flush=True)
             url = start_emulator(processes, environment, fps, interrupts)
@@ -162,21 +162,21 @@ def run(duration: str, fps: str, output: Path, interrupts: Interrupts) -> int:
         )
         wait_until(lambda: viewer.poll() is not None or bridge.poll() is not None, interrupts)
         if interrupts.seen:
-            processes.stop(viewer, VIEWER_END_S)
+            processes.stop(viewer, VIEWER_STOP_TIMEOUT_S)
             return 0 if float(duration) == 0 == viewer.returncode else failed("", interrupts)
         if viewer.poll() is None:
-            return failed("the bridge ended; it has said why above", interrupts)
+            return failed("the bridge ended; its output above gives the reason", interrupts)
         return viewer.returncode
 
 
 def failed(reason: str, interrupts: Interrupts) -> int:
-    """Say why there is no result; returns the exit status."""
+    """Print the reason of a failure; return the exit status."""
     print(f"demo: {'interrupted' if interrupts.seen else reason}", file=sys.stderr)
     return INTERRUPTED if interrupts.seen else 1
 
 
 def main() -> int:
-    """Read the environment, run the demo."""
+    """Read the environment and run the demo."""
     interrupts = Interrupts()
     duration, fps = os.environ.get("DURATION", "20"), os.environ.get("FPS", "20")
     for name, text in (("DURATION", duration), ("FPS", fps)):
@@ -185,13 +185,16 @@ def main() -> int:
         except ValueError:
             number = math.nan
         if not (math.isfinite(number) and number >= 0):
-            print(f"demo: {name}={text} has to be a number of at least 0", file=sys.stderr)
+            print(f"demo: {name}={text} is not a number of at least 0", file=sys.stderr)
             return 2
     output = Path(os.environ.get("DEMO_OUTPUT") or TOP / "demo_output")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        print(f"demo: {output} cannot hold the results: {error.strerror}", file=sys.stderr)
+        print(
+            f"demo: cannot create the folder {output}: {error.strerror}; set DEMO_OUTPUT to another one",
+            file=sys.stderr,
+        )
         return 2
     return run(duration, fps, output, interrupts)
 

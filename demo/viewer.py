@@ -1,6 +1,6 @@
-"""The demo's independent subscriber: watches the pictures, sends prompts, and says what it saw.
+"""The subscriber of the demo: receives images, sends prompts, and reports the results.
 
-A process of its own that knows the bridge by its topics alone. Writes the contact sheet and the summary.
+It uses the topics and the lifecycle services of the bridge only. It writes the contact sheet and the summary.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ PROMPTS = (
     "deep space, a spiral galaxy",
 )
 CONNECT_TIMEOUT_S = 90.0
-ANSWER_TIMEOUT_S = 10.0
-PATIENT_STOP_S, HASTY_STOP_S = 30.0, 2.2  # the latter within what demo/run.py grants after an interrupt
-LOOK_AFTER_S = 1.5  # how long a prompt has been in force when its picture is taken
+ACKNOWLEDGE_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S, INTERRUPTED_STOP_TIMEOUT_S = 30.0, 2.2  # the latter fits the limits of demo/run.py
+SAMPLE_DELAY_S = 1.5  # from the acknowledgement of a prompt to the image that shows it
 MAX_ROWS = 6
 
 
 @dataclass(slots=True)
 class PromptRow:
-    """One prompt: what was on the screen before and after it."""
+    """One prompt, with the images before and after it."""
 
     prompt: str
     sent: float
@@ -61,7 +61,7 @@ class PromptRow:
 
 @dataclass(slots=True)
 class Tally:
-    """What the viewer measured."""
+    """The counts and latencies that the viewer measures."""
 
     received: int = 0
     first: float | None = None
@@ -71,7 +71,7 @@ class Tally:
 
 
 class Viewer(Node):
-    """Subscribes as anybody would."""
+    """The node of the viewer."""
 
     def __init__(self, bridge: str) -> None:
         super().__init__("viewer")
@@ -81,31 +81,31 @@ class Viewer(Node):
         self.latest: Image | None = None
         self.status: StreamStatus | None = None
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.create_subscription(Image, f"{bridge}/image_raw", self._picture, QoSProfile(depth=20))
-        self.create_subscription(StreamStatus, f"{bridge}/status", self._status, latched)
-        self.create_subscription(StreamEvent, f"{bridge}/events", self._event, QoSProfile(depth=100))
+        self.create_subscription(Image, f"{bridge}/image_raw", self._image_received, QoSProfile(depth=20))
+        self.create_subscription(StreamStatus, f"{bridge}/status", self._status_received, latched)
+        self.create_subscription(StreamEvent, f"{bridge}/events", self._event_received, QoSProfile(depth=100))
         self._prompts = self.create_publisher(String, f"{bridge}/prompt", QoSProfile(depth=10))
         self._change_state = self.create_client(ChangeState, f"{bridge}/change_state")
 
     def send(self, prompt: str) -> None:
-        """Send a prompt, and remember the picture before it."""
-        assert self.latest is not None  # noqa: S101 -- prompts are sent once pictures flow
+        """Send a prompt, and keep the image before it."""
+        assert self.latest is not None  # noqa: S101 -- prompts are sent after the first image
         self.rows.append(PromptRow(prompt, time.monotonic(), self.latest))
         self.sent += 1
         self._prompts.publish(String(data=prompt))
 
     def stop_stream(self, within_s: float) -> None:
-        """Deactivate the bridge, and wait for the counts of both sides to come to rest."""
-        limit = time.monotonic() + within_s
+        """Deactivate the bridge, and wait until the counters of both sides do not change any more."""
+        deadline = time.monotonic() + within_s
         if self._change_state.wait_for_service(timeout_sec=within_s / 3):
             request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
             answer = self._change_state.call_async(request)
             rclpy.spin_until_future_complete(self, answer, timeout_sec=within_s / 3)
         settled = time.time() + 0.2
-        while time.monotonic() < limit and (self.status is None or seconds(self.status.stamp) < settled):
+        while time.monotonic() < deadline and (self.status is None or seconds(self.status.stamp) < settled):
             rclpy.spin_once(self, timeout_sec=0.05)
 
-    def _picture(self, message: Image) -> None:
+    def _image_received(self, message: Image) -> None:
         now = time.monotonic()
         self.tally.latencies_ms.append((time.time() - seconds(message.header.stamp)) * 1e3)
         self.tally.received += 1
@@ -113,13 +113,13 @@ class Viewer(Node):
         self.tally.last = now
         self.latest = message
         for row in self.rows:
-            if row.after is None and row.acknowledged is not None and now - row.acknowledged > LOOK_AFTER_S:
+            if row.after is None and row.acknowledged is not None and now - row.acknowledged > SAMPLE_DELAY_S:
                 row.after = message
 
-    def _status(self, message: StreamStatus) -> None:
+    def _status_received(self, message: StreamStatus) -> None:
         self.status = message
 
-    def _event(self, message: StreamEvent) -> None:
+    def _event_received(self, message: StreamEvent) -> None:
         if message.type == StreamEvent.ACKNOWLEDGED:
             self.tally.acknowledged += 1
             waiting = (row for row in self.rows if row.acknowledged is None)
@@ -128,44 +128,44 @@ class Viewer(Node):
 
 
 def seconds(stamp: Time) -> float:
-    """A message's time in seconds since the epoch, exact to the microsecond."""
+    """Return a stamp in seconds since the epoch, exact to the microsecond."""
     return float(stamp.sec) + float(stamp.nanosec) * 1e-9
 
 
-def watch(viewer: Viewer, duration: float, interrupts: list[int], say: Callable[[str], None]) -> str:
-    """Watch for ``duration`` seconds (0: until interrupted); returns why it failed, or nothing."""
+def watch(viewer: Viewer, duration: float, interrupts: list[int], report: Callable[[str], None]) -> str:
+    """Receive images for `duration` seconds (0: until interrupted); return the reason of a failure, or ""."""
     started = time.monotonic()
     next_line = started
     tally = viewer.tally
     gap = max(3.0, duration / 4.5) if duration else 8.0
-    least_prompts = 3
+    min_prompts = 3
     while not interrupts:
         rclpy.spin_once(viewer, timeout_sec=0.05)
         now = time.monotonic()
         if now >= next_line:
-            say(progress(viewer, now - started))
+            report(progress(viewer, now - started))
             next_line += 1.0
         if viewer.status is not None and viewer.status.connection == StreamStatus.FAILED:
             return f"the bridge gave up: {viewer.status.message}"
         if tally.first is None:
             if now - started > CONNECT_TIMEOUT_S:
-                return f"no picture within {CONNECT_TIMEOUT_S:.0f} s: {state_text(viewer)}"
+                return f"no image within {CONNECT_TIMEOUT_S:.0f} s: {state_text(viewer)}"
             continue
         wanted = int((now - tally.first) / gap)
-        if viewer.sent < wanted and (not duration or viewer.sent < max(least_prompts, int(duration / gap))):
+        if viewer.sent < wanted and (not duration or viewer.sent < max(min_prompts, int(duration / gap))):
             viewer.send(PROMPTS[viewer.sent % len(PROMPTS)])
-        if duration and now - tally.first >= duration and viewer.sent >= least_prompts:
-            answered = all(row.after is not None for row in viewer.rows)
-            if answered or now - viewer.rows[-1].sent >= ANSWER_TIMEOUT_S:
+        if duration and now - tally.first >= duration and viewer.sent >= min_prompts:
+            complete = all(row.after is not None for row in viewer.rows)
+            if complete or now - viewer.rows[-1].sent >= ACKNOWLEDGE_TIMEOUT_S:
                 return ""
     return ""
 
 
 def progress(viewer: Viewer, seconds: float) -> str:
-    """One line of progress."""
+    """Return one line of progress."""
     tally = viewer.tally
     if tally.first is None or tally.last is None:
-        return f"{seconds:4.0f} s  waiting for pictures: {state_text(viewer)}"
+        return f"{seconds:4.0f} s  waiting for images: {state_text(viewer)}"
     rate = (tally.received - 1) / max(tally.last - tally.first, 1e-3)
     prompt = viewer.status.prompt if viewer.status else ""
     prompts = f"prompts {tally.acknowledged}/{viewer.sent}"
@@ -173,15 +173,15 @@ def progress(viewer: Viewer, seconds: float) -> str:
 
 
 def state_text(viewer: Viewer) -> str:
-    """Where the bridge stands, in words."""
+    """Return the state of the bridge as a text."""
     if viewer.status is None:
-        return "the bridge has not been seen yet"
+        return "no status of the bridge yet"
     message = f" ({viewer.status.message})" if viewer.status.message else ""
     return f"the bridge is {viewer.status.connection_text}{message}"
 
 
 def summary(viewer: Viewer, service: str) -> dict[str, object]:
-    """What `summary.json` holds."""
+    """Return the contents of `summary.json`."""
     tally, status = viewer.tally, viewer.status or StreamStatus()
     span = (tally.last or 0.0) - (tally.first or 0.0)
     ordered = sorted(tally.latencies_ms)
@@ -205,7 +205,7 @@ def summary(viewer: Viewer, service: str) -> dict[str, object]:
 
 
 def to_picture(message: Image, width: int) -> Picture.Image:
-    """A message as a picture of the given width."""
+    """Return an image message as a picture of the given width."""
     pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
     if message.encoding == "mono8":
         picture = Picture.fromarray(pixels[:, : message.width])
@@ -218,7 +218,7 @@ def to_picture(message: Image, width: int) -> Picture.Image:
 
 
 def contact_sheet(rows: list[PromptRow]) -> Picture.Image:
-    """The pictures before and after each prompt, labelled."""
+    """Return the images before and after each prompt, with labels."""
     width = 560 if rows[0].before.width > rows[0].before.height else 320
     height = round(width * rows[0].before.height / rows[0].before.width)
     margin, label = 16, 34
@@ -229,7 +229,7 @@ def contact_sheet(rows: list[PromptRow]) -> Picture.Image:
     font = ImageFont.load_default(size=18)
     for index, row in enumerate(rows):
         top = margin + index * (height + label + margin)
-        texts = (f'before "{row.prompt}"', f"{LOOK_AFTER_S} s after its acknowledgement")
+        texts = (f'before "{row.prompt}"', f"{SAMPLE_DELAY_S} s after its acknowledgement")
         for column, (message, text) in enumerate(zip((row.before, row.after), texts, strict=True)):
             left = margin + column * (width + margin)
             draw.text((left, top + 6), text, fill="black", font=font)
@@ -242,15 +242,15 @@ def contact_sheet(rows: list[PromptRow]) -> Picture.Image:
 
 
 def table(result: dict[str, object]) -> str:
-    """The result for the terminal."""
+    """Return the results as a table for the terminal."""
     latency = result["latency_ms"]
-    assert isinstance(latency, dict)  # noqa: S101 -- made above
+    assert isinstance(latency, dict)  # noqa: S101 -- `summary` makes a dict
     lines = {
-        "pictures": f"{result['width']}x{result['height']} {result['encoding']}",
+        "images": f"{result['width']}x{result['height']} {result['encoding']}",
         "frames published / received / dropped": (
             f"{result['frames_published']} / {result['frames_received']} / {result['frames_dropped']}"
         ),
-        "frames a second": result["fps"],
+        "frames per second": result["fps"],
         "latency, arrival to callback, p50 / p95": f"{latency['p50']} / {latency['p95']} ms",
         "prompts acknowledged": f"{result['prompts_acknowledged']} of {result['prompts_sent']}",
     }
@@ -258,7 +258,7 @@ def table(result: dict[str, object]) -> str:
 
 
 def main() -> int:
-    """Watch and write what was seen; status 0 only when pictures came and all prompts were acknowledged."""
+    """Run the viewer; return 0 when images arrived and all prompts were acknowledged."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bridge", default="/odyssey")
     parser.add_argument("--duration", type=float, default=20.0)
@@ -266,7 +266,7 @@ def main() -> int:
     parser.add_argument("--service", default="emulator")
     arguments = parser.parse_args()
 
-    # An interrupt ends the watching, not the graph: the stream is stopped and counted in any case.
+    # An interrupt does not shut down rclpy: the stream is stopped and counted in any case.
     interrupts: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: interrupts.append(number))
@@ -274,7 +274,7 @@ def main() -> int:
     viewer = Viewer(arguments.bridge)
     problem = watch(viewer, arguments.duration, interrupts, lambda line: print(line, flush=True))
     if viewer.latest is not None:
-        viewer.stop_stream(HASTY_STOP_S if interrupts else PATIENT_STOP_S)
+        viewer.stop_stream(INTERRUPTED_STOP_TIMEOUT_S if interrupts else STOP_TIMEOUT_S)
     viewer.destroy_node()
     rclpy.try_shutdown()
 

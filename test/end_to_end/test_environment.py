@@ -1,4 +1,4 @@
-"""What set-up says where it cannot go on: one reason, and what to do."""
+"""The errors of the set-up name one reason and a remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def environment(monkeypatch):
 
 
 @pytest.mark.parametrize(("system", "machine"), [("Linux", "aarch64"), ("Darwin", "arm64")])
-def test_a_platform_without_wheels_is_told_to_install_ros(environment, monkeypatch, system, machine):
+def test_the_error_of_a_platform_without_wheels_asks_to_install_ros(
+    environment, monkeypatch, system, machine
+):
     monkeypatch.setattr(environment.platform, "system", lambda: system)
     monkeypatch.setattr(environment.platform, "machine", lambda: machine)
     with pytest.raises(environment.SetupError, match=r"no ROS wheels .* Install ROS 2"):
@@ -32,32 +34,32 @@ def test_a_platform_without_wheels_is_told_to_install_ros(environment, monkeypat
 
 
 @pytest.mark.parametrize("libc", [("glibc", "2.27"), ("", "")])
-def test_another_libc_is_named(environment, monkeypatch, libc):
+def test_an_unsupported_libc_is_an_error(environment, monkeypatch, libc):
     monkeypatch.setattr(environment.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(environment.platform, "libc_ver", lambda: libc)
     with pytest.raises(environment.SetupError, match=r"glibc 2\.28"):
         environment.check_wheels_fit()
 
 
-def test_a_python_without_wheels_is_told_which_have_some(environment, monkeypatch):
+def test_the_error_of_a_python_without_wheels_names_the_supported_versions(environment, monkeypatch):
     monkeypatch.setattr(environment.sys, "version_info", Version(3, 15, 0))
     with pytest.raises(environment.SetupError, match=r"3\.10 to 3\.14"):
         environment.check_wheels_fit()
 
 
-def test_an_old_python_is_refused(environment, monkeypatch):
+def test_an_old_python_is_an_error(environment, monkeypatch):
     monkeypatch.setattr(environment.sys, "version_info", Version(3, 9, 0))
     with pytest.raises(environment.SetupError, match="too old"):
         environment.check_interpreter()
 
 
-def test_a_missing_compiler_is_named(environment, monkeypatch):
+def test_a_missing_compiler_is_an_error(environment, monkeypatch):
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
     with pytest.raises(environment.SetupError, match="build-essential"):
         environment.check_wheels_fit()
 
 
-def test_a_sourced_ros_that_this_python_cannot_import(environment, monkeypatch, tmp_path):
+def test_a_sourced_ros_that_this_python_cannot_import_is_an_error(environment, monkeypatch, tmp_path):
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     broken = tmp_path / "python3"
     broken.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'rclpy'\" >&2\nexit 1\n")
@@ -69,12 +71,12 @@ def test_a_sourced_ros_that_this_python_cannot_import(environment, monkeypatch, 
     assert "unset ROS_DISTRO" in str(caught.value)
 
 
-def test_without_a_sourced_ros_the_wheels_serve(environment, monkeypatch):
+def test_without_a_sourced_ros_wheels_are_used(environment, monkeypatch):
     monkeypatch.delenv("ROS_DISTRO", raising=False)
     assert environment.sourced_ros() is None
 
 
-def test_the_error_is_one_message_without_a_traceback():
+def test_an_error_is_printed_without_a_traceback():
     done = subprocess.run(
         [sys.executable, str(SCRIPT)],
         env={"ODYSSEY_ROS_WHEELS": "none", "PATH": "/usr/bin:/bin"},

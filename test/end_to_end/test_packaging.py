@@ -1,4 +1,4 @@
-"""The pip face: what a machine without ROS gets."""
+"""The pip package, and the metadata of the ROS package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wheel(tmp_path_factory):
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    # A build leaves folders behind, so it gets a copy.
+    # The build writes into the source folder, so it runs in a copy.
     shutil.copytree(TOP, source, ignore=shutil.ignore_patterns(*NOT_SOURCES))
     command = [
         sys.executable,
@@ -40,7 +40,7 @@ def wheel(tmp_path_factory):
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_holds_all_but_the_nodes(wheel):
+def test_the_wheel_contains_all_layers_but_the_bridge(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         entry_points = archive.read(
@@ -63,7 +63,7 @@ def test_the_wheel_holds_all_but_the_nodes(wheel):
 
 
 def test_the_wheel_works_without_ros(wheel, tmp_path):
-    """Imported from the wheel alone, with rclpy and the messages out of reach."""
+    """Import all from the wheel, with rclpy and the messages not importable."""
     program = (
         "import sys\n"
         "for name in ('rclpy', 'sensor_msgs', 'std_msgs'): sys.modules[name] = None\n"
@@ -83,7 +83,7 @@ def test_the_wheel_works_without_ros(wheel, tmp_path):
     assert ".whl" in done.stdout
 
 
-def test_versions_and_licence_agree():
+def test_version_and_licence_of_both_packages_agree():
     manifest = (TOP / "package.xml").read_text()
     setup = (TOP / "setup.py").read_text()
     version = manifest.split("<version>")[1].split("<")[0]
@@ -93,7 +93,7 @@ def test_versions_and_licence_agree():
     assert "Apache License" in (TOP / "LICENSE").read_text()
 
 
-def test_the_ranges_for_robots_are_those_of_the_pip_package():
+def test_the_version_ranges_of_both_packages_agree():
     lines = (TOP / "requirements" / "ranges.txt").read_text().splitlines()
     ranges = {line for line in lines if line and not line.startswith("#")}
     setup = (TOP / "setup.py").read_text()
@@ -102,20 +102,20 @@ def test_the_ranges_for_robots_are_those_of_the_pip_package():
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
-def test_tools_read_one_configuration():
+def test_the_tools_are_configured_in_pyproject():
     import tomllib
 
     with (TOP / "pyproject.toml").open("rb") as file:
         assert {"ruff", "mypy", "pytest"} <= set(tomllib.load(file)["tool"])
 
 
-def test_the_executables_work_as_links_too():
-    """`colcon build --symlink-install` links to what CMake configures, which has the mode of its source."""
+def test_the_template_of_the_executables_is_executable():
+    """`colcon build --symlink-install` links to files that have the mode of this template."""
     assert os.access(TOP / "scripts" / "executable.in", os.X_OK)
 
 
 def test_the_manifest_and_the_changelog_fit_the_release_tools():
-    """catkin_pkg is what colcon and bloom read them with; `catkin_tag_changelog` needs the heading."""
+    """colcon and bloom read both with catkin_pkg; `catkin_tag_changelog` needs the heading."""
     package = pytest.importorskip("catkin_pkg.package", reason="catkin_pkg comes with colcon")
     from catkin_pkg.changelog_generator import FORTHCOMING_LABEL
 

@@ -1,4 +1,4 @@
-"""Long commands of the set-up: seen moving, and ended whole."""
+"""Long commands of the set-up: their progress is printed, and an interrupt ends all their processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def start(log, *command):
     )
 
 
-def test_a_failure_shows_the_last_words_and_where_all_are(tmp_path):
+def test_a_failure_prints_the_end_of_the_output_and_the_path_of_the_log(tmp_path):
     log = tmp_path / "new" / "build.log"
     process = start(log, "sh", "-c", "seq 1000; echo no such header >&2; exit 3")
     _, errors = process.communicate(timeout=60)
@@ -34,23 +34,23 @@ def test_a_failure_shows_the_last_words_and_where_all_are(tmp_path):
     assert log.read_text().startswith("1\n2\n")
 
 
-def test_a_success_is_quiet(tmp_path):
+def test_a_success_prints_nothing(tmp_path):
     process = start(tmp_path / "log", "sh", "-c", "echo done")
     assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupt_ends_the_command_with_all_that_it_started(tmp_path, number):
+def test_an_interrupt_ends_the_command_and_its_children(tmp_path, number):
     ids = tmp_path / "ids"
     os.mkfifo(ids)
     process = start(tmp_path / "log", "sh", "-c", f"sleep 600 & echo $$ $! >{ids}; wait")
-    family = [int(text) for text in ids.read_text().split()]
+    processes = [int(text) for text in ids.read_text().split()]
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == "build: interrupted; run the same command again\n"
-    assert not [one for one in family if running(one)]
+    assert not [pid for pid in processes if running(pid)]
 
 
 def running(pid):
@@ -60,11 +60,11 @@ def running(pid):
         return False
 
 
-def test_the_line_tells_what_is_going_on(monkeypatch, tmp_path, capsys):
+def test_the_last_line_of_the_output_is_printed(monkeypatch, tmp_path, capsys):
     monkeypatch.syspath_prepend(SCRIPT.parent)
     import progress
 
-    monkeypatch.setattr(progress, "EVERY_S", 0.05)
+    monkeypatch.setattr(progress, "REPORT_PERIOD_S", 0.05)
     shown = tmp_path / "shown"
     os.mkfifo(shown)
     command = f"echo Collecting numpy; echo 'WARNING: old'; echo; read line <{shown}"

@@ -1,4 +1,4 @@
-"""The waits that tests use."""
+"""The functions with which tests wait for a condition."""
 
 from __future__ import annotations
 
