@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from odyssey_ros.emulator.broadcast import BroadcastRegistry
 from odyssey_ros.emulator.config import EmulatorConfig
 from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
 from odyssey_ros.emulator.http.http_service import HttpService
-from odyssey_ros.emulator.jobs.job_faults import ArmedJobFaults
+from odyssey_ros.emulator.jobs.armed_faults import ArmedJobFaults
 from odyssey_ros.emulator.jobs.job_service import JobService
 from odyssey_ros.emulator.media.recordings import RecordingStore
 from odyssey_ros.emulator.service_context import ServiceContext
@@ -150,13 +151,12 @@ class Emulator:
         if self._runner is None:
             return
         runner, self._runner, self._url = self._runner, None, None
-        for session in self.sessions.live():
+        sessions = self.sessions.live()
+        for session in sessions:
             session.end(Ending(1001, "the service is shutting down"))
-        deadline = asyncio.get_running_loop().time() + _CLOSE_SECONDS
-        while any(session.streamer is not None for session in self.sessions.live()):
-            if asyncio.get_running_loop().time() > deadline:
-                break
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(asyncio.TimeoutError):
+            closed = asyncio.gather(*(session.wait_closed() for session in sessions))
+            await asyncio.wait_for(closed, _CLOSE_SECONDS)
         await asyncio.gather(runner.cleanup(), self._jobs.close())
         if self._temporary_directory is not None:
             await asyncio.to_thread(self._temporary_directory.cleanup)

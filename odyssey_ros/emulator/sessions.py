@@ -116,6 +116,10 @@ class Session:
         self.streamer = None
         self._vacant.set()
 
+    async def wait_closed(self) -> None:
+        """Wait until the session has no connection."""
+        await self._vacant.wait()
+
     async def take_over(self) -> bool:
         """Make room for a new connection; return whether there is room.
 
@@ -124,7 +128,7 @@ class Session:
         """
         if self.state == "connecting":
             self.end(Ending(1008, "replaced by another socket"))
-            await self._vacant.wait()
+            await self.wait_closed()
         return self.state == "provisioned"
 
 

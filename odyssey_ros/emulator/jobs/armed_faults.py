@@ -1,4 +1,4 @@
-"""Faults of simulation jobs: a job is held in a state or fails."""
+"""Applies the armed faults to simulation jobs: a job is held in a state or fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.05
 
 
 class ArmedJobFaults:
-    """Applies the armed faults to jobs; implements `JobFaults` of the job service.
+    """The `JobFaults` of a job service that apply the armed faults.
 
     Args:
         registry: the armed faults.

@@ -8,8 +8,8 @@ import pytest
 
 from odyssey_ros.emulator.faults import JobFail, JobHold
 from odyssey_ros.emulator.faults.fault_registry import FaultRegistry, Schedule
+from odyssey_ros.emulator.jobs.armed_faults import ArmedJobFaults
 from odyssey_ros.emulator.jobs.job import JobStatus
-from odyssey_ros.emulator.jobs.job_faults import ArmedJobFaults
 
 
 @pytest.fixture
