@@ -1,13 +1,14 @@
-"""A small Odyssey service for the client's tests, whose every answer a test can change.
+"""A small Odyssey service for the client's tests; a test can change each of its responses.
 
-A real HTTP and WebSocket server and a real WebRTC streamer on loopback. Shares nothing with the client or the
-emulator.
+It is a real HTTP and WebSocket server with a real WebRTC streamer on loopback. It shares no code with the
+client or the emulator.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import fractions
 import json
 import threading
@@ -22,14 +23,14 @@ from aiohttp import WSMsgType, web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 
-from odyssey_ros.client import AdvancedConfig, Odyssey
+from odyssey_ros.client import AdvancedConfig, Odyssey, connection_attempt, frames
 from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 API_KEY = "ody_test_key_123"
-# Quick where nothing is waited for, and so patient that no bound strikes by chance: a test of one sets it.
+# Short delays, and timeouts that never expire by chance; a test of a timeout sets its own.
 FAST = AdvancedConfig(
     max_retries=3,
     initial_retry_delay_ms=10,
@@ -47,7 +48,7 @@ FAST = AdvancedConfig(
 
 
 class PictureTrack(MediaStreamTrack):
-    """Small pictures whose brightness tells their number."""
+    """A video track of small frames whose brightness encodes their number."""
 
     kind = "video"
 
@@ -55,15 +56,15 @@ class PictureTrack(MediaStreamTrack):
         super().__init__()
         self._fps = fps
         self._count = 0
-        self._begun: float | None = None
+        self._started: float | None = None
         self._first_pts = first_pts
         self.paused = False
 
     async def recv(self) -> av.VideoFrame:
-        if self._begun is None:
-            self._begun = time.monotonic()
+        if self._started is None:
+            self._started = time.monotonic()
         self._count += 1
-        delay = self._begun + self._count / self._fps - time.monotonic()
+        delay = self._started + self._count / self._fps - time.monotonic()
         await asyncio.sleep(max(0.0, delay))
         while self.paused:  # noqa: ASYNC110 - a test sets it at any time
             await asyncio.sleep(0.02)
@@ -92,15 +93,15 @@ def on_loopback(peer: RTCPeerConnection) -> None:
 
 
 class Streamer:
-    """The far end of one signaling socket. Answers like the real one until a test tells it otherwise."""
+    """The streamer on one signaling socket. It replies like the real one unless a test changes that."""
 
     def __init__(self, service: Service, socket: web.WebSocketResponse, session_id: str, token: str) -> None:
         self.service = service
         self.socket = socket
         self.session_id = session_id
         self.token = token
-        self.received: list[dict[str, Any]] = []  # over the socket
-        self.heard: list[dict[str, Any]] = []  # over the data channel
+        self.received: list[dict[str, Any]] = []  # messages on the socket
+        self.channel_messages: list[dict[str, Any]] = []  # messages on the data channel
         self.answered = asyncio.Event()
         self.track = PictureTrack(service.fps)
         self.peer: RTCPeerConnection | None = None
@@ -115,8 +116,8 @@ class Streamer:
     async def send(self, message: dict[str, Any] | str) -> None:
         await self.socket.send_str(message if isinstance(message, str) else json.dumps(message))
 
-    def say(self, message: dict[str, Any] | str | bytes) -> None:
-        """Send on the channel to the client."""
+    def send_on_channel(self, message: dict[str, Any] | str | bytes) -> None:
+        """Send on the data channel to the client."""
         data = json.dumps(message) if isinstance(message, dict) else message
         if self.to_client.readyState == "connecting":
             self.to_client.once("open", lambda: self.to_client.send(data))
@@ -133,7 +134,7 @@ class Streamer:
         if self.service.audio:
             self.peer.addTrack(AudioStreamTrack())
         on_loopback(self.peer)
-        self.from_client.on("message", self._hear)
+        self.from_client.on("message", self._receive)
         await self.peer.setLocalDescription(await self.peer.createOffer())
         sdp = self.peer.localDescription.sdp
         candidates: list[dict[str, Any]] = []
@@ -179,9 +180,9 @@ class Streamer:
             elif data["type"] == "interactive_stream_start":
                 self._react(data)
 
-    def _hear(self, text: str) -> None:
+    def _receive(self, text: str) -> None:
         message = json.loads(text)
-        self.heard.append(message)
+        self.channel_messages.append(message)
         self._react(message)
 
     def _react(self, message: dict[str, Any]) -> None:
@@ -191,7 +192,7 @@ class Streamer:
 
     def start_stream(self, message: dict[str, Any]) -> None:
         self.streams += 1
-        self.say(
+        self.send_on_channel(
             {
                 "type": "stream_started",
                 "stream_id": f"stream-{self.session_id}-{self.streams}",
@@ -200,22 +201,22 @@ class Streamer:
         )
 
     def acknowledge(self, message: dict[str, Any]) -> None:
-        self.say({"type": "update_acknowledged", "prompt": f"[{message['prompt']}]"})
+        self.send_on_channel({"type": "update_acknowledged", "prompt": f"[{message['prompt']}]"})
 
     def end_stream(self, _message: dict[str, Any]) -> None:
-        self.say({"type": "stream_ended"})
+        self.send_on_channel({"type": "stream_ended"})
 
     async def close_peer(self) -> None:
         if self.peer is None:
             return
         await self.peer.close()
-        # aiortc's own close does not end the checks of a connection that came up meanwhile.
+        # The close of aiortc does not end the checks of a connection that was established during it.
         await asyncio.sleep(0.05)
         for transceiver in self.peer.getTransceivers():
             await transceiver.receiver.transport.transport.iceGatherer._connection.close()
 
     def vanish(self) -> None:
-        """Stop answering on UDP, as a machine does that lost its network: no goodbye."""
+        """Stop answering on UDP, like a machine that lost its network."""
         for transceiver in self.peer.getTransceivers():
             connection = transceiver.receiver.transport.transport.iceGatherer._connection
             for protocol in connection._protocols:
@@ -223,7 +224,7 @@ class Streamer:
 
 
 class Service:
-    """The service. Attributes steer it; `script` sets what an endpoint answers next."""
+    """The service. Its attributes and `script` set how it responds."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -251,10 +252,10 @@ class Service:
         self._scripted: dict[str, list[Callable[[web.Request], Awaitable[web.StreamResponse]]]] = {}
         self._always: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {}
         self._access_tokens = 0
-        self._over = asyncio.Event()
+        self._closing = asyncio.Event()
         self.valid_access_tokens: set[str] = set()
 
-    # Steering
+    # Control by tests
 
     def script(
         self,
@@ -267,11 +268,11 @@ class Service:
         delay_s: float = 0.0,
         always: bool = False,
     ) -> None:
-        """Let `"METHOD /path"` answer this the next time, or always."""
+        """Set the next response of the endpoint `"METHOD /path"`, or all responses with `always`."""
 
         async def answer(_request: web.Request) -> web.StreamResponse:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._over.wait(), delay_s)
+                await asyncio.wait_for(self._closing.wait(), delay_s)
             if text is not None:
                 return web.Response(status=status, text=text, headers=headers)
             return web.json_response(body, status=status, headers=headers)
@@ -289,7 +290,7 @@ class Service:
         return sum(1 for method, path, _body in self.requests if f"{method} {path}" == endpoint)
 
     async def streamer(self, number: int = 1) -> Streamer:
-        """Wait until this many sockets have been opened; the last of them."""
+        """Wait until `number` sockets have been opened; return the streamer of the last."""
         await eventually(lambda: len(self.streamers) >= number)
         return self.streamers[number - 1]
 
@@ -297,7 +298,7 @@ class Service:
         secret = "a secret of the service, long enough"
         return jwt.encode({"session_id": session_id, "nonce": len(self.requests)}, secret, "HS256")
 
-    # Serving
+    # HTTP and WebSocket handlers
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = None
@@ -374,15 +375,15 @@ class Service:
         try:
             yield self
         finally:
-            self._over.set()
+            self._closing.set()
             for streamer in self.streamers:
                 await streamer.close_peer()
                 await streamer.socket.close()
             await runner.cleanup()
 
 
-class Witness:
-    """Hears every callback, and remembers in which order."""
+class CallbackRecorder:
+    """Records the calls of all callbacks, in order."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
@@ -390,11 +391,11 @@ class Witness:
         self.decoded: list[Any] = []
 
     def callbacks(self, *, frames: bool = False) -> dict[str, Any]:
-        def note(name: str) -> Callable[..., None]:
+        def record(name: str) -> Callable[..., None]:
             return lambda *arguments: self.events.append((name, *arguments))
 
-        heard = {
-            name: note(name)
+        callbacks = {
+            name: record(name)
             for name in (
                 "on_connected",
                 "on_disconnected",
@@ -407,10 +408,10 @@ class Witness:
                 "on_broadcast_ready",
             )
         }
-        heard["on_decoded_frame"] = self.decoded.append
+        callbacks["on_decoded_frame"] = self.decoded.append
         if frames:
-            heard["on_video_frame"] = self.frames.append
-        return heard
+            callbacks["on_video_frame"] = self.frames.append
+        return callbacks
 
     def named(self, name: str) -> list[tuple[Any, ...]]:
         return [event[1:] for event in self.events if event[0] == name]
@@ -425,7 +426,7 @@ class Witness:
 
 @pytest.fixture
 async def nothing_left_behind() -> AsyncIterator[None]:
-    """Fails a test that leaves a task, a media or conversion thread, or an unhandled error on the loop."""
+    """Fail a test that leaves a task, a media or conversion thread, or an unhandled error on the loop."""
     loop = asyncio.get_running_loop()
     unhandled: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _loop, context: unhandled.append(context))
@@ -451,18 +452,16 @@ async def service(nothing_left_behind: None) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-def witness() -> Witness:
-    return Witness()
+def recorder() -> CallbackRecorder:
+    return CallbackRecorder()
 
 
 @pytest.fixture
 async def make_client(service: Service) -> AsyncIterator[Callable[..., Odyssey]]:
-    """Makes clients of the service and disconnects them at the end."""
+    """Return a function that creates clients of the service; disconnect them at the end."""
     clients: list[Odyssey] = []
 
     def make(api_key: str = API_KEY, **changes: Any) -> Odyssey:
-        import dataclasses
-
         client = Odyssey(api_key, api_url=service.url, advanced=dataclasses.replace(FAST, **changes))
         clients.append(client)
         return client
@@ -485,3 +484,19 @@ def eventually_fixture() -> Callable[..., Awaitable[Any]]:
 @pytest.fixture
 def grey_image() -> np.ndarray:
     return np.full((48, 64, 3), 128, np.uint8)
+
+
+@pytest.fixture
+def frame_samples(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Record the samples of the frame timeout: None while no frame is expected."""
+    samples: list[object] = []
+
+    async def wait_for_standstill(timeout_s: float, sample: Callable[[], object]) -> None:
+        def recorded() -> object:
+            samples.append(sample())
+            return samples[-1]
+
+        await frames.wait_for_standstill(timeout_s, recorded)
+
+    monkeypatch.setattr(connection_attempt, "wait_for_standstill", wait_for_standstill)
+    return samples

@@ -29,7 +29,7 @@ anything = st.recursive(
     st.binary() | anything.map(lambda value: json.dumps(value).encode()),
     st.none() | st.text() | st.integers(0, 10**6).map(str),
 )
-def test_every_answer_becomes_an_error_of_this_client(status, body, retry_after):
+def test_every_response_becomes_an_odyssey_error(status, body, retry_after):
     error = error_of(status, body, what="Request", retry_after=retry_after)
     assert isinstance(error, OdysseyError)
     assert error.status_code == status
@@ -37,7 +37,7 @@ def test_every_answer_becomes_an_error_of_this_client(status, body, retry_after)
     assert error.retry_after_s is None or error.retry_after_s >= 0
 
 
-def test_a_validation_error_tells_place_and_message_and_never_the_input():
+def test_a_validation_error_contains_location_and_message_but_not_the_input():
     body = {
         "detail": [
             {"loc": ["body", "prompt"], "msg": "too long", "input": "ody_secret"},
@@ -60,7 +60,7 @@ def test_retry_after_is_read_in_seconds(header, wait):
     assert error.retry_after_s == wait
 
 
-def test_a_usage_error_may_come_with_other_statuses():
+def test_a_usage_error_is_recognized_with_status_402():
     body = json.dumps({"detail": {"error": "MONTHLY_LIMIT_REACHED", "message": "m"}}).encode()
     assert isinstance(error_of(402, body, what="Request"), OdysseyUsageError)
     assert not isinstance(error_of(500, body, what="Request"), OdysseyUsageError)

@@ -46,7 +46,7 @@ def test_the_handlers_are_the_arguments_of_connect():
 
 
 @pytest.mark.parametrize(("event", "arguments", "callback", "expected"), CASES)
-def test_an_event_calls_its_callback_alone(event, arguments, callback, expected):
+def test_an_event_calls_only_its_callback(event, arguments, callback, expected):
     calls = []
     handlers = {
         name: lambda *given, name=name, **options: calls.append((name, given, options))
@@ -63,7 +63,7 @@ def test_an_error_is_passed_with_its_fatality_by_position():
     assert calls == [(FAILURE, True)]
 
 
-def test_a_decoded_frame_calls_the_callback_that_the_sdk_has_not():
+def test_a_decoded_frame_calls_on_decoded_frame():
     frames = []
     CallbackObserver({}, frames.append).decoded_frame(FRAME)
     assert frames == [FRAME]

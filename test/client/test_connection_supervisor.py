@@ -1,8 +1,11 @@
-"""Connect, lose, regain, close: against a real service that misbehaves on purpose."""
+"""Connecting, loss, reconnection and closing, against a real service with injected faults."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -21,100 +24,101 @@ from odyssey_ros.client import (
     RateLimitError,
 )
 from odyssey_ros.client.connection_attempt import ConnectionAttempt
+from odyssey_ros.client.signaling import Signaling
 
 
-async def regained(client, witness, service, eventually, number=2):
+async def reconnected(client, recorder, service, eventually, number=2):
     await service.streamer(number)
     await eventually(lambda: client.is_connected)
-    await eventually(lambda: len(witness.named("on_connected")) >= number)
+    await eventually(lambda: len(recorder.named("on_connected")) >= number)
 
 
-# Loss is noticed, however it comes
+# Detection of a loss
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1008, 1011, 1012, 3000, 4000, 4001])
-async def test_defect_10_a_closed_socket_is_noticed_with_every_code(
-    service, client, witness, eventually, code
+async def test_defect_10_a_closed_socket_is_detected_with_every_code(
+    service, client, recorder, eventually, code
 ):
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     streamer = await service.streamer()
     if code == 1006:
         streamer.socket._req.transport.abort()
     else:
         await streamer.socket.close(code=code, message=b"because")
-    await regained(client, witness, service, eventually)
-    assert witness.statuses()[:4] == ["authenticating", "connecting", "connected", "reconnecting"]
+    await reconnected(client, recorder, service, eventually)
+    assert recorder.statuses()[:4] == ["authenticating", "connecting", "connected", "reconnecting"]
 
 
-async def test_defect_09_reconnecting_is_real(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_defect_09_a_loss_sets_reconnecting(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).socket.close(code=1011)
-    await regained(client, witness, service, eventually)
-    assert witness.statuses() == ["authenticating", "connecting", "connected", "reconnecting", "connected"]
+    await reconnected(client, recorder, service, eventually)
+    assert recorder.statuses() == ["authenticating", "connecting", "connected", "reconnecting", "connected"]
     assert client.statistics.reconnects == 1
 
 
 async def test_defect_08_on_disconnected_is_called_once_for_each_connection_that_ends(
-    service, client, witness, eventually
+    service, client, recorder, eventually
 ):
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).socket.close(code=1011)
-    await regained(client, witness, service, eventually)
-    assert len(witness.named("on_disconnected")) == 1
+    await reconnected(client, recorder, service, eventually)
+    assert len(recorder.named("on_disconnected")) == 1
     await client.disconnect()
     await client.disconnect()
-    assert len(witness.named("on_disconnected")) == 2
-    assert len(witness.named("on_connected")) == 2
+    assert len(recorder.named("on_disconnected")) == 2
+    assert len(recorder.named("on_connected")) == 2
 
 
-async def test_defect_11_a_peer_that_closes_is_noticed(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_defect_11_a_closed_peer_is_detected(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).close_peer()
-    await regained(client, witness, service, eventually)
-    assert witness.statuses()[3] == "reconnecting"
+    await reconnected(client, recorder, service, eventually)
+    assert recorder.statuses()[3] == "reconnecting"
 
 
-async def test_defect_11_a_peer_that_vanishes_is_noticed_by_ice_consent(
-    service, client, witness, eventually, monkeypatch
+async def test_defect_11_a_vanished_peer_is_detected_by_ice_consent(
+    service, client, recorder, eventually, monkeypatch
 ):
-    # aioice asks for consent every five seconds and gives up after six failures: here, sooner.
+    # aioice checks consent every five seconds and gives up after six failures; here it checks more often.
     monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.1)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     (await service.streamer()).vanish()
-    await regained(client, witness, service, eventually)
+    await reconnected(client, recorder, service, eventually)
 
 
-async def test_a_channel_that_closes_is_noticed(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_a_closed_channel_is_detected(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     (await service.streamer()).to_client.close()
-    await regained(client, witness, service, eventually)
-    assert "channel" in witness.named("on_error")[0][0].message
+    await reconnected(client, recorder, service, eventually)
+    assert "channel" in recorder.named("on_error")[0][0].message
 
 
-async def test_a_streamer_that_cannot_be_heard_is_noticed_when_it_is_to_answer(
-    service, make_client, witness, eventually
+async def test_a_missing_reply_channel_is_detected_after_a_request(
+    service, make_client, recorder, eventually
 ):
     service.opens_reply_channel = False
     service.reactions.clear()
     client = make_client(connect_timeout_s=3, operation_timeout_s=None)
-    await client.connect(**witness.callbacks())
-    await eventually(lambda: len(witness.decoded) > 3)  # what only looks is not disturbed
+    await client.connect(**recorder.callbacks())
+    await eventually(lambda: len(recorder.decoded) > 3)  # a client without requests stays connected
     service.opens_reply_channel = True
     with pytest.raises(OdysseyConnectionError, match="has not opened its channel") as caught:
         await client.start_stream("a cat")
     assert caught.value.code is ErrorCode.CHANNEL_MISSING
-    await regained(client, witness, service, eventually)
-    assert ErrorCode.CHANNEL_MISSING in [error.code for error, _ in witness.named("on_error")]
+    await reconnected(client, recorder, service, eventually)
+    assert ErrorCode.CHANNEL_MISSING in [error.code for error, _ in recorder.named("on_error")]
     service.reactions["interactive_stream_start"] = type(await service.streamer()).start_stream
     assert await client.start_stream("a cat")
 
 
-async def test_a_streamer_may_open_its_channel_when_it_has_something_to_say(
-    service, make_client, witness, eventually
+async def test_a_streamer_may_open_its_channel_with_its_first_reply(
+    service, make_client, recorder, eventually
 ):
     service.opens_reply_channel = False
     client = make_client()
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
 
     def answer(streamer, message):
         streamer.to_client = streamer.peer.createDataChannel("streamerToClient")
@@ -126,48 +130,50 @@ async def test_a_streamer_may_open_its_channel_when_it_has_something_to_say(
     assert client.statistics.reconnects == 0
 
 
-async def test_what_the_streamer_says_on_a_lost_connection_is_not_heard(
-    service, client, witness, eventually, monkeypatch
-):
+async def test_messages_on_a_lost_connection_are_ignored(service, client, recorder, eventually, monkeypatch):
 
     close = ConnectionAttempt.close
 
-    async def slow(self):
-        await eventually(lambda: said and first.to_client.bufferedAmount == 0)  # it has arrived
+    async def close_after_message(self):
+        await eventually(lambda: sent and first.to_client.bufferedAmount == 0)
         await close(self)
 
-    await client.connect(**witness.callbacks())
-    first, said = await service.streamer(), []
-    monkeypatch.setattr(ConnectionAttempt, "close", slow)
+    await client.connect(**recorder.callbacks())
+    first, sent = await service.streamer(), []
+    monkeypatch.setattr(ConnectionAttempt, "close", close_after_message)
     await first.send({"type": "error", "reason": "streamer_disconnected"})
     await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
-    first.say({"type": "stream_started", "stream_id": "a ghost"})
-    said.append(True)
-    await regained(client, witness, service, eventually)
-    assert witness.named("on_stream_started") == []
+    first.send_on_channel({"type": "stream_started", "stream_id": "late"})
+    sent.append(True)
+    await reconnected(client, recorder, service, eventually)
+    assert recorder.named("on_stream_started") == []
     with pytest.raises(OdysseyError, match="no stream is running"):
         await client.interact("a dog")
 
 
-async def test_frames_that_stop_while_a_stream_runs_are_noticed(service, make_client, witness, eventually):
+async def test_missing_frames_of_a_running_stream_count_as_a_loss(service, make_client, recorder, eventually):
     client = make_client(frame_timeout_s=0.4)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     await client.start_stream("a river")
-    await eventually(lambda: len(witness.decoded) > 2)
+    await eventually(lambda: len(recorder.decoded) > 2)
     (await service.streamer()).track.paused = True
-    await regained(client, witness, service, eventually)
-    assert "No frame for 0.4 s" in str(witness.named("on_error")[0][0])
-    assert witness.named("on_stream_ended") == [()]
+    await reconnected(client, recorder, service, eventually)
+    assert "No frame for 0.4 s" in str(recorder.named("on_error")[0][0])
+    assert recorder.named("on_stream_ended") == [()]
 
 
-async def test_no_frames_are_expected_while_no_stream_runs(service, make_client, witness, eventually):
+async def test_no_frames_are_expected_without_a_stream(
+    service, make_client, recorder, eventually, frame_samples
+):
     client = make_client(frame_timeout_s=1)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     streamer = await service.streamer()
     await client.start_stream("a river")
     await client.end_stream()
     streamer.track.paused = True
-    await asyncio.sleep(2)  # twice the time after which missing frames end a connection
+    frame_samples.clear()
+    await eventually(lambda: len(frame_samples) > 8)
+    assert set(frame_samples) == {None}
     assert client.is_connected
     assert client.statistics.reconnects == 0
 
@@ -180,26 +186,26 @@ async def test_no_frames_are_expected_while_no_stream_runs(service, make_client,
         ("something_new", ErrorCode.CONNECTION_FAILED),
     ],
 )
-async def test_an_error_of_the_server_is_noticed(service, client, witness, eventually, reason, code):
-    await client.connect(**witness.callbacks())
+async def test_an_error_of_the_server_causes_a_reconnection(
+    service, client, recorder, eventually, reason, code
+):
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).send({"type": "error", "reason": reason})
-    await regained(client, witness, service, eventually)
-    error, fatal = witness.named("on_error")[0]
+    await reconnected(client, recorder, service, eventually)
+    error, fatal = recorder.named("on_error")[0]
     assert (error.code, error.reason) == (code, reason)
     assert fatal is False
 
 
-async def test_defect_12_what_cannot_be_understood_on_the_socket_is_reported(
-    service, client, witness, eventually
-):
-    await client.connect(**witness.callbacks())
+async def test_defect_12_a_malformed_signaling_message_is_reported(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).send({"type": "offer", "sdp": 17})
-    await regained(client, witness, service, eventually)
-    assert "Malformed signaling message" in str(witness.named("on_error")[0][0])
+    await reconnected(client, recorder, service, eventually)
+    assert "Malformed signaling message" in str(recorder.named("on_error")[0][0])
 
 
-async def test_noise_on_the_socket_is_ignored(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_unknown_signaling_messages_are_ignored(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     streamer = await service.streamer()
     await streamer.send("this is not JSON")
     await streamer.send({"type": "something_new", "value": [1, 2, 3]})
@@ -208,24 +214,22 @@ async def test_noise_on_the_socket_is_ignored(service, client, witness, eventual
     assert client.is_connected
 
 
-async def test_an_oversized_message_ends_the_connection_and_it_is_regained(
-    service, client, witness, eventually
-):
-    await client.connect(**witness.callbacks())
+async def test_an_oversized_message_causes_a_reconnection(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).send({"type": "something_new", "filler": "x" * (2 << 20)})
-    await regained(client, witness, service, eventually)
+    await reconnected(client, recorder, service, eventually)
 
 
-async def test_a_new_offer_on_a_connection_that_is_up_begins_a_new_connection(
-    service, client, witness, eventually
+async def test_a_new_offer_on_an_established_connection_causes_a_reconnection(
+    service, client, recorder, eventually
 ):
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     streamer = await service.streamer()
     await streamer.send({"type": "offer", "sdp": streamer.peer.localDescription.sdp})
-    await regained(client, witness, service, eventually)
+    await reconnected(client, recorder, service, eventually)
 
 
-async def test_the_socket_is_kept_alive(service, make_client, eventually):
+async def test_keepalives_are_sent(service, make_client, eventually):
     client = make_client(keepalive_interval_s=0.05)
     await client.connect()
     streamer = await service.streamer()
@@ -233,104 +237,101 @@ async def test_the_socket_is_kept_alive(service, make_client, eventually):
     assert client.is_connected
 
 
-# Regaining
+# Reconnection
 
 
-async def test_the_same_session_is_regained_with_a_fresh_token(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_a_reconnection_uses_the_same_session_with_a_fresh_token(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     first = await service.streamer()
     await first.socket.close(code=1011)
-    await regained(client, witness, service, eventually)
+    await reconnected(client, recorder, service, eventually)
     second = await service.streamer(2)
     assert second.session_id == first.session_id == client.current_session_id
     assert second.token != first.token
     assert service.count("POST /sessions/request") == 1
 
 
-async def test_a_session_that_the_service_forgot_is_replaced(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_a_session_unknown_to_the_service_is_replaced(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     service.known_sessions = {"other"}
     await (await service.streamer()).socket.close(code=1011)
-    await regained(client, witness, service, eventually)
+    await reconnected(client, recorder, service, eventually)
     assert client.current_session_id == "session-2"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 500])
-async def test_a_session_whose_socket_is_refused_is_replaced(service, client, witness, eventually, status):
-    await client.connect(**witness.callbacks())
+async def test_a_session_whose_socket_is_refused_is_replaced(service, client, recorder, eventually, status):
+    await client.connect(**recorder.callbacks())
     service.handshake_statuses = [status]
     await (await service.streamer()).socket.close(code=1011)
-    await regained(client, witness, service, eventually)
+    await reconnected(client, recorder, service, eventually)
     assert client.current_session_id == "session-2"
 
 
-async def test_a_connection_over_its_time_gets_a_new_session(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_a_connection_past_its_duration_limit_gets_a_new_session(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).send({"type": "error", "reason": "duration_limit_reached"})
-    await regained(client, witness, service, eventually)
+    await reconnected(client, recorder, service, eventually)
     assert client.current_session_id == "session-2"
 
 
-async def test_the_stream_is_over_when_the_connection_is_lost(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_a_lost_connection_ends_the_stream(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     await client.start_stream("a cat")
     await (await service.streamer()).socket.close(code=1011)
-    await regained(client, witness, service, eventually)
-    assert witness.named("on_stream_ended") == [()]
+    await reconnected(client, recorder, service, eventually)
+    assert recorder.named("on_stream_ended") == [()]
     assert await client.start_stream("a dog") == "stream-session-1-1"
 
 
-async def test_retries_that_end_are_reported_once_as_fatal(service, make_client, witness, eventually):
+async def test_exhausted_retries_are_reported_once_as_fatal(service, make_client, recorder, eventually):
     client = make_client(max_retries=2, stable_after_s=0)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     service.script("POST /sessions/token", 500, always=True)
     await (await service.streamer()).socket.close(code=1011)
     await eventually(lambda: client.current_status is ConnectionStatus.FAILED)
-    errors = witness.named("on_error")
+    errors = recorder.named("on_error")
     assert [fatal for _error, fatal in errors].count(True) == 1
     assert errors[-1][1] is True
     assert isinstance(errors[-1][0], OdysseyConnectionError)
-    assert (
-        service.count("POST /sessions/token") == 4
-    )  # the first connection, and the loss with its two retries
-    assert witness.named("on_disconnected") == [()]
+    # One request of the first connection, and three after the loss: the first attempt and two retries.
+    assert service.count("POST /sessions/token") == 4
+    assert recorder.named("on_disconnected") == [()]
     assert client.current_session_id is None
 
 
-async def test_no_retries_means_none(service, make_client, witness, eventually):
+async def test_zero_retries_fail_at_the_first_loss(service, make_client, recorder, eventually):
     client = make_client(max_retries=0)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).socket.close(code=1011)
     await eventually(lambda: client.current_status is ConnectionStatus.FAILED)
     assert len(service.streamers) == 1
 
 
-async def test_retrying_for_ever_outlasts_a_service_that_is_away(make_client, service, witness, eventually):
+async def test_unlimited_retries_outlast_an_outage(make_client, service, recorder, eventually):
     client = make_client(max_retries=None)
     service.script("POST /auth/token", 503, always=True)
-    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
+    connecting = asyncio.create_task(client.connect(**recorder.callbacks()))
     await eventually(lambda: service.count("POST /auth/token") > 8)
     assert not connecting.done()
     service.unscript("POST /auth/token")
     await connecting
     assert client.is_connected
-    assert all(fatal is False for _error, fatal in witness.named("on_error"))
+    assert all(fatal is False for _error, fatal in recorder.named("on_error"))
 
 
-async def test_a_connection_that_flaps_does_not_retry_for_ever(service, make_client, witness, eventually):
+async def test_a_flapping_connection_does_not_retry_forever(service, make_client, recorder, eventually):
     client = make_client(max_retries=2, stable_after_s=30)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     for number in (1, 2, 3):
         streamer = await service.streamer(number)
-        await eventually(lambda number=number: len(witness.named("on_connected")) == number)
+        await eventually(lambda number=number: len(recorder.named("on_connected")) == number)
         await streamer.socket.close(code=1011)
     await eventually(lambda: client.current_status is ConnectionStatus.FAILED)
     assert len(service.streamers) == 3
 
 
-async def test_a_streamer_that_offers_again_before_the_connection_is_up_is_answered_again(
-    service, client, eventually
-):
+async def test_a_second_offer_while_connecting_is_answered(service, client, eventually):
     service.takes_answer = False
     connecting = asyncio.create_task(client.connect())
     streamer = await service.streamer()
@@ -343,54 +344,50 @@ async def test_a_streamer_that_offers_again_before_the_connection_is_up_is_answe
     assert streamer.kinds().count("answer") == 2
 
 
-async def test_a_defect_in_a_task_of_the_connection_is_a_loss(
-    service, client, witness, eventually, monkeypatch
+async def test_an_unexpected_error_in_a_connection_task_counts_as_a_loss(
+    service, client, recorder, eventually, monkeypatch
 ):
-    from odyssey_ros.client.signaling import Signaling
-
-    parse, calls = Signaling.receive, []
+    receive, calls = Signaling.receive, []
 
     async def broken(self):
-        message = await parse(self)
-        if witness.named("on_connected") and not calls:
+        message = await receive(self)
+        if recorder.named("on_connected") and not calls:
             calls.append(True)
             raise ZeroDivisionError
         return message
 
     monkeypatch.setattr(Signaling, "receive", broken)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     await (await service.streamer()).send({"type": "ice_candidate", "candidate": ""})
-    await regained(client, witness, service, eventually)
-    assert "The connection failed (ZeroDivisionError)" in str(witness.named("on_error")[0][0])
+    await reconnected(client, recorder, service, eventually)
+    assert "The connection failed (ZeroDivisionError)" in str(recorder.named("on_error")[0][0])
 
 
-async def test_defect_34_each_attempt_closes_the_one_before(service, make_client, witness, eventually):
+async def test_defect_34_a_retry_closes_the_previous_attempt(service, make_client, recorder, eventually):
     service.offers = False
     client = make_client(connect_timeout_s=3, max_retries=1)
     with pytest.raises(OdysseyConnectionError, match="still waiting for the streamer's offer"):
-        await client.connect(**witness.callbacks())
+        await client.connect(**recorder.callbacks())
     assert len(service.streamers) == 2
     await eventually(lambda: all(streamer.socket.closed for streamer in service.streamers))
     assert all("client_disconnecting" in streamer.kinds() for streamer in service.streamers)
 
 
-# Failing
+# Failures
 
 
-async def test_defect_13_a_connect_that_times_out_leaves_nothing_and_can_be_repeated(
-    service, make_client, witness
-):
+async def test_defect_13_a_connect_that_timed_out_can_be_repeated(service, make_client, recorder):
     service.takes_answer = False
     client = make_client(connect_timeout_s=5, max_retries=0)
     with pytest.raises(OdysseyConnectionError, match=r"No connection within 5 s"):
-        await client.connect(**witness.callbacks())
+        await client.connect(**recorder.callbacks())
     assert client.current_status is ConnectionStatus.FAILED
     service.takes_answer = True
     await client.connect()
     assert client.is_connected
 
 
-async def test_defect_06_a_socket_that_closes_before_the_connection_is_up_fails_the_attempt_at_once(
+async def test_defect_06_a_socket_that_closes_while_connecting_fails_the_attempt_at_once(
     service, make_client, eventually
 ):
     service.offers = False
@@ -401,39 +398,39 @@ async def test_defect_06_a_socket_that_closes_before_the_connection_is_up_fails_
         await asyncio.wait_for(connecting, 60)
 
 
-async def test_defect_14_an_offer_that_cannot_be_used_fails_the_attempt_at_once(service, make_client):
-    service.edit_offer = lambda sdp: "v=0\r\nthis is no session description\r\n"
+async def test_defect_14_an_invalid_offer_fails_the_attempt_at_once(service, make_client):
+    service.edit_offer = lambda sdp: "v=0\r\nthis is not a session description\r\n"
     client = make_client(max_retries=0)
     with pytest.raises(OdysseyConnectionError, match="offer cannot be used"):
         await asyncio.wait_for(client.connect(), 60)
 
 
-async def test_defect_22_a_refused_handshake_with_a_fresh_token_is_final(service, client, witness):
+async def test_defect_22_a_refused_handshake_with_a_fresh_token_is_final(service, client, recorder):
     service.handshake_statuses = [401, 101]
     with pytest.raises(OdysseyAuthError):
-        await client.connect(**witness.callbacks())
+        await client.connect(**recorder.callbacks())
     assert service.handshake_statuses == [101]
-    assert witness.statuses()[-1] == "failed"
-    assert [fatal for _error, fatal in witness.named("on_error")] == [True]
+    assert recorder.statuses()[-1] == "failed"
+    assert [fatal for _error, fatal in recorder.named("on_error")] == [True]
 
 
 @pytest.mark.parametrize("status", [404, 429, 500, 503])
-async def test_a_handshake_that_may_do_better_next_time_is_tried_again(service, client, status):
+async def test_a_handshake_with_a_transient_refusal_is_retried(service, client, status):
     service.handshake_statuses = [status]
     await client.connect()
     assert client.is_connected
 
 
-async def test_a_wrong_key_stops_at_once(service, make_client, witness):
+async def test_a_wrong_key_is_final(service, make_client, recorder):
     client = make_client("ody_wrong")
     with pytest.raises(OdysseyAuthError, match="Invalid API key"):
-        await client.connect(**witness.callbacks())
+        await client.connect(**recorder.callbacks())
     assert service.count("POST /auth/token") == 1
-    assert witness.statuses() == ["authenticating", "failed"]
-    assert len(witness.named("on_error")) == 1
+    assert recorder.statuses() == ["authenticating", "failed"]
+    assert len(recorder.named("on_error")) == 1
 
 
-async def test_no_key_stops_before_anything_is_sent(service, monkeypatch):
+async def test_a_missing_key_is_refused_before_anything_is_sent(service, monkeypatch):
     monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
     client = Odyssey(api_url=service.url)
     with pytest.raises(OdysseyAuthError, match="No API key"):
@@ -441,7 +438,7 @@ async def test_no_key_stops_before_anything_is_sent(service, monkeypatch):
     assert service.requests == []
 
 
-async def test_a_suspended_account_is_never_tried_again(service, client):
+async def test_a_suspended_account_is_never_retried(service, client):
     body = {
         "error": "ACCOUNT_SUSPENDED",
         "message": "Suspended",
@@ -468,18 +465,18 @@ async def test_a_suspended_account_is_never_tried_again(service, client):
         (503, OdysseyConnectionError),
     ],
 )
-async def test_each_refusal_of_a_session_is_typed_and_ends_an_attempt(
-    service, make_client, witness, endpoint, status, kind
+async def test_each_refusal_of_a_session_is_typed_and_fails_the_attempt(
+    service, make_client, recorder, endpoint, status, kind
 ):
     service.script(endpoint, status, {"detail": "the reason"}, always=True)
     with pytest.raises(kind) as caught:
-        await make_client(max_retries=0, queue_timeout_s=0).connect(**witness.callbacks())
+        await make_client(max_retries=0, queue_timeout_s=0).connect(**recorder.callbacks())
     assert caught.value.status_code == status
-    assert witness.named("on_error") == [(caught.value, True)]
-    assert witness.named("on_disconnected") == []
+    assert recorder.named("on_error") == [(caught.value, True)]
+    assert recorder.named("on_disconnected") == []
 
 
-async def test_a_limit_that_names_a_wait_is_waited_for(service, client, witness):
+async def test_the_client_waits_as_long_as_a_limit_asks(service, client, recorder):
     body = {
         "error": "RATE_LIMITED",
         "message": "Slow down",
@@ -487,55 +484,54 @@ async def test_a_limit_that_names_a_wait_is_waited_for(service, client, witness)
         "details": {"retry_after_seconds": 0.5},
     }
     service.script("POST /sessions/request", 429, body)
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    await client.connect(**witness.callbacks())
-    assert loop.time() - begun >= 0.5
-    error, fatal = witness.named("on_error")[0]
+    await client.connect(**recorder.callbacks())
+    texts = [message for _status, message in recorder.named("on_status_change")]
+    assert "Slow down; trying again in 0.5 s" in texts
+    error, fatal = recorder.named("on_error")[0]
     assert isinstance(error, RateLimitError)
     assert fatal is False
 
 
-async def test_an_unreachable_service_is_tried_as_often_as_configured(service, make_client, witness):
+async def test_an_unreachable_service_is_retried_as_configured(service, make_client, recorder):
     client = make_client(max_retries=2)
     service.script("POST /auth/token", 500, text="boom", always=True)
     with pytest.raises(OdysseyConnectionError, match="Authentication failed: 500"):
-        await client.connect(**witness.callbacks())
+        await client.connect(**recorder.callbacks())
     assert service.count("POST /auth/token") == 3
-    assert [fatal for _error, fatal in witness.named("on_error")] == [False, False, True]
+    assert [fatal for _error, fatal in recorder.named("on_error")] == [False, False, True]
 
 
-async def test_nobody_listening_is_a_connection_error():
+async def test_a_closed_port_is_a_connection_error():
     client = Odyssey("ody_x", api_url="http://127.0.0.1:9", advanced=AdvancedConfig(max_retries=0))
     with pytest.raises(OdysseyConnectionError, match=r"127\.0\.0\.1:9 cannot be reached"):
         await client.connect()
 
 
-async def test_a_full_queue_ends_with_the_documented_message(service, make_client, witness):
+async def test_a_full_queue_ends_with_the_documented_message(service, make_client, recorder):
     service.script("POST /sessions/request", 503, {"detail": "busy"}, always=True)
     client = make_client(queue_timeout_s=2)
     with pytest.raises(NoStreamerError, match=r"Timed out waiting for a streamer \(2s\)"):
-        await client.connect(**witness.callbacks())
-    told = [message for _status, message in witness.named("on_status_change")]
-    assert told.count("Waiting for a streamer") == 1  # however often it asked
+        await client.connect(**recorder.callbacks())
+    texts = [message for _status, message in recorder.named("on_status_change")]
+    assert texts.count("Waiting for a streamer") == 1  # reported once for all polls
     with pytest.raises(NoStreamerError, match="No streamers available"):
         await make_client(queue_timeout_s=0).connect()
 
 
-async def test_a_place_in_the_queue_is_waited_for(service, client):
+async def test_the_client_waits_in_the_queue(service, client):
     for _ in range(3):
         service.script("POST /sessions/request", 503, {"detail": "busy"})
     await client.connect()
     assert service.count("POST /sessions/request") == 4
 
 
-# Disconnecting, from any state
+# Disconnecting in each state
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.005, 0.02, 0.05, 0.08, 0.11, 0.14, 0.2, 0.3])
-async def test_disconnecting_in_the_midst_of_connecting(service, client, witness, delay_s):
-    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
-    await asyncio.sleep(delay_s)  # the moment is what the test varies
+async def test_disconnecting_while_connecting(service, client, recorder, delay_s):
+    connecting = asyncio.create_task(client.connect(**recorder.callbacks()))
+    await asyncio.sleep(delay_s)
     await client.disconnect()
     try:
         await connecting
@@ -547,59 +543,59 @@ async def test_disconnecting_in_the_midst_of_connecting(service, client, witness
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.03, 0.06, 0.1, 0.15])
-async def test_cancelling_connect_cleans_up_wholly(service, client, witness, delay_s):
-    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
-    await asyncio.sleep(delay_s)  # the moment is what the test varies
+async def test_cancelling_connect_releases_everything(service, client, recorder, delay_s):
+    connecting = asyncio.create_task(client.connect(**recorder.callbacks()))
+    await asyncio.sleep(delay_s)
     connecting.cancel()
     try:
         await connecting
     except asyncio.CancelledError:
         assert client.current_status is ConnectionStatus.DISCONNECTED
-        assert witness.named("on_error") == []
+        assert recorder.named("on_error") == []
     await client.disconnect()
 
 
-async def test_disconnecting_while_waiting_for_a_retry(service, make_client, witness, eventually):
+async def test_disconnecting_while_waiting_for_a_retry(service, make_client, recorder, eventually):
     client = make_client(initial_retry_delay_ms=60_000, max_retry_delay_ms=60_000)
     service.script("POST /auth/token", 500)
-    connecting = asyncio.create_task(client.connect(**witness.callbacks()))
-    await eventually(lambda: witness.named("on_error"))
+    connecting = asyncio.create_task(client.connect(**recorder.callbacks()))
+    await eventually(lambda: recorder.named("on_error"))
     await client.disconnect()
     with pytest.raises(OdysseyConnectionError, match="Disconnected while connecting"):
         await connecting
 
 
-async def test_disconnecting_while_reconnecting(service, make_client, witness, eventually):
+async def test_disconnecting_while_reconnecting(service, make_client, recorder, eventually):
     client = make_client(initial_retry_delay_ms=60_000, max_retry_delay_ms=60_000)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     service.script("POST /sessions/token", 500, always=True)
     await (await service.streamer()).socket.close(code=1011)
     await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
     await client.disconnect()
-    assert witness.statuses()[-1] == "disconnected"
-    assert witness.named("on_disconnected") == [()]
+    assert recorder.statuses()[-1] == "disconnected"
+    assert recorder.named("on_disconnected") == [()]
 
 
-async def test_disconnecting_from_a_callback(service, client, witness, eventually):
+async def test_disconnecting_from_a_callback(service, client, recorder, eventually):
     tasks = []
 
-    def leave() -> None:
+    def disconnect() -> None:
         tasks.append(asyncio.ensure_future(client.disconnect()))
 
-    heard = witness.callbacks()
-    heard["on_connected"] = leave
-    await client.connect(**heard)
+    callbacks = recorder.callbacks()
+    callbacks["on_connected"] = disconnect
+    await client.connect(**callbacks)
     await tasks[0]
     assert client.current_status is ConnectionStatus.DISCONNECTED
 
 
-async def test_disconnecting_many_times_at_once(client):
+async def test_concurrent_disconnects(client):
     await client.connect()
     await asyncio.gather(*(client.disconnect() for _ in range(5)))
     await client.disconnect()
 
 
-async def test_disconnecting_says_goodbye(service, client, eventually):
+async def test_disconnecting_sends_client_disconnecting(service, client, eventually):
     await client.connect()
     streamer = await service.streamer()
     await client.disconnect()
@@ -608,39 +604,35 @@ async def test_disconnecting_says_goodbye(service, client, eventually):
     assert streamer.socket.close_code == 1000
 
 
-async def test_disconnecting_from_a_server_that_does_not_listen_takes_its_bound(service, client, eventually):
+async def test_disconnecting_from_an_unresponsive_server_completes(service, client, eventually):
     await client.connect()
     streamer = await service.streamer()
     streamer.socket._reader._protocol.transport.pause_reading()
     await asyncio.wait_for(client.disconnect(), 60)
 
 
-async def test_disconnecting_after_all_other_tasks_were_cancelled(service, client, witness, eventually):
+async def test_disconnecting_after_all_other_tasks_were_cancelled(service, client, recorder, eventually):
     left = []
 
     async def use() -> None:
-        await client.connect(**witness.callbacks(frames=True))
+        await client.connect(**recorder.callbacks(frames=True))
         await client.start_stream("a cat")
-        await eventually(lambda: len(witness.frames) > 1)
+        await eventually(lambda: len(recorder.frames) > 1)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await client.disconnect()
         left.extend(task for task in asyncio.all_tasks() if task is not asyncio.current_task())
 
-    # A loop of the client's own, so that all of its tasks are the client's.
+    # A separate loop, whose tasks all belong to the client.
     thread = threading.Thread(target=lambda: asyncio.run(use()))
     thread.start()
     await eventually(lambda: not thread.is_alive())
     assert client.current_status is ConnectionStatus.DISCONNECTED
-    assert witness.named("on_disconnected") == [()]
+    assert recorder.named("on_disconnected") == [()]
     assert left == []
 
 
-def test_a_loop_that_ends_without_disconnecting_ends_quietly(tmp_path):
-    import subprocess
-    import sys
-    import textwrap
-
+def test_a_loop_that_ends_without_disconnecting_logs_no_errors(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         textwrap.dedent(
@@ -674,18 +666,18 @@ def test_a_loop_that_ends_without_disconnecting_ends_quietly(tmp_path):
 
 
 async def test_defect_36_connecting_again_from_on_error_starts_cleanly(
-    service, make_client, witness, eventually
+    service, make_client, recorder, eventually
 ):
     client = make_client(max_retries=0)
     tasks = []
-    heard = witness.callbacks()
+    callbacks = recorder.callbacks()
 
-    def again(error: Exception, fatal: bool) -> None:
+    def connect_again(error: Exception, fatal: bool) -> None:
         if fatal and not tasks:
-            tasks.append(asyncio.ensure_future(client.connect(**witness.callbacks())))
+            tasks.append(asyncio.ensure_future(client.connect(**recorder.callbacks())))
 
-    heard["on_error"] = again
-    await client.connect(**heard)
+    callbacks["on_error"] = connect_again
+    await client.connect(**callbacks)
     await (await service.streamer()).socket.close(code=1011)
     await eventually(lambda: tasks and tasks[0].done())
     await tasks[0]
@@ -693,10 +685,10 @@ async def test_defect_36_connecting_again_from_on_error_starts_cleanly(
     assert len(service.streamers) == 2
 
 
-async def test_defect_02_pending_calls_fail_the_moment_the_connection_goes(
-    service, client, witness, eventually
+async def test_defect_02_pending_calls_fail_when_the_connection_is_lost(
+    service, client, recorder, eventually
 ):
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     streamer = await service.streamer()
     await client.start_stream("a cat")
     service.reactions.clear()
@@ -705,7 +697,7 @@ async def test_defect_02_pending_calls_fail_the_moment_the_connection_goes(
         asyncio.create_task(client.interact("a dog")),
         asyncio.create_task(client.end_stream()),
     ]
-    await eventually(lambda: len(streamer.heard) == 4)
+    await eventually(lambda: len(streamer.channel_messages) == 4)
     await streamer.socket.close(code=1011, message=b"gone")
     results = await asyncio.wait_for(asyncio.gather(*pending, return_exceptions=True), 60)
     assert all(isinstance(result, OdysseyError) for result in results)
@@ -717,26 +709,24 @@ async def test_defect_02_pending_calls_fail_on_disconnect(service, client, event
     streamer = await service.streamer()
     service.reactions.clear()
     starting = asyncio.create_task(client.start_stream("a cat"))
-    await eventually(lambda: streamer.heard)
+    await eventually(lambda: streamer.channel_messages)
     await client.disconnect()
     with pytest.raises(OdysseyConnectionError, match="Connection closed"):
         await starting
 
 
-async def test_defect_07_channels_open_when_announced_count(service, client):
-    # aiortc announces a channel that the other side opened as open: there is no later event to wait for.
+async def test_defect_07_channels_that_are_open_when_announced_are_used(service, client):
+    # aiortc announces a channel of the other side as open, and emits no later event.
     await client.connect()
     assert client.is_connected
 
 
-async def test_defect_21_one_session_token_is_asked_for(service, client):
+async def test_defect_21_one_session_token_is_requested(service, client):
     await client.connect()
     assert service.count("POST /sessions/token") == 1
 
 
-async def test_defect_35_nothing_is_sent_but_what_the_job_needs_and_nothing_stays_open(
-    service, client, eventually
-):
+async def test_defect_35_only_necessary_requests_are_sent_and_nothing_stays_open(service, client, eventually):
     await client.connect()
     await client.disconnect()
     assert {f"{method} {path}" for method, path, _body in service.requests} == {
@@ -748,9 +738,7 @@ async def test_defect_35_nothing_is_sent_but_what_the_job_needs_and_nothing_stay
     }
 
 
-async def test_defect_37_a_connection_is_reached_from_other_threads_through_its_loop(
-    service, client, eventually
-):
+async def test_defect_37_other_threads_reach_a_connection_through_its_loop(service, client, eventually):
     await client.connect()
     loop = asyncio.get_running_loop()
     results = []
@@ -769,12 +757,14 @@ async def test_defect_37_a_connection_is_reached_from_other_threads_through_its_
     assert "another event loop" in results[1]
 
 
-async def test_a_defect_of_the_client_itself_is_reported_as_fatal(service, client, witness, monkeypatch):
-    def broken(*_arguments: object, **_options: object) -> None:
-        raise ZeroDivisionError("a defect")
+async def test_an_unexpected_error_of_the_supervisor_is_reported_as_fatal(
+    service, client, recorder, monkeypatch
+):
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("unexpected")
 
-    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.ConnectionAttempt", broken)
+    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.ConnectionAttempt", fail)
     with pytest.raises(ZeroDivisionError):
-        await client.connect(**witness.callbacks())
-    assert [fatal for _error, fatal in witness.named("on_error")] == [True]
+        await client.connect(**recorder.callbacks())
+    assert [fatal for _error, fatal in recorder.named("on_error")] == [True]
     assert client.current_status is ConnectionStatus.FAILED

@@ -28,7 +28,7 @@ def test_the_table_in_the_docs_lists_exactly_the_enumeration():
     assert documented_codes() == {code.value for code in ErrorCode}
 
 
-def test_a_member_is_its_name():
+def test_a_member_equals_its_name():
     for code in ErrorCode:
         assert code == code.name == str(code) == f"{code}"
 

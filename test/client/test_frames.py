@@ -46,7 +46,7 @@ class Track:
         return self._frames.pop(0)
 
 
-async def test_every_frame_is_handed_on_stamped_and_labelled():
+async def test_every_frame_is_passed_on_stamped_and_labelled():
     heard: list[DecodedFrame] = []
     clock = iter(range(100, 200))
     pipeline = FramePipeline(CallbackObserver({}, heard.append), monotonic_ns=lambda: next(clock))
@@ -84,7 +84,7 @@ class TwoStreams(Track):
 
 
 @pytest.mark.parametrize("pause_ms", [1000, 120, 0])
-async def test_the_last_picture_of_a_stream_is_not_taken_for_the_first_of_the_next(pause_ms):
+async def test_the_last_frame_of_a_stream_is_not_counted_to_the_next(pause_ms):
     """It leaves the decoder with the first one of the next stream, however soon that begins."""
     heard: list[DecodedFrame] = []
     pipeline = FramePipeline(CallbackObserver({}, heard.append))
@@ -96,7 +96,7 @@ async def test_the_last_picture_of_a_stream_is_not_taken_for_the_first_of_the_ne
     assert heard[2].prompt is None
 
 
-async def test_the_first_picture_of_a_track_belongs_to_the_stream_that_runs():
+async def test_the_first_frame_of_a_track_belongs_to_the_running_stream():
     heard: list[DecodedFrame] = []
     pipeline = FramePipeline(CallbackObserver({}, heard.append))
     for stream in ("first", "second"):
@@ -105,7 +105,7 @@ async def test_the_first_picture_of_a_track_belongs_to_the_stream_that_runs():
     assert [frame.stream_id for frame in heard] == ["first", "second"]
 
 
-def test_media_time_goes_on_over_the_wrap_of_rtp_time_and_does_not_leap():
+def test_media_time_continues_across_the_wrap_of_rtp_time():
     clock = MediaClock()
     times = [
         clock.media_time_ns(picture(pts)) for pts in ((1 << 32) - 9000, 0, 9000, 4500, (1 << 32) + 9000, None)
@@ -181,8 +181,8 @@ async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_deliv
     assert converter.converted == 1
 
 
-async def test_the_loop_stays_free_while_pictures_are_converted_and_images_prepared(
-    service, client, witness, eventually, monkeypatch, grey_image
+async def test_conversion_and_image_preparation_do_not_block_the_loop(
+    service, client, recorder, eventually, monkeypatch, grey_image
 ):
     from odyssey_ros.client import frames, odyssey
 
@@ -199,16 +199,16 @@ async def test_the_loop_stays_free_while_pictures_are_converted_and_images_prepa
 
     monkeypatch.setattr(frames, "to_video_frame", until_noticed(frames.to_video_frame))
     monkeypatch.setattr(odyssey, "prepare_image", until_noticed(odyssey.prepare_image))
-    await client.connect(**witness.callbacks(frames=True))
+    await client.connect(**recorder.callbacks(frames=True))
     starting = asyncio.create_task(client.start_stream("x", image=grey_image))
     await eventually(lambda: under_way == {"to_video_frame", "prepare_image"})
     noticed.set()
     assert await starting
-    await eventually(lambda: witness.frames)
+    await eventually(lambda: recorder.frames)
 
 
-async def test_defect_31_a_callback_that_raises_is_reported_and_frames_go_on(
-    service, client, witness, eventually
+async def test_defect_31_a_raising_callback_is_reported_and_frames_continue(
+    service, client, recorder, eventually
 ):
     calls = []
 
@@ -216,22 +216,22 @@ async def test_defect_31_a_callback_that_raises_is_reported_and_frames_go_on(
         calls.append(frame)
         raise RuntimeError("a defect of the program")
 
-    heard = witness.callbacks()
+    heard = recorder.callbacks()
     heard["on_video_frame"] = broken
     heard["on_decoded_frame"] = broken
     await client.connect(**heard)
     await eventually(lambda: len(calls) > 10)
     assert client.is_connected
-    errors = witness.named("on_error")
+    errors = recorder.named("on_error")
     assert all(isinstance(error, RuntimeError) and fatal is False for error, fatal in errors)
     assert len(errors) >= 10
 
 
-async def test_defect_31_no_callback_that_raises_does_harm(service, client, witness, eventually):
+async def test_defect_31_raising_callbacks_do_not_disturb_the_client(service, client, recorder, eventually):
     def broken(*_arguments: object) -> None:
         raise RuntimeError("a defect of the program")
 
-    await client.connect(**dict.fromkeys(witness.callbacks(frames=True), broken))
+    await client.connect(**dict.fromkeys(recorder.callbacks(frames=True), broken))
     assert await client.start_stream("a cat")
     assert await client.interact("a dog")
     await (await service.streamer()).socket.close(code=1011)
@@ -240,7 +240,7 @@ async def test_defect_31_no_callback_that_raises_does_harm(service, client, witn
     await client.disconnect()
 
 
-async def test_defect_32_audio_is_read_and_discarded(service, client, witness, eventually, monkeypatch):
+async def test_defect_32_audio_is_read_and_discarded(service, client, recorder, eventually, monkeypatch):
     taken = []
     from odyssey_ros.client import peer
 
@@ -257,22 +257,22 @@ async def test_defect_32_audio_is_read_and_discarded(service, client, witness, e
 
     monkeypatch.setattr(peer, "discard", watched)
     service.audio = True
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     await eventually(lambda: len(taken) > 20)
     assert min(taken) == 0  # it does not pile up
-    await eventually(lambda: len(witness.decoded) > 3)
+    await eventually(lambda: len(recorder.decoded) > 3)
 
 
-async def test_nothing_is_converted_unless_somebody_looks(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
-    await eventually(lambda: len(witness.decoded) > 5)
+async def test_frames_are_not_converted_without_a_video_callback(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
+    await eventually(lambda: len(recorder.decoded) > 5)
     assert client.statistics.frames_converted == 0
     assert client.statistics.frames_dropped == 0
     assert not [t for t in threading.enumerate() if t.name.startswith("odyssey-convert")]
 
 
-async def test_packet_statistics_are_kept(service, client, witness, eventually):
-    await client.connect(**witness.callbacks())
+async def test_packet_statistics_are_reported(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks())
     await eventually(lambda: client.statistics.packets_received > 10)
     assert client.statistics.packets_lost < client.statistics.packets_received
     assert client.statistics.jitter_s >= 0

@@ -82,7 +82,7 @@ async def test_defect_26_every_method_raises_typed_errors_for_every_status(
 @pytest.mark.parametrize(
     "text", ["", "not JSON", "[]", "null", '"text"', "{}", '{"session_id": 5, "job_id": []}']
 )
-async def test_every_method_survives_what_it_cannot_read(service, client, name, text):
+async def test_every_method_raises_a_typed_error_for_an_invalid_response(service, client, name, text):
     call, endpoint = CALLS[name]
     service.script(endpoint, 200, text=text)
     if name in {"list_stream_recordings", "list_simulations"} and text.startswith("{"):
@@ -93,7 +93,7 @@ async def test_every_method_survives_what_it_cannot_read(service, client, name, 
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_every_method_has_a_bound(service, make_client, name):
+async def test_every_method_has_a_timeout(service, make_client, name):
     call, endpoint = CALLS[name]
     service.script(endpoint, 200, {}, delay_s=2.0)
     client = make_client(request_timeout_s=0.2)
@@ -105,7 +105,7 @@ async def test_every_method_has_a_bound(service, make_client, name):
     "endpoint", ["POST /auth/token", "GET /regions", "POST /sessions/request", "POST /sessions/token"]
 )
 @pytest.mark.parametrize("status", [500, 503])
-async def test_a_passing_failure_of_any_endpoint_does_not_keep_a_client_from_connecting(
+async def test_a_transient_failure_of_any_endpoint_does_not_prevent_connecting(
     service, client, endpoint, status
 ):
     service.script(endpoint, status, text="<html>boom</html>")
@@ -153,9 +153,7 @@ async def test_a_usage_error_without_a_name_has_the_general_code(service, make_c
     assert (caught.value.code, caught.value.reason) == (ErrorCode.LIMIT_REACHED, "")
 
 
-async def test_defect_24_auth_and_connection_errors_are_told_apart_by_status_not_by_text(
-    service, make_client
-):
+async def test_defect_24_auth_and_connection_errors_are_distinguished_by_status(service, make_client):
     service.script("POST /auth/token", 403, {"detail": "Account disabled"})
     with pytest.raises(OdysseyAuthError, match="Account disabled"):
         await make_client(max_retries=0).connect()
@@ -183,7 +181,7 @@ async def test_defect_24_auth_and_connection_errors_are_told_apart_by_status_not
         (599, {}, OdysseyConnectionError, "Authentication failed: 599 unknown status"),
     ],
 )
-async def test_the_exchange_of_the_key_says_what_is_wrong(service, make_client, status, body, kind, text):
+async def test_a_failed_key_exchange_names_the_reason(service, make_client, status, body, kind, text):
     service.script("POST /auth/token", status, body, always=True)
     with pytest.raises(kind, match=text):
         await make_client(max_retries=0).connect()
@@ -233,7 +231,7 @@ async def test_defect_29_ids_are_encoded(service, client):
     assert all("?" not in path and "#" not in path and "/a" not in path for path in paths)
 
 
-async def test_recordings(service, client):
+async def test_recordings_are_requested_and_parsed(service, client):
     service.script(
         "GET /recordings/s",
         200,
@@ -263,7 +261,7 @@ async def test_recordings(service, client):
     assert service.requests[-1][1] == "/stream-recordings?limit=1&offset=2"
 
 
-async def test_simulations(service, client, grey_image):
+async def test_simulations_are_submitted(service, client, grey_image):
     service.script("POST /simulation-jobs", 201, JOB, always=True)
     job = await client.simulate(
         [{"timestamp_ms": 0, "start": {"prompt": "a cat", "image": grey_image}}, *SCRIPT[1:]], portrait=False
@@ -288,7 +286,7 @@ async def test_simulations(service, client, grey_image):
     assert len(service.requests) == asked
 
 
-async def test_simulation_details(service, client):
+async def test_simulations_are_listed_and_cancelled(service, client):
     stream = {"stream_id": "s", "video_url": "u", "script_index": 1}
     service.script(
         "GET /simulation-jobs/j", 200, {**JOB, "status": "completed", "streams": [stream], "retry_count": 2}
@@ -311,7 +309,7 @@ async def test_simulation_details(service, client):
         assert refused.value.code is code
 
 
-async def test_defect_27_a_job_state_that_nobody_knows_yet_is_no_error(service, client):
+async def test_defect_27_an_unknown_job_state_is_not_an_error(service, client):
     service.script("GET /simulation-jobs/j", 200, {**JOB, "status": "paused_for_tea"})
     assert (await client.get_simulate_status("j")).status is SimulationJobStatus.UNKNOWN
 
@@ -328,7 +326,7 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(service, client
     assert service.requests == []
 
 
-async def test_a_busy_service_is_no_streamer(service, make_client):
+async def test_a_busy_service_raises_no_streamer_error(service, make_client):
     service.script("POST /sessions/request", 503, {}, headers={"Retry-After": "7"})
     with pytest.raises(NoStreamerError) as caught:
         await make_client(queue_timeout_s=0).create_client_credentials()
@@ -337,7 +335,7 @@ async def test_a_busy_service_is_no_streamer(service, make_client):
 
 
 async def test_defect_33_no_secret_reaches_a_log_a_repr_or_an_error(
-    service, client, witness, caplog, eventually
+    service, client, recorder, caplog, eventually
 ):
     caplog.set_level(logging.DEBUG)
     for name in ("websockets", "httpx", "httpcore", "aiortc", "aioice", "odyssey_ros"):
@@ -345,7 +343,7 @@ async def test_defect_33_no_secret_reaches_a_log_a_repr_or_an_error(
     service.ice_config = {
         "iceServers": [{"urls": "turns:127.0.0.1:9", "username": "turn-user", "credential": "turn-password"}]
     }
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     streamer = await service.streamer()
     credentials = await client.create_client_credentials()
     await streamer.socket.close(code=1011)
@@ -360,7 +358,7 @@ async def test_defect_33_no_secret_reaches_a_log_a_repr_or_an_error(
             for record in caplog.records
             if not record.name.startswith(("aiohttp", "asyncio"))
         ]
-        + [repr(client), repr(credentials), repr(caught.value), str(caught.value), repr(witness.events)]
+        + [repr(client), repr(credentials), repr(caught.value), str(caught.value), repr(recorder.events)]
     )
     for secret in (
         "ody_test_key_123",
@@ -372,7 +370,7 @@ async def test_defect_33_no_secret_reaches_a_log_a_repr_or_an_error(
         assert secret not in text
 
 
-async def test_the_key_is_not_shown_when_the_service_echoes_it(service, make_client):
+async def test_a_key_echoed_by_the_service_is_hidden(service, make_client):
     service.script("POST /auth/token", 403, {"detail": "key ody_test_key_123 is blocked"})
     with pytest.raises(OdysseyAuthError) as caught:
         await make_client(max_retries=0).connect()
@@ -380,8 +378,8 @@ async def test_the_key_is_not_shown_when_the_service_echoes_it(service, make_cli
     assert "blocked" in str(caught.value)
 
 
-async def test_credentials_can_be_handed_on_and_used_without_a_key(
-    service, client, make_client, witness, monkeypatch
+async def test_credentials_connect_a_client_without_a_key(
+    service, client, make_client, recorder, monkeypatch
 ):
     monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
     credentials = await client.create_client_credentials()
@@ -390,32 +388,32 @@ async def test_credentials_can_be_handed_on_and_used_without_a_key(
     received = ClientCredentials.from_dict(json.loads(json.dumps(credentials.to_dict())))
     asked = len(service.requests)
     keyless = Odyssey(api_url="http://127.0.0.1:9")
-    await keyless.connect_with_credentials(received, **witness.callbacks())
+    await keyless.connect_with_credentials(received, **recorder.callbacks())
     assert keyless.is_connected
     assert keyless.current_session_id == credentials.session_id
     assert keyless.capabilities.image_to_video is True
-    assert witness.statuses() == ["connecting", "connected"]
+    assert recorder.statuses() == ["connecting", "connected"]
     assert [path for _method, path, _body in service.requests[asked:]] == ["/signal/config"]
     await keyless.disconnect()
 
 
-async def test_credentials_reconnect_while_the_server_accepts_them(service, client, witness, eventually):
+async def test_credentials_reconnect_while_the_server_accepts_them(service, client, recorder, eventually):
     credentials = await client.create_client_credentials()
     keyless = Odyssey(api_url=service.url, advanced=client._config.advanced)
-    await keyless.connect_with_credentials(credentials, **witness.callbacks())
+    await keyless.connect_with_credentials(credentials, **recorder.callbacks())
     await (await service.streamer()).socket.close(code=1011)
     await service.streamer(2)
     await eventually(lambda: keyless.is_connected)
     service.handshake_statuses = [403]
     await (await service.streamer(2)).socket.close(code=1011)
     await eventually(lambda: keyless.current_status.value == "failed")
-    assert isinstance(witness.named("on_error")[-1][0], OdysseyAuthError)
+    assert isinstance(recorder.named("on_error")[-1][0], OdysseyAuthError)
 
 
-async def test_credentials_outlast_the_socket_of_before(service, client, witness, eventually):
+async def test_credentials_reconnect_while_the_old_socket_is_closing(service, client, recorder, eventually):
     credentials = await client.create_client_credentials()
     keyless = Odyssey(api_url=service.url, advanced=client._config.advanced)
-    await keyless.connect_with_credentials(credentials, **witness.callbacks())
+    await keyless.connect_with_credentials(credentials, **recorder.callbacks())
     service.handshake_statuses = [409, 409]  # it is still closing
     await (await service.streamer()).socket.close(code=1011)
     await service.streamer(2)
@@ -424,21 +422,19 @@ async def test_credentials_outlast_the_socket_of_before(service, client, witness
     await keyless.disconnect()
 
 
-async def test_credentials_for_a_session_that_is_over_are_not_tried_for_ever(
-    service, make_client, witness, eventually
-):
+async def test_credentials_of_an_ended_session_are_not_retried(service, make_client, recorder, eventually):
     client = make_client(max_retries=None)
     credentials = await client.create_client_credentials()
-    await client.connect_with_credentials(credentials, **witness.callbacks())
+    await client.connect_with_credentials(credentials, **recorder.callbacks())
     service.handshake_statuses = [404]
     await (await service.streamer()).socket.close(code=1011)
     await eventually(lambda: client.current_status.value == "failed")
-    error, fatal = witness.named("on_error")[-1]
+    error, fatal = recorder.named("on_error")[-1]
     assert isinstance(error, OdysseyAuthError)
     assert (error.code, fatal) == (ErrorCode.SESSION_NOT_FOUND, True)
 
 
-async def test_credentials_with_a_useless_url_are_refused(service, client):
+async def test_credentials_with_an_invalid_url_are_refused(service, client):
     credentials = await client.create_client_credentials()
     data = {**credentials.to_dict(), "signaling_url": "ftp://x"}
     from odyssey_ros.client import ClientCredentials
@@ -448,35 +444,33 @@ async def test_credentials_with_a_useless_url_are_refused(service, client):
 
 
 @pytest.mark.parametrize("endpoint", ["POST /sessions/request", "POST /sessions/token"])
-async def test_half_a_character_is_an_answer_that_cannot_be_used(service, client, endpoint):
+async def test_a_lone_surrogate_is_an_invalid_response(service, client, endpoint):
     fields = {"session_id": "\ud800", "signalling_url": "ws://h", "session_token": "a.b.\ud800"}
     service.script(endpoint, 200, fields)
     with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
         await client.create_client_credentials()
 
 
-async def test_a_token_that_is_no_jwt_is_an_answer_that_cannot_be_used(service, client):
+async def test_a_token_that_is_not_a_jwt_is_an_invalid_response(service, client):
     service.script("POST /sessions/token", 200, {"session_token": "no jwt"})
     with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
         await client.create_client_credentials()
 
 
-async def test_a_session_that_is_unknown_as_soon_as_it_is_made_is_tried_again(service, client):
+async def test_a_new_session_that_the_service_does_not_know_is_retried(service, client):
     service.script("POST /sessions/token", 404, {})
     await client.connect()
     assert client.is_connected
 
 
-async def test_one_client_serves_loop_after_loop(service, client):
+async def test_one_client_works_on_successive_loops(service, client):
     service.script("GET /stream-recordings", 200, {}, always=True)
     for _ in range(2):
         await asyncio.to_thread(lambda: asyncio.run(client.list_stream_recordings()))
     assert service.count("POST /auth/token") == 1
 
 
-async def test_loops_that_use_one_client_at_once_do_not_close_each_others_connections(
-    service, client, eventually
-):
+async def test_loops_that_share_a_client_do_not_close_each_others_connections(service, client, eventually):
     service.script("GET /stream-recordings", 200, {}, always=True)
     async with client:
         await asyncio.to_thread(lambda: asyncio.run(client.list_stream_recordings()))
@@ -495,7 +489,7 @@ async def test_loops_that_use_one_client_at_once_do_not_close_each_others_connec
     await staying
 
 
-async def test_as_a_context_manager_it_disconnects_and_keeps_its_http_connections(service, make_client):
+async def test_the_context_manager_keeps_http_connections_and_disconnects(service, make_client):
     service.script("GET /stream-recordings", 200, {}, always=True)
     async with make_client() as client:
         lease = client._lease

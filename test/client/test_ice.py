@@ -11,7 +11,7 @@ from odyssey_ros.client.peer_connection import PeerConnection
 HOST = "842163049 1 udp 1677729535 192.0.2.3 40000 typ host"
 
 
-def test_servers_are_read_as_the_service_names_them():
+def test_ice_servers_are_parsed():
     config = {
         "iceServers": [
             {"urls": "stun:stun.example.org:3478"},
@@ -38,7 +38,7 @@ def test_servers_are_read_as_the_service_names_them():
         parse_ice_servers(JsonObject({"iceServers": {}}))
 
 
-async def test_what_is_read_aiortc_takes(nothing_left_behind):
+async def test_aiortc_accepts_all_parsed_servers(nothing_left_behind):
     servers = parse_ice_servers(
         JsonObject(
             {"iceServers": [{"urls": ["turns:t.example", "turn:t:1?transport=tcp", "stuns:s", "stun:s:9"]}]}
@@ -58,6 +58,6 @@ def test_defect_17_a_candidate_is_read_with_and_without_its_prefix(prefix):
 
 
 @given(st.text())
-def test_any_candidate_is_read_or_left_out(text):
+def test_any_candidate_is_parsed_or_refused(text):
     candidate = parse_candidate(text, None, None)
     assert candidate is None or candidate.ip

@@ -63,7 +63,7 @@ def _near(picture: Image.Image, x: float, y: float, colour: tuple[int, ...], wit
 
 @pytest.mark.parametrize("portrait", [False, True])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF"])
-def test_every_supported_type(kind: str, portrait: bool, tmp_path: Path) -> None:
+def test_every_supported_image_type_is_converted(kind: str, portrait: bool, tmp_path: Path) -> None:
     data = _encoded(_halves((640, 480), RED, BLUE), kind)
     assert image_format(data) == kind
     path = tmp_path / "picture.bin"
@@ -95,7 +95,7 @@ def test_arrays_and_pil_images_are_not_encoded_twice_nor_changed() -> None:
     ("size", "portrait", "seen"),
     [((3000, 704), False, (RED, BLUE)), ((704, 3000), True, (RED, BLUE)), ((1, 1), False, (RED, RED))],
 )
-def test_it_covers_and_is_cropped_about_the_centre(
+def test_an_image_covers_the_size_and_is_cropped_at_the_centre(
     size: tuple[int, int], portrait: bool, seen: tuple[tuple[int, ...], ...]
 ) -> None:
     picture = _halves(size, RED, BLUE) if size[0] > 1 else Image.new("RGB", size, RED)
@@ -107,7 +107,7 @@ def test_it_covers_and_is_cropped_about_the_centre(
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(400, 300), (4000, 3000)])
-def test_a_phone_photo_stands_upright(orientation: int, size: tuple[int, int]) -> None:
+def test_exif_orientation_is_applied(orientation: int, size: tuple[int, int]) -> None:
     upright = Image.new("RGB", size, RED)
     upright.paste(BLUE, (0, size[1] // 2, *size))
     stored = {
@@ -129,7 +129,7 @@ def test_a_phone_photo_stands_upright(orientation: int, size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "RGBa"])
-def test_what_is_transparent_becomes_white(mode: str) -> None:
+def test_transparent_areas_become_white(mode: str) -> None:
     clear = Image.new("RGBA", (128, 70), (0, 0, 0, 0))
     opaque = (128, 128, 128) if mode == "LA" else GREEN
     clear.paste((*opaque, 255), (64, 0, 128, 70))
@@ -142,7 +142,7 @@ def test_what_is_transparent_becomes_white(mode: str) -> None:
     assert _near(result, 0.1, 0.5, WHITE)
 
 
-def test_a_transparent_colour_of_an_rgb_png_is_white() -> None:
+def test_a_transparent_colour_of_an_rgb_png_becomes_white() -> None:
     data = _encoded(_halves((128, 70), RED, GREEN), "PNG", transparency=RED)
     result = _result(prepare_image(data, portrait=False))
     assert _near(result, 0.1, 0.5, WHITE)
@@ -150,7 +150,7 @@ def test_a_transparent_colour_of_an_rgb_png_is_white() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "CMYK", "YCbCr", "HSV", "F"])
-def test_other_modes(mode: str) -> None:
+def test_images_of_other_modes_are_converted(mode: str) -> None:
     result = _result(prepare_image(Image.new("RGB", (128, 70), WHITE).convert(mode), portrait=False))
     assert _near(result, 0.5, 0.5, WHITE)
 
@@ -164,7 +164,7 @@ def test_sixteen_bit_grey_keeps_its_levels() -> None:
     assert _near(result, 0.9, 0.5, WHITE, 3)
 
 
-def test_the_first_frame_of_an_animation_is_taken() -> None:
+def test_the_first_frame_of_an_animation_is_used() -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in (RED, BLUE)]
     for kind in ("GIF", "WEBP"):
         data = _encoded(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -203,7 +203,7 @@ def test_the_first_frame_of_an_animation_is_taken() -> None:
         (Image.new("RGB", (0, 4)), "empty"),
     ],
 )
-def test_refused_with_the_reason(source: Any, text: str) -> None:
+def test_an_invalid_image_is_refused_with_a_reason(source: Any, text: str) -> None:
     with pytest.raises(OdysseyImageError, match=text) as caught:
         prepare_image(source, portrait=False)
     assert isinstance(caught.value, ValueError)
@@ -219,7 +219,7 @@ def test_a_large_file_is_refused_without_being_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_a_file_without_permission(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "secret.jpg"
     path.write_bytes(_encoded(Image.new("RGB", (4, 4)), "JPEG"))
     path.chmod(0)
@@ -229,7 +229,7 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [9_500, 14_000, 60_000])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_decompression_bomb_is_refused_unopened(side: int) -> None:
+def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -240,7 +240,7 @@ def test_a_decompression_bomb_is_refused_unopened(side: int) -> None:
         prepare_image(bomb, portrait=False)
 
 
-def test_a_bomb_is_refused_where_warnings_are_errors_too() -> None:
+def test_an_image_with_too_many_pixels_is_refused_when_warnings_are_errors() -> None:
     with pytest.raises(OdysseyImageError, match="too many pixels"):
         prepare_image(_encoded(Image.new("1", (9_500, 9_500)), "PNG"), portrait=False)
 
@@ -253,7 +253,7 @@ _SEEDS = {kind: _encoded(_halves((64, 48), RED, BLUE), kind) for kind in KINDS}
 @given(st.sampled_from(sorted(_SEEDS)), st.data())
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_damage_gives_a_picture_or_the_one_error(kind: str, data: st.DataObject) -> None:
+def test_a_damaged_image_is_converted_or_refused(kind: str, data: st.DataObject) -> None:
     damaged = bytearray(_SEEDS[kind])
     for _ in range(data.draw(st.integers(0, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
@@ -265,7 +265,7 @@ def test_damage_gives_a_picture_or_the_one_error(kind: str, data: st.DataObject)
     assert _result(url).size == LANDSCAPE_SIZE
 
 
-def test_the_client_without_images_needs_no_pillow() -> None:
+def test_the_client_works_without_pillow() -> None:
     program = (
         "import sys\n"
         "sys.modules['PIL'] = None\n"
@@ -288,7 +288,7 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         prepare_image(_SEEDS["AVIF"], portrait=False)
 
 
-def test_a_huge_image_of_the_caller_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_with_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(OdysseyImageError, match="too many pixels: 11x10"):
         prepare_image(np.zeros((10, 11, 3), np.uint8), portrait=False)

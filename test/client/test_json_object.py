@@ -26,7 +26,7 @@ anything = st.recursive(
 
 
 @given(anything, st.sampled_from(READERS))
-def test_every_reader_gives_its_type_or_refuses(value, reader):
+def test_every_reader_returns_its_type_or_raises(value, reader):
     kinds = {
         "text": str,
         "integer": int,
@@ -48,7 +48,7 @@ def test_every_reader_gives_its_type_or_refuses(value, reader):
 
 
 @given(st.text() | st.binary() | anything.map(json.dumps))
-def test_whatever_comes_is_an_object_or_refused(text):
+def test_any_input_is_an_object_or_refused(text):
     try:
         JsonObject.parse(text)
     except MalformedError:

@@ -12,44 +12,44 @@ from PIL import Image
 from odyssey_ros.client import ConnectionStatus, OdysseyConnectionError, OdysseyImageError, OdysseyStreamError
 
 
-async def test_the_main_job(service, client, witness, eventually):
-    await client.connect(**witness.callbacks(frames=True))
+async def test_a_complete_session(service, client, recorder, eventually):
+    await client.connect(**recorder.callbacks(frames=True))
     assert client.is_connected
     assert client.current_session_id == "session-1"
     assert client.capabilities.image_to_video is True
     stream_id = await client.start_stream("a cat", portrait=False)
     assert stream_id == "stream-session-1-1"
     assert client.last_applied_prompt == "[a cat]"
-    await eventually(lambda: len(witness.frames) > 3)
+    await eventually(lambda: len(recorder.frames) > 3)
     assert await client.interact("a dog") == "[a dog]"
     assert client.last_applied_prompt == "[a dog]"
-    seen = len(witness.decoded)
-    await eventually(lambda: len(witness.decoded) > seen + 2)
-    assert witness.decoded[-1].prompt == "[a dog]"
-    assert witness.decoded[-1].stream_id == stream_id
+    seen = len(recorder.decoded)
+    await eventually(lambda: len(recorder.decoded) > seen + 2)
+    assert recorder.decoded[-1].prompt == "[a dog]"
+    assert recorder.decoded[-1].stream_id == stream_id
     await client.end_stream()
     await client.disconnect()
     assert client.current_status is ConnectionStatus.DISCONNECTED
-    assert witness.statuses() == ["authenticating", "connecting", "connected", "disconnected"]
-    assert [event[0] for event in witness.events if event[0] != "on_status_change"] == [
+    assert recorder.statuses() == ["authenticating", "connecting", "connected", "disconnected"]
+    assert [event[0] for event in recorder.events if event[0] != "on_status_change"] == [
         "on_connected",
         "on_stream_started",
         "on_interact_acknowledged",
         "on_stream_ended",
         "on_disconnected",
     ]
-    frame = witness.frames[-1]
+    frame = recorder.frames[-1]
     assert frame.data.shape == (48, 64, 3)
     assert (frame.width, frame.height) == (64, 48)
-    indices = [decoded.index for decoded in witness.decoded if decoded.stream_id == stream_id]
+    indices = [decoded.index for decoded in recorder.decoded if decoded.stream_id == stream_id]
     assert indices == list(range(len(indices)))
     statistics = client.statistics
-    assert statistics.frames_decoded == len(witness.decoded)
-    assert statistics.frames_converted == len(witness.frames)
+    assert statistics.frames_decoded == len(recorder.decoded)
+    assert statistics.frames_converted == len(recorder.frames)
     assert statistics.streams_started == 1
 
 
-async def test_calls_without_a_connection_say_so(client):
+async def test_calls_without_a_connection_are_refused(client):
     with pytest.raises(OdysseyStreamError, match="Cannot start stream: client is disconnected"):
         await client.start_stream("x")
     with pytest.raises(OdysseyStreamError, match="Cannot interact with stream: client is disconnected"):
@@ -59,7 +59,7 @@ async def test_calls_without_a_connection_say_so(client):
     await client.disconnect()
 
 
-async def test_a_second_connect_is_refused_and_harms_nothing(client):
+async def test_a_second_connect_is_refused_without_effect(client):
     connecting = asyncio.create_task(client.connect())
     await asyncio.sleep(0)
     with pytest.raises(OdysseyConnectionError, match="Already connecting"):
@@ -70,9 +70,7 @@ async def test_a_second_connect_is_refused_and_harms_nothing(client):
     assert client.is_connected
 
 
-async def test_defect_41_a_phone_photo_arrives_upright_in_the_streams_size_and_too_large_ones_do_not(
-    service, client
-):
+async def test_defect_41_images_are_rotated_scaled_and_limited_in_size(service, client):
     photo = Image.new("RGB", (640, 480), "blue")
     photo.paste("red", (0, 0, 640, 240))
     exif = Image.Exif()

@@ -86,7 +86,7 @@ def test_the_client_and_the_emulator_share_nothing():
         assert "rclpy" not in text, path
 
 
-def test_importing_decodes_nothing_yet():
+def test_importing_the_client_imports_no_image_library():
     program = "import sys, odyssey_ros.client; print({'PIL', 'cv2', 'pillow_heif'} & set(sys.modules))"
     assert run(program) == "set()\n"
 

@@ -63,20 +63,20 @@ values = st.recursive(
 
 
 @given(st.dictionaries(NAMES, values), st.sampled_from(PARSERS))
-def test_whatever_the_service_answers_is_read_or_refused(answer, parse):
+def test_any_response_is_parsed_or_refused(answer, parse):
     try:
         assert parse(JsonObject(answer)) is not None
     except MalformedError as error:
         assert str(error)  # noqa: PT017 - it may as well not raise
 
 
-def test_a_session_without_capabilities_has_none():
+def test_a_session_without_capabilities_cannot_start_from_images():
     grant = responses.parse_session(JsonObject({"session_id": "s", "signalling_url": "https://h/base/"}))
     assert grant.capabilities.image_to_video is False
     assert grant.endpoint.ws_base == "wss://h/base"
 
 
-def test_a_ping_url_of_another_kind_is_left_out():
+def test_a_region_whose_ping_url_is_not_http_is_left_out():
     regions = JsonObject(
         {"regions": [{"id": "a", "ping_url": "file:///etc/passwd"}, {"id": "b", "ping_url": "https://b"}]}
     )

@@ -53,17 +53,17 @@ WAIT = {"retry_after_seconds": 12}
         (OdysseyConnectionError(status_code=503, details=WAIT), Verdict(transient=True, wait_s=12)),
     ],
 )
-def test_what_may_pass_and_what_stays(error, verdict):
+def test_transient_and_permanent_failures_are_distinguished(error, verdict):
     assert judge(error, patient=False) == verdict
     assert judge(error, patient=True) == verdict
 
 
-def test_a_full_queue_is_waited_for_again_only_by_the_patient():
+def test_a_full_queue_is_retried_only_with_patience():
     assert judge(NoStreamerError(status_code=503), patient=False) == Verdict(transient=False)
     assert judge(NoStreamerError(status_code=503), patient=True) == Verdict(transient=True)
 
 
-def test_the_delays_of_the_sdk():
+def test_the_default_delays_are_those_of_the_sdk():
     config = AdvancedConfig(retry_jitter=0)
     assert list(backoff(config, lambda low, high: high)) == [1, 2, 2, 2, 2]
 
@@ -76,9 +76,7 @@ def test_the_delays_of_the_sdk():
     jitter=st.floats(0, 1),
     chance=st.floats(0, 1),
 )
-def test_delays_keep_their_bounds_and_end_when_they_should(
-    retries, initial, most, multiplier, jitter, chance
-):
+def test_delays_stay_within_their_bounds_and_number(retries, initial, most, multiplier, jitter, chance):
     config = AdvancedConfig(
         max_retries=retries,
         initial_retry_delay_ms=initial,

@@ -45,13 +45,13 @@ def _replaced(index: int, entry: Any) -> list[Any]:
 
 
 @given(scripts())
-def test_every_well_formed_script_passes(script: list[dict[str, Any]]) -> None:
+def test_every_valid_script_passes(script: list[dict[str, Any]]) -> None:
     check_script(script)
     check_scripts([script, tuple(script)])
 
 
 @given(scripts(), st.data())
-def test_every_fault_is_found_and_its_entry_named(script: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_every_fault_is_refused_with_its_entry(script: list[dict[str, Any]], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(script) - 1))
     entry = script[index]
     action = next(key for key in entry if key != "timestamp_ms")
@@ -94,7 +94,7 @@ def test_every_fault_is_found_and_its_entry_named(script: list[dict[str, Any]], 
 
 
 @given(scripts(), st.data())
-def test_a_script_in_another_order_fails(script: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_a_script_in_another_order_is_refused(script: list[dict[str, Any]], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(script))
     times = [entry["timestamp_ms"] for entry in shuffled]
     if times == sorted(times) and "start" in shuffled[0] and "end" in shuffled[-1]:
@@ -127,7 +127,7 @@ def test_a_script_in_another_order_fails(script: list[dict[str, Any]], data: st.
         ([GOOD[0], {"timestamp_ms": 0, "end": {}}], r"script\[1\] \(end at 0 ms\): end must be later"),
     ],
 )
-def test_the_text_says_what_and_where(script: object, text: str) -> None:
+def test_the_error_names_the_rule_and_the_entry(script: object, text: str) -> None:
     with pytest.raises(OdysseyScriptError, match=text):
         check_script(script)
 
@@ -154,12 +154,12 @@ def test_exactly_one_source() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "script.json", "ftp://example.com/x", "https://", "https://[x", 3])
-def test_a_script_url_is_an_absolute_http_url_and_is_not_repeated(url: object) -> None:
+def test_a_script_url_must_be_absolute_http_and_is_not_quoted_in_the_error(url: object) -> None:
     with pytest.raises(OdysseyScriptError, match="script_url must be") as caught:
         check_sources(None, None, url)
     assert not url or str(url) not in str(caught.value)
 
 
-def test_the_error_is_also_what_programs_for_the_sdk_catch() -> None:
+def test_a_script_error_is_a_value_error() -> None:
     assert issubclass(OdysseyScriptError, (OdysseyError,))
     assert issubclass(OdysseyScriptError, (ValueError,))

@@ -52,20 +52,20 @@ def sessions(api, **changes):
     return source, waits, told
 
 
-async def test_defect_20_the_queue_is_asked_with_jitter():
+async def test_defect_20_the_queue_is_polled_with_jitter():
     source, waits, told = sessions(Api(3), retry_jitter=0.5)
     assert (await source.acquire(None)).session_id == "s"
     assert waits == [1.5, 1.5, 1.5]
     assert told == ["Waiting for a streamer"] * 3
 
 
-async def test_defect_20_the_queue_is_asked_when_the_service_says():
+async def test_defect_20_the_queue_is_polled_when_the_service_asks():
     source, waits, _told = sessions(Api(2, retry_after_seconds=7))
     await source.acquire(None)
     assert waits == [7, 7]
 
 
-async def test_the_queue_has_its_bound_to_the_second():
+async def test_the_queue_timeout_is_exact():
     api = Api(10**6)
     source, waits, _told = sessions(api, queue_timeout_s=10, retry_jitter=0)
     with pytest.raises(NoStreamerError, match=r"Timed out waiting for a streamer \(10s\)"):
@@ -74,7 +74,7 @@ async def test_the_queue_has_its_bound_to_the_second():
     assert api.requests == 11
 
 
-async def test_no_queue_means_no_waiting():
+async def test_a_queue_timeout_of_zero_does_not_wait():
     source, waits, _told = sessions(Api(1), queue_timeout_s=0)
     with pytest.raises(NoStreamerError, match="No streamers available"):
         await source.acquire(None)

@@ -34,7 +34,7 @@ from odyssey_ros.client.signaling import (
         ("ws://[::1]:5", "ws://[::1]:5", "http://[::1]:5"),
     ],
 )
-def test_defect_16_socket_and_configuration_are_found_by_the_same_rule(url, ws_base, http_base):
+def test_defect_16_socket_and_configuration_urls_follow_the_same_rule(url, ws_base, http_base):
     endpoint = SignalingEndpoint.parse(url)
     assert (endpoint.ws_base, endpoint.http_base) == (ws_base, http_base)
 
@@ -42,7 +42,7 @@ def test_defect_16_socket_and_configuration_are_found_by_the_same_rule(url, ws_b
 @pytest.mark.parametrize(
     "url", ["", "ftp://h", "ws://", "ws://h?x=1", "ws://h#x", "ws://h:port", "ws://[::1"]
 )
-def test_a_url_that_is_none_is_refused(url):
+def test_an_invalid_url_is_refused(url):
     with pytest.raises(MalformedError):
         SignalingEndpoint.parse(url)
 
@@ -66,11 +66,11 @@ def test_session_and_token_are_encoded():
         ("localhost.example", False),
     ],
 )
-def test_what_is_this_machine(host, expected):
+def test_loopback_hosts_are_recognized(host, expected):
     assert is_loopback_host(host) is expected
 
 
-def test_messages():
+def test_messages_are_parsed():
     assert parse_message('{"type": "offer", "sdp": "v=0"}') == Offer("v=0")
     assert parse_message('{"type": "ice_candidate"}') == RemoteCandidate("", None, None)
     assert parse_message('{"type": "error"}') == ServerError("unknown")
@@ -94,7 +94,7 @@ fields = st.dictionaries(st.sampled_from(["sdp", "candidate", "sdpMid", "sdpMLin
         fields,
     )
 )
-def test_whatever_the_server_sends_is_read_or_refused(text):
+def test_any_signaling_message_is_parsed_or_refused(text):
     try:
         message = parse_message(text)
     except MalformedError:
@@ -104,7 +104,7 @@ def test_whatever_the_server_sends_is_read_or_refused(text):
 
 
 @given(st.text(), st.text())
-def test_any_url_is_read_or_refused(host, path):
+def test_any_url_is_parsed_or_refused(host, path):
     try:
         endpoint = SignalingEndpoint.parse(f"wss://{host}/{path}")
     except MalformedError:
@@ -122,7 +122,9 @@ def test_any_url_is_read_or_refused(host, path):
         ("hang up", "cannot be reached"),
     ],
 )
-async def test_a_server_that_is_none_is_an_error_that_holds_no_token(nothing_left_behind, behaviour, text):
+async def test_connecting_to_an_invalid_server_raises_an_error_without_the_token(
+    nothing_left_behind, behaviour, text
+):
     async def serve(reader, writer):
         await reader.read(10)
         if behaviour == "garbage":

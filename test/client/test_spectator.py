@@ -107,7 +107,7 @@ async def broadcast(nothing_left_behind, service):
 FAST = AdvancedConfig(connect_timeout_s=90, request_timeout_s=90, close_timeout_s=1)
 
 
-async def test_frames_come_and_leaving_is_told(broadcast, eventually):
+async def test_a_spectator_receives_frames_and_deletes_its_session(broadcast, eventually):
     frames, decoded, ended = [], [], []
     connection = await connect_to_stream(
         broadcast.url + "/",
@@ -131,7 +131,7 @@ async def test_frames_come_and_leaving_is_told(broadcast, eventually):
     assert broadcast.headers[posted]["Content-Type"] == "application/sdp"
 
 
-async def test_defect_38_on_disconnected_is_called_once_for_a_loss_and_never_for_leaving(
+async def test_defect_38_on_disconnected_is_called_once_for_a_loss_and_not_when_leaving(
     broadcast, eventually
 ):
     ended = []
@@ -153,7 +153,7 @@ async def test_defect_38_on_disconnected_is_called_once_for_a_loss_and_never_for
     ) == 1  # the one that left by itself
 
 
-async def test_defect_39_the_request_for_a_key_frame_names_its_stream(broadcast, eventually, monkeypatch):
+async def test_defect_39_the_key_frame_request_names_its_media_source(broadcast, eventually, monkeypatch):
     from odyssey_ros.client.frames import FramePipeline
 
     # With frames that come by themselves there is nothing to ask for.
@@ -173,14 +173,14 @@ async def test_defect_39_the_request_for_a_key_frame_names_its_stream(broadcast,
     await connection.close()
 
 
-async def test_defect_40_what_was_posted_is_deleted_when_connecting_fails(broadcast):
+async def test_defect_40_the_whep_session_is_deleted_when_connecting_fails(broadcast):
     broadcast.takes_media = False
     with pytest.raises(OdysseyConnectionError):
         await connect_to_stream(broadcast.url, TOKEN, advanced=AdvancedConfig(connect_timeout_s=4))
     assert ("DELETE", "/live/session/1?x=y") in broadcast.requests
 
 
-async def test_defect_40_what_was_posted_is_deleted_when_the_caller_leaves(broadcast, monkeypatch):
+async def test_defect_40_the_whep_session_is_deleted_when_the_caller_cancels(broadcast, monkeypatch):
     post, posted = SpectatorConnection._post_offer, asyncio.Event()
 
     async def noted(self, sdp):
@@ -215,7 +215,7 @@ def test_defect_40_queries_and_slashes_do_not_break_the_url(url, offer_url):
 
 
 @pytest.mark.parametrize("url", ["", "h/live", "ws://h/live", "http://", "http://h:port/x"])
-async def test_a_url_that_is_none_is_refused(url):
+async def test_an_invalid_url_is_refused(url):
     with pytest.raises(OdysseyArgumentError, match="WebRTC URL"):
         await connect_to_stream(url, TOKEN)
 
@@ -236,26 +236,26 @@ async def test_each_refusal_is_typed(broadcast, status, kind, text):
 
 
 @pytest.mark.parametrize("answer", ["", "v=0\r\n", "this is no answer"])
-async def test_an_answer_that_cannot_be_used_is_an_error(broadcast, answer):
+async def test_an_invalid_answer_raises_a_connection_error(broadcast, answer):
     broadcast.answer = answer
     with pytest.raises(OdysseyConnectionError, match="answer is invalid"):
         await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
 
 
-async def test_a_server_that_does_not_answer_is_given_up(broadcast):
+async def test_a_server_that_does_not_answer_raises_a_connection_error(broadcast):
     broadcast.delay_s = 2
     with pytest.raises(OdysseyConnectionError, match="cannot be reached"):
         await connect_to_stream(broadcast.url, TOKEN, advanced=AdvancedConfig(request_timeout_s=0.2))
 
 
 @pytest.mark.parametrize("config", [None, [], {"iceServers": 5}])
-async def test_a_configuration_that_cannot_be_had_does_not_keep_a_local_spectator_away(broadcast, config):
+async def test_a_local_spectator_connects_without_an_ice_configuration(broadcast, config):
     broadcast.config = config
     connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
     await connection.close()
 
 
-async def test_a_server_elsewhere_is_reached_with_a_public_stun_server(broadcast, monkeypatch):
+async def test_a_remote_server_without_ice_configuration_uses_public_stun(broadcast, monkeypatch):
     from odyssey_ros.client import spectator
     from odyssey_ros.client.ice import PUBLIC_STUN
 
@@ -274,7 +274,7 @@ async def test_a_server_elsewhere_is_reached_with_a_public_stun_server(broadcast
     assert found == [(PUBLIC_STUN, False)]
 
 
-async def test_the_token_is_no_secret_that_logs_tell(broadcast, caplog):
+async def test_the_token_is_not_logged(broadcast, caplog):
     caplog.set_level(logging.DEBUG)
     connection = await connect_to_stream(broadcast.url, TOKEN, debug=True, advanced=FAST)
     await connection.close()
@@ -284,7 +284,7 @@ async def test_the_token_is_no_secret_that_logs_tell(broadcast, caplog):
     assert "/live/stream-1/whep" in told
 
 
-async def test_a_goodbye_that_nobody_hears_is_no_error(broadcast, eventually):
+async def test_a_session_url_on_another_server_is_not_deleted(broadcast, eventually):
     broadcast.location = "http://127.0.0.1:9/elsewhere"
     connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
     await connection.close()
@@ -293,7 +293,7 @@ async def test_a_goodbye_that_nobody_hears_is_no_error(broadcast, eventually):
     assert _same_origin("http://h/x", "//evil/y") is None
 
 
-async def test_a_failure_of_its_own_is_a_loss(broadcast, eventually, monkeypatch):
+async def test_a_failing_frame_consumer_counts_as_a_loss(broadcast, eventually, monkeypatch):
     from odyssey_ros.client.frames import FramePipeline
 
     connected = asyncio.Event()
@@ -313,7 +313,7 @@ async def test_a_failure_of_its_own_is_a_loss(broadcast, eventually, monkeypatch
     assert ended == [True]
 
 
-async def test_frames_that_stop_are_a_loss(broadcast, eventually):
+async def test_missing_frames_count_as_a_loss(broadcast, eventually):
     ended, frames = [], []
     connection = await connect_to_stream(
         broadcast.url,

@@ -1,4 +1,4 @@
-"""Start, interact, end, and what the streamer says; over real channels."""
+"""Start, interact, end and the streamer's messages, over real channels."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from odyssey_ros.client.stream import (
 
 
 @pytest.fixture
-async def streamer(service, client, witness):
-    await client.connect(**witness.callbacks())
+async def streamer(service, client, recorder):
+    await client.connect(**recorder.callbacks())
     return await service.streamer()
 
 
@@ -41,7 +41,7 @@ async def streamer(service, client, witness):
 
 
 @pytest.mark.parametrize("call", ["start_stream", "interact", "end_stream"])
-async def test_defect_01_every_call_has_a_bound(service, make_client, call):
+async def test_defect_01_every_call_has_a_timeout(service, make_client, call):
     client = make_client(operation_timeout_s=3)
     await client.connect()
     if call != "start_stream":
@@ -54,15 +54,15 @@ async def test_defect_01_every_call_has_a_bound(service, make_client, call):
     assert client.is_connected
 
 
-async def test_a_start_without_an_answer_is_taken_back(service, make_client, eventually):
+async def test_a_start_without_a_reply_is_followed_by_an_end(service, make_client, eventually):
     client = make_client(operation_timeout_s=3)
     await client.connect()
     streamer = await service.streamer()
     reactions, service.reactions = service.reactions, {}
     with pytest.raises(OdysseyStreamError, match=r"no answer within 3 s"):
         await client.start_stream("a cat")
-    await eventually(lambda: len(streamer.heard) == 2)
-    assert [message["type"] for message in streamer.heard] == [
+    await eventually(lambda: len(streamer.channel_messages) == 2)
+    assert [message["type"] for message in streamer.channel_messages] == [
         "interactive_stream_start",
         "interactive_stream_end",
     ]
@@ -71,7 +71,7 @@ async def test_a_start_without_an_answer_is_taken_back(service, make_client, eve
 
 
 async def test_defect_03_an_error_of_the_stream_fails_every_pending_call(
-    service, client, streamer, witness, eventually
+    service, client, streamer, recorder, eventually
 ):
     await client.start_stream("a cat")
     service.reactions.clear()
@@ -80,52 +80,53 @@ async def test_defect_03_an_error_of_the_stream_fails_every_pending_call(
         asyncio.create_task(client.interact("a dog")),
         asyncio.create_task(client.end_stream()),
     ]
-    await eventually(lambda: len(streamer.heard) == 4)
-    streamer.say({"type": "interactive_stream_error", "reason": "moderation", "message": "no dogs"})
+    await eventually(lambda: len(streamer.channel_messages) == 4)
+    streamer.send_on_channel(
+        {"type": "interactive_stream_error", "reason": "moderation", "message": "no dogs"}
+    )
     results = await asyncio.gather(*pending, return_exceptions=True)
     assert {str(result) for result in results} == {"moderation: no dogs"}
     assert {type(result) for result in results} == {OdysseyStreamError}
-    assert witness.named("on_stream_error") == [("moderation", "no dogs")]
+    assert recorder.named("on_stream_error") == [("moderation", "no dogs")]
 
 
-async def test_defect_04_each_of_several_interacts_gets_its_own_answer(client, streamer):
+async def test_defect_04_concurrent_interacts_each_get_their_own_reply(client, streamer):
     await client.start_stream("a cat")
     answers = await asyncio.gather(*(client.interact(f"prompt {number}") for number in range(5)))
     assert answers == [f"[prompt {number}]" for number in range(5)]
 
 
-async def test_defect_05_an_answer_that_comes_before_the_sending_returns_is_not_lost(
-    service, client, streamer, monkeypatch
+async def test_defect_05_a_reply_that_arrives_before_the_send_returns_is_not_lost(
+    service, client, streamer, monkeypatch, eventually
 ):
-
     send = ConnectionAttempt.send_by_signaling
 
-    async def slow(self, text):
+    async def send_slowly(self, text):
         await send(self, text)
-        await asyncio.sleep(0.3)  # in which the answer arrives
+        await eventually(lambda: client.statistics.streams_started)  # the reply has arrived
 
-    monkeypatch.setattr(ConnectionAttempt, "send_by_signaling", slow)
-    service.reactions["interactive_stream_start"] = lambda s, _m: s.say(
+    monkeypatch.setattr(ConnectionAttempt, "send_by_signaling", send_slowly)
+    service.reactions["interactive_stream_start"] = lambda s, _m: s.send_on_channel(
         {"type": "stream_started", "stream_id": "s"}
     )
     assert await client.start_stream("x" * 300_000) == "s"
 
 
-async def test_defect_18_the_channel_takes_what_the_offer_says_and_the_socket_takes_the_rest(service, client):
+async def test_defect_18_the_offer_limits_channel_messages_and_larger_ones_use_the_socket(service, client):
     service.edit_offer = lambda sdp: re.sub(r"a=max-message-size:\d+", "a=max-message-size:65536", sdp)
     await client.connect()
     streamer = await service.streamer()
     await client.start_stream("x" * 40_000)
-    assert [message["type"] for message in streamer.heard] == ["interactive_stream_start"]
+    assert [message["type"] for message in streamer.channel_messages] == ["interactive_stream_start"]
     await client.start_stream("x" * 70_000)
     assert "interactive_stream_start" in streamer.kinds()
     with pytest.raises(OdysseyStreamError, match="limit of 65536 bytes"):
         await client.interact("x" * 70_000)
 
 
-async def test_start_carries_what_it_is_told(service, client, streamer, grey_image):
+async def test_a_start_contains_its_arguments(service, client, streamer, grey_image):
     await client.start_stream("a cat", True, None, None, True, True)
-    assert streamer.heard[-1] == {
+    assert streamer.channel_messages[-1] == {
         "type": "interactive_stream_start",
         "prompt": "a cat",
         "portrait": True,
@@ -139,89 +140,89 @@ async def test_start_carries_what_it_is_told(service, client, streamer, grey_ima
     assert started["portrait"] is False
 
 
-async def test_images_are_given_once(client, streamer, grey_image):
+async def test_image_and_image_path_exclude_each_other(client, streamer, grey_image):
     with pytest.raises(OdysseyArgumentError, match="not both"):
         await client.start_stream("a cat", image=grey_image, image_path="x.png")
 
 
 async def test_an_unreadable_image_is_refused_before_anything_is_sent(client, streamer, tmp_path):
     with pytest.raises(OdysseyImageError):
-        await client.start_stream("a cat", image_path=tmp_path / "there is none.png")
+        await client.start_stream("a cat", image_path=tmp_path / "missing.png")
     assert streamer.kinds() == ["answer"]
 
 
 @pytest.mark.parametrize("capabilities", [None, {}, {"image_to_video": False}, {"image_to_video": "yes"}])
-async def test_defect_42_an_image_is_refused_when_the_streamer_cannot_use_it(
-    service, client, witness, grey_image, capabilities
+async def test_defect_42_an_image_is_refused_without_the_capability(
+    service, client, recorder, grey_image, capabilities
 ):
     service.capabilities = capabilities
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     assert client.capabilities.image_to_video is False
     with pytest.raises(OdysseyStreamError, match="cannot start from an image"):
         await client.start_stream("a cat", image=grey_image)
     assert (await service.streamer()).kinds() == ["answer"]
 
 
-async def test_a_prompt_without_a_stream_or_without_words_is_refused(client, streamer):
+async def test_a_prompt_that_is_blank_or_has_no_stream_is_refused(client, streamer):
     with pytest.raises(OdysseyStreamError, match="no stream is running"):
         await client.interact("a dog")
     with pytest.raises(OdysseyArgumentError, match="empty"):
         await client.interact("  ")
-    assert streamer.heard == []
+    assert streamer.channel_messages == []
 
 
-async def test_ending_no_stream_is_done_at_once(client, streamer):
+async def test_ending_without_a_stream_returns_at_once(client, streamer):
     await client.end_stream()
-    assert streamer.heard == []
+    assert streamer.channel_messages == []
 
 
-async def test_a_start_that_the_caller_leaves_leaves_nothing(service, client, streamer, eventually):
+async def test_a_cancelled_start_leaves_nothing_behind(service, client, streamer, eventually):
     service.reactions.clear()
     starting = asyncio.create_task(client.start_stream("a cat"))
-    await eventually(lambda: streamer.heard)
+    await eventually(lambda: streamer.channel_messages)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    streamer.say({"type": "stream_started", "stream_id": "late"})
+    streamer.send_on_channel({"type": "stream_started", "stream_id": "late"})
     await eventually(lambda: client.statistics.streams_started == 1)
 
 
-async def test_a_start_that_is_ended_before_it_is_answered_fails_at_once(
-    service, client, streamer, witness, eventually
+async def test_a_start_that_is_ended_before_its_reply_fails_at_once(
+    service, client, streamer, recorder, eventually
 ):
     service.reactions["interactive_stream_start"] = None
     starting = asyncio.create_task(client.start_stream("a cat"))
-    await eventually(lambda: streamer.heard)
+    await eventually(lambda: streamer.channel_messages)
     await client.end_stream()
     with pytest.raises(OdysseyStreamError, match="The stream ended"):
         await starting
-    assert witness.named("on_stream_ended") == []
+    assert recorder.named("on_stream_ended") == []
 
 
-async def test_an_ended_stream_ends_a_pending_interact(service, client, streamer, witness, eventually):
+async def test_an_ended_stream_ends_a_pending_interact(service, client, streamer, recorder, eventually):
     await client.start_stream("a cat")
     service.reactions.clear()
     interacting = asyncio.create_task(client.interact("a dog"))
-    await eventually(lambda: len(streamer.heard) == 2)
-    streamer.say({"type": "stream_ended"})
+    await eventually(lambda: len(streamer.channel_messages) == 2)
+    streamer.send_on_channel({"type": "stream_ended"})
     with pytest.raises(OdysseyStreamError, match="The stream ended"):
         await interacting
-    assert witness.named("on_stream_ended") == [()]
+    assert recorder.named("on_stream_ended") == [()]
 
 
-async def test_a_stream_without_an_applied_prompt_has_the_one_that_was_asked_for(service, client, streamer):
-    service.reactions["interactive_stream_start"] = lambda s, _m: s.say(
+async def test_a_stream_without_an_applied_prompt_has_the_requested_one(service, client, streamer):
+    service.reactions["interactive_stream_start"] = lambda s, _m: s.send_on_channel(
         {"type": "stream_started", "stream_id": "s"}
     )
     assert await client.start_stream("a cat") == "s"
     assert client.last_applied_prompt == "a cat"
 
 
-# Unasked messages
+# Unsolicited messages
 
 
-async def test_broadcast_details_are_handed_on(client, streamer, witness, eventually):
-    streamer.say(
+async def test_broadcast_details_are_passed_on(client, streamer, recorder, eventually):
+    streamer.send_on_channel(
         {
             "type": "broadcast_ready",
             "webrtc_url": "http://h/live/x",
@@ -229,37 +230,39 @@ async def test_broadcast_details_are_handed_on(client, streamer, witness, eventu
             "broadcast_url": None,
         }
     )
-    streamer.say({"type": "broadcast_ready", "webrtc_url": "http://h/live/x"})
-    await eventually(lambda: witness.named("on_stream_error"))
-    assert witness.named("on_broadcast_ready") == [(BroadcastInfo("http://h/live/x", "t"),)]
-    assert witness.named("on_stream_error")[0][0] == "broadcast_error"
+    streamer.send_on_channel({"type": "broadcast_ready", "webrtc_url": "http://h/live/x"})
+    await eventually(lambda: recorder.named("on_stream_error"))
+    assert recorder.named("on_broadcast_ready") == [(BroadcastInfo("http://h/live/x", "t"),)]
+    assert recorder.named("on_stream_error")[0][0] == "broadcast_error"
 
 
-async def test_noise_on_the_channel_is_ignored(client, streamer, witness):
+async def test_malformed_channel_messages_are_ignored(client, streamer, recorder):
     for noise in (
         "not JSON",
         "[]",
         '{"type": 5}',
         '{"type": "stream_started"}',
-        '{"type": "unheard_of"}',
+        '{"type": "unknown"}',
         b"\x00",
     ):
-        streamer.say(noise)
+        streamer.send_on_channel(noise)
     assert await client.start_stream("a cat")
     assert client.is_connected
 
 
-async def test_an_error_that_nobody_asked_for_stops_the_watch_for_frames(
-    service, make_client, witness, eventually
+async def test_an_unsolicited_error_stops_the_check_for_frames(
+    service, make_client, recorder, eventually, frame_samples
 ):
     client = make_client(frame_timeout_s=1)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     streamer = await service.streamer()
     await client.start_stream("a cat")
-    streamer.say({"type": "interactive_stream_error", "reason": "model_crash", "message": "oops"})
-    await eventually(lambda: witness.named("on_stream_error"))
+    streamer.send_on_channel({"type": "interactive_stream_error", "reason": "model_crash", "message": "oops"})
+    await eventually(lambda: recorder.named("on_stream_error"))
     streamer.track.paused = True
-    await asyncio.sleep(2)  # twice the time after which missing frames would end the connection
+    frame_samples.clear()
+    await eventually(lambda: len(frame_samples) > 8)
+    assert set(frame_samples) == {None}
     assert client.is_connected
 
 
@@ -274,9 +277,7 @@ async def test_an_error_that_nobody_asked_for_stops_the_watch_for_frames(
         ("anything", OdysseyStreamError, ErrorCode.STREAM_FAILED),
     ],
 )
-def test_defect_25_the_streamers_reasons_have_the_same_codes_as_the_api_and_keep_their_details(
-    reason, kind, code
-):
+def test_defect_25_the_streamers_reasons_map_to_the_codes_of_the_api(reason, kind, code):
     error = stream_error_of(StreamFailed(reason, "because", {"limit": 5}))
     assert type(error) is kind
     assert (error.code, error.reason) == (code, reason)
@@ -322,7 +323,7 @@ names = st.sampled_from(
 @given(
     st.text() | st.builds(lambda k, d: json.dumps({**d, "type": k}), kinds, st.dictionaries(names, anything))
 )
-def test_whatever_the_streamer_sends_is_read_or_refused(text):
+def test_any_streamer_message_is_parsed_or_refused(text):
     try:
         message = parse_streamer_message(text)
     except MalformedError:
@@ -338,7 +339,7 @@ def test_whatever_the_streamer_sends_is_read_or_refused(text):
     broadcast=st.booleans(),
     image=st.none() | st.text(min_size=1),
 )
-def test_a_start_request_says_all_it_was_given(prompt, portrait, bypass, broadcast, image):
+def test_a_start_request_contains_all_arguments(prompt, portrait, bypass, broadcast, image):
     message = json.loads(StartRequest(prompt, portrait, image, bypass, broadcast).to_json())
     assert message["prompt"] == prompt
     assert message["portrait"] is portrait

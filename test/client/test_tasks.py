@@ -8,7 +8,7 @@ from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
 from waiting import eventually
 
 
-async def test_the_first_failure_is_reported_and_closing_ends_the_rest(nothing_left_behind):
+async def test_a_failure_is_reported_and_close_ends_the_other_tasks(nothing_left_behind):
     failures: list[Exception] = []
     owner = TaskOwner(failures.append)
 
@@ -24,7 +24,7 @@ async def test_the_first_failure_is_reported_and_closing_ends_the_rest(nothing_l
     await owner.close()
 
 
-async def test_a_bound_that_is_kept(nothing_left_behind):
+async def test_within_returns_the_result_or_raises_a_timeout(nothing_left_behind):
     async def value() -> int:
         return 5
 
@@ -34,7 +34,7 @@ async def test_a_bound_that_is_kept(nothing_left_behind):
         await within(0.01, asyncio.sleep(3600))
 
 
-async def test_a_cancellation_in_the_turn_of_the_result_is_not_lost(nothing_left_behind):
+async def test_a_cancellation_in_the_same_loop_iteration_as_the_result_is_not_lost(nothing_left_behind):
     answer = asyncio.get_running_loop().create_future()
 
     begun = asyncio.Event()
@@ -51,7 +51,7 @@ async def test_a_cancellation_in_the_turn_of_the_result_is_not_lost(nothing_left
         await waiting
 
 
-async def test_what_fails_while_being_cancelled_is_not_raised(nothing_left_behind):
+async def test_an_error_of_a_cancelled_coroutine_is_not_raised(nothing_left_behind):
     async def stubborn() -> None:
         try:
             await asyncio.sleep(3600)
@@ -62,8 +62,7 @@ async def test_what_fails_while_being_cancelled_is_not_raised(nothing_left_behin
         await within(0.01, stubborn())
 
 
-async def test_a_clean_up_goes_to_its_end_through_several_cancellations(nothing_left_behind, caplog):
-    begun, go_on = asyncio.Event(), asyncio.Event()
+async def test_a_cleanup_completes_despite_several_cancellations(nothing_left_behind, caplog):
     done = []
 
     async def clean(*, fail: bool = False) -> None:

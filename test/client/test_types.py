@@ -59,13 +59,13 @@ TOKEN = jwt.encode({"session_id": "the-session"}, "a secret of the service, long
         (BroadcastInfo, "webrtc_url spectator_token hls_url"),
     ],
 )
-def test_types_are_frozen_and_slotted_with_their_fields_in_order(kind, fields):
+def test_types_are_frozen_and_slotted_with_the_sdks_field_order(kind, fields):
     assert [field.name for field in dataclasses.fields(kind)] == fields.split()
     assert kind.__dataclass_params__.frozen
     assert "__slots__" in vars(kind)
 
 
-def test_credentials_take_their_session_from_the_token_alone():
+def test_the_session_of_credentials_comes_from_the_token_only():
     credentials = ClientCredentials.from_dict(
         {"session_id": "forged", "signaling_url": "wss://h", "session_token": TOKEN, "expires_in": 600.0}
     )
@@ -118,14 +118,14 @@ def test_credentials_take_the_sdks_arguments_by_position_and_no_session_id():
         {"capabilities": []},
     ],
 )
-def test_credentials_that_cannot_be_used_are_refused(change):
+def test_invalid_credentials_are_refused(change):
     data = {"signaling_url": "wss://h", "session_token": TOKEN, "expires_in": 600, **change}
     with pytest.raises(OdysseyArgumentError) as caught:
         ClientCredentials.from_dict(data)
     assert TOKEN not in str(caught.value)
 
 
-def test_broadcast_details_are_made_as_documented_and_by_keyword():
+def test_broadcast_info_takes_positional_and_keyword_arguments():
     info = BroadcastInfo("http://h/live/x", "spectator_abc")
     assert info.hls_url is None
     assert info == BroadcastInfo(webrtc_url="http://h/live/x", spectator_token="spectator_abc", hls_url=None)
@@ -133,7 +133,7 @@ def test_broadcast_details_are_made_as_documented_and_by_keyword():
     assert "signature" not in repr(BroadcastInfo("http://h", "t", "http://h/x.m3u8?signature=1"))
 
 
-def test_states_are_their_words():
+def test_states_equal_their_values():
     assert ConnectionStatus.CONNECTED == "connected"
     assert str(SimulationJobStatus.COMPLETED) == "completed"
     assert [str(status) for status in SimulationJobStatus if status.is_terminal] == [
@@ -154,7 +154,7 @@ def test_frames_compare_by_identity():
     assert {frame}
 
 
-def test_all_errors_have_one_root_and_carry_what_is_known():
+def test_all_errors_share_a_base_class_and_its_attributes():
     errors = [
         value for value in vars(public).values() if isinstance(value, type) and issubclass(value, Exception)
     ]

@@ -60,26 +60,26 @@ async def start_emulator(nothing_left_behind):
         emulator.process._transport.close()
 
 
-async def test_the_whole_service(start_emulator, witness, eventually):
+async def test_a_session_a_spectator_and_a_job(start_emulator, recorder, eventually):
     emulator = await start_emulator("--broadcast-seconds", "0.2")
     async with Odyssey("ody_local", api_url=emulator.url, advanced=QUICK) as client:
-        await client.connect(**witness.callbacks(frames=True))
+        await client.connect(**recorder.callbacks(frames=True))
         stream_id = await client.start_stream("a harbour at dawn", portrait=False, broadcast=True)
-        await eventually(lambda: len(witness.frames) > 3)
-        assert witness.frames[-1].data.shape == (704, 1280, 3)
+        await eventually(lambda: len(recorder.frames) > 3)
+        assert recorder.frames[-1].data.shape == (704, 1280, 3)
         assert "storm" in await client.interact("a storm comes up")
-        (info,) = (await eventually(lambda: witness.named("on_broadcast_ready")))[0]
+        (info,) = (await eventually(lambda: recorder.named("on_broadcast_ready")))[0]
         watched = []
         async with await connect_to_stream(info.webrtc_url, info.spectator_token, watched.append):
             await eventually(lambda: len(watched) > 2)
         await client.end_stream()
         await client.start_stream("a forest", portrait=True)
-        seen = len(witness.frames)
-        await eventually(lambda: len(witness.frames) > seen + 2 and witness.frames[-1].height == 1280)
+        seen = len(recorder.frames)
+        await eventually(lambda: len(recorder.frames) > seen + 2 and recorder.frames[-1].height == 1280)
         await client.end_stream()
         await client.disconnect()
-        assert witness.statuses() == ["authenticating", "connecting", "connected", "disconnected"]
-        assert witness.named("on_error") == []
+        assert recorder.statuses() == ["authenticating", "connecting", "connected", "disconnected"]
+        assert recorder.named("on_error") == []
         recordings = await client.list_stream_recordings()
         assert stream_id in [row.stream_id for row in recordings.recordings]
         assert (await client.get_recording(stream_id)).stream_id == stream_id
@@ -106,20 +106,20 @@ async def test_the_whole_service(start_emulator, witness, eventually):
         await Odyssey("ody_other", api_url=emulator.url).connect()
 
 
-async def test_a_service_that_is_killed_and_comes_back_is_regained(start_emulator, witness, eventually):
+async def test_the_client_reconnects_to_a_restarted_service(start_emulator, recorder, eventually):
     emulator = await start_emulator()
     client = Odyssey("ody_local", api_url=emulator.url, advanced=QUICK)
-    await client.connect(**witness.callbacks())
+    await client.connect(**recorder.callbacks())
     await client.start_stream("a river", portrait=False)
-    await eventually(lambda: len(witness.decoded) > 3)
+    await eventually(lambda: len(recorder.decoded) > 3)
     interacting = asyncio.ensure_future(client.interact("a bridge"))
     await emulator.kill()
     await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
     await eventually(interacting.done)
     with contextlib.suppress(ConnectionError):
         await interacting
-    assert witness.named("on_stream_ended") == [()]
-    await eventually(lambda: len(witness.named("on_error")) > 2)
+    assert recorder.named("on_stream_ended") == [()]
+    await eventually(lambda: len(recorder.named("on_error")) > 2)
     port = int(emulator.url.rpartition(":")[2])
     await start_emulator(port=port)
     await eventually(lambda: client.is_connected)
