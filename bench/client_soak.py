@@ -1,12 +1,12 @@
-"""Connects, streams and disconnects many times in one process, and checks that nothing leaks.
+"""Connect, stream and disconnect many times in one process, and check that nothing is left behind.
 
 Run from the root of the project::
 
     python bench/client_soak.py --cycles 1000
 
-The emulator runs in its own process, so that the figures are those of the client alone. The exit status is 0
-when the numbers of tasks, threads and file descriptors at the end equal those at the beginning, and memory
-has not grown: the median of the last tenth of the cycles is compared with that of the first tenth.
+The emulator runs in its own process, so that all numbers are the client's. The exit status is 0 when the
+numbers of tasks, threads and file descriptors are equal at the start and the end, and memory has not grown by
+10 MiB: the median over the last tenth of the cycles is compared with the median over the first tenth.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from odyssey_ros.client import AdvancedConfig, Odyssey
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# Imports, the first connection and the pools of the allocator take memory in the first cycles.
+# Imports, the first connection and the allocator's pools allocate memory in the first cycles.
 WARM_UP_CYCLES = 20
 ALLOWED_GROWTH_MIB = 10.0
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """The resources of this process."""
+    """The resources that the process holds."""
 
     tasks: int
     threads: int
@@ -46,8 +46,8 @@ class Footprint:
     memory_mib: float
 
     @classmethod
-    def take(cls) -> Footprint:
-        """Return the current numbers, after a garbage collection."""
+    def measure(cls) -> Footprint:
+        """Measure after a garbage collection."""
         gc.collect()
         process = psutil.Process()
         return cls(
@@ -66,7 +66,7 @@ class Footprint:
 
 @contextlib.asynccontextmanager
 async def emulator(fps: float) -> AsyncIterator[str]:
-    """Run the emulator as a process and yield its URL."""
+    """Run the emulator in a process and yield its URL."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -83,14 +83,14 @@ async def emulator(fps: float) -> AsyncIterator[str]:
 
 
 async def cycle(url: str, frames_wanted: int) -> int:
-    """Connect, stream some frames, prompt, end and disconnect; return the number of frames."""
-    seen = 0
+    """Connect, start a stream, receive frames, prompt, end and disconnect; return the number of frames."""
+    received = 0
     enough = asyncio.Event()
 
     def on_frame(_frame: object) -> None:
-        nonlocal seen
-        seen += 1
-        if seen >= frames_wanted:
+        nonlocal received
+        received += 1
+        if received >= frames_wanted:
             enough.set()
 
     client = Odyssey("ody_local", api_url=url, advanced=AdvancedConfig(max_retries=2))
@@ -102,34 +102,40 @@ async def cycle(url: str, frames_wanted: int) -> int:
         await client.end_stream()
     finally:
         await client.disconnect()
-    return seen
+    return received
 
 
 async def soak(cycles: int, frames_wanted: int, fps: float) -> bool:
-    """Run the cycles; return whether nothing has leaked."""
+    """Run the cycles; return whether the resources are the same at the start and the end."""
     async with emulator(fps) as url:
         for _ in range(min(WARM_UP_CYCLES, cycles)):
             await cycle(url, frames_wanted)
-        begin = Footprint.take()
-        print(f"{0:>6}  {begin}", flush=True)
-        begun, frames = time.monotonic(), 0
+        before = Footprint.measure()
+        print(f"{0:>6}  {before}", flush=True)
+        started, frames = time.monotonic(), 0
         memory: list[float] = []
         for number in range(1, cycles + 1):
             frames += await cycle(url, frames_wanted)
             memory.append(psutil.Process().memory_info().rss / 2**20)
             if number % max(1, cycles // 10) == 0:
-                print(f"{number:>6}  {Footprint.take()}", flush=True)
-        took = time.monotonic() - begun
-        end = Footprint.take()
+                print(f"{number:>6}  {Footprint.measure()}", flush=True)
+        elapsed_s = time.monotonic() - started
+        after = Footprint.measure()
     tenth = max(1, cycles // 10)
     growth = statistics.median(memory[-tenth:]) - statistics.median(memory[:tenth])
-    print(f"{cycles} cycles, {frames} frames, {took / cycles * 1000:.0f} ms a cycle, {growth:+.1f} MiB")
-    same = (end.tasks, end.threads, end.descriptors) == (begin.tasks, begin.threads, begin.descriptors)
+    print(
+        f"{cycles} cycles, {frames} frames, {elapsed_s / cycles * 1000:.0f} ms per cycle, {growth:+.1f} MiB"
+    )
+    same = (after.tasks, after.threads, after.descriptors) == (
+        before.tasks,
+        before.threads,
+        before.descriptors,
+    )
     return same and growth < ALLOWED_GROWTH_MIB
 
 
 def main() -> int:
-    """Parse the arguments and run."""
+    """Parse the arguments and run the soak test."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -137,9 +143,9 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=3, help="frames to receive in each cycle")
     parser.add_argument("--fps", type=float, default=20.0)
     arguments = parser.parse_args()
-    passed = asyncio.run(soak(arguments.cycles, arguments.frames, arguments.fps))
-    print("passed: nothing leaks" if passed else "failed: tasks, threads, descriptors or memory grew")
-    return 0 if passed else 1
+    unchanged = asyncio.run(soak(arguments.cycles, arguments.frames, arguments.fps))
+    print("nothing is left behind" if unchanged else "something is left behind")
+    return 0 if unchanged else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A client for benchmarks, made of httpx, websockets and aiortc without `odyssey_ros.client`."""
+"""A minimal client for benches, made of httpx, websockets and aiortc, without `odyssey_ros.client`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAIT = 60.0
 
 
 def bind_to_loopback(peer: RTCPeerConnection) -> None:
-    """Make a peer gather 127.0.0.1, which aioice leaves out of its host candidates."""
+    """Gather 127.0.0.1 only, which aioice leaves out of its host candidates."""
     transports = {transceiver.receiver.transport for transceiver in peer.getTransceivers()}
     if peer.sctp is not None:
         transports.add(peer.sctp.transport)
@@ -41,8 +41,8 @@ class RawClient:
     """One session with one stream, and any number of spectators.
 
     Args:
-        url: URL of the service.
-        decode: Whether to decode frames; otherwise media packets are dropped.
+        url: Base URL of the service.
+        decode: Whether to decode frames; otherwise media is dropped on arrival.
     """
 
     def __init__(self, url: str, *, decode: bool = False) -> None:
@@ -92,7 +92,7 @@ class RawClient:
         await self.reply("stream_ended")
 
     async def reply(self, kind: str) -> dict[str, Any]:
-        """Return the next message of a type; discard messages before it."""
+        """Return the next message of a type."""
         while True:
             message = await asyncio.wait_for(self._messages.get(), WAIT)
             if message["type"] == kind:
@@ -105,7 +105,7 @@ class RawClient:
             await self._socket.send('{"type": "keepalive"}')
 
     async def watch(self, ready: dict[str, Any]) -> None:
-        """Add a spectator of the broadcast that `ready` announced."""
+        """Add a spectator of the broadcast that the message `ready` announced."""
         peer = self._add_peer()
         peer.addTransceiver("video", direction="recvonly")
         discard_media(peer)
@@ -120,7 +120,7 @@ class RawClient:
         await peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
 
     async def close(self) -> None:
-        """Close all peers and connections."""
+        """Close all connections."""
         for peer in self._peers:
             await peer.close()
         if self._socket is not None:

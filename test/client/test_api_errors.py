@@ -1,3 +1,5 @@
+"""Conversion of HTTP error responses into errors."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""One vocabulary of error codes: the enumeration, the errors that carry it, and its table in the docs."""
+"""The error codes: the enumeration, the default codes of errors, and the table in the docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames: taken at once, stamped, labelled; converted off the loop, newest only."""
+"""Frames: stamping, labels, and conversion of the newest frame off the loop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odyssey_ros.client import frames, odyssey, peer
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import (
     DecodedFrame,
@@ -23,7 +24,7 @@ from odyssey_ros.client.frames import (
 )
 
 
-def picture(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
+def make_frame(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
     frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), level, np.uint8), format="rgb24").reformat(
         format="yuv420p"
     )
@@ -33,7 +34,7 @@ def picture(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
 
 
 def decoded(index: int = 0) -> DecodedFrame:
-    return DecodedFrame(picture(), 0, index * 50_000_000, index, None, None)
+    return DecodedFrame(make_frame(), 0, index * 50_000_000, index, None, None)
 
 
 class Track:
@@ -47,17 +48,17 @@ class Track:
 
 
 async def test_every_frame_is_passed_on_stamped_and_labelled():
-    heard: list[DecodedFrame] = []
+    received: list[DecodedFrame] = []
     clock = iter(range(100, 200))
-    pipeline = FramePipeline(CallbackObserver({}, heard.append), monotonic_ns=lambda: next(clock))
-    await pipeline.consume(Track([picture(0), "no video", picture(4500)]))
+    pipeline = FramePipeline(CallbackObserver({}, received.append), monotonic_ns=lambda: next(clock))
+    await pipeline.consume(Track([make_frame(0), "not a frame", make_frame(4500)]))
     pipeline.begin_stream("s", "a cat")
-    await pipeline.consume(Track([picture(9000), picture(13500)]))
+    await pipeline.consume(Track([make_frame(9000), make_frame(13500)]))
     pipeline.set_prompt("a dog")
-    await pipeline.consume(Track([picture(0)]))
+    await pipeline.consume(Track([make_frame(0)]))
     pipeline.end_stream()
-    await pipeline.consume(Track([picture(0)]))
-    assert [(f.arrival_ns, f.index, f.stream_id, f.prompt) for f in heard] == [
+    await pipeline.consume(Track([make_frame(0)]))
+    assert [(f.arrival_ns, f.index, f.stream_id, f.prompt) for f in received] == [
         (100, 0, None, None),
         (101, 1, None, None),
         (102, 0, "s", "a cat"),
@@ -65,78 +66,81 @@ async def test_every_frame_is_passed_on_stamped_and_labelled():
         (104, 2, "s", "a dog"),
         (105, 0, None, None),
     ]
-    assert [f.media_time_ns for f in heard[:4]] == [0, 50_000_000, 0, 50_000_000]
+    assert [f.media_time_ns for f in received[:4]] == [0, 50_000_000, 0, 50_000_000]
     assert pipeline.decoded == 6
     assert pipeline.last_arrival_ns == 105
 
 
 class TwoStreams(Track):
-    """A track on which one stream follows another: the decoder held the last picture of the first back."""
+    """A track on which a second stream starts while the decoder still holds the last frame of the first."""
 
-    def __init__(self, pipeline, frames, begins):
+    def __init__(self, pipeline, frames, frames_left):
         super().__init__(frames)
-        self._pipeline, self._begins = pipeline, begins
+        self._pipeline, self._frames_left = pipeline, frames_left
 
     async def recv(self):
-        if len(self._frames) == self._begins:
+        if len(self._frames) == self._frames_left:
             self._pipeline.begin_stream("second", "a dog")
         return await super().recv()
 
 
 @pytest.mark.parametrize("pause_ms", [1000, 120, 0])
 async def test_the_last_frame_of_a_stream_is_not_counted_to_the_next(pause_ms):
-    """It leaves the decoder with the first one of the next stream, however soon that begins."""
-    heard: list[DecodedFrame] = []
-    pipeline = FramePipeline(CallbackObserver({}, heard.append))
+    """That frame leaves the decoder only when the next stream's first packets arrive."""
+    received: list[DecodedFrame] = []
+    pipeline = FramePipeline(CallbackObserver({}, received.append))
     pipeline.begin_stream("first", "a cat")
     media_ms = [0, 50, 100, 150 + pause_ms, 200 + pause_ms]
-    await pipeline.consume(TwoStreams(pipeline, [picture(media * 90) for media in media_ms], begins=3))
-    assert [frame.stream_id for frame in heard] == ["first", "first", None, "second", "second"]
-    assert [frame.index for frame in heard if frame.stream_id == "second"] == [0, 1]
-    assert heard[2].prompt is None
+    await pipeline.consume(
+        TwoStreams(pipeline, [make_frame(media * 90) for media in media_ms], frames_left=3)
+    )
+    assert [frame.stream_id for frame in received] == ["first", "first", None, "second", "second"]
+    assert [frame.index for frame in received if frame.stream_id == "second"] == [0, 1]
+    assert received[2].prompt is None
 
 
 async def test_the_first_frame_of_a_track_belongs_to_the_running_stream():
-    heard: list[DecodedFrame] = []
-    pipeline = FramePipeline(CallbackObserver({}, heard.append))
+    received: list[DecodedFrame] = []
+    pipeline = FramePipeline(CallbackObserver({}, received.append))
     for stream in ("first", "second"):
         pipeline.begin_stream(stream, "a cat")
-        await pipeline.consume(Track([picture(0)]))
-    assert [frame.stream_id for frame in heard] == ["first", "second"]
+        await pipeline.consume(Track([make_frame(0)]))
+    assert [frame.stream_id for frame in received] == ["first", "second"]
 
 
 def test_media_time_continues_across_the_wrap_of_rtp_time():
     clock = MediaClock()
     times = [
-        clock.media_time_ns(picture(pts)) for pts in ((1 << 32) - 9000, 0, 9000, 4500, (1 << 32) + 9000, None)
+        clock.media_time_ns(make_frame(pts))
+        for pts in ((1 << 32) - 9000, 0, 9000, 4500, (1 << 32) + 9000, None)
     ]
     assert times == [0, 100_000_000, 200_000_000, 150_000_000, 200_000_000, 200_000_000]
-    assert MediaClock().media_time_ns(picture(None)) == 0
+    assert MediaClock().media_time_ns(make_frame(None)) == 0
 
 
 @given(st.integers(0, 1 << 33), st.lists(st.integers(-90_000, 900_000), min_size=1, max_size=30))
 def test_media_time_is_the_sum_of_the_steps(first, steps):
     clock = MediaClock()
-    clock.media_time_ns(picture(first))
+    clock.media_time_ns(make_frame(first))
     pts, total = first, 0
     for step in steps:
         pts, total = pts + step, total + step
-        assert clock.media_time_ns(picture(pts % (1 << 32))) == int(total * fractions.Fraction(10**9, 90000))
+        assert clock.media_time_ns(make_frame(pts % (1 << 32))) == int(
+            total * fractions.Fraction(10**9, 90000)
+        )
 
 
 async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_waits(monkeypatch, eventually):
-    from odyssey_ros.client import frames
-
     seen: list[int] = []
     threads: set[str] = set()
     offered = threading.Event()
 
-    def slow(frame):
+    def convert_when_offered(frame):
         threads.add(threading.current_thread().name)
-        assert offered.wait(60)  # the loop goes on meanwhile, else this would never be set
+        assert offered.wait(60)  # set by the loop, which must not be blocked
         return to_video_frame(frame)
 
-    monkeypatch.setattr(frames, "to_video_frame", slow)
+    monkeypatch.setattr(frames, "to_video_frame", convert_when_offered)
     converter = NewestFrameConverter(
         CallbackObserver({"on_video_frame": lambda frame: seen.append(frame.timestamp_ms)})
     )
@@ -155,8 +159,6 @@ async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_w
 
 
 async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_delivery(monkeypatch, eventually):
-    from odyssey_ros.client import frames
-
     convert, seen, errors = frames.to_video_frame, asyncio.Event(), []
 
     def broken(frame):
@@ -167,7 +169,10 @@ async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_deliv
     monkeypatch.setattr(frames, "to_video_frame", broken)
     converter = NewestFrameConverter(
         CallbackObserver(
-            {"on_video_frame": lambda _frame: seen.set(), "on_error": lambda *heard: errors.append(heard)}
+            {
+                "on_video_frame": lambda _frame: seen.set(),
+                "on_error": lambda *arguments: errors.append(arguments),
+            }
         )
     )
     running = asyncio.create_task(converter.run())
@@ -184,25 +189,23 @@ async def test_defect_31_a_frame_that_cannot_be_converted_does_not_end_the_deliv
 async def test_conversion_and_image_preparation_do_not_block_the_loop(
     service, client, recorder, eventually, monkeypatch, grey_image
 ):
-    from odyssey_ros.client import frames, odyssey
+    started: set[str] = set()
+    seen_by_loop = threading.Event()
 
-    under_way: set[str] = set()
-    noticed = threading.Event()
-
-    def until_noticed(work):
-        def wait_then_work(*arguments, **options):
-            under_way.add(work.__name__)
-            assert noticed.wait(60)  # the loop goes on meanwhile, else this would never be set
+    def when_seen(work):
+        def wait_then_call(*arguments, **options):
+            started.add(work.__name__)
+            assert seen_by_loop.wait(60)  # set by the loop, which must not be blocked
             return work(*arguments, **options)
 
-        return wait_then_work
+        return wait_then_call
 
-    monkeypatch.setattr(frames, "to_video_frame", until_noticed(frames.to_video_frame))
-    monkeypatch.setattr(odyssey, "prepare_image", until_noticed(odyssey.prepare_image))
+    monkeypatch.setattr(frames, "to_video_frame", when_seen(frames.to_video_frame))
+    monkeypatch.setattr(odyssey, "prepare_image", when_seen(odyssey.prepare_image))
     await client.connect(**recorder.callbacks(frames=True))
     starting = asyncio.create_task(client.start_stream("x", image=grey_image))
-    await eventually(lambda: under_way == {"to_video_frame", "prepare_image"})
-    noticed.set()
+    await eventually(lambda: started == {"to_video_frame", "prepare_image"})
+    seen_by_loop.set()
     assert await starting
     await eventually(lambda: recorder.frames)
 
@@ -214,12 +217,12 @@ async def test_defect_31_a_raising_callback_is_reported_and_frames_continue(
 
     def broken(frame: object) -> None:
         calls.append(frame)
-        raise RuntimeError("a defect of the program")
+        raise RuntimeError("an error of the program")
 
-    heard = recorder.callbacks()
-    heard["on_video_frame"] = broken
-    heard["on_decoded_frame"] = broken
-    await client.connect(**heard)
+    callbacks = recorder.callbacks()
+    callbacks["on_video_frame"] = broken
+    callbacks["on_decoded_frame"] = broken
+    await client.connect(**callbacks)
     await eventually(lambda: len(calls) > 10)
     assert client.is_connected
     errors = recorder.named("on_error")
@@ -229,7 +232,7 @@ async def test_defect_31_a_raising_callback_is_reported_and_frames_continue(
 
 async def test_defect_31_raising_callbacks_do_not_disturb_the_client(service, client, recorder, eventually):
     def broken(*_arguments: object) -> None:
-        raise RuntimeError("a defect of the program")
+        raise RuntimeError("an error of the program")
 
     await client.connect(**dict.fromkeys(recorder.callbacks(frames=True), broken))
     assert await client.start_stream("a cat")
@@ -241,25 +244,23 @@ async def test_defect_31_raising_callbacks_do_not_disturb_the_client(service, cl
 
 
 async def test_defect_32_audio_is_read_and_discarded(service, client, recorder, eventually, monkeypatch):
-    taken = []
-    from odyssey_ros.client import peer
-
+    queued = []
     discard = peer.discard
 
-    async def watched(track):
+    async def discard_counted(track):
         class Counted:
             async def recv(self):
                 frame = await track.recv()
-                taken.append(track._queue.qsize())
+                queued.append(track._queue.qsize())
                 return frame
 
         await discard(Counted())
 
-    monkeypatch.setattr(peer, "discard", watched)
+    monkeypatch.setattr(peer, "discard", discard_counted)
     service.audio = True
     await client.connect(**recorder.callbacks())
-    await eventually(lambda: len(taken) > 20)
-    assert min(taken) == 0  # it does not pile up
+    await eventually(lambda: len(queued) > 20)
+    assert min(queued) == 0  # the queue of the track does not grow
     await eventually(lambda: len(recorder.decoded) > 3)
 
 
@@ -268,7 +269,7 @@ async def test_frames_are_not_converted_without_a_video_callback(service, client
     await eventually(lambda: len(recorder.decoded) > 5)
     assert client.statistics.frames_converted == 0
     assert client.statistics.frames_dropped == 0
-    assert not [t for t in threading.enumerate() if t.name.startswith("odyssey-convert")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("odyssey-convert")]
 
 
 async def test_packet_statistics_are_reported(service, client, recorder, eventually):

@@ -1,4 +1,4 @@
-"""The HTTP API against a real server: every endpoint, every status, the token, and what cannot be read."""
+"""The HTTP API against a real server: endpoints, statuses, the token, and invalid responses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from odyssey_ros.client import (
     AccountSuspendedError,
+    ClientCredentials,
     ConcurrentLimitReachedError,
     ErrorCode,
     MonthlyLimitReachedError,
@@ -37,7 +38,7 @@ SCRIPT = [
 ]
 JOB = {"job_id": "j", "status": "pending", "priority": "normal", "created_at": "2026-01-01T00:00:00Z"}
 
-# Each method that is one request, with the endpoint that it asks.
+# The methods that send one request, with the endpoint of the request.
 CALLS = {
     "get_recording": (lambda c: c.get_recording("s"), "GET /recordings/s"),
     "list_stream_recordings": (lambda c: c.list_stream_recordings(), "GET /stream-recordings"),
@@ -157,7 +158,7 @@ async def test_defect_24_auth_and_connection_errors_are_distinguished_by_status(
     service.script("POST /auth/token", 403, {"detail": "Account disabled"})
     with pytest.raises(OdysseyAuthError, match="Account disabled"):
         await make_client(max_retries=0).connect()
-    service.script("POST /sessions/request", 200, {"nothing": "of use, and invalid 401 403"})
+    service.script("POST /sessions/request", 200, {"text": "invalid 401 403"})
     with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
         await make_client(max_retries=0).connect()
 
@@ -278,12 +279,12 @@ async def test_simulations_are_submitted(service, client, grey_image):
     assert service.requests[-1][2]["bypass_vlm_expansion"] is True
     await client.simulate(script_url="https://example.org/script.json")
     assert service.requests[-1][2]["script_url"] == "https://example.org/script.json"
-    asked = len(service.requests)
+    sent_before = len(service.requests)
     with pytest.raises(OdysseyScriptError):
         await client.simulate(SCRIPT, scripts=[SCRIPT])
     with pytest.raises(OdysseyScriptError):
         await client.simulate([])
-    assert len(service.requests) == asked
+    assert len(service.requests) == sent_before
 
 
 async def test_simulations_are_listed_and_cancelled(service, client):
@@ -383,17 +384,15 @@ async def test_credentials_connect_a_client_without_a_key(
 ):
     monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
     credentials = await client.create_client_credentials()
-    from odyssey_ros.client import ClientCredentials
-
     received = ClientCredentials.from_dict(json.loads(json.dumps(credentials.to_dict())))
-    asked = len(service.requests)
+    sent_before = len(service.requests)
     keyless = Odyssey(api_url="http://127.0.0.1:9")
     await keyless.connect_with_credentials(received, **recorder.callbacks())
     assert keyless.is_connected
     assert keyless.current_session_id == credentials.session_id
     assert keyless.capabilities.image_to_video is True
     assert recorder.statuses() == ["connecting", "connected"]
-    assert [path for _method, path, _body in service.requests[asked:]] == ["/signal/config"]
+    assert [path for _method, path, _body in service.requests[sent_before:]] == ["/signal/config"]
     await keyless.disconnect()
 
 
@@ -414,7 +413,7 @@ async def test_credentials_reconnect_while_the_old_socket_is_closing(service, cl
     credentials = await client.create_client_credentials()
     keyless = Odyssey(api_url=service.url, advanced=client._config.advanced)
     await keyless.connect_with_credentials(credentials, **recorder.callbacks())
-    service.handshake_statuses = [409, 409]  # it is still closing
+    service.handshake_statuses = [409, 409]  # while the old socket is closing
     await (await service.streamer()).socket.close(code=1011)
     await service.streamer(2)
     await eventually(lambda: keyless.is_connected)
@@ -437,8 +436,6 @@ async def test_credentials_of_an_ended_session_are_not_retried(service, make_cli
 async def test_credentials_with_an_invalid_url_are_refused(service, client):
     credentials = await client.create_client_credentials()
     data = {**credentials.to_dict(), "signaling_url": "ftp://x"}
-    from odyssey_ros.client import ClientCredentials
-
     with pytest.raises(OdysseyArgumentError, match="credentials are invalid"):
         await client.connect_with_credentials(ClientCredentials.from_dict(data))
 
@@ -452,7 +449,7 @@ async def test_a_lone_surrogate_is_an_invalid_response(service, client, endpoint
 
 
 async def test_a_token_that_is_not_a_jwt_is_an_invalid_response(service, client):
-    service.script("POST /sessions/token", 200, {"session_token": "no jwt"})
+    service.script("POST /sessions/token", 200, {"session_token": "not a JWT"})
     with pytest.raises(OdysseyConnectionError, match="Invalid API response"):
         await client.create_client_credentials()
 
@@ -474,19 +471,19 @@ async def test_loops_that_share_a_client_do_not_close_each_others_connections(se
     service.script("GET /stream-recordings", 200, {}, always=True)
     async with client:
         await asyncio.to_thread(lambda: asyncio.run(client.list_stream_recordings()))
-        entered, leave = threading.Event(), threading.Event()
+        entered, release = threading.Event(), threading.Event()
 
-        async def stay() -> None:
+        async def hold_lease() -> None:
             async with client._lease_api():
                 entered.set()
-                await asyncio.to_thread(leave.wait)
+                await asyncio.to_thread(release.wait)
                 await client.list_stream_recordings()
 
-        staying = asyncio.ensure_future(asyncio.to_thread(lambda: asyncio.run(stay())))
+        holding = asyncio.ensure_future(asyncio.to_thread(lambda: asyncio.run(hold_lease())))
         await eventually(entered.is_set)
         await client.list_stream_recordings()
-    leave.set()
-    await staying
+    release.set()
+    await holding
 
 
 async def test_the_context_manager_keeps_http_connections_and_disconnects(service, make_client):

@@ -1,3 +1,5 @@
+"""Parsing of ICE servers and candidates."""
+
 from __future__ import annotations
 
 import pytest

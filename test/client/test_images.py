@@ -1,4 +1,4 @@
-"""Every kind of picture in, one data URL of the stream's size out; everything else refused in words."""
+"""Conversion of images to the data URL of a stream's size, and refusal of invalid ones."""
 
 from __future__ import annotations
 
@@ -92,17 +92,17 @@ def test_arrays_and_pil_images_are_not_encoded_twice_nor_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "portrait", "seen"),
+    ("size", "portrait", "colours"),
     [((3000, 704), False, (RED, BLUE)), ((704, 3000), True, (RED, BLUE)), ((1, 1), False, (RED, RED))],
 )
 def test_an_image_covers_the_size_and_is_cropped_at_the_centre(
-    size: tuple[int, int], portrait: bool, seen: tuple[tuple[int, ...], ...]
+    size: tuple[int, int], portrait: bool, colours: tuple[tuple[int, ...], ...]
 ) -> None:
     picture = _halves(size, RED, BLUE) if size[0] > 1 else Image.new("RGB", size, RED)
     result = _result(prepare_image(picture, portrait=portrait))
     assert result.size == (PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE)
-    assert _near(result, 0.25, 0.5, seen[0])
-    assert _near(result, 0.75, 0.5, seen[1])
+    assert _near(result, 0.25, 0.5, colours[0])
+    assert _near(result, 0.75, 0.5, colours[1])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

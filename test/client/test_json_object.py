@@ -1,3 +1,5 @@
+"""Reading of JSON objects field by field."""
+
 from __future__ import annotations
 
 import json
@@ -37,7 +39,7 @@ def test_every_reader_returns_its_type_or_raises(value, reader):
     try:
         result = getattr(JsonObject({"x": value}), reader)("x")
     except MalformedError as error:
-        assert str(value) not in str(error) or len(str(value)) < 8  # noqa: PT017 - it may as well not raise
+        assert str(value) not in str(error) or len(str(value)) < 8  # noqa: PT017 - not every input raises
         return
     if reader.startswith("optional"):
         assert result is None or isinstance(result, kinds.get(reader, (str, JsonObject)))

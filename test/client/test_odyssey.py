@@ -74,17 +74,17 @@ async def test_defect_41_images_are_rotated_scaled_and_limited_in_size(service, 
     photo = Image.new("RGB", (640, 480), "blue")
     photo.paste("red", (0, 0, 640, 240))
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise: the top comes to the right
+    exif[0x0112] = 6  # rotate a quarter clockwise: the top moves to the right
     data = io.BytesIO()
     photo.save(data, "JPEG", exif=exif, quality=95)
     await client.connect()
     await client.start_stream("a beach", portrait=True, image=data.getvalue())
     streamer = await service.streamer()
     sent = next(m for m in streamer.received if m["type"] == "interactive_stream_start")["input_image_base64"]
-    arrived = Image.open(io.BytesIO(base64.b64decode(sent.partition(",")[2])))
-    assert arrived.size == (704, 1280)
-    assert arrived.getpixel((20, 640))[2] > 200
-    assert arrived.getpixel((684, 640))[0] > 200
+    received = Image.open(io.BytesIO(base64.b64decode(sent.partition(",")[2])))
+    assert received.size == (704, 1280)
+    assert received.getpixel((20, 640))[2] > 200
+    assert received.getpixel((684, 640))[0] > 200
     too_large = "data:image/png;base64," + base64.b64encode(bytes(26 * 1024 * 1024)).decode()
     with pytest.raises(OdysseyImageError, match="25 MB"):
         await client.start_stream("a beach", image=too_large)

@@ -1,4 +1,4 @@
-"""The package as a whole: its public names, and what it does without."""
+"""The package as a whole: public names, imports, and the list of the SDK's defects."""
 
 from __future__ import annotations
 

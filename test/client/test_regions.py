@@ -1,3 +1,5 @@
+"""Measurement of the latency to regions."""
+
 from __future__ import annotations
 
 import pytest
@@ -23,7 +25,7 @@ async def test_defect_19_latencies_are_bounded_measured_warm_and_kept(service, m
     latencies = requested(service)[0]["region_latencies"]
     assert 0 <= latencies["near"] <= 3000
     assert latencies["slow"] == latencies["broken"] == latencies["nowhere"] == 9999
-    assert service.count("GET /ping/near") == 2  # the first answer pays for the connection
+    assert service.count("GET /ping/near") == 2  # the first ping opens the connection
     await client.disconnect()
     await client.connect()
     assert service.count("GET /regions") == 1

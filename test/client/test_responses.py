@@ -1,3 +1,5 @@
+"""Parsers of HTTP responses."""
+
 from __future__ import annotations
 
 import pytest
@@ -67,7 +69,7 @@ def test_any_response_is_parsed_or_refused(answer, parse):
     try:
         assert parse(JsonObject(answer)) is not None
     except MalformedError as error:
-        assert str(error)  # noqa: PT017 - it may as well not raise
+        assert str(error)  # noqa: PT017 - not every input raises
 
 
 def test_a_session_without_capabilities_cannot_start_from_images():

@@ -1,3 +1,5 @@
+"""The retry decision and the backoff."""
+
 from __future__ import annotations
 
 import itertools
@@ -34,7 +36,7 @@ WAIT = {"retry_after_seconds": 12}
         (ZeroDivisionError(), Verdict(transient=False)),
         (MonthlyLimitReachedError(details=WAIT), Verdict(transient=False)),
         (AccountSuspendedError(details=WAIT), Verdict(transient=False)),
-        (OdysseyUsageError("what is this"), Verdict(transient=False)),
+        (OdysseyUsageError("unknown limit"), Verdict(transient=False)),
         (OdysseyUsageError(details=WAIT), Verdict(transient=True, wait_s=12)),
         (RateLimitError(), Verdict(transient=True)),
         (RateLimitError(details=WAIT), Verdict(transient=True, wait_s=12)),

@@ -1,4 +1,4 @@
-"""The script check: every rule of the format, and that the error names the entry."""
+"""Validation of scripts: every rule of the format, and the entry in the error."""
 
 from __future__ import annotations
 
@@ -56,36 +56,36 @@ def test_every_fault_is_refused_with_its_entry(script: list[dict[str, Any]], dat
     entry = script[index]
     action = next(key for key in entry if key != "timestamp_ms")
     faults = [
-        "no time",
+        "missing time",
         "negative time",
-        "text time",
-        "no action",
-        "two",
+        "time as text",
+        "missing action",
+        "two actions",
         "unknown key",
-        "no mapping",
+        "not a mapping",
     ]
     if action != "end":
-        faults += ["no prompt", "prompt no text"]
+        faults += ["missing prompt", "prompt not a string"]
     if action == "interact":
         faults += ["blank prompt"]
     fault = data.draw(st.sampled_from(faults))
-    if fault == "no time":
+    if fault == "missing time":
         del entry["timestamp_ms"]
     elif fault == "negative time":
         entry["timestamp_ms"] = -1
-    elif fault == "text time":
+    elif fault == "time as text":
         entry["timestamp_ms"] = str(entry["timestamp_ms"])
-    elif fault == "no action":
+    elif fault == "missing action":
         del entry[action]
-    elif fault == "two":
+    elif fault == "two actions":
         entry["interact" if action != "interact" else "end"] = {"prompt": "x"} if action != "interact" else {}
     elif fault == "unknown key":
         entry["interract"] = {"prompt": "x"}
-    elif fault == "no mapping":
+    elif fault == "not a mapping":
         entry[action] = data.draw(st.sampled_from([None, "text", 3, []]))
-    elif fault == "no prompt":
+    elif fault == "missing prompt":
         del entry[action]["prompt"]
-    elif fault == "prompt no text":
+    elif fault == "prompt not a string":
         entry[action]["prompt"] = data.draw(st.sampled_from([None, 3, b"x"]))
     else:
         entry[action]["prompt"] = data.draw(st.sampled_from(["", "  ", "\n\t"]))

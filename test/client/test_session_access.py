@@ -1,4 +1,4 @@
-"""Waiting for a streamer, without waiting: time is passed in."""
+"""Waiting in the queue for a streamer, with an injected clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odyssey_ros.client.types import StreamerCapabilities
 
 
 class Api:
-    """The two endpoints that are asked for a session; busy so many times."""
+    """The endpoints of a session request; all streamers are busy for the first `busy` requests."""
 
     def __init__(self, busy: int, **details: object) -> None:
         self.busy = busy
@@ -32,9 +32,9 @@ class Api:
         return SessionToken("t", 600)
 
 
-def sessions(api, **changes):
+def make_source(api, **changes):
     config = AdvancedConfig(region_timeout_s=None, **changes)
-    time, waits, told = [0.0], [], []
+    time, waits, texts = [0.0], [], []
 
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
@@ -44,30 +44,30 @@ def sessions(api, **changes):
         api,
         None,
         config,
-        on_waiting=told.append,
+        on_waiting=texts.append,
         sleep=sleep,
         clock=lambda: time[0],
         uniform=lambda low, high: high,
     )
-    return source, waits, told
+    return source, waits, texts
 
 
 async def test_defect_20_the_queue_is_polled_with_jitter():
-    source, waits, told = sessions(Api(3), retry_jitter=0.5)
+    source, waits, texts = make_source(Api(3), retry_jitter=0.5)
     assert (await source.acquire(None)).session_id == "s"
     assert waits == [1.5, 1.5, 1.5]
-    assert told == ["Waiting for a streamer"] * 3
+    assert texts == ["Waiting for a streamer"] * 3
 
 
 async def test_defect_20_the_queue_is_polled_when_the_service_asks():
-    source, waits, _told = sessions(Api(2, retry_after_seconds=7))
+    source, waits, _texts = make_source(Api(2, retry_after_seconds=7))
     await source.acquire(None)
     assert waits == [7, 7]
 
 
 async def test_the_queue_timeout_is_exact():
     api = Api(10**6)
-    source, waits, _told = sessions(api, queue_timeout_s=10, retry_jitter=0)
+    source, waits, _texts = make_source(api, queue_timeout_s=10, retry_jitter=0)
     with pytest.raises(NoStreamerError, match=r"Timed out waiting for a streamer \(10s\)"):
         await source.acquire(None)
     assert sum(waits) == pytest.approx(10)
@@ -75,7 +75,7 @@ async def test_the_queue_timeout_is_exact():
 
 
 async def test_a_queue_timeout_of_zero_does_not_wait():
-    source, waits, _told = sessions(Api(1), queue_timeout_s=0)
+    source, waits, _texts = make_source(Api(1), queue_timeout_s=0)
     with pytest.raises(NoStreamerError, match="No streamers available"):
         await source.acquire(None)
     assert waits == []

@@ -1,3 +1,5 @@
+"""Signaling URLs, messages, and connection errors."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Watching a broadcast over WHEP, from a real peer on loopback."""
+"""A spectator of a broadcast over WHEP, with a real peer on loopback."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import pytest
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from odyssey_ros.client import (
     AdvancedConfig,
@@ -16,14 +17,17 @@ from odyssey_ros.client import (
     OdysseyConnectionError,
     OdysseyNotFoundError,
     connect_to_stream,
+    spectator,
 )
+from odyssey_ros.client.frames import FramePipeline
+from odyssey_ros.client.ice import PUBLIC_STUN
 from odyssey_ros.client.spectator import SpectatorConnection, WhepEndpoint, _same_origin
 
 TOKEN = "spectator_abc/def=="
 
 
 class Broadcast:
-    """A WHEP server. `status` and the like steer what it answers."""
+    """A WHEP server. Its attributes set how it responds."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -35,7 +39,7 @@ class Broadcast:
         self.peers: list[RTCPeerConnection] = []
         self.rtcp: list[object] = []
         self.config: object = {"iceServers": []}
-        self.takes_media = True
+        self.accepts_media = True
         self.delay_s = 0.0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -63,19 +67,19 @@ class Broadcast:
         await peer.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
         self.on_loopback(peer)
         for sender in peer.getSenders():
-            self.watch(sender)
+            self.record_rtcp(sender)
         await peer.setLocalDescription(await peer.createAnswer())
         sdp = peer.localDescription.sdp
-        return sdp if self.takes_media else sdp.replace("a=ice-pwd:", "a=ice-pwd:wrong")
+        return sdp if self.accepts_media else sdp.replace("a=ice-pwd:", "a=ice-pwd:wrong")
 
-    def watch(self, sender) -> None:
+    def record_rtcp(self, sender) -> None:
         handle = sender._handle_rtcp_packet
 
-        async def note(packet) -> None:
+        async def record(packet) -> None:
             self.rtcp.append((sender._ssrc, packet))
             await handle(packet)
 
-        sender._handle_rtcp_packet = note
+        sender._handle_rtcp_packet = record
 
 
 @pytest.fixture
@@ -146,20 +150,15 @@ async def test_defect_38_on_disconnected_is_called_once_for_a_loss_and_not_when_
     await broadcast.peers[-1].close()
     await eventually(lambda: ended)
     await connection.close()
-    await asyncio.sleep(0.1)  # in which a second notification would come
     assert ended == [True]
-    assert [method for method, _path in broadcast.requests].count(
-        "DELETE"
-    ) == 1  # the one that left by itself
+    # Only the first spectator, which left by itself, deleted its session.
+    assert [method for method, _path in broadcast.requests].count("DELETE") == 1
 
 
 async def test_defect_39_the_key_frame_request_names_its_media_source(broadcast, eventually, monkeypatch):
-    from odyssey_ros.client.frames import FramePipeline
-
-    # With frames that come by themselves there is nothing to ask for.
+    # A spectator that has frames requests none.
     monkeypatch.setattr(FramePipeline, "_take", lambda *_arguments: None)
     connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
-    from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
     def requests() -> list[tuple[int, int]]:
         return [
@@ -174,7 +173,7 @@ async def test_defect_39_the_key_frame_request_names_its_media_source(broadcast,
 
 
 async def test_defect_40_the_whep_session_is_deleted_when_connecting_fails(broadcast):
-    broadcast.takes_media = False
+    broadcast.accepts_media = False
     with pytest.raises(OdysseyConnectionError):
         await connect_to_stream(broadcast.url, TOKEN, advanced=AdvancedConfig(connect_timeout_s=4))
     assert ("DELETE", "/live/session/1?x=y") in broadcast.requests
@@ -183,13 +182,13 @@ async def test_defect_40_the_whep_session_is_deleted_when_connecting_fails(broad
 async def test_defect_40_the_whep_session_is_deleted_when_the_caller_cancels(broadcast, monkeypatch):
     post, posted = SpectatorConnection._post_offer, asyncio.Event()
 
-    async def noted(self, sdp):
+    async def post_offer(self, sdp):
         answer = await post(self, sdp)
         posted.set()
         return answer
 
-    monkeypatch.setattr(SpectatorConnection, "_post_offer", noted)
-    broadcast.takes_media = False
+    monkeypatch.setattr(SpectatorConnection, "_post_offer", post_offer)
+    broadcast.accepts_media = False
     connecting = asyncio.create_task(connect_to_stream(broadcast.url, TOKEN, advanced=FAST))
     await asyncio.wait_for(posted.wait(), 60)
     connecting.cancel()
@@ -235,7 +234,7 @@ async def test_each_refusal_is_typed(broadcast, status, kind, text):
         await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
 
 
-@pytest.mark.parametrize("answer", ["", "v=0\r\n", "this is no answer"])
+@pytest.mark.parametrize("answer", ["", "v=0\r\n", "this is not an answer"])
 async def test_an_invalid_answer_raises_a_connection_error(broadcast, answer):
     broadcast.answer = answer
     with pytest.raises(OdysseyConnectionError, match="answer is invalid"):
@@ -256,22 +255,19 @@ async def test_a_local_spectator_connects_without_an_ice_configuration(broadcast
 
 
 async def test_a_remote_server_without_ice_configuration_uses_public_stun(broadcast, monkeypatch):
-    from odyssey_ros.client import spectator
-    from odyssey_ros.client.ice import PUBLIC_STUN
+    created = []
 
-    found = []
-
-    class Watched(spectator.PeerConnection):
+    class RecordedPeer(spectator.PeerConnection):
         def __init__(self, servers, *, loopback_only):
-            found.append((servers, loopback_only))
+            created.append((servers, loopback_only))
             super().__init__((), loopback_only=True)
 
     broadcast.config = None
     monkeypatch.setattr(spectator, "is_loopback_host", lambda _host: False)
-    monkeypatch.setattr(spectator, "PeerConnection", Watched)
+    monkeypatch.setattr(spectator, "PeerConnection", RecordedPeer)
     connection = await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
     await connection.close()
-    assert found == [(PUBLIC_STUN, False)]
+    assert created == [(PUBLIC_STUN, False)]
 
 
 async def test_the_token_is_not_logged(broadcast, caplog):
@@ -279,9 +275,11 @@ async def test_the_token_is_not_logged(broadcast, caplog):
     connection = await connect_to_stream(broadcast.url, TOKEN, debug=True, advanced=FAST)
     await connection.close()
     logging.getLogger("odyssey_ros.client").setLevel(logging.NOTSET)
-    told = "\n".join(r.getMessage() for r in caplog.records if not r.name.startswith(("aiohttp", "asyncio")))
-    assert "spectator_abc" not in told
-    assert "/live/stream-1/whep" in told
+    logged = "\n".join(
+        r.getMessage() for r in caplog.records if not r.name.startswith(("aiohttp", "asyncio"))
+    )
+    assert "spectator_abc" not in logged
+    assert "/live/stream-1/whep" in logged
 
 
 async def test_a_session_url_on_another_server_is_not_deleted(broadcast, eventually):
@@ -294,8 +292,6 @@ async def test_a_session_url_on_another_server_is_not_deleted(broadcast, eventua
 
 
 async def test_a_failing_frame_consumer_counts_as_a_loss(broadcast, eventually, monkeypatch):
-    from odyssey_ros.client.frames import FramePipeline
-
     connected = asyncio.Event()
 
     async def broken(self, track):

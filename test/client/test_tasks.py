@@ -1,3 +1,5 @@
+"""Task ownership, timeouts and uninterrupted cleanup."""
+
 from __future__ import annotations
 
 import asyncio
@@ -8,7 +10,7 @@ from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
 from waiting import eventually
 
 
-async def test_a_failure_is_reported_and_close_ends_the_other_tasks(nothing_left_behind):
+async def test_a_failure_is_reported_and_close_ends_the_other_tasks(nothing_left_behind, eventually):
     failures: list[Exception] = []
     owner = TaskOwner(failures.append)
 
@@ -35,16 +37,16 @@ async def test_within_returns_the_result_or_raises_a_timeout(nothing_left_behind
 
 
 async def test_a_cancellation_in_the_same_loop_iteration_as_the_result_is_not_lost(nothing_left_behind):
-    answer = asyncio.get_running_loop().create_future()
+    answer, started = asyncio.get_running_loop().create_future(), asyncio.Event()
 
     begun = asyncio.Event()
 
     async def wait() -> str:
-        begun.set()
+        started.set()
         return await answer
 
     waiting = asyncio.ensure_future(within(10, wait()))
-    await begun.wait()
+    await started.wait()
     answer.set_result("there")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -52,38 +54,37 @@ async def test_a_cancellation_in_the_same_loop_iteration_as_the_result_is_not_lo
 
 
 async def test_an_error_of_a_cancelled_coroutine_is_not_raised(nothing_left_behind):
-    async def stubborn() -> None:
+    async def fail_when_cancelled() -> None:
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
             raise ZeroDivisionError from None
 
     with pytest.raises(asyncio.TimeoutError):
-        await within(0.01, stubborn())
+        await within(0.01, fail_when_cancelled())
 
 
 async def test_a_cleanup_completes_despite_several_cancellations(nothing_left_behind, caplog):
     done = []
 
-    async def clean(*, fail: bool = False) -> None:
-        begun.set()
-        await go_on.wait()
+    async def clean(release: asyncio.Event, *, fail: bool) -> None:
+        await release.wait()
         done.append(True)
         if fail:
             raise ZeroDivisionError
 
     for fail in (False, True):
-        begun.clear()
-        go_on.clear()
-        cleaning = asyncio.ensure_future(uninterrupted(clean(fail=fail)))
-        await begun.wait()
+        release = asyncio.Event()
+        cleaning = asyncio.ensure_future(uninterrupted(clean(release, fail=fail)))
         for _ in range(3):
-            cleaning.cancel()
             await asyncio.sleep(0)
-        go_on.set()
+            cleaning.cancel()
+        await asyncio.sleep(0)
+        assert not cleaning.done()
+        release.set()
         with pytest.raises(asyncio.CancelledError):
             await cleaning
     assert len(done) == 2
     assert "The cleanup failed" in caplog.text
     with pytest.raises(ZeroDivisionError):
-        await uninterrupted(clean(fail=True))
+        await uninterrupted(clean(release, fail=True))

@@ -1,3 +1,5 @@
+"""The value types: field order, JSON forms, secrets."""
+
 from __future__ import annotations
 
 import dataclasses

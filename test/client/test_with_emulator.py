@@ -1,4 +1,4 @@
-"""The client against the emulator, each a process: the wire as two independent programs speak it."""
+"""The client against the emulator, in separate processes: two independent implementations of the protocol."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from odyssey_ros.client import (
     Odyssey,
     OdysseyAuthError,
     OdysseyNotFoundError,
+    SimulationJobDetail,
     SimulationJobStatus,
     connect_to_stream,
 )
@@ -74,8 +75,10 @@ async def test_a_session_a_spectator_and_a_job(start_emulator, recorder, eventua
             await eventually(lambda: len(watched) > 2)
         await client.end_stream()
         await client.start_stream("a forest", portrait=True)
-        seen = len(recorder.frames)
-        await eventually(lambda: len(recorder.frames) > seen + 2 and recorder.frames[-1].height == 1280)
+        frames_before = len(recorder.frames)
+        await eventually(
+            lambda: len(recorder.frames) > frames_before + 2 and recorder.frames[-1].height == 1280
+        )
         await client.end_stream()
         await client.disconnect()
         assert recorder.statuses() == ["authenticating", "connecting", "connected", "disconnected"]
@@ -90,12 +93,12 @@ async def test_a_session_a_spectator_and_a_job(start_emulator, recorder, eventua
             portrait=False,
         )
 
-        async def completed():
+        async def finished() -> SimulationJobDetail | None:
             detail = await client.get_simulate_status(job.job_id)
-            assert detail.status is not SimulationJobStatus.FAILED, detail
-            return detail.status is SimulationJobStatus.COMPLETED
+            return detail if detail.status.is_terminal else None
 
-        await eventually(completed, "the end of the job")
+        detail = await eventually(finished)
+        assert detail.status is SimulationJobStatus.COMPLETED, detail
         assert job.job_id in [row.job_id for row in (await client.list_simulations()).jobs]
         credentials = await client.create_client_credentials()
     keyless = Odyssey(api_url=emulator.url)
