@@ -23,8 +23,6 @@ from odyssey_ros.client import (
     OdysseyError,
     RateLimitError,
 )
-from odyssey_ros.client.connection_attempt import ConnectionAttempt
-from odyssey_ros.client.signaling import Signaling
 
 
 async def reconnected(client, recorder, service, eventually, number=2):
@@ -128,27 +126,6 @@ async def test_a_streamer_may_open_its_channel_with_its_first_reply(
     assert await client.start_stream("a cat")
     assert await client.interact("a dog")
     assert client.statistics.reconnects == 0
-
-
-async def test_messages_on_a_lost_connection_are_ignored(service, client, recorder, eventually, monkeypatch):
-
-    close = ConnectionAttempt.close
-
-    async def close_after_message(self):
-        await eventually(lambda: sent and first.to_client.bufferedAmount == 0)
-        await close(self)
-
-    await client.connect(**recorder.callbacks())
-    first, sent = await service.streamer(), []
-    monkeypatch.setattr(ConnectionAttempt, "close", close_after_message)
-    await first.send({"type": "error", "reason": "streamer_disconnected"})
-    await eventually(lambda: client.current_status is ConnectionStatus.RECONNECTING)
-    first.send_on_channel({"type": "stream_started", "stream_id": "late"})
-    sent.append(True)
-    await reconnected(client, recorder, service, eventually)
-    assert recorder.named("on_stream_started") == []
-    with pytest.raises(OdysseyError, match="no stream is running"):
-        await client.interact("a dog")
 
 
 async def test_missing_frames_of_a_running_stream_count_as_a_loss(service, make_client, recorder, eventually):
@@ -329,38 +306,6 @@ async def test_a_flapping_connection_does_not_retry_forever(service, make_client
         await streamer.socket.close(code=1011)
     await eventually(lambda: client.current_status is ConnectionStatus.FAILED)
     assert len(service.streamers) == 3
-
-
-async def test_a_second_offer_while_connecting_is_answered(service, client, eventually):
-    service.takes_answer = False
-    connecting = asyncio.create_task(client.connect())
-    streamer = await service.streamer()
-    await eventually(lambda: "answer" in streamer.kinds())
-    service.takes_answer = True
-    await streamer.close_peer()
-    await streamer.offer()
-    await connecting
-    assert client.is_connected
-    assert streamer.kinds().count("answer") == 2
-
-
-async def test_an_unexpected_error_in_a_connection_task_counts_as_a_loss(
-    service, client, recorder, eventually, monkeypatch
-):
-    receive, calls = Signaling.receive, []
-
-    async def broken(self):
-        message = await receive(self)
-        if recorder.named("on_connected") and not calls:
-            calls.append(True)
-            raise ZeroDivisionError
-        return message
-
-    monkeypatch.setattr(Signaling, "receive", broken)
-    await client.connect(**recorder.callbacks())
-    await (await service.streamer()).send({"type": "ice_candidate", "candidate": ""})
-    await reconnected(client, recorder, service, eventually)
-    assert "The connection failed (ZeroDivisionError)" in str(recorder.named("on_error")[0][0])
 
 
 async def test_defect_34_a_retry_closes_the_previous_attempt(service, make_client, recorder, eventually):

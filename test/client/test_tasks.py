@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
-from waiting import eventually
 
 
 async def test_a_failure_is_reported_and_close_ends_the_other_tasks(nothing_left_behind, eventually):
@@ -38,8 +37,6 @@ async def test_within_returns_the_result_or_raises_a_timeout(nothing_left_behind
 
 async def test_a_cancellation_in_the_same_loop_iteration_as_the_result_is_not_lost(nothing_left_behind):
     answer, started = asyncio.get_running_loop().create_future(), asyncio.Event()
-
-    begun = asyncio.Event()
 
     async def wait() -> str:
         started.set()

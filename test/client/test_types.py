@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 
 import jwt
 import numpy as np
 import pytest
 
-import odyssey_ros.client as public
 from odyssey_ros.client import (
     BroadcastInfo,
     ClientCredentials,
     ConnectionStatus,
-    ErrorCode,
     OdysseyArgumentError,
-    OdysseyConnectionError,
-    OdysseyError,
     Recording,
     SimulationJobDetail,
     SimulationJobInfo,
@@ -154,34 +149,3 @@ def test_frames_compare_by_identity():
     assert frame == frame  # noqa: PLR0124
     assert frame != VideoFrame(data, 2, 2, 0)
     assert {frame}
-
-
-def test_all_errors_share_a_base_class_and_its_attributes():
-    errors = [
-        value for value in vars(public).values() if isinstance(value, type) and issubclass(value, Exception)
-    ]
-    assert len(errors) == 15
-    for kind in errors:
-        error = kind(
-            "what",
-            code=ErrorCode.NO_API,
-            action="do",
-            action_url="http://x",
-            details={"a": 1},
-            status_code=400,
-        )
-        assert isinstance(error, OdysseyError)
-        assert (str(error), error.code, error.action, error.action_url) == (
-            "what",
-            ErrorCode.NO_API,
-            "do",
-            "http://x",
-        )
-        assert error.details == {"a": 1}
-        assert error.status_code == 400
-        copy = pickle.loads(pickle.dumps(error))
-        assert (type(copy), str(copy), copy.code) == (kind, "what", ErrorCode.NO_API)
-    assert issubclass(public.OdysseyNotFoundError, ValueError)
-    assert issubclass(public.OdysseyArgumentError, ValueError)
-    assert issubclass(OdysseyConnectionError, ConnectionError)
-    assert issubclass(public.RateLimitError, public.OdysseyUsageError)
