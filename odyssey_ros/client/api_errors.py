@@ -60,7 +60,7 @@ def error_of(
     usage = _usage_error(status, answer, details)
     if usage is not None:
         return usage
-    text = detail_text(answer)
+    text = _detail_text(answer)
     if status == 401:
         return OdysseyAuthError(text or "Not authorized", status_code=status)
     if status == 403:
@@ -79,11 +79,16 @@ def error_of(
     )
 
 
-def detail_text(answer: JsonObject | None) -> str:
+def detail_text(body: bytes) -> str:
     """Return the cleaned `detail` of a FastAPI-like body: a text, or the messages of validation errors.
 
     A validation error echoes the input, which may be a secret, so only its location and message are used.
+    The result is empty when the body has no such text.
     """
+    return _detail_text(_object_of(body))
+
+
+def _detail_text(answer: JsonObject | None) -> str:
     detail = None if answer is None else answer.get("detail")
     if isinstance(detail, dict):
         detail = detail.get("message")

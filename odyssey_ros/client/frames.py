@@ -98,7 +98,7 @@ class FramePipeline:
         self.last_arrival_ns: int | None = None
         self.converter = NewestFrameConverter(observer) if observer.wants_video_frames else None
 
-    def begin_stream(self, stream_id: str, prompt: str | None) -> None:
+    def start_stream(self, stream_id: str, prompt: str | None) -> None:
         """Label frames from now on with this stream and prompt."""
         self._stream_id, self._prompt, self._index = stream_id, prompt, 0
         self._stream_is_new = True

@@ -285,7 +285,7 @@ class HttpApi:
             status, response.content, what="Authentication", retry_after=response.headers.get("retry-after")
         )
         if isinstance(error, OdysseyAuthError):
-            text = detail_text(_object_or_none(response)).replace(self._api_key, "…")
+            text = detail_text(response.content).replace(self._api_key, "…")
             raise OdysseyAuthError(text or "API key access denied", status_code=status)
         if isinstance(error, OdysseyNotFoundError):
             raise OdysseyConnectionError(
@@ -343,13 +343,6 @@ def _json_of(response: httpx.Response) -> JsonObject:
         return JsonObject.parse(response.content)
     except MalformedError as error:
         raise _invalid(error) from None
-
-
-def _object_or_none(response: httpx.Response) -> JsonObject | None:
-    try:
-        return JsonObject.parse(response.content)
-    except MalformedError:
-        return None
 
 
 def _parsed(

@@ -140,7 +140,7 @@ class SpectatorConnection:
 
     async def close(self) -> None:
         """Leave the broadcast, without a call of `on_disconnected`. May be called any number of times."""
-        await asyncio.wait({self._start_closing(tell_server=True)})
+        await asyncio.wait({self._start_closing(delete_session=True)})
 
     async def __aenter__(self) -> SpectatorConnection:
         return self
@@ -227,7 +227,7 @@ class SpectatorConnection:
             return
         logger.info("The broadcast ended: %s", error)
         # The server has already ended the WHEP session, or is unreachable.
-        self._start_closing(tell_server=False)
+        self._start_closing(delete_session=False)
         self._observer.disconnected(error)
 
     def _task_failed(self, error: Exception) -> None:
@@ -252,21 +252,21 @@ class SpectatorConnection:
         await wait_for_standstill(timeout_s, lambda: self._frames.decoded)
         self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN))
 
-    def _start_closing(self, *, tell_server: bool) -> asyncio.Task[None]:
+    def _start_closing(self, *, delete_session: bool) -> asyncio.Task[None]:
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(
-                self._release(tell_server=tell_server), name="odyssey-spectator-close"
+                self._release(delete_session=delete_session), name="odyssey-spectator-close"
             )
         return self._closing
 
-    async def _release(self, *, tell_server: bool) -> None:
+    async def _release(self, *, delete_session: bool) -> None:
         if self._connected.done():
             self._connected.exception()  # marked as retrieved
         try:
             if self._peer is not None:
                 await self._peer.close()
             await self._tasks.close()
-            if tell_server and self._resource_url is not None:
+            if delete_session and self._resource_url is not None:
                 await self._delete(self._resource_url)
         finally:
             await self._http.aclose()

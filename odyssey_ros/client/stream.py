@@ -374,7 +374,7 @@ class StreamControl:
         self.last_applied_prompt = prompt
         self.streams_started += 1
         self.frames_expected_since = self._clock()
-        self._frames.begin_stream(message.stream_id, prompt)
+        self._frames.start_stream(message.stream_id, prompt)
         self._observer.stream_started(message.stream_id)
         self._start.resolve(message.stream_id)
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey_ros.client import OdysseyArgumentError, OdysseyConnectionError, OdysseyError, OdysseyUsageError
+from odyssey_ros.client import (
+    OdysseyArgumentError,
+    OdysseyConnectionError,
+    OdysseyError,
+    OdysseyUsageError,
+    RateLimitError,
+)
 from odyssey_ros.client.api_errors import error_of
 
 anything = st.recursive(
@@ -60,6 +66,16 @@ def test_retry_after_is_read_in_seconds(header, wait):
     error = error_of(503, b"", what="Request", retry_after=header)
     assert isinstance(error, OdysseyConnectionError)
     assert error.retry_after_s == wait
+
+
+@pytest.mark.parametrize("field", ["error", "code", "message", "action", "action_url", "details"])
+def test_a_malformed_usage_error_is_a_general_limit(field):
+    """A field of a wrong type does not hide that a limit was reached."""
+    usage = {"error": "ACCOUNT_SUSPENDED", "message": "m", "action": "a", field: 5}
+    if field == "code":
+        del usage["error"]
+    error = error_of(429, json.dumps(usage).encode(), what="Request")
+    assert (type(error), str(error)) == (RateLimitError, "Request limit exceeded")
 
 
 def test_a_usage_error_is_recognized_with_status_402():

@@ -52,7 +52,7 @@ async def test_every_frame_is_passed_on_stamped_and_labelled():
     clock = iter(range(100, 200))
     pipeline = FramePipeline(CallbackObserver({}, received.append), monotonic_ns=lambda: next(clock))
     await pipeline.consume(Track([make_frame(0), "not a frame", make_frame(4500)]))
-    pipeline.begin_stream("s", "a cat")
+    pipeline.start_stream("s", "a cat")
     await pipeline.consume(Track([make_frame(9000), make_frame(13500)]))
     pipeline.set_prompt("a dog")
     await pipeline.consume(Track([make_frame(0)]))
@@ -80,7 +80,7 @@ class TwoStreams(Track):
 
     async def recv(self):
         if len(self._frames) == self._frames_left:
-            self._pipeline.begin_stream("second", "a dog")
+            self._pipeline.start_stream("second", "a dog")
         return await super().recv()
 
 
@@ -89,7 +89,7 @@ async def test_the_last_frame_of_a_stream_is_not_counted_to_the_next(pause_ms):
     """That frame leaves the decoder only when the next stream's first packets arrive."""
     received: list[DecodedFrame] = []
     pipeline = FramePipeline(CallbackObserver({}, received.append))
-    pipeline.begin_stream("first", "a cat")
+    pipeline.start_stream("first", "a cat")
     media_ms = [0, 50, 100, 150 + pause_ms, 200 + pause_ms]
     await pipeline.consume(
         TwoStreams(pipeline, [make_frame(media * 90) for media in media_ms], frames_left=3)
@@ -103,7 +103,7 @@ async def test_the_first_frame_of_a_track_belongs_to_the_running_stream():
     received: list[DecodedFrame] = []
     pipeline = FramePipeline(CallbackObserver({}, received.append))
     for stream in ("first", "second"):
-        pipeline.begin_stream(stream, "a cat")
+        pipeline.start_stream(stream, "a cat")
         await pipeline.consume(Track([make_frame(0)]))
     assert [frame.stream_id for frame in received] == ["first", "second"]
 

@@ -170,6 +170,7 @@ async def test_defect_24_auth_and_connection_errors_are_distinguished_by_status(
         (200, {"access_token": "tök\n"}, OdysseyConnectionError, "Invalid auth response"),
         (401, {"detail": "x"}, OdysseyAuthError, "Invalid API key"),
         (403, {}, OdysseyAuthError, "API key access denied"),
+        (403, None, OdysseyAuthError, "API key access denied"),
         (
             422,
             {"detail": [{"loc": ["body"], "msg": "bad", "input": "secret"}]},
