@@ -1,4 +1,4 @@
-"""Video files made here, small and quick to make."""
+"""Small video files for tests, and live streams of a client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MakeVideo = Callable[..., Path]
 
 
 def _picture(index: int, width: int, height: int) -> NDArray[np.uint8]:
-    """A gradient that moves, with the index in binary as blocks of 16 pixels along the upper edge."""
+    """Return a moving gradient, with the index in binary as blocks of 16 pixels along the upper edge."""
     rows, columns = np.mgrid[0:height, 0:width]
     picture = np.empty((height, width, 3), np.uint8)
     picture[..., 0] = (columns + 5 * index) % 256
@@ -35,7 +35,7 @@ def _picture(index: int, width: int, height: int) -> NDArray[np.uint8]:
 
 @pytest.fixture
 def counter_of() -> Callable[[NDArray[np.uint8]], int]:
-    """Reads the number back from a picture of `make_video`."""
+    """Returns the number in a picture of `make_video`."""
 
     def read(picture: NDArray[np.uint8]) -> int:
         return sum(int(picture[4:12, bit * 16 + 4 : bit * 16 + 12].mean() > 127) << bit for bit in range(10))
@@ -44,7 +44,7 @@ def counter_of() -> Callable[[NDArray[np.uint8]], int]:
 
 
 class LiveStreams:
-    """Live streams of a client, which have been seen before they go on."""
+    """Live streams of a client. A prompt follows only after frames of the previous one have arrived."""
 
     def __init__(self, client: Odyssey) -> None:
         self._client = client
@@ -53,8 +53,8 @@ class LiveStreams:
     async def connect(self) -> None:
         await self._client.connect(on_decoded_frame=self._came)
 
-    async def dream(self, *prompts: str, portrait: bool = False) -> str:
-        """PlayerSession some frames of each prompt; the key of the recording."""
+    async def record(self, *prompts: str, portrait: bool = False) -> str:
+        """Stream some frames of each prompt; return the id of the recording."""
         stream_id = ""
         for prompt in prompts:
             if stream_id:
@@ -78,13 +78,13 @@ class LiveStreams:
 
 @pytest.fixture
 def live_streams() -> type[LiveStreams]:
-    """Makes recordings: ``live_streams(client)``."""
+    """Makes recordings: `live_streams(client)`."""
     return LiveStreams
 
 
 @pytest.fixture(scope="session")
 def make_video(tmp_path_factory: pytest.TempPathFactory) -> MakeVideo:
-    """Makes a video of numbered pictures; the same one only once in a test run."""
+    """Makes a video of numbered pictures; each video is made once in a test run."""
     made: dict[Any, Path] = {}
 
     def make(

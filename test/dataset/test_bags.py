@@ -1,4 +1,4 @@
-"""Bags read back by rosbags and by the mcap libraries, and compared with the video itself."""
+"""Bags, read by rosbags and by the mcap libraries, and compared with the video."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _written(
 
 
 def _messages(folder: Path) -> dict[str, list[tuple[int, Any]]]:
-    """By rosbags, with the types that the bag itself defines."""
+    """Return the messages, read by rosbags with the types that the bag defines."""
     found: dict[str, list[tuple[int, Any]]] = {}
     with AnyReader([folder]) as reader:
         for connection, time_ns, data in reader.messages():
@@ -110,7 +110,7 @@ def test_each_frame_has_its_picture_its_labels_and_one_stamp(
     assert summary.duration_ns == 600_000_000
 
 
-def test_raw_pictures_are_those_that_the_decoder_gives(tmp_path: Path, make_video: MakeVideo) -> None:
+def test_raw_pictures_equal_the_decoder_s_output(tmp_path: Path, make_video: MakeVideo) -> None:
     video = make_video()
     folder, _, _ = _written(tmp_path, video, ImageEncoding.RAW)
     for (_, message), expected in zip(_messages(folder)["/odyssey/image_raw"], _rgb(video), strict=True):
@@ -120,7 +120,7 @@ def test_raw_pictures_are_those_that_the_decoder_gives(tmp_path: Path, make_vide
 
 
 @pytest.mark.parametrize("matrix", ["", "colormatrix=bt709"])
-def test_jpeg_pictures_have_the_colours_of_the_raw_ones(
+def test_jpeg_pictures_have_the_colours_of_raw_pictures(
     matrix: str, tmp_path: Path, make_video: MakeVideo
 ) -> None:
     video = make_video(size=(640, 352), **({"x264-params": matrix} if matrix else {}))
@@ -131,13 +131,11 @@ def test_jpeg_pictures_have_the_colours_of_the_raw_ones(
         picture = np.asarray(Image.open(io.BytesIO(message.data.tobytes())))
         difference = np.abs(picture.astype(int) - expected.astype(int))
         assert difference.mean() < 4
-        # FFmpeg rounds its own way to RGB by up to two levels.
+        # The conversion of FFmpeg to RGB differs by up to two levels.
         assert abs((picture.astype(int) - expected.astype(int)).mean(axis=(0, 1))).max() < 2.5
 
 
-def test_passed_through_packets_decode_alone_from_every_key_frame(
-    tmp_path: Path, make_video: MakeVideo
-) -> None:
+def test_h264_messages_decode_from_every_key_frame(tmp_path: Path, make_video: MakeVideo) -> None:
     video = make_video()
     folder, _, _ = _written(tmp_path, video, ImageEncoding.H264)
     packets = [message for _, message in _messages(folder)["/odyssey/image_raw/foxglove"]]
@@ -160,7 +158,7 @@ def test_passed_through_packets_decode_alone_from_every_key_frame(
 
 
 @pytest.mark.parametrize("images", list(ImageEncoding))
-def test_the_mcap_library_reads_it_too(images: ImageEncoding, tmp_path: Path, make_video: MakeVideo) -> None:
+def test_the_mcap_library_reads_the_bag(images: ImageEncoding, tmp_path: Path, make_video: MakeVideo) -> None:
     folder, summary, _ = _written(tmp_path, make_video(), images, namespace="/robot/dream/")
     path = folder / summary.file
     data = path.read_bytes()
@@ -182,7 +180,7 @@ def test_the_mcap_library_reads_it_too(images: ImageEncoding, tmp_path: Path, ma
     assert "&id" not in (folder / "metadata.yaml").read_text()
 
 
-def test_players_offer_what_the_live_bridge_offers(tmp_path: Path, make_video: MakeVideo) -> None:
+def test_the_bag_has_the_qos_of_the_live_bridge(tmp_path: Path, make_video: MakeVideo) -> None:
     folder, _, _ = _written(tmp_path, make_video(), ImageEncoding.H264)
     with AnyReader([folder]) as reader:
         for connection in reader.connections:
@@ -204,7 +202,7 @@ def test_the_same_episode_gives_the_same_bytes(tmp_path: Path, make_video: MakeV
     assert first == _written(tmp_path / "b", make_video(), ImageEncoding.JPEG)[1]
 
 
-def test_rows_that_ffmpeg_pads_are_declared(tmp_path: Path, make_video: MakeVideo) -> None:
+def test_the_step_includes_the_padding_of_rows(tmp_path: Path, make_video: MakeVideo) -> None:
     video = make_video(size=(322, 190))
     folder, _, _ = _written(tmp_path, video, ImageEncoding.RAW)
     _, message = _messages(folder)["/odyssey/image_raw"][3]
@@ -219,7 +217,7 @@ def test_rows_that_ffmpeg_pads_are_declared(tmp_path: Path, make_video: MakeVide
         ({"codec": "mpeg4"}, ErrorCode.VIDEO_UNSUPPORTED, "the video is mpeg4"),
     ],
 )
-def test_what_cannot_be_passed_through(
+def test_videos_that_cannot_be_passed_through(
     options: dict[str, str], code: ErrorCode, text: str, tmp_path: Path, make_video: MakeVideo
 ) -> None:
     video = make_video(30, **options)
@@ -228,7 +226,7 @@ def test_what_cannot_be_passed_through(
     assert caught.value.code is code
 
 
-def test_the_writing_can_be_stopped_at_a_frame(tmp_path: Path, make_video: MakeVideo) -> None:
+def test_writing_can_be_stopped_at_a_frame(tmp_path: Path, make_video: MakeVideo) -> None:
     def stop(frames: int) -> None:
         if frames == 3:
             raise KeyboardInterrupt
@@ -239,7 +237,7 @@ def test_the_writing_can_be_stopped_at_a_frame(tmp_path: Path, make_video: MakeV
     assert not (tmp_path / "bag" / "metadata.yaml").exists()
 
 
-def test_a_full_disk_is_named(tmp_path: Path, make_video: MakeVideo) -> None:
+def test_a_full_disk_has_its_own_code(tmp_path: Path, make_video: MakeVideo) -> None:
     program = """
 import resource, sys
 from pathlib import Path
@@ -257,7 +255,7 @@ except Exception as error:
     assert done.stdout.strip() == "EpisodeError DISK_FULL: no room to write the bag: File too large"
 
 
-def test_an_existing_folder_is_not_touched(tmp_path: Path, make_video: MakeVideo) -> None:
+def test_an_existing_folder_is_not_changed(tmp_path: Path, make_video: MakeVideo) -> None:
     (tmp_path / "bag").mkdir()
     with pytest.raises(EpisodeError, match="cannot write the bag: File exists"):
         _written(tmp_path, make_video(), ImageEncoding.RAW)

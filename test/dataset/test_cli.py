@@ -1,4 +1,4 @@
-"""The command as people run it: a sweep, kills at random moments, and every picture against its labels."""
+"""The command in processes: sweeps, kills at random moments, and each picture compared with its labels."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Run:
 
 
 class Shell:
-    """Runs `odyssey-dataset` in processes of its own, against the emulator."""
+    """Runs `odyssey-dataset` in separate processes, against the emulator."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
@@ -151,7 +151,7 @@ def _assert_labelled(
     script: list[dict[str, Any]],
     readers: Sequence[Callable[[Path], Iterator[tuple[str, Any]]]] = (_by_rosbags, _by_mcap),
 ) -> None:
-    """Every frame's counter and prompt, in the picture, are what frame_info says."""
+    """Assert that the counter and the prompt in each picture equal those in frame_info."""
     for read in readers:
         found: dict[str, list[Any]] = {}
         for topic, message in read(bag):
@@ -195,7 +195,7 @@ async def test_scripts_of_one_template(images: str, count: int, shell: Shell, em
     assert "signature" not in run.log
 
 
-async def test_killed_at_random_moments_it_goes_on(shell: Shell, emulator: Emulator) -> None:
+async def test_a_run_continues_after_kills_at_random_moments(shell: Shell, emulator: Emulator) -> None:
     moments = random.Random(6)
     options = ["simulate", "walk.yaml", "-o", "out", "--poll", "0.1", "--images", "raw", "--jobs", "3"]
     out = shell.folder / "out"
@@ -203,7 +203,7 @@ async def test_killed_at_random_moments_it_goes_on(shell: Shell, emulator: Emula
         process = await shell.start(*options)
         log = shell.folder / "out" / "work" / "1-of-1" / "submissions.jsonl"
         size = log.stat().st_size if log.exists() else 0
-        # From when it does something on: starting takes longer than all the rest.
+        # The kill comes after the first submission: starting takes longer than everything else.
         while process.returncode is None and not (log.exists() and log.stat().st_size > size):
             await asyncio.sleep(0.005)
             if len(list(out.glob("episodes/[!.]*"))) + len(list(out.glob("episodes/.*"))) > 3:
@@ -225,7 +225,7 @@ async def test_killed_at_random_moments_it_goes_on(shell: Shell, emulator: Emula
     assert [path.name for path in (out / "episodes").glob(".*")] == []
 
 
-async def test_interrupted_it_says_that_it_goes_on(shell: Shell, emulator: Emulator) -> None:
+async def test_an_interrupted_command_reports_how_to_continue(shell: Shell, emulator: Emulator) -> None:
     process = await shell.start("simulate", "walk.yaml", "-o", "out", "--poll", "0.1")
     await eventually(lambda: _jobs(emulator), "a job")
     process.send_signal(signal.SIGINT)
@@ -235,7 +235,7 @@ async def test_interrupted_it_says_that_it_goes_on(shell: Shell, emulator: Emula
     assert "Traceback" not in log.decode()
 
 
-async def test_shards_are_merged_to_what_one_run_makes(shell: Shell, emulator: Emulator) -> None:
+async def test_merged_shards_equal_a_single_run(shell: Shell, emulator: Emulator) -> None:
     script = [{"timestamp_ms": 0, "start": {"prompt": "dream"}}, {"timestamp_ms": 200, "end": {}}]
     async with Odyssey("ody_local", api_url=emulator.url) as client:
         job: Any = await client.simulate(scripts=[script] * 3)
@@ -271,7 +271,7 @@ async def test_recordings_by_id_and_by_date(
     async with Odyssey("ody_local", api_url=emulator.url) as client:
         streams = live_streams(client)
         await streams.connect()
-        ids = [await streams.dream("a cat") for _ in range(2)]
+        ids = [await streams.record("a cat") for _ in range(2)]
     by_date = await shell.run("recordings", "--since", "2020-01-01", "-o", "all", "--images", "h264")
     assert (by_date.status, by_date.out) == (0, "2 episodes in all, 0 failed\n"), by_date.log
     assert sorted(entry["stream_id"] for entry in _entries(shell.folder / "all")) == sorted(ids)
@@ -299,7 +299,7 @@ async def test_recordings_by_id_and_by_date(
     )
     assert named.status == 0
     assert _entries(shell.folder / "named") == _entries(shell.folder / "all")
-    # One after the other: the manifest keeps what earlier runs have made, as long as it is there.
+    # One recording per run: the manifest keeps the episodes of earlier runs while their bags exist.
     for stream_id in ids:
         assert (await shell.run("recordings", stream_id, "-o", "grown", "--images", "h264")).status == 0
     assert _entries(shell.folder / "grown") == _entries(shell.folder / "all")
@@ -333,7 +333,7 @@ async def test_recordings_by_id_and_by_date(
         ([], "required"),
     ],
 )
-def test_what_cannot_be_used_is_said(
+def test_invalid_arguments_and_files_are_reported(
     arguments: list[str],
     text: str,
     tmp_path: Path,
@@ -357,7 +357,7 @@ def test_what_cannot_be_used_is_said(
     assert not (tmp_path / "out").exists()
 
 
-def test_without_a_key_nothing_is_begun(
+def test_without_a_key_nothing_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "walk.yaml").write_text(SWEEP)
@@ -368,14 +368,14 @@ def test_without_a_key_nothing_is_begun(
     assert not (tmp_path / "out").exists()
 
 
-async def test_a_reader_that_has_seen_enough(shell: Shell) -> None:
+async def test_a_reader_that_closes_the_pipe(shell: Shell) -> None:
     (shell.folder / "walk.yaml").write_text(f"repeats: 2000{SWEEP}")  # more than a pipe holds
     command = f"{sys.executable} -m odyssey_ros.dataset simulate walk.yaml -o out --dry-run | head -n 1"
     run = await shell.finished(await shell.spawn("bash", "-o", "pipefail", "-c", command))
     assert (run.status, len(run.out.splitlines()), run.log) == (0, 1, "")
 
 
-def test_bags_of_another_disk_are_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "manifest.jsonl").write_text("{}\n")
     assert main(["verify", str(tmp_path)]) == 2
     assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())

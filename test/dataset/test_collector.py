@@ -1,4 +1,4 @@
-"""From scripts and recordings at the emulator to bags: what fails stops its episode alone."""
+"""The way from scripts and recordings at the emulator to bags; a failure affects only its episode."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Bench:
                 return await collector.collect(sources(jobs) if callable(sources) else sources)
 
     async def jobs(self, count: int) -> list[str]:
-        """Make jobs that have completed; return their ids."""
+        """Submit jobs and wait until they are completed; return their ids."""
         made = [
             await self.client.simulate(script=_plan(str(at)).script, portrait=False) for at in range(count)
         ]
@@ -156,7 +156,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield it
 
 
-async def test_scripts_in_bags_and_manifest_out(bench: Bench) -> None:
+async def test_scripts_become_bags_and_a_manifest(bench: Bench) -> None:
     outcome = await bench.collect(_simulated("a", "b", "c"))
     assert not outcome.failures
     out = bench.folder / "out"
@@ -177,14 +177,14 @@ async def test_scripts_in_bags_and_manifest_out(bench: Bench) -> None:
     assert sorted(path.name for path in (out / "work" / "1-of-1").iterdir()) == ["lock", "submissions.jsonl"]
     assert bench.progress.started == (3, 0)
     assert ("episode-a", "downloading") in bench.progress.phases
-    # Again: nothing is left to do, and the service is asked for nothing.
+    # The second run makes nothing and sends no request.
     await bench.emulator.close()
     again = await bench.collect(_simulated("a", "b", "c"))
     assert not again.failures
     assert read_manifest(out / "manifest.jsonl") == entries
 
 
-async def test_two_shards_make_what_one_run_makes(bench: Bench) -> None:
+async def test_two_shards_make_the_same_as_one_run(bench: Bench) -> None:
     ids = await bench.jobs(5)
     one = await bench.collect(await streams_of_jobs(ids, bench.client, PATIENCE), "one")
     assert not one.failures
@@ -199,12 +199,12 @@ async def test_two_shards_make_what_one_run_makes(bench: Bench) -> None:
     assert list(check_files(two, merged(parts))) == []
 
 
-async def test_a_live_streams_recording(tmp_path: Path, live_streams: Callable[[Odyssey], Any]) -> None:
+async def test_the_recording_of_a_live_stream(tmp_path: Path, live_streams: Callable[[Odyssey], Any]) -> None:
     async with _bench(tmp_path) as bench:
         client = bench.client
         streams = live_streams(client)
         await streams.connect()
-        stream_id = await streams.dream("a cat", "it sleeps", portrait=True)
+        stream_id = await streams.record("a cat", "it sleeps", portrait=True)
         await client.disconnect()
         row = (await client.list_stream_recordings()).recordings[0]
         outcome = await bench.collect([RecordedEpisode(stream_id, row.started_at, client, PATIENCE)])
@@ -216,7 +216,7 @@ async def test_a_live_streams_recording(tmp_path: Path, live_streams: Callable[[
         assert entry.provenance == {"source": "recording"}
 
 
-async def test_a_job_that_fails_stops_its_episode_alone(bench: Bench) -> None:
+async def test_a_failed_job_fails_only_its_episode(bench: Bench) -> None:
     bench.emulator.faults.arm(JobFail(message="out of dreams"))
     outcome = await bench.collect(_simulated("a", "b"))
     assert len(outcome.entries) == 1
@@ -224,12 +224,12 @@ async def test_a_job_that_fails_stops_its_episode_alone(bench: Bench) -> None:
     assert error.code is ErrorCode.JOB_FAILED
     assert "out of dreams" in bench.progress.ends[name]
     assert "out of dreams" in (bench.folder / "out" / "failures.jsonl").read_text()
-    # The next run makes it.
+    # The next run makes the episode.
     assert not (await bench.collect(_simulated("a", "b"))).failures
     assert (bench.folder / "out" / "failures.jsonl").read_text() == ""
 
 
-async def test_an_account_that_is_refused_stops_all_that_is_left(bench: Bench) -> None:
+async def test_a_refused_account_fails_all_remaining_episodes(bench: Bench) -> None:
     bench.emulator.faults.arm(
         HttpUsageError(endpoint="jobs_submit", code="MONTHLY_LIMIT_REACHED"), Schedule(count=0)
     )
@@ -239,7 +239,7 @@ async def test_an_account_that_is_refused_stops_all_that_is_left(bench: Bench) -
     assert bench.emulator.faults.armed()[0].fired <= 8
 
 
-async def test_an_expired_url_is_fetched_anew(tmp_path: Path) -> None:
+async def test_an_expired_url_is_renewed(tmp_path: Path) -> None:
     @dataclass(frozen=True)
     class Dawdling:
         source: EpisodeSource
@@ -258,7 +258,7 @@ async def test_an_expired_url_is_fetched_anew(tmp_path: Path) -> None:
         assert not outcome.failures
 
 
-async def test_urls_that_stay_expired_are_an_error_of_the_episode(bench: Bench) -> None:
+async def test_urls_that_stay_expired_fail_the_episode(bench: Bench) -> None:
     ids = await bench.jobs(1)
     bench.emulator.faults.arm(ExpiredUrls())
     outcome = await bench.collect(await streams_of_jobs(ids, bench.client, PATIENCE))
@@ -276,7 +276,7 @@ async def test_downloads_that_fail_at_first(fault: Any, bench: Bench) -> None:
 
 @dataclass(frozen=True)
 class Misled:
-    """A source whose URLs lead elsewhere."""
+    """A source whose URLs point to another server."""
 
     source: EpisodeSource
     video: str | None = None
@@ -299,7 +299,7 @@ class Misled:
         return replace(stream, events_url=None)
 
 
-async def test_a_broken_video_stops_its_episode_alone_and_leaves_nothing(bench: Bench) -> None:
+async def test_a_broken_video_fails_only_its_episode_and_leaves_no_files(bench: Bench) -> None:
     ids = await bench.jobs(2)
     first, second = await streams_of_jobs(ids, bench.client, PATIENCE)
     misled: Any = Misled(first, video="events")
@@ -311,7 +311,7 @@ async def test_a_broken_video_stops_its_episode_alone_and_leaves_nothing(bench: 
     assert not (out / "work" / "1-of-1" / first.name).exists()
 
 
-async def test_a_log_that_is_none_leaves_the_prompts_unknown(bench: Bench) -> None:
+async def test_an_invalid_log_leaves_the_prompts_unknown(bench: Bench) -> None:
     (source,) = await _streams(bench, 1)
     for folder, misled in (("video", Misled(source, events="video")), ("none", Misled(source))):
         sources: Any = [misled]
@@ -320,7 +320,7 @@ async def test_a_log_that_is_none_leaves_the_prompts_unknown(bench: Bench) -> No
         assert outcome.entries[0].prompts == ()
 
 
-async def test_without_a_log_the_script_says_the_prompts(bench: Bench) -> None:
+async def test_without_a_log_the_prompts_come_from_the_script(bench: Bench) -> None:
     def sources(jobs: SimulationJobs) -> Any:
         return [Misled(SimulatedEpisode(_plan("a"), jobs))]
 
@@ -328,7 +328,7 @@ async def test_without_a_log_the_script_says_the_prompts(bench: Bench) -> None:
     assert [prompt["prompt"] for prompt in outcome.entries[0].prompts] == ["dream a", "wake up"]
 
 
-async def test_a_full_disk_stops_its_episode_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_fails_only_its_episode(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = await _streams(bench, 2)
 
     def full(folder: Path, name: str, *args: Any, **options: Any) -> Any:
@@ -343,7 +343,7 @@ async def test_a_full_disk_stops_its_episode_alone(bench: Bench, monkeypatch: py
     assert [path.name for path in (bench.folder / "out" / "episodes").iterdir()] == [sources[1].name]
 
 
-async def test_a_run_that_is_cancelled_ends_at_once_and_goes_on(bench: Bench) -> None:
+async def test_a_cancelled_run_ends_at_once_and_can_be_continued(bench: Bench) -> None:
     sources = await _streams(bench, 2)
 
     class Impatient(Progress):
@@ -365,7 +365,7 @@ async def test_a_run_that_is_cancelled_ends_at_once_and_goes_on(bench: Bench) ->
     assert len(outcome.entries) == 2
 
 
-async def test_one_process_at_a_time_and_the_same_settings(bench: Bench) -> None:
+async def test_a_folder_has_one_process_per_shard_and_fixed_settings(bench: Bench) -> None:
     other = pytest.raises(StateError, match="another process is working on shard 1/1")
     with Workspace(bench.folder / "out", LAYOUT, Shard()), other:
         Workspace(bench.folder / "out", LAYOUT, Shard())
@@ -396,7 +396,7 @@ async def test_two_shards_work_in_one_folder_at_once(tmp_path: Path) -> None:
         assert len((await bench.client.list_simulations()).jobs) == 4
 
 
-async def test_a_finished_episode_that_was_tampered_with_is_told(bench: Bench) -> None:
+async def test_a_finished_episode_with_an_invalid_entry_is_reported(bench: Bench) -> None:
     source = (await _streams(bench, 1))[0]
     await bench.collect([source])
     (bench.folder / "out" / "episodes" / source.name / "episode.json").write_text("{}")

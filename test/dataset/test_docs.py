@@ -1,6 +1,6 @@
-"""What `docs/dataset.md` shows, run: the script file, and the training example over bags made here.
+"""The examples of `docs/dataset.md`: the script file, and the training example with real bags.
 
-PyTorch is no dependency, so a stand-in gives the example the four names that it uses of it.
+PyTorch is not a dependency, so a substitute provides the four names that the example uses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _block(language: str, word: str) -> str:
     return next(block for block in blocks if word in block)
 
 
-def test_the_script_file_is_one(tmp_path: Path) -> None:
+def test_the_script_file_in_the_docs_is_valid(tmp_path: Path) -> None:
     (tmp_path / "walk.yaml").write_text(_block("yaml", "variables"))
     (tmp_path / "start.png").write_bytes(b"picture")
     assert len(read_plans([tmp_path / "walk.yaml"])) == 8

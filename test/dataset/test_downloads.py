@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine that does what servers do wrong."""
+"""Downloads from a real server on loopback that fails in the ways of real servers."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SECRET = "signature=verysecret"
 
 
 class FileServer:
-    """Serves `CONTENT`; each request is answered by the next of `answers`, and well when there are none."""
+    """Serves `CONTENT`. Each request gets the next of `answers`, then the correct response."""
 
     def __init__(self) -> None:
         self.answers: list[Callable[[web.Request], Awaitable[web.StreamResponse]]] = []
         self.ranges: list[str | None] = []
-        self.heard: list[str] = []
+        self.reported: list[str] = []
         self.renewed = 0
         self.url = ""
         self.etag = '"v1"'
@@ -61,7 +61,7 @@ class FileServer:
         return web.Response(status=206, body=self.content[start:], headers=headers)
 
     async def cut(self, request: web.Request) -> web.StreamResponse:
-        """A third of the file, then the connection breaks."""
+        """Send a third of the file, then break the connection."""
         size = len(self.content)
         start = int(request.headers.get("Range", "bytes=0-")[6:-1])
         headers = {"ETag": self.etag, "Content-Length": str(size - start)}
@@ -111,12 +111,12 @@ async def _at_once(seconds: float) -> None:
 PATIENCE = Patience(retries=2, sleep=_at_once)
 
 
-async def test_a_file_that_is_opened_for_nobody_is_closed(tmp_path: Path) -> None:
-    begun, go_on, files = threading.Event(), threading.Event(), []
+async def test_a_file_is_closed_when_its_opener_is_cancelled(tmp_path: Path) -> None:
+    opening, released, files = threading.Event(), threading.Event(), []
 
     def open_slowly() -> BinaryIO:
-        begun.set()
-        go_on.wait(60)
+        opening.set()
+        released.wait(60)
         files.append((tmp_path / "file").open("wb"))
         return files[0]
 
@@ -125,15 +125,15 @@ async def test_a_file_that_is_opened_for_nobody_is_closed(tmp_path: Path) -> Non
             raise AssertionError
 
     using = asyncio.create_task(use())
-    await asyncio.to_thread(begun.wait, 60)
+    await asyncio.to_thread(opening.wait, 60)
     using.cancel()
     with pytest.raises(asyncio.CancelledError):
         await using
-    go_on.set()
+    released.set()
     await eventually(lambda: files and files[0].closed, "a closed file")
 
 
-async def test_a_file_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+async def test_the_error_of_opening_is_raised(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         async with opened((tmp_path / "nowhere" / "file").open):
             raise AssertionError
@@ -144,7 +144,7 @@ async def fetch(server: FileServer, tmp_path: Path) -> AsyncIterator[Callable[..
     async with download_client() as client:
 
         async def run(**options: int) -> object:
-            patience = replace(PATIENCE, on_retry=server.heard.append)
+            patience = replace(PATIENCE, on_retry=server.reported.append)
             downloader = Downloader(client, patience, **options)
             return await downloader.fetch(server.url, server.renew, tmp_path / "video.mp4")
 
@@ -160,21 +160,21 @@ def _assert_whole(tmp_path: Path, content: bytes = CONTENT) -> None:
 
 
 async def test_a_file_its_size_and_its_digest(server: FileServer, tmp_path: Path) -> None:
-    heard: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     async with download_client() as client:
         downloader = Downloader(client, PATIENCE)
         for _ in range(2):
             fetched = await downloader.fetch(
-                server.url, server.renew, tmp_path / "video.mp4", on_bytes=lambda *args: heard.append(args)
+                server.url, server.renew, tmp_path / "video.mp4", on_bytes=lambda *args: reported.append(args)
             )
             assert fetched.size == len(CONTENT)
             assert fetched.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert len(server.ranges) == 1
-    assert heard[-1] == (len(CONTENT), len(CONTENT))
+    assert reported[-1] == (len(CONTENT), len(CONTENT))
     _assert_whole(tmp_path)
 
 
-async def test_a_broken_connection_is_continued_where_it_broke(
+async def test_a_download_continues_after_a_broken_connection(
     server: FileServer, fetch: Fetch, tmp_path: Path
 ) -> None:
     server.answers = [server.cut, server.cut]
@@ -182,11 +182,11 @@ async def test_a_broken_connection_is_continued_where_it_broke(
     _assert_whole(tmp_path)
     starts = [int(wanted[6:-1]) if wanted else 0 for wanted in server.ranges]
     assert starts[0] == 0
-    # What is in flight when it breaks is lost, and no more.
+    # Only the bytes in flight are lost when the connection breaks.
     assert all(later - sooner > len(CONTENT) // 3 - 200_000 for sooner, later in itertools.pairwise(starts))
 
 
-async def test_so_is_a_download_whose_process_was_killed(
+async def test_a_download_continues_after_a_killed_process(
     server: FileServer, fetch: Fetch, tmp_path: Path
 ) -> None:
     (tmp_path / "video.mp4.partial").write_bytes(CONTENT[:1000])
@@ -197,7 +197,7 @@ async def test_so_is_a_download_whose_process_was_killed(
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"v1"', '"v0"'])
-async def test_but_not_when_the_file_may_be_another(
+async def test_a_download_restarts_when_the_file_may_have_changed(
     etag: str, server: FileServer, fetch: Fetch, tmp_path: Path
 ) -> None:
     (tmp_path / "video.mp4.partial").write_bytes(b"x" * 1000)
@@ -209,14 +209,16 @@ async def test_but_not_when_the_file_may_be_another(
     _assert_whole(tmp_path)
 
 
-async def test_a_partial_file_longer_than_the_whole(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+async def test_a_partial_file_that_is_longer_than_the_server_s(
+    server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
     (tmp_path / "video.mp4.partial").write_bytes(CONTENT + b"more")
     (tmp_path / "video.mp4.etag").write_text(server.etag)
     await fetch()
     _assert_whole(tmp_path)
 
 
-async def test_a_range_that_was_not_asked_for(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+async def test_a_range_that_was_not_requested(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
     async def other_range(request: web.Request) -> web.StreamResponse:
         return web.Response(
             status=206, body=b"x", headers={"Content-Range": "bytes 5-5/6", "ETag": server.etag}
@@ -230,7 +232,7 @@ async def test_a_range_that_was_not_asked_for(server: FileServer, fetch: Fetch, 
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-async def test_an_expired_url_is_fetched_anew(
+async def test_an_expired_url_is_renewed(
     status: int, server: FileServer, fetch: Fetch, tmp_path: Path
 ) -> None:
     server.answers = [server.cut, server.status(status)]
@@ -247,15 +249,17 @@ async def test_an_expired_url_is_fetched_anew(
         (400, 1, "the server answers 400"),
     ],
 )
-async def test_within_a_bound(status: int, tries: int, text: str, server: FileServer, fetch: Fetch) -> None:
+async def test_retries_of_a_download_are_bounded(
+    status: int, tries: int, text: str, server: FileServer, fetch: Fetch
+) -> None:
     server.answers = [server.status(status)] * 9
     with pytest.raises(EpisodeError) as caught:
         await fetch()
     assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
     assert caught.value.message == text
     assert len(server.ranges) == tries
-    assert len(server.heard) == tries - 1
-    assert all(line.startswith(f"video.mp4: {text}; trying again in ") for line in server.heard)
+    assert len(server.reported) == tries - 1
+    assert all(line.startswith(f"video.mp4: {text}; trying again in ") for line in server.reported)
 
 
 def _digests(content: bytes) -> list[dict[str, str]]:
@@ -269,7 +273,7 @@ def _digests(content: bytes) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("way", range(3))
-async def test_a_right_checksum(way: int, server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+async def test_a_correct_checksum(way: int, server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
     server.headers = _digests(CONTENT)[way]
     await fetch()
     _assert_whole(tmp_path)
@@ -285,15 +289,13 @@ async def test_a_wrong_checksum(way: int, server: FileServer, fetch: Fetch, tmp_
     assert _names(tmp_path) == []
 
 
-async def test_checksums_that_are_none_are_not_taken_for_wrong(
-    server: FileServer, fetch: Fetch, tmp_path: Path
-) -> None:
+async def test_malformed_checksums_are_ignored(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
     server.headers = {"x-amz-checksum-sha256": "composite-3", "Content-MD5": "", "Repr-Digest": "sha-256=x"}
     await fetch()
     _assert_whole(tmp_path)
 
 
-async def test_too_large_a_file(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+async def test_a_file_that_is_too_large(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
     async def unannounced(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         response.enable_chunked_encoding()
@@ -309,18 +311,20 @@ async def test_too_large_a_file(server: FileServer, fetch: Fetch, tmp_path: Path
         assert not (tmp_path / "video.mp4").exists()
 
 
-async def test_nobody_there_and_no_secret_told(fetch: Fetch, server: FileServer, tmp_path: Path) -> None:
+async def test_errors_of_an_unreachable_server_contain_no_secret(
+    fetch: Fetch, server: FileServer, tmp_path: Path
+) -> None:
     for url in ("http://127.0.0.1:9/video.mp4?" + SECRET, "http://[/?" + SECRET, "nonsense?" + SECRET):
         server.url = url
         with pytest.raises(EpisodeError) as caught:
             await fetch()
         assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
         assert "secret" not in repr(caught.value)
-    assert server.heard
-    assert "secret" not in " ".join(server.heard)
+    assert server.reported
+    assert "secret" not in " ".join(server.reported)
 
 
-async def test_a_folder_that_is_not_there(server: FileServer, tmp_path: Path) -> None:
+async def test_a_missing_folder(server: FileServer, tmp_path: Path) -> None:
     async with download_client() as client:
         with pytest.raises(EpisodeError) as caught:
             await Downloader(client, PATIENCE).fetch(server.url, server.renew, tmp_path / "no" / "video.mp4")

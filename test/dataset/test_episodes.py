@@ -1,4 +1,4 @@
-"""Frames with their labels, from the beginning or from any number on."""
+"""Frames with their labels, from the first or from any other frame on."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def test_encoded_frames_have_the_same_labels(make_video: Callable[..., Path]) ->
         for frame in episode.encoded_frames()
     ]
     assert decoded == encoded
-    # The log counts from the stream's start, which is before the first frame here.
+    # Times in the log count from the start of the stream, which is before the first frame here.
     assert [prompt for *_, prompt in decoded].index("then") == 7
     assert decoded[0][1:3] == (0, START_NS + 150_000_000)
 
 
-def test_the_file_is_closed_when_nobody_reads_on(make_video: Callable[..., Path]) -> None:
+def test_the_file_is_closed_when_the_iteration_is_abandoned(make_video: Callable[..., Path]) -> None:
     frames = Episode("stream", make_video()).frames()
     assert next(frames).picture.index == 0
     frames.close()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Events logs of every likely shape, and of none."""
+"""Events logs in all likely formats, and invalid ones."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("form", ["lines", "array", "object", "pretty"])
-def test_shapes(shape: str, form: str) -> None:
+def test_common_forms_of_logs(shape: str, form: str) -> None:
     entries = SHAPES[shape]
     text = {
         "lines": "\n\n".join(json.dumps(entry) for entry in entries) + "\r\n",
@@ -70,11 +70,11 @@ def test_shapes(shape: str, form: str) -> None:
     assert log.ignored == 0
 
 
-def test_a_script_in_place_of_a_log() -> None:
+def test_the_events_of_a_script() -> None:
     assert script_events(SHAPES["script"]) == EventLog(EXPECTED)
 
 
-def test_what_is_not_understood_is_counted() -> None:
+def test_invalid_entries_are_counted() -> None:
     lines = ["{", "3", '{"type": "heartbeat", "t": 1}', '{"prompt": "x"}', '{"t": 2, "prompt": "a"}']
     log = parse_events("\n".join(lines).encode())
     assert log == EventLog((Event(EventKind.STARTED, 2 * S, "a"),), ignored=4)
@@ -84,7 +84,7 @@ def test_what_is_not_understood_is_counted() -> None:
     "entry",
     [{"t": float("nan")}, {"t": 10**400}, {"t": True}, {"t": None}, {"t": "soon"}, {"timestamp": "soon"}],
 )
-def test_a_time_that_is_none(entry: dict[str, Any]) -> None:
+def test_an_invalid_time(entry: dict[str, Any]) -> None:
     text = json.dumps({**entry, "prompt": "x"})
     assert parse_events(text.encode()).ignored == 1
 
@@ -99,7 +99,7 @@ def test_the_prompt_in_force() -> None:
     assert log.prompts() == ("a", "b")
 
 
-def test_a_frame_number_says_more_than_a_time() -> None:
+def test_a_frame_number_takes_precedence_over_a_time() -> None:
     lines = [{"frame_index": 0, "prompt": "a"}, {"frame_index": 7, "prompt": "b", "timestamp_ms": 300}]
     log = parse_events("\n".join(map(json.dumps, lines)).encode())
     assert [log.prompt_at(index, index * 50_000_000) for index in (5, 6, 7, 8)] == ["a", "a", "b", "b"]
@@ -122,7 +122,7 @@ json_values = st.recursive(
 
 
 @given(st.lists(json_values, max_size=5))
-def test_no_json_is_too_strange(values: list[Any]) -> None:
+def test_any_json_is_accepted(values: list[Any]) -> None:
     log = parse_events("\n".join(map(json.dumps, values)).encode())
     times = [event.stream_time_ns for event in log.events]
     assert times == sorted(times)
@@ -131,6 +131,6 @@ def test_no_json_is_too_strange(values: list[Any]) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_are_too_strange(data: bytes) -> None:
+def test_any_bytes_are_accepted(data: bytes) -> None:
     parse_events(data)
     parse_events(b"[" * 100_000)

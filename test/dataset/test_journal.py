@@ -1,4 +1,4 @@
-"""The log of submissions: what it remembers, cut off at any byte."""
+"""The log of submissions, complete and cut off at any byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _story(journal: Journal) -> list[dict[str, EpisodeState]]:
-    """A run's steps; the states after each."""
+    """Take the steps of a run; return the states after each step."""
     steps = [
         lambda: journal.intends("a", Intent()),
         lambda: journal.submitted("a", "job-1"),
@@ -42,7 +42,7 @@ def _states(journal: Journal) -> dict[str, EpisodeState]:
     }
 
 
-def test_it_remembers(tmp_path: Path) -> None:
+def test_a_journal_keeps_its_states(tmp_path: Path) -> None:
     path = tmp_path / "submissions.jsonl"
     with Journal(path) as journal:
         states = _story(journal)
@@ -58,7 +58,7 @@ def test_it_remembers(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(data=st.data())
-def test_cut_off_anywhere_it_is_what_it_was_after_the_last_whole_step(
+def test_a_journal_that_is_cut_off_has_the_state_of_its_last_whole_line(
     data: st.DataObject, tmp_path: Path
 ) -> None:
     path = tmp_path / "whole.jsonl"
@@ -77,7 +77,7 @@ def test_cut_off_anywhere_it_is_what_it_was_after_the_last_whole_step(
             assert journal.state("c").intent == Intent()
 
 
-def test_a_full_disk_takes_no_step_and_spoils_none(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_state_and_the_file_valid(tmp_path: Path) -> None:
     path = tmp_path / "submissions.jsonl"
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     with Journal(path) as journal:
@@ -107,7 +107,7 @@ def test_a_full_disk_takes_no_step_and_spoils_none(tmp_path: Path) -> None:
         b'{"event": "intends", "episode": "a", "newest": "", "seen": 3}\n',
     ],
 )
-def test_a_log_that_is_none_is_not_guessed_at(content: bytes, tmp_path: Path) -> None:
+def test_an_invalid_journal_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "submissions.jsonl"
     path.write_bytes(content)
     with pytest.raises(StateError, match="cannot be used"):

@@ -65,7 +65,7 @@ def test_a_manifest_with_the_former_name_of_provenance_is_read(tmp_path: Path) -
 @pytest.mark.parametrize(
     "line", ["nonsense", "3", "{}", "[]", '{"files": 3}', '{"files": [], "prompts": []}']
 )
-def test_what_is_no_manifest(line: str, tmp_path: Path) -> None:
+def test_invalid_manifests(line: str, tmp_path: Path) -> None:
     path = tmp_path / "manifest.jsonl"
     path.write_text(_entry("a").to_line() + line + "\n")
     with pytest.raises(ManifestError, match="line 2: not an entry"):
@@ -75,7 +75,7 @@ def test_what_is_no_manifest(line: str, tmp_path: Path) -> None:
 
 
 @given(st.lists(st.integers(0, 3), max_size=12))
-def test_merging_is_sorting_and_no_order_matters(shards: list[int]) -> None:
+def test_a_merge_is_sorted_and_independent_of_the_order(shards: list[int]) -> None:
     whole = [_entry(f"e{at:02}") for at in range(len(shards))]
     parts = [
         [entry for entry, owner in zip(whole, shards, strict=True) if owner == part] for part in range(4)

@@ -1,4 +1,4 @@
-"""Files of our writer, read back by the mcap library, which checks their CRCs and indexes."""
+"""Files of the MCAP writer, read by the mcap library, which checks CRCs and indexes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ messages_in = st.tuples(st.integers(0, 1), st.integers(0, 2**63 - 1), st.binary(
 
 @settings(deadline=None)
 @given(st.lists(messages_in, max_size=20))
-def test_what_goes_in_comes_out(messages: list[tuple[int, int, bytes]]) -> None:
+def test_messages_are_read_back(messages: list[tuple[int, int, bytes]]) -> None:
     data, mcap = _written(messages)
     assert mcap.size == len(data)
     assert mcap.crc32 == zlib.crc32(data)
@@ -63,7 +63,7 @@ def test_what_goes_in_comes_out(messages: list[tuple[int, int, bytes]]) -> None:
     assert [channel.topic for channel in summary.channels.values()] == ["/topic0", "/topic1"]
 
 
-def test_large_messages_make_chunks_that_can_be_sought() -> None:
+def test_large_messages_make_chunks_with_indexes() -> None:
     payload = bytes(CHUNK_BYTES // 2)
     data, _ = _written([(at % 2, at * 100, payload) for at in range(9)])
     reader = SeekingReader(io.BytesIO(data), validate_crcs=True)
@@ -74,7 +74,7 @@ def test_large_messages_make_chunks_that_can_be_sought() -> None:
     assert times == [300, 500, 700]
 
 
-def test_the_crc_of_the_data_section_is_that_of_the_bytes_before_its_end() -> None:
+def test_the_crc_of_the_data_section() -> None:
     data, _ = _written([(0, 1, b"x" * 100)])
     records = list(StreamReader(io.BytesIO(data)).records)
     end = next(record for record in records if isinstance(record, DataEnd))
@@ -83,7 +83,7 @@ def test_the_crc_of_the_data_section_is_that_of_the_bytes_before_its_end() -> No
 
 
 def test_buffers_are_not_copied(tmp_path: Path) -> None:
-    """A buffer that changes before its chunk is closed shows the change: it was kept, not copied."""
+    """The file contains a change of a buffer before its chunk is closed, so the buffer was not copied."""
     with (tmp_path / "x.mcap").open("wb") as file:
         mcap = McapFile(file, library="test")
         channel = mcap.add_channel("/topic", mcap.add_schema("a/msg/B", "ros2msg", b""), {})
@@ -95,7 +95,7 @@ def test_buffers_are_not_copied(tmp_path: Path) -> None:
     assert [bytes(record.data) for record in records if isinstance(record, Message)] == [b"behind"]
 
 
-def test_the_length_of_a_file_hardly_shows_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcap_file, "CHUNK_BYTES", 100)
 
     class Nowhere(io.BytesIO):

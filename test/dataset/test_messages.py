@@ -1,4 +1,4 @@
-"""The bytes laid out by hand against rosbags' serialiser, and the definitions against the package's own."""
+"""The bytes compared with the serializer of rosbags, and the definitions with those of the package."""
 
 from __future__ import annotations
 
@@ -93,25 +93,25 @@ def test_stream_event(header: Header, kind: int, stream_id: str, prompt: str) ->
     assert messages.stream_event(header, kind, stream_id, prompt) == expected
 
 
-def test_lone_surrogates_do_not_stop_a_bag() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     assert "?" in messages.frame_info(Header(0, ""), "", 0, 0, "a\ud800b").decode("latin-1")
 
 
 @pytest.mark.parametrize("name", ["FrameInfo", "StreamEvent"])
-def test_the_definitions_are_those_of_the_ros_package(name: str) -> None:
+def test_the_definitions_equal_those_of_the_ros_package(name: str) -> None:
     shipped = ROOT / "odyssey_ros" / "dataset" / "definitions" / f"{name}.msg"
     assert shipped.read_text() == (ROOT / "msg" / f"{name}.msg").read_text()
 
 
-def test_the_event_kinds_are_those_of_the_definition() -> None:
+def test_the_event_kinds_equal_those_of_the_definition() -> None:
     constants = {name: value for name, _, value in TYPESTORE.fielddefs["odyssey_ros/msg/StreamEvent"][0]}
     assert constants["STARTED"] == messages.STREAM_STARTED
     assert constants["ENDED"] == messages.STREAM_ENDED
     assert constants["ACKNOWLEDGED"] == messages.STREAM_ACKNOWLEDGED
 
 
-def test_a_type_knows_its_definition_and_its_hash() -> None:
+def test_the_definition_and_the_hash_of_a_type() -> None:
     image = message_type("sensor_msgs/msg/Image")
     assert "MSG: std_msgs/Header" in image.definition
-    # As ROS 2 itself hashes it, since Iron.
+    # The hash that ROS 2 has computed since Iron.
     assert image.type_hash == "RIHS01_d31d41a9a4c4bc8eae9be757b0beed306564f7526c88ea6a4588fb9582527d47"

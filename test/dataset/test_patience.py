@@ -11,7 +11,7 @@ from odyssey_ros.dataset.patience import Patience
 
 
 class Service:
-    """Fails with each of `errors`, then answers."""
+    """Fails with each of `errors`, then responds."""
 
     def __init__(self, *errors: OdysseyError) -> None:
         self.errors = list(errors)
@@ -42,12 +42,12 @@ def patience(waits: list[float]) -> Patience:
 
 
 async def test_transient_errors_are_retried_and_reported(patience: Patience, waits: list[float]) -> None:
-    heard: list[str] = []
+    reported: list[str] = []
     service = Service(_lost(), _lost())
-    assert await replace(patience, on_retry=heard.append).call(service.ask) == "answer"
+    assert await replace(patience, on_retry=reported.append).call(service.ask) == "answer"
     assert service.requests == 3
     assert len(waits) == 2
-    assert heard == [f"no connection; trying again in {seconds:.0f} s" for seconds in waits]
+    assert reported == [f"no connection; trying again in {seconds:.0f} s" for seconds in waits]
 
 
 async def test_retries_are_bounded(patience: Patience, waits: list[float]) -> None:

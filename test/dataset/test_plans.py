@@ -65,7 +65,7 @@ def test_every_combination_of_the_variables(tmp_path: Path) -> None:
     assert len({plan.name for plan in found}) == 12
 
 
-def test_variables_side_by_side(tmp_path: Path) -> None:
+def test_variables_combined_by_position(tmp_path: Path) -> None:
     document = {"variables": {"a": ["x", "y"], "b": [1, 2]}, "sweep": "zip", "script": _script("{a}{b}")}
     assert [_prompts(plan)[0] for plan in read_plans([_file(tmp_path, document)])] == ["x1", "y2"]
 

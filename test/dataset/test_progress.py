@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.progress import ProgressDisplay
 
 
-def _tell(progress: ProgressDisplay) -> None:
+def _show(progress: ProgressDisplay) -> None:
     progress.begin(5, 2)
     progress.phase("walk-1", "processing")
     progress.phase("walk-1", "downloading", 10, 100, "kB")
     progress.phase("walk-1", "downloading", 90, None, "kB")
     progress.phase("walk-2", "pending")
-    progress.note("walk-1", "job [7] is made anew")
+    progress.note("walk-1", "job [7] is submitted again")
     progress.finished("walk-1", "9 frames")
     progress.failed("walk-2", "JOB_FAILED: out of [red]dreams")
 
@@ -30,24 +30,24 @@ def _tell(progress: ProgressDisplay) -> None:
 def test_bars() -> None:
     screen = io.StringIO()
     with BarProgress(Console(file=screen, force_terminal=True, width=120, no_color=True)) as progress:
-        _tell(progress)
+        _show(progress)
     text = screen.getvalue()
     for part in (
         *("episodes", "2/5", "3/5", "90/? kB"),
-        *("walk-1: job [7] is made anew", "walk-1: 9 frames", "out of [red]dreams"),
+        *("walk-1: job [7] is submitted again", "walk-1: 9 frames", "out of [red]dreams"),
     ):
         assert part in text
 
 
 def test_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    _tell(LogProgress())
+    _show(LogProgress())
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "5 episodes, 2 of them exist already"),
         ("INFO", "walk-1: processing"),
         ("INFO", "walk-1: downloading"),
         ("INFO", "walk-2: pending"),
-        ("WARNING", "walk-1: job [7] is made anew"),
+        ("WARNING", "walk-1: job [7] is submitted again"),
         ("INFO", "walk-1: 9 frames (3 of 5)"),
         ("ERROR", "walk-2: JOB_FAILED: out of [red]dreams"),
     ]

@@ -1,4 +1,4 @@
-"""The command `simulate`: scripts in, the id of a finished job out."""
+"""The command `simulate`, which runs scripts as one job and prints the id of the job."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def _simulate(*arguments: str) -> int:
     return await asyncio.to_thread(main, ["--poll", "0.1", *arguments])
 
 
-async def test_files_become_one_job_and_its_id_is_all_of_stdout(
+async def test_files_become_one_job_and_stdout_is_its_id(
     emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await _simulate(_script(tmp_path, "sea"), _script(tmp_path, "forest")) == 0
@@ -56,7 +56,7 @@ async def test_files_become_one_job_and_its_id_is_all_of_stdout(
     assert "ody_local" not in log
 
 
-async def test_what_cannot_be_one_job_is_not_sent(
+async def test_scripts_that_cannot_be_one_job_are_not_sent(
     emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wide, tall = _script(tmp_path, "wide"), _script(tmp_path, "tall", portrait=True)
@@ -70,7 +70,7 @@ async def test_what_cannot_be_one_job_is_not_sent(
         assert (await client.list_simulations()).total == 0
 
 
-async def test_a_refused_key_is_said(
+async def test_a_refused_key_is_reported(
     emulator: Emulator,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""Jobs at the emulator: each script once, whatever becomes of requests, answers and processes."""
+"""Jobs at the emulator: each script is submitted once, even if requests, responses or processes are lost."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Report:
 
 
 class Lossy:
-    """The client, but for answers to submissions that get lost on their way back."""
+    """The client, except that responses to submissions are lost."""
 
     def __init__(self, client: Odyssey) -> None:
         self._client = client
@@ -77,7 +77,7 @@ LIMITS = JobLimits(retries=1, poll_s=0.05, settle_s=0.05, patience=Patience(retr
 
 @dataclass
 class Bench:
-    """The emulator, a client of it, and jobs as one process after another sees them."""
+    """The emulator, a client, and the jobs of successive processes."""
 
     emulator: Emulator
     client: Odyssey
@@ -121,7 +121,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield it
 
 
-async def test_scripts_become_streams_one_job_each(bench: Bench) -> None:
+async def test_each_script_becomes_one_job(bench: Bench) -> None:
     async with bench.process() as jobs:
         streams = await asyncio.gather(*(jobs.obtain(_plan(name, name), Report()) for name in "abc"))
         assert len({stream.stream_id for stream in streams}) == 3
@@ -136,7 +136,7 @@ async def test_scripts_become_streams_one_job_each(bench: Bench) -> None:
     assert len(await bench.job_ids()) == 3
 
 
-async def test_a_lost_answer_is_no_reason_to_submit_twice(bench: Bench) -> None:
+async def test_a_lost_response_does_not_lead_to_a_second_job(bench: Bench) -> None:
     service = Lossy(bench.client)
     service.lose = 2
     report = Report()
@@ -147,7 +147,7 @@ async def test_a_lost_answer_is_no_reason_to_submit_twice(bench: Bench) -> None:
     assert "which an earlier run submitted" in report.notes[0]
 
 
-async def test_a_process_killed_before_it_heard_finds_its_job(bench: Bench) -> None:
+async def test_the_job_of_a_killed_process_is_found(bench: Bench) -> None:
     other = await bench.client.simulate(script=_plan("", "somebody else's").script, portrait=False)
     for name, sent in (("a", True), ("b", False)):
         with Journal(bench.folder / "submissions.jsonl") as journal:
@@ -162,7 +162,7 @@ async def test_a_process_killed_before_it_heard_finds_its_job(bench: Bench) -> N
 
 
 async def test_jobs_of_others_are_not_taken(bench: Bench) -> None:
-    """In the gap of a submission that never arrived, others submit: another script, and a twin of ours."""
+    """After a submission that was lost, others submit another script, and a script equal to ours."""
     with Journal(bench.folder / "submissions.jsonl") as journal:
         journal.intends("a", Intent())
     twin = await bench.client.simulate(script=_plan("", "a").script, portrait=False)
@@ -173,7 +173,7 @@ async def test_jobs_of_others_are_not_taken(bench: Bench) -> None:
     assert stream.job.job_id not in {twin.job_id, other.job_id}
 
 
-async def test_two_doubts_do_not_settle_on_one_job(bench: Bench) -> None:
+async def test_two_uncertain_submissions_do_not_claim_one_job(bench: Bench) -> None:
     with Journal(bench.folder / "submissions.jsonl") as journal:
         journal.intends("a", Intent())
         journal.intends("b", Intent())
@@ -184,7 +184,7 @@ async def test_two_doubts_do_not_settle_on_one_job(bench: Bench) -> None:
     assert len(await bench.job_ids()) == 2
 
 
-async def test_a_failed_job_is_made_anew_within_the_bound(bench: Bench) -> None:
+async def test_a_failed_job_is_replaced_within_the_limit(bench: Bench) -> None:
     report = Report()
     bench.emulator.faults.arm(JobFail(message="out of dreams"))
     async with bench.process() as jobs:
@@ -195,12 +195,12 @@ async def test_a_failed_job_is_made_anew_within_the_bound(bench: Bench) -> None:
             await jobs.obtain(_plan("b"), report)
     assert caught.value.code is ErrorCode.JOB_FAILED
     assert len(await bench.job_ids()) == 4
-    # Another run has its own bound.
+    # Another run has its own limit.
     async with bench.process() as jobs:
         await jobs.obtain(_plan("b"), report)
 
 
-async def test_a_cancelled_job_is_not_made_anew(bench: Bench) -> None:
+async def test_a_cancelled_job_is_not_replaced(bench: Bench) -> None:
     bench.emulator.faults.arm(JobHold())
     async with bench.process() as jobs:
         task = asyncio.create_task(jobs.obtain(_plan("a"), Report()))
@@ -212,7 +212,7 @@ async def test_a_cancelled_job_is_not_made_anew(bench: Bench) -> None:
     assert len(await bench.job_ids()) == 1
 
 
-async def test_the_accounts_limits_are_waited_for(tmp_path: Path) -> None:
+async def test_submissions_wait_for_the_account_s_limits(tmp_path: Path) -> None:
     class Full(Report):
         def phase(self, text: str) -> None:
             super().phase(text)
@@ -231,7 +231,7 @@ async def test_the_accounts_limits_are_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", ["MONTHLY_LIMIT_REACHED", "ACCOUNT_SUSPENDED"])
-async def test_but_not_those_that_people_must_lift(code: str, bench: Bench) -> None:
+async def test_limits_that_the_user_must_lift_end_the_submissions(code: str, bench: Bench) -> None:
     bench.emulator.faults.arm(HttpUsageError(endpoint="jobs_submit", code=code))
     async with bench.process() as jobs:
         with pytest.raises(ServiceRefusalError):
@@ -245,7 +245,7 @@ async def test_a_wrong_key_is_refused_at_once(bench: Bench) -> None:
             await jobs.obtain(_plan("a"), Report())
 
 
-async def test_a_script_that_the_service_refuses_concerns_its_episode(bench: Bench) -> None:
+async def test_a_refused_script_fails_only_its_episode(bench: Bench) -> None:
     plan = _plan("a")
     plan = EpisodePlan("a", "test", plan.script, False, True, {})
     async with bench.process() as jobs:
@@ -267,7 +267,7 @@ async def test_a_script_that_the_service_refuses_concerns_its_episode(bench: Ben
     ],
     ids=lambda fault: f"{fault.name}-{fault.endpoint}",
 )
-async def test_requests_that_fail_are_made_again_and_no_job_twice(fault: Any, bench: Bench) -> None:
+async def test_failed_requests_are_repeated_without_a_second_job(fault: Any, bench: Bench) -> None:
     bench.emulator.faults.arm(fault, Schedule(count=2))
     async with bench.process() as jobs:
         await jobs.obtain(_plan("a"), Report())
@@ -276,7 +276,7 @@ async def test_requests_that_fail_are_made_again_and_no_job_twice(fault: Any, be
 
 
 @pytest.mark.parametrize("endpoint", ["jobs_list", "jobs_submit", "jobs_get"])
-async def test_within_a_bound(endpoint: str, bench: Bench) -> None:
+async def test_retries_of_requests_are_bounded(endpoint: str, bench: Bench) -> None:
     bench.emulator.faults.arm(HttpStatus(endpoint=endpoint, status=503), Schedule(count=0))
     async with bench.process() as jobs:
         with pytest.raises(EpisodeError) as caught:
@@ -284,7 +284,7 @@ async def test_within_a_bound(endpoint: str, bench: Bench) -> None:
     assert caught.value.code is ErrorCode.SERVICE_FAILED
 
 
-async def test_a_doubt_that_cannot_be_settled_is_told_and_kept(bench: Bench) -> None:
+async def test_an_uncertain_submission_that_cannot_be_settled_is_reported_and_kept(bench: Bench) -> None:
     with Journal(bench.folder / "submissions.jsonl") as journal:
         journal.intends("a", Intent())
     bench.emulator.faults.arm(HttpStatus(endpoint="jobs_list", status=503), Schedule(count=0))
@@ -296,7 +296,7 @@ async def test_a_doubt_that_cannot_be_settled_is_told_and_kept(bench: Bench) -> 
         assert journal.state("a").intent is not None
 
 
-async def test_a_job_that_the_service_forgot_is_made_anew(bench: Bench) -> None:
+async def test_a_job_that_the_service_no_longer_has_is_replaced(bench: Bench) -> None:
     with Journal(bench.folder / "submissions.jsonl") as journal:
         journal.submitted("a", "no-such-job")
     report = Report()
@@ -305,7 +305,7 @@ async def test_a_job_that_the_service_forgot_is_made_anew(bench: Bench) -> None:
     assert "the service no longer has it" in report.notes[0]
 
 
-def test_what_a_script_asks_for_is_told_from_what_it_does_not() -> None:
+def test_a_stream_is_compared_with_a_script() -> None:
     plan = _plan("a", "cat", end_ms=9000)
 
     def log(*lines: dict[str, Any]) -> EventLog:

@@ -1,4 +1,4 @@
-"""Recordings found by id and by date, over pages, in lists that grow while they are read."""
+"""Recordings found by id and by date, on several pages of a list that grows meanwhile."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _row(day: int) -> StreamRecordingInfo:
 
 @dataclass
 class Archive:
-    """A long list of recordings, as the service pages it; more than an emulator could be made to record."""
+    """A long list of recordings in pages; recording that many with the emulator would take too long."""
 
     rows: list[StreamRecordingInfo]
     errors: list[Exception] = field(default_factory=list)
@@ -79,14 +79,14 @@ async def test_by_date(grows: bool) -> None:
     assert archive.pages <= 4
 
 
-async def test_a_stream_that_still_runs_is_left_for_later() -> None:
+async def test_a_running_stream_is_left_out() -> None:
     archive = _archive()
     archive.rows.insert(0, StreamRecordingInfo("running", 704, 1280, "2026-12-01T00:00:00Z", None))
     found = await recordings_between(_ns("2026-11-01"), 2**63 - 1, archive, PATIENCE)
     assert "running" not in {episode.stream_id for episode in found}
 
 
-async def test_by_id_with_the_time_that_the_list_knows() -> None:
+async def test_by_id_with_the_start_times_of_the_list() -> None:
     archive = _archive()
     found = await recordings_by_id(["s329", "unlisted", "s300", "s329"], archive, PATIENCE)
     assert [(episode.stream_id, episode.started_at) for episode in found] == [

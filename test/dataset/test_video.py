@@ -1,4 +1,4 @@
-"""Pictures, times and packets of video files, whole ones and broken ones."""
+"""Pictures, times and packets of intact and broken video files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MakeVideo = Callable[..., Path]
 
 @pytest.mark.parametrize("options", [{}, {"bf": "2"}, {"codec": "mpeg4"}, {"first_ms": 150}])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_pictures_in_order_of_presentation(
+def test_pictures_in_presentation_order(
     options: dict[str, Any], threads: int, make_video: MakeVideo, counter_of: Callable[[Any], int]
 ) -> None:
     with Video(make_video(30, **options), threads=threads) as video:
@@ -68,7 +68,7 @@ def _broken(path: Path, tmp_path: Path, change: Callable[[bytearray], object]) -
     ],
     ids=["empty", "half", "head", "html", "zeros"],
 )
-def test_a_broken_file_is_an_error_of_its_episode(
+def test_a_broken_file_is_an_episode_error(
     change: Callable[[bytearray], object], make_video: MakeVideo, tmp_path: Path
 ) -> None:
     path = _broken(make_video(), tmp_path, change)

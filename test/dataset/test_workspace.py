@@ -1,4 +1,4 @@
-"""The folder of a dataset from one run to the next."""
+"""The folder of a dataset over several runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _entry(name: str, stream_id: str = "s") -> ManifestEntry:
 
 
 def _run(folder: Path, *entries: ManifestEntry) -> list[ManifestEntry]:
-    """Make what is not there yet; return what the manifest lists then."""
+    """Publish the entries in one run; return the entries of the manifest."""
     with Workspace(folder, LAYOUT, Shard()) as workspace:
         for entry in entries:
             _publish(workspace, entry)
@@ -34,14 +34,14 @@ def _run(folder: Path, *entries: ManifestEntry) -> list[ManifestEntry]:
 
 
 def _publish(workspace: Workspace, entry: ManifestEntry) -> None:
-    """Make the bag, in the place of one that is there."""
+    """Publish a bag, which replaces an existing one."""
     shutil.rmtree(workspace.bag_path(entry.episode), ignore_errors=True)
     partial = workspace.clean_partial(entry.episode)
     partial.mkdir()
     workspace.publish(entry, partial)
 
 
-def test_the_manifest_lists_what_all_runs_have_made(tmp_path: Path) -> None:
+def test_the_manifest_lists_the_episodes_of_all_runs(tmp_path: Path) -> None:
     a, b = _entry("a"), _entry("b")
     assert _run(tmp_path, b) == [b]
     assert _run(tmp_path, a) == [a, b]
@@ -52,7 +52,7 @@ def test_the_manifest_lists_what_all_runs_have_made(tmp_path: Path) -> None:
     assert _run(tmp_path) == [anew]
 
 
-def test_a_bag_that_a_killed_run_made_anew_is_listed_as_it_is(tmp_path: Path) -> None:
+def test_a_bag_that_a_killed_run_replaced_has_its_current_entry(tmp_path: Path) -> None:
     _run(tmp_path, _entry("a"))
     anew = _entry("a", "another dream")
     with Workspace(tmp_path, LAYOUT, Shard()) as workspace:
@@ -60,7 +60,7 @@ def test_a_bag_that_a_killed_run_made_anew_is_listed_as_it_is(tmp_path: Path) ->
     assert _run(tmp_path) == [anew]
 
 
-def test_a_manifest_that_cannot_be_read_is_told_before_anything_is_done(tmp_path: Path) -> None:
+def test_an_invalid_manifest_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "manifest.jsonl").write_text("{}\n")
     for _ in range(2):
         with pytest.raises(ManifestError, match="line 1: not an entry"):

@@ -1,4 +1,4 @@
-"""The services, called from another process's point of view, against a real emulator."""
+"""The services, called from another process, against a real emulator."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_scripts_are_checked_before_anything_is_sent(connected, probe, emulator)
     assert emulator.state()["jobs"] == []
 
 
-def test_an_unconfigured_node_says_so_at_once(start_bridge, probe):
+def test_an_unconfigured_node_responds_at_once(start_bridge, probe):
     start_bridge({"autostart": False})
     for name in SERVICES:
         answer = call(probe, name)
@@ -227,14 +227,14 @@ def test_an_unconfigured_node_says_so_at_once(start_bridge, probe):
     assert "ros2 lifecycle set /odyssey configure" in call(probe, "end_stream").message
 
 
-def test_the_reason_for_being_unconfigured_is_told(start_node, probe, wait_until):
+def test_the_reason_why_a_node_is_unconfigured_is_reported(start_node, probe, wait_until):
     statuses = probe.statuses()
     start_node("bridge")  # no key
     wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.FAILED, "the reason")
     assert "ODYSSEY_API_KEY" in call(probe, "list_recordings").message
 
 
-def test_without_a_connection_calls_are_answered_at_once(start_node, probe, wait_until):
+def test_calls_without_a_connection_return_at_once(start_node, probe, wait_until):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         statuses = probe.statuses()
@@ -260,7 +260,9 @@ def test_an_inactive_node_starts_nothing(connected, probe, emulator):
     assert emulator.state()["sessions"][0]["stream"] is None
 
 
-def test_minted_credentials_carry_a_node_without_a_key(connected, start_node, probe, wait_until, tmp_path):
+def test_a_node_without_a_key_connects_with_minted_credentials(
+    connected, start_node, probe, wait_until, tmp_path
+):
     process, _ = connected({"allow_credential_minting": True})
     minted = call(probe, "create_client_credentials")
     assert minted.success, minted.message
@@ -311,7 +313,7 @@ def test_the_service_s_refusals_and_faults(connected, probe, emulator):
     assert call(probe, "list_simulation_jobs").error_code == "INVALID_RESPONSE"
     emulator.fault(fault="http_drop", endpoint="*", count=1)
     assert call(probe, "list_simulation_jobs").error_code == "UNREACHABLE"
-    for job_id, code in (("j", ""), ("j\ud800", "INVALID_RESPONSE")):  # half a character can't be sent on
+    for job_id, code in (("j", ""), ("j\ud800", "INVALID_RESPONSE")):  # a lone surrogate cannot be sent on
         job = {"job_id": job_id, "status": "pending"}
         body = json.dumps({"jobs": [job], "total": 1 << 40, "limit": 20, "offset": 0})
         emulator.fault(fault="http_malformed", endpoint="*", count=1, body=body)
@@ -321,7 +323,7 @@ def test_the_service_s_refusals_and_faults(connected, probe, emulator):
     assert call(probe, "start_stream", prompt="x").success
 
 
-def test_many_calls_at_once_and_clients_that_go_away(connected, probe, emulator, domain_id, wait_until):
+def test_many_calls_at_once_and_clients_that_disappear(connected, probe, emulator, domain_id, wait_until):
     process, statuses = connected({"prompt": "a calm sea"})
     images = probe.listen(Image, "/odyssey/image_raw", 5)
     wait_until(lambda: images, "pictures")
@@ -342,12 +344,12 @@ def test_many_calls_at_once_and_clients_that_go_away(connected, probe, emulator,
             one.call_async(one.srv_type.Request())
     before = len(images)
     futures = [client.call_async(srv.ListSimulationJobs.Request()) for _ in range(60)]
-    leaver.destroy_node()  # while its calls are on their way
+    leaver.destroy_node()  # during its calls
     rclpy.shutdown(context=context)
     wait_until(lambda: any(future.done() for future in futures), "an answer")
-    assert len(images) > before + 3  # while all calls were on their way
+    assert len(images) > before + 3  # during all calls
     httpx.delete(f"{emulator.url}/control/faults").raise_for_status()
-    wait_until(lambda: all(future.done() for future in futures), "sixty answers")  # not one after the other
+    wait_until(lambda: all(future.done() for future in futures), "sixty answers")  # in parallel
     assert all(future.result().success for future in futures)
     probe.publisher(String, "/odyssey/prompt").publish(String(data="a red desert"))
     wait_until(lambda: statuses[-1].prompt.startswith("a red desert"), "the prompt")

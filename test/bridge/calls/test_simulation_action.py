@@ -29,7 +29,7 @@ def script(milliseconds=500, prompt="a calm sea"):
 
 
 class Goal:
-    """A goal that was sent, with what comes back."""
+    """A sent goal, with its feedback and its result."""
 
     def __init__(self, client, probe, wait_until, request, messages):
         sent = probe.do(lambda: client.send_goal_async(request))
@@ -65,8 +65,8 @@ class Goal:
 @pytest.fixture
 def send_goal(probe, wait_until):
     """Sends goals to the bridge."""
-    # rclpy's client forgets feedback that comes after the result. What was announced to the bridge before the
-    # client is known there by the time it answers the client.
+    # rclpy's client drops feedback that arrives after the result, so a subscription collects the feedback.
+    # The bridge discovers the subscription before the client, so it misses no message.
     messages = probe.listen(
         RunSimulation.Impl.FeedbackMessage, "/odyssey/run_simulation/_action/feedback", QoSProfile(depth=100)
     )
@@ -82,7 +82,7 @@ def send_goal(probe, wait_until):
 
 @pytest.fixture
 def bridge(start_bridge, probe, wait_until):
-    """A bridge that looks at jobs often."""
+    """A bridge with a short poll period."""
     statuses = probe.statuses()
     process = start_bridge({"simulation_poll_period": 0.2})
     wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
@@ -135,7 +135,7 @@ def test_feedback_at_every_state_and_cancelling(bridge, send_goal, emulator, pro
     assert result.job.status == "processing"
 
 
-def test_failures_abort_with_the_reason(bridge, send_goal, emulator, wait_until):
+def test_failures_abort_the_goal_with_the_reason(bridge, send_goal, emulator, wait_until):
     emulator.fault(fault="job_fail", before="processing", message="out of memory", count=1)
     status, result = send_goal(script=script()).end()
     assert (status, result.success, result.error_code) == (ABORTED, False, "JOB_FAILED")
@@ -185,9 +185,7 @@ def test_all_goals_cancelled_at_once(bridge, send_goal, emulator, probe, wait_un
     assert {job["status"] for job in emulator.state()["jobs"]} == {"cancelled"}
 
 
-def test_unconfigured_nodes_and_nodes_that_get_unconfigured(
-    start_bridge, send_goal, emulator, probe, wait_until
-):
+def test_goals_of_unconfigured_nodes(start_bridge, send_goal, emulator, probe, wait_until):
     process = start_bridge({"autostart": False})
     status, result = send_goal(script=script()).end()
     assert (status, result.error_code) == (ABORTED, "UNCONFIGURED")
@@ -198,7 +196,7 @@ def test_unconfigured_nodes_and_nodes_that_get_unconfigured(
     change(probe, Transition.TRANSITION_CLEANUP)
     status, result = goal.end()
     assert (status, result.error_code, result.job.status) == (ABORTED, "UNCONFIGURED", "pending")
-    assert emulator.state()["jobs"][0]["status"] == "pending"  # it goes on
+    assert emulator.state()["jobs"][0]["status"] == "pending"  # the job continues
 
     change(probe, Transition.TRANSITION_CONFIGURE)
     goal = send_goal(script=script())

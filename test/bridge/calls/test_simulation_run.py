@@ -1,4 +1,4 @@
-"""Following simulation jobs, with the real client against a real emulator; only the waits are shortened."""
+"""Runs of simulation jobs, with the real client against a real emulator and shortened waits."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ SCRIPT = [
 
 
 class Follower:
-    """A run with everything that it tells."""
+    """A run with everything that it reports."""
 
     def __init__(self, url, max_retries=None):
-        self.states, self.troubles, self.waits = [], [], []
-        self.told = asyncio.Event()
+        self.states, self.retries, self.waits = [], [], []
+        self.changed_event = asyncio.Event()
         self.client = Odyssey("ody_local", api_url=url, advanced=AdvancedConfig(request_timeout_s=2))
         self.run = SimulationRun(
             self.client,
             self.changed,
-            lambda error, delay_s: self.troubles.append((error, delay_s)),
+            lambda error, delay_s: self.retries.append((error, delay_s)),
             poll_period_s=lambda: 7.0,
             max_retries=max_retries,
             sleep=self.sleep,
@@ -52,12 +52,12 @@ class Follower:
 
     def changed(self, job):
         self.states.append(job.status.value)
-        self.told.set()
+        self.changed_event.set()
 
     async def until(self, state):
         while state not in self.states:
-            self.told.clear()
-            await asyncio.wait_for(self.told.wait(), 30)
+            self.changed_event.clear()
+            await asyncio.wait_for(self.changed_event.wait(), 30)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def test_to_completion(emulator):
     assert follower.run.job is job
 
 
-async def test_every_state_is_told_once(emulator):
+async def test_every_state_is_reported_once(emulator):
     holds = [arm(emulator, f"job_hold,before={state}") for state in ("dispatched", "processing", "completed")]
     follower = Follower(emulator.url)
     following = asyncio.ensure_future(follower.follow())
@@ -123,7 +123,7 @@ async def test_cancelling_before_the_job_is_known(emulator):
     assert emulator.counters["http.jobs_submit.200"] + emulator.counters["http.jobs_submit.201"] == 1
 
 
-async def test_a_job_that_is_processed_can_not_be_cancelled(emulator):
+async def test_a_processing_job_cannot_be_cancelled(emulator):
     arm(emulator, "job_hold,before=completed")
     follower = Follower(emulator.url)
     following = asyncio.ensure_future(follower.follow())
@@ -135,12 +135,12 @@ async def test_a_job_that_is_processed_can_not_be_cancelled(emulator):
     assert follower.run.job.status is SimulationJobStatus.PROCESSING
 
 
-async def test_cancelled_when_it_was_over_already(emulator):
+async def test_cancelling_a_terminal_job_returns_it(emulator):
     follower = Follower(emulator.url)
     hold = arm(emulator, "job_hold,before=completed")
     following = asyncio.ensure_future(follower.follow())
     await follower.until("processing")
-    arm(emulator, "http_status,endpoint=jobs_get,status=503")  # the end goes unnoticed
+    arm(emulator, "http_status,endpoint=jobs_get,status=503")  # the end is not noticed
     emulator.faults.disarm(hold.number)
     job_id = follower.run.job.job_id
     other = Follower(emulator.url).client
@@ -158,38 +158,38 @@ async def _status(client, job_id):
     return next(job.status for job in jobs if job.job_id == job_id)
 
 
-async def test_trouble_that_passes_is_waited_out(emulator):
+async def test_transient_errors_are_retried(emulator):
     arm(emulator, "job_hold,before=dispatched,duration=1.5")
     arm(emulator, "http_status,endpoint=jobs_get,status=503,count=3")
     follower = Follower(emulator.url)
     job = await follower.follow()
     assert job.status is SimulationJobStatus.COMPLETED
-    assert [delay for _, delay in follower.troubles] == [1.0, 2.0, 4.0]
-    assert isinstance(follower.troubles[0][0], OdysseyConnectionError)
+    assert [delay for _, delay in follower.retries] == [1.0, 2.0, 4.0]
+    assert isinstance(follower.retries[0][0], OdysseyConnectionError)
 
 
-async def test_a_limit_is_waited_out_as_long_as_the_service_asks(emulator):
+async def test_the_delay_that_the_service_asks_for_is_respected(emulator):
     arm(emulator, "http_usage_error,endpoint=jobs_get,code=RATE_LIMITED,count=1")
     follower = Follower(emulator.url)
     assert (await follower.follow()).status is SimulationJobStatus.COMPLETED
-    assert [delay for _, delay in follower.troubles] == [30.0]
+    assert [delay for _, delay in follower.retries] == [30.0]
 
 
-async def test_retries_are_bounded_on_demand(emulator):
+async def test_retries_can_be_bounded(emulator):
     arm(emulator, "http_drop,endpoint=jobs_get,count=0")
     follower = Follower(emulator.url, max_retries=2)
     with pytest.raises(OdysseyConnectionError):
         await follower.follow()
-    assert [delay for _, delay in follower.troubles] == [1.0, 2.0]
+    assert [delay for _, delay in follower.retries] == [1.0, 2.0]
     assert follower.run.job.status is SimulationJobStatus.PENDING
 
 
-async def test_what_does_not_pass_is_told_at_once(emulator):
+async def test_a_permanent_error_ends_the_run_at_once(emulator):
     arm(emulator, "http_status,endpoint=jobs_get,status=404,count=0")
     follower = Follower(emulator.url)
     with pytest.raises(OdysseyNotFoundError):
         await follower.follow()
-    assert follower.troubles == []
+    assert follower.retries == []
 
 
 async def test_a_submission_is_not_repeated(emulator):
@@ -202,7 +202,7 @@ async def test_a_submission_is_not_repeated(emulator):
     assert follower.waits == []
 
 
-async def test_cancelling_while_the_service_is_away_ends(emulator):
+async def test_cancelling_an_unreachable_service_ends(emulator):
     arm(emulator, "job_hold,before=dispatched")
     arm(emulator, "http_drop,endpoint=jobs_cancel,count=0")
     follower = Follower(emulator.url)
@@ -214,7 +214,7 @@ async def test_cancelling_while_the_service_is_away_ends(emulator):
     assert follower.waits[-3:] == [1.0, 2.0, 4.0]
 
 
-async def test_an_abandoned_run_leaves_nothing_behind(emulator):
+async def test_an_abandoned_run_leaves_no_tasks(emulator):
     arm(emulator, "job_hold,before=dispatched")
     follower = Follower(emulator.url)
     before = asyncio.all_tasks()
