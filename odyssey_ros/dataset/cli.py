@@ -18,11 +18,10 @@ from rich.console import Console
 
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.candidate_logs import CandidateLogs
 from odyssey_ros.dataset.collector import Collector, Width
 from odyssey_ros.dataset.downloads import Downloader, download_client
-from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError, disk_error
-from odyssey_ros.dataset.events import parse_events
-from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.journal import Journal, jobs_in
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
 from odyssey_ros.dataset.patience import STANDARD
@@ -43,11 +42,9 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
-    from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.patience import Patience
     from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.progress import ProgressDisplay
-    from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
 
 EXIT_DONE: Final = 0
@@ -168,7 +165,7 @@ async def _collect(
                     service,
                     journal,
                     foreign_jobs=lambda: jobs_in(workspace.other_journals()),
-                    fetch_events=_EventFetcher(downloader, workspace),
+                    fetch_events=CandidateLogs(downloader, workspace.candidates),
                     limits=JobLimits(retries=arguments.retries, poll_s=arguments.poll, patience=patience),
                 )
                 sources = [SimulatedEpisode(plan, jobs) for plan in plans]
@@ -196,32 +193,6 @@ async def _existing(
         # Two machines may list different recordings, so positions in the list would not match.
         return [episode for episode in found if arguments.shard.takes(episode.name)]
     return [found[index] for index in arguments.shard.of(len(found))]
-
-
-class _EventFetcher:
-    """Downloads the events logs of streams that may belong to somebody else."""
-
-    def __init__(self, downloader: Downloader, workspace: Workspace) -> None:
-        self._downloader = downloader
-        self._workspace = workspace
-
-    async def __call__(self, stream: RemoteStream) -> EventLog | None:
-        url = stream.events_url
-        if url is None:
-            return None
-
-        async def same_url() -> str:
-            return url
-
-        try:
-            folder = await asyncio.to_thread(self._workspace.downloads, "candidates")
-            path = folder / f"{safe_name(stream.stream_id)}.jsonl"
-            await self._downloader.fetch(url, same_url, path)
-            log = parse_events(await asyncio.to_thread(path.read_bytes))
-            await asyncio.to_thread(path.unlink)
-        except OSError as error:
-            raise disk_error(error, "an events log") from error
-        return log
 
 
 def _run(work: Coroutine[Any, Any, int]) -> int:

@@ -114,7 +114,7 @@ class Collector:
             else:
                 outcome.entries.append(entry)
                 await asyncio.to_thread(self._remove_downloads, source)
-        self._progress.begin(len(sources), len(outcome.entries))
+        self._progress.start(len(sources), len(outcome.entries))
         at_once = self._width.jobs + self._width.downloads + self._width.decoders
         queue = iter(wanted)
         workers = [asyncio.create_task(self._work(queue, outcome)) for _ in range(min(at_once, len(wanted)))]

@@ -171,7 +171,9 @@ class Downloader:
             total = int(length) if length.isdigit() else None
         else:
             passing = status == 429 or status >= 500
-            raise EpisodeError(ErrorCode.DOWNLOAD_FAILED, f"the server answers {status}", retryable=passing)
+            raise EpisodeError(
+                ErrorCode.DOWNLOAD_FAILED, f"the server responded with status {status}", retryable=passing
+            )
         if total is not None and total > self._max_bytes:
             raise _too_large(total)
         return start, total

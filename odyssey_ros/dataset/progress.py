@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 class ProgressDisplay(Protocol):
     """Receives the progress of a run. Every method may be called from any thread."""
 
-    def begin(self, total: int, done: int) -> None:
+    def start(self, total: int, done: int) -> None:
         """Start the display: `total` episodes are requested, and `done` of them exist already."""
 
     def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
@@ -48,7 +48,7 @@ class LogProgress:
         self._phases: dict[str, str] = {}
         self._total = self._done = 0
 
-    def begin(self, total: int, done: int) -> None:
+    def start(self, total: int, done: int) -> None:
         """Log the numbers of episodes."""
         self._total, self._done = total, done
         _logger.info("%d episodes, %d of them exist already", total, done)
@@ -110,7 +110,7 @@ class BarProgress:
     ) -> None:
         self._bars.stop()
 
-    def begin(self, total: int, done: int) -> None:
+    def start(self, total: int, done: int) -> None:
         """Show the bar of all episodes."""
         self._all = self._bars.add_task(
             "episodes", total=total, completed=done, phase="", amount=f"{done}/{total}"

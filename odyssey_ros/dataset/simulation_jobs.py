@@ -104,7 +104,7 @@ class SimulationJobs:
         self._foreign_jobs = foreign_jobs
         self._fetch_events = fetch_events
         self._limits = limits
-        # One submission at a time, so that every job of ours in a list of jobs is recorded in the journal.
+        # One submission at a time, so that the journal has every job of this run that a list contains.
         self._submitting = asyncio.Lock()
 
     async def obtain(self, plan: EpisodePlan, report: JobReport) -> RemoteStream:
@@ -161,7 +161,7 @@ class SimulationJobs:
             except OdysseyUsageError as error:
                 if isinstance(error, (MonthlyLimitReachedError, AccountSuspendedError)):
                     raise ServiceRefusalError(error.advice) from error
-                # Limits pass when jobs end, ours or others': no bound but the service's own word.
+                # A limit ends when other jobs end, which takes any time: the only bound is a refusal.
                 report.phase("waiting for the account's limits")
                 await self._limits.patience.sleep(self._jittered(error.retry_after_s or self._limits.poll_s))
             except OdysseyConnectionError as error:

@@ -183,7 +183,7 @@ class Video:
         except FFmpegError as error:
             raise _broken(error) from error
         if not index:
-            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video holds no pictures")
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video contains no pictures")
 
     @property
     def _time_base(self) -> Fraction:
@@ -216,7 +216,7 @@ class Video:
         except FFmpegError as error:
             raise _broken(error) from error
         if not stamps:
-            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video holds no pictures")
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video contains no pictures")
         return stamps
 
 

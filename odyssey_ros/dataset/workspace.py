@@ -90,6 +90,11 @@ class Workspace:
         """The log of submissions of this shard."""
         return self._work / "submissions.jsonl"
 
+    @property
+    def candidates(self) -> Path:
+        """Folder for the events logs of candidates."""
+        return self._work / "candidates"
+
     def other_journals(self) -> list[Path]:
         """Return the logs of submissions of the other shards in the same folder."""
         return [path for path in self._works.glob("*/submissions.jsonl") if path != self.journal_path]

@@ -58,7 +58,7 @@ class Progress:
     ends: dict[str, str] = field(default_factory=dict)
     started: tuple[int, int] = (0, 0)
 
-    def begin(self, total: int, done: int) -> None:
+    def start(self, total: int, done: int) -> None:
         self.started = (total, done)
 
     def phase(self, episode: str, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:

@@ -245,8 +245,8 @@ async def test_an_expired_url_is_renewed(
     ("status", "tries", "text"),
     [
         (403, 3, "the URL has expired or is refused (status 403)"),
-        (503, 3, "the server answers 503"),
-        (400, 1, "the server answers 400"),
+        (503, 3, "the server responded with status 503"),
+        (400, 1, "the server responded with status 400"),
     ],
 )
 async def test_retries_of_a_download_are_bounded(

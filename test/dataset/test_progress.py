@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _show(progress: ProgressDisplay) -> None:
-    progress.begin(5, 2)
+    progress.start(5, 2)
     progress.phase("walk-1", "processing")
     progress.phase("walk-1", "downloading", 10, 100, "kB")
     progress.phase("walk-1", "downloading", 90, None, "kB")

@@ -1,0 +1,62 @@
+"""Events logs of candidates, also when several episodes ask for the same one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from odyssey_ros.client import ErrorCode
+from odyssey_ros.dataset.candidate_logs import CandidateLogs
+from odyssey_ros.dataset.downloads import Downloader
+from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.service import RemoteStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+STREAM = RemoteStream("s1", None, "http://files/events")
+
+
+async def _answer(request: httpx.Request) -> httpx.Response:
+    await asyncio.sleep(0)  # lets the other calls continue
+    if request.url.path != "/events":
+        return httpx.Response(404)
+    content = b'{"t": 0, "type": "start", "prompt": "a cat"}\n'
+    headers = {"Content-Length": str(len(content))}
+    return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+
+
+@pytest.fixture
+async def downloader() -> AsyncIterator[Downloader]:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(_answer)) as client:
+        yield Downloader(client, Patience(retries=0))
+
+
+async def test_one_log_for_several_episodes_at_once(downloader: Downloader, tmp_path: Path) -> None:
+    logs = CandidateLogs(downloader, tmp_path / "candidates")
+    found = await asyncio.gather(*(logs(STREAM) for _ in range(8)))
+    assert [log.prompts() for log in found if log is not None] == [("a cat",)] * 8
+    assert list((tmp_path / "candidates").iterdir()) == []
+
+
+async def test_a_stream_without_a_log(downloader: Downloader, tmp_path: Path) -> None:
+    assert await CandidateLogs(downloader, tmp_path)(replace(STREAM, events_url=None)) is None
+
+
+async def test_a_log_that_is_not_available(downloader: Downloader, tmp_path: Path) -> None:
+    stream = replace(STREAM, events_url="http://files/gone")
+    with pytest.raises(EpisodeError) as caught:
+        await CandidateLogs(downloader, tmp_path)(stream)
+    assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
+
+
+async def test_a_folder_that_cannot_be_created(downloader: Downloader, tmp_path: Path) -> None:
+    with pytest.raises(EpisodeError, match="cannot write an events log: No such file") as caught:
+        await CandidateLogs(downloader, tmp_path / "none" / "candidates")(STREAM)
+    assert caught.value.code is ErrorCode.DISK_FAILED
