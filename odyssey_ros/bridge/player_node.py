@@ -111,7 +111,7 @@ class PlayerNode(ManagedNode):
         if self._session is None:
             return
         session, self._session = self._session, None
-        self.say_goodbye(session.close())
+        self.finish_in_background(session.close())
         self._publish_unconfigured(session.failure)
 
     # -- parameters --------------------------------------------------------------------------------

@@ -36,11 +36,11 @@ class PatientActionServer(ActionServer):
         """Execute a goal that rclpy accepted and then forgot."""
         response = self._action_type.Impl.SendGoalService.Response(accepted=True)
         response.stamp = self._node.get_clock().now().to_msg()
-        self._node.deliveries.deliver(lambda: self._handle.send_goal_response(header, response))
+        self._node.response_retry.send(lambda: self._handle.send_goal_response(header, response))
         self._handle.publish_status()
         goal.execute()
 
     def _send_result_response(self, request_header: Any, future: Any) -> None:
-        self._node.deliveries.deliver(
+        self._node.response_retry.send(
             lambda: self._handle.send_result_response(request_header, future.result())
         )

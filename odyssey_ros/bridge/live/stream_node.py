@@ -151,7 +151,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             return
         link, self._link = self._link, None
         link.forget()
-        self.say_goodbye(self.start(link.session.close()))
+        self.finish_in_background(self.start(link.session.close()))
         link.images.destroy()
         if self._state.connection is not ConnectionStatus.FAILED:
             self._state = SessionState()

@@ -1,4 +1,4 @@
-"""What the nodes of this package share: a lifecycle that holds, an asyncio thread, and a clean end."""
+"""The common part of all nodes: a robust lifecycle, an asyncio thread, and a bounded shutdown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,11 @@ from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
 from odyssey_ros.bridge.runtime.qos_events import publisher_events, subscription_events
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
-from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry
+from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, RetryingService
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from lifecycle_msgs.srv import ChangeState
     from rclpy.publisher import Publisher
@@ -36,61 +37,85 @@ if TYPE_CHECKING:
 
 RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
 UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
-GOODBYE_S = 3.5  # what closing may take in all, so that a process ends within five seconds
+SHUTDOWN_S = 3.5  # limit of the whole shutdown, so that a process ends within five seconds
 
 
-class ConfigurationRefused(Exception):  # noqa: N818 -- it is an answer, not a fault
-    """The node cannot be configured; the text says why and what to do."""
+class ConfigurationRefused(Exception):  # noqa: N818 -- a refusal is not a defect
+    """The node cannot be configured; the text gives the reason and the remedy."""
 
 
 class ManagedNode(LifecycleNode):
     """A lifecycle node whose device is remote.
 
-    A subclass implements ``configure``, ``activate``, ``deactivate`` and ``release``, all on the executor's
-    thread, none of them waiting. An exception in one of them is logged, and takes the node to unconfigured.
+    A subclass implements `configure`, `activate`, `deactivate` and `release`. They are called on the
+    executor's thread and must not block. An exception in one of them is logged and takes the node to
+    unconfigured.
+
+    Args:
+        node_name: The name of the node.
+        **options: Arguments of rclpy's Node.
     """
 
-    _serving = False  # rclpy's own constructor creates services, too
+    _response_retry: ResponseRetry | None = None  # rclpy's constructor already creates services
 
     def __init__(self, node_name: str, **options: Any) -> None:
+        self._retrying_services: weakref.WeakKeyDictionary[Service, RetryingService] = (
+            weakref.WeakKeyDictionary()
+        )
         super().__init__(node_name, **options)
-        change_state: Any = self._service_change_state  # no function fits rclpy's annotation of the callback
-        change_state.callback = self._guarded(change_state.callback)
         self.asyncio_thread = AsyncioThread(f"{node_name}_asyncio")
         self.calls = ExecutorCalls(self)
-        self.deliveries = ResponseRetry(self.calls, self.asyncio_thread)
-        for service in self.services:  # those of the lifecycle and of the parameters
-            self.deliveries.attach(service)
-        self._serving = True
-        self._goodbyes: list[concurrent.futures.Future[None]] = []
+        self._response_retry = ResponseRetry(self.calls, self.asyncio_thread)
+        self._finishing: list[concurrent.futures.Future[None]] = []
 
     def create_publisher(self, msg_type: type, topic: str, *arguments: Any, **options: Any) -> Publisher:
-        """Create a publisher that tells of subscribers which it cannot serve."""
+        """Create a publisher that logs subscriptions with incompatible quality of service."""
         options.setdefault("event_callbacks", publisher_events(self, msg_type, topic))
         return super().create_publisher(msg_type, topic, *arguments, **options)
 
     def create_subscription(
         self, msg_type: type, topic: str, *arguments: Any, **options: Any
     ) -> Subscription:
-        """Create a subscription that tells of publishers which it cannot hear."""
+        """Create a subscription that logs publishers with incompatible quality of service."""
         options.setdefault("event_callbacks", subscription_events(self, msg_type, topic))
         return super().create_subscription(msg_type, topic, *arguments, **options)
 
-    def create_service(self, *arguments: Any, **options: Any) -> Service:
-        """Create a service whose answers reach clients that have just appeared."""
-        service = super().create_service(*arguments, **options)
-        if self._serving:
-            self.deliveries.attach(service)
-        return service
+    @property
+    def services(self) -> Iterator[Service]:
+        """The services that the executor serves: those of rclpy, with responses that are retried."""
+        for service in super().services:
+            yield self._retrying(service)
+
+    @property
+    def response_retry(self) -> ResponseRetry:
+        """Retries responses that the middleware could not send."""
+        assert self._response_retry is not None  # noqa: S101 -- set by the constructor
+        return self._response_retry
+
+    def _retrying(self, service: Service) -> Service:
+        if self._response_retry is None:
+            return service
+        retrying = self._retrying_services.get(service)
+        if retrying is None:
+            callback: Callable[..., Any] = service.callback
+            if service is self._service_change_state:
+                callback = self._guarded(callback)
+            retrying = RetryingService(service, callback, self._response_retry)
+            self._retrying_services[service] = retrying
+        return retrying
 
     # -- for subclasses ----------------------------------------------------------------------------
 
     def configure(self) -> None:
-        """Acquire what the node needs, without waiting for it. Raises ConfigurationRefused."""
+        """Acquire what the node needs, without waiting for the network.
+
+        Raises:
+            ConfigurationRefused: The node stays unconfigured.
+        """
         raise NotImplementedError
 
     def activate(self) -> None:
-        """Begin to publish."""
+        """Start publishing."""
         raise NotImplementedError
 
     def deactivate(self) -> None:
@@ -98,31 +123,31 @@ class ManagedNode(LifecycleNode):
         raise NotImplementedError
 
     def release(self) -> None:
-        """Give back what ``configure`` acquired. Idempotent, from any state."""
+        """Release everything that `configure` acquired. Idempotent, from any state."""
         raise NotImplementedError
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None]:
-        """Run a coroutine on the asyncio thread; should it break, the log says so."""
+        """Run a coroutine on the asyncio thread, and log an exception that it raises."""
         future = self.asyncio_thread.submit(coroutine)
-        future.add_done_callback(self._started_ended)
+        future.add_done_callback(self._coroutine_ended)
         return future
 
-    def _started_ended(self, future: concurrent.futures.Future[None]) -> None:
+    def _coroutine_ended(self, future: concurrent.futures.Future[None]) -> None:
         if not future.cancelled() and (error := future.exception()) is not None:
             self.get_logger().error(f"Internal error: {type(error).__name__}: {error}")
 
-    def say_goodbye(self, goodbye: concurrent.futures.Future[None]) -> None:
-        """Let something end in the background; the process waits for it, within a bound."""
-        self._goodbyes = [one for one in self._goodbyes if not one.done()]
-        self._goodbyes.append(goodbye)
+    def finish_in_background(self, future: concurrent.futures.Future[None]) -> None:
+        """Let `destroy_node` wait for a future, up to a limit."""
+        self._finishing = [one for one in self._finishing if not one.done()]
+        self._finishing.append(future)
 
     @property
     def lifecycle_state(self) -> str:
-        """``unconfigured``, ``inactive``, ``active``, ``finalized`` or the name of a transition."""
+        """`unconfigured`, `inactive`, `active`, `finalized` or the name of a transition."""
         return str(self._state_machine.current_state[1])
 
     def start_by_itself(self) -> None:
-        """Configure and activate, soon."""
+        """Configure and activate the node once it spins."""
 
         def start() -> None:
             if (
@@ -134,7 +159,7 @@ class ManagedNode(LifecycleNode):
         self.calls.post(start)
 
     def bring_down(self) -> None:
-        """Go to unconfigured from wherever the node is. On the executor's thread."""
+        """Go to unconfigured from inactive or active. On the executor's thread."""
         if self.lifecycle_state == "active":
             self.trigger_deactivate()
         if self.lifecycle_state == "inactive":
@@ -143,14 +168,14 @@ class ManagedNode(LifecycleNode):
     # -- lifecycle ---------------------------------------------------------------------------------
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Configure; a refusal leaves the node unconfigured, with the reason in the log."""
+        """Configure; log a refusal and stay unconfigured."""
         try:
             self.configure()
         except ConfigurationRefused as refusal:
             self.get_logger().error(f"Not configured: {refusal}")
             return TransitionCallbackReturn.FAILURE
-        except Exception as error:  # noqa: BLE001 -- rclpy drops it in silence
-            return self._transition_broke("configure", error)
+        except Exception as error:  # noqa: BLE001 -- rclpy drops it silently
+            return self._transition_failed("configure", error)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -166,60 +191,66 @@ class ManagedNode(LifecycleNode):
         return self._transition("clean up", self.release)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything, for good."""
+        """Release everything permanently."""
         return self._transition("shut down", self.release)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything, and be usable again."""
+        """Release everything, so that the node can be configured again."""
         return self._transition("recover", self.release)
 
     def _transition(self, name: str, act: Callable[[], None]) -> TransitionCallbackReturn:
         try:
             act()
-        except Exception as error:  # noqa: BLE001 -- rclpy drops it in silence
-            return self._transition_broke(name, error)
+        except Exception as error:  # noqa: BLE001 -- rclpy drops it silently
+            return self._transition_failed(name, error)
         return TransitionCallbackReturn.SUCCESS
 
-    def _transition_broke(self, name: str, error: Exception) -> TransitionCallbackReturn:
+    def _transition_failed(self, name: str, error: Exception) -> TransitionCallbackReturn:
         self.get_logger().error(f"Could not {name}: {type(error).__name__}: {error}")
         return TransitionCallbackReturn.ERROR
 
     def _guarded(
         self, change_state: Callable[..., ChangeState.Response]
     ) -> Callable[..., ChangeState.Response]:
-        """Answer an impossible transition with a refusal; rclpy would let it end the process."""
+        """Return a callback that refuses an impossible transition; without it rclpy ends the process."""
 
         def answer(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
             before = self.lifecycle_state
             try:
                 return change_state(request, response)
             except RCLError:
-                wanted = request.transition.label or f"transition {request.transition.id}"
-                self.get_logger().warning(f"There is no {wanted} from {before}")
+                wanted = request.transition.label or request.transition.id
+                self.get_logger().warning(
+                    f"Refused the transition {wanted}: it is not possible in the state {before}"
+                )
                 response.success = False
                 return response
 
         return answer
 
-    # -- the end -----------------------------------------------------------------------------------
+    # -- shutdown ----------------------------------------------------------------------------------
 
     def destroy_node(self) -> None:
-        """Release everything, say goodbye within a bound, free all threads."""
-        deadline = time.monotonic() + GOODBYE_S
+        """Release everything, wait for background work up to a limit, and end all threads."""
+        deadline = time.monotonic() + SHUTDOWN_S
         self.release()
-        for goodbye in self._goodbyes:
+        for future in self._finishing:
             with contextlib.suppress(FutureTimeoutError):
-                goodbye.result(max(0.0, deadline - time.monotonic()))
+                future.result(max(0.0, deadline - time.monotonic()))
         self.calls.destroy()
         self.asyncio_thread.stop(max(0.2, deadline - time.monotonic()))
         super().destroy_node()
 
 
 def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
-    """Run a node as a process: until SIGINT or SIGTERM, then a clean end.
+    """Run a node until SIGINT or SIGTERM, then shut it down.
 
-    No signal interrupts anything, least of all the goodbye, and the graph stays usable until it has been
-    said.
+    A signal interrupts nothing, including the shutdown, and the node can use the graph until the shutdown is
+    complete.
+
+    Args:
+        make_node: Makes the node once rclpy is initialized.
+        arguments: The command line; None takes that of the process.
 
     Returns:
         The exit status: 0, or 1 when the node could not be made (the reason is on stderr, in one line).
@@ -257,16 +288,16 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
         pass
     finally:
         node.destroy_node()
-        executor.shutdown()  # left to the garbage collector, it complains of what was collected before it
+        executor.shutdown()  # without it the garbage collector warns about destroyed entities
         rclpy.try_shutdown()
     return 0
 
 
 def signal_socket() -> socket.socket:
-    """Return a socket that gets readable when SIGINT or SIGTERM comes; neither does anything else now.
+    """Return a socket that becomes readable on SIGINT or SIGTERM; both signals have no other effect.
 
-    Python runs a handler only once the main thread is back from the middleware, which may wait for ever; the
-    wake-up descriptor is written to at once.
+    Python runs a signal handler only when the main thread returns from the middleware, which may block
+    forever. The wake-up descriptor is written immediately.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)

@@ -22,7 +22,7 @@ class Node:
 
     def __init__(self):
         self.delivered = []
-        self.deliveries = SimpleNamespace(deliver=self.deliver)
+        self.response_retry = SimpleNamespace(send=self.deliver)
         self.lines = []
 
     def deliver(self, send):

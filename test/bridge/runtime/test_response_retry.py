@@ -1,4 +1,4 @@
-"""Answers that the middleware does not take at once."""
+"""Responses that the middleware refuses at first."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.service import Service
 from std_srvs.srv import Trigger
 
 from odyssey_ros.bridge.bridge_node import BridgeNode
-from odyssey_ros.bridge.runtime import response_retry as deliveries
+from odyssey_ros.bridge.runtime import response_retry
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.runtime.managed_node import ManagedNode
-from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, taken
+from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, is_accepted
 from waiting import wait_until
 
 NOT_FOUND = "failed to send response (timeout): client will not receive response, at service.c:400"
 
 
 class Recipient:
-    """Takes an answer after so many attempts; refuses as rclpy does for services, or for actions."""
+    """Accepts a response after some attempts; refuses as rclpy does for services, or for actions."""
 
     def __init__(self, refusals, refuse):
         self.attempts = 0
@@ -50,7 +51,7 @@ def fail():
 
 @pytest.fixture
 def posted():
-    """Calls that wait for the executor's thread, and deliveries that make them."""
+    """Calls that wait for the executor's thread, and the retry that posts them."""
     calls = queue.SimpleQueue()
 
     class Calls:
@@ -63,14 +64,14 @@ def posted():
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
-    monkeypatch.setattr(deliveries, "RETRY_DELAYS_S", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(response_retry, "RETRY_DELAYS_S", (0.01, 0.02, 0.03))
 
 
 @pytest.mark.parametrize("refuse", [warn, fail])
-def test_it_is_sent_again_until_it_is_taken(posted, refuse):
-    calls, answers = posted
+def test_a_response_is_sent_until_it_is_accepted(posted, refuse):
+    calls, retry = posted
     recipient = Recipient(2, refuse)
-    answers.deliver(recipient)
+    retry.send(recipient)
     assert recipient.attempts == 1
     for attempts in (2, 3):
         calls.get(timeout=10)()
@@ -79,10 +80,10 @@ def test_it_is_sent_again_until_it_is_taken(posted, refuse):
         calls.get(timeout=0.1)
 
 
-def test_it_ends(posted):
-    calls, answers = posted
+def test_retries_are_limited(posted):
+    calls, retry = posted
     recipient = Recipient(99, warn)
-    answers.deliver(recipient)
+    retry.send(recipient)
     for _ in range(3):
         calls.get(timeout=10)()
     assert recipient.attempts == 4
@@ -90,27 +91,27 @@ def test_it_ends(posted):
         calls.get(timeout=0.1)
 
 
-def test_what_is_destroyed_is_not_sent_again():
+def test_a_destroyed_service_is_not_retried():
     def destroyed():
         raise InvalidHandle("the service is gone")
 
-    assert taken(destroyed)
+    assert is_accepted(destroyed)
 
 
-def test_other_errors_are_not_hidden():
+def test_other_errors_are_raised():
     def broken():
         raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
 
     with pytest.raises(UnicodeEncodeError):
-        taken(broken)
+        is_accepted(broken)
 
 
 def test_other_warnings_are_passed_on():
     with pytest.warns(UserWarning, match="something else"):
-        assert taken(lambda: warnings.warn("something else", UserWarning, stacklevel=1))
+        assert is_accepted(lambda: warnings.warn("something else", UserWarning, stacklevel=1))
 
 
-# -- with the real middleware; its refusal alone is ours -----------------------------------------------------
+# -- with the real middleware; only its refusals are simulated -----------------------------------------------
 
 
 class Quiet(ManagedNode):
@@ -143,27 +144,20 @@ def graph(domain_id):
     rclpy.try_shutdown(context=context)
 
 
-def test_a_service_s_answer_arrives(graph, monkeypatch):
+def test_a_response_of_a_service_arrives(graph, monkeypatch):
     context, add, until = graph
     server, client_node = add(Quiet("server", context=context)), add(Node("client", context=context))
-    attempts = []
+    attempts, send_response = [], Service.send_response
 
-    class Flaky:
-        """A service whose first two answers are refused."""
-
-        def __init__(self, service):
-            self._send = service.send_response
-            service.send_response = self.send
-
-        def send(self, response, header):
+    def refused_twice(service, response, header):
+        if service.srv_type is Trigger:
             attempts.append(header)
             if len(attempts) <= 2:
                 warn()
-            else:
-                self._send(response, header)
+                return
+        send_response(service, response, header)
 
-    attach = server.deliveries.attach
-    monkeypatch.setattr(server.deliveries, "attach", lambda service: (Flaky(service), attach(service)))
+    monkeypatch.setattr(Service, "send_response", refused_twice)
     server.create_service(Trigger, "~/ask", lambda _, response: Trigger.Response(success=True))
     client = client_node.create_client(Trigger, "/server/ask")
     until(client.service_is_ready)
@@ -173,7 +167,7 @@ def test_a_service_s_answer_arrives(graph, monkeypatch):
     assert len(attempts) == 3
 
 
-def test_a_goal_is_not_forgotten(graph, monkeypatch):
+def test_a_goal_whose_response_was_refused_is_executed(graph, monkeypatch):
     context, add, until = graph
     monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
     bridge = add(BridgeNode(context=context, parameter_overrides=[]))
@@ -182,7 +176,7 @@ def test_a_goal_is_not_forgotten(graph, monkeypatch):
     real, refusals = server._handle, []
 
     class Handle:
-        """The server's handle, whose first answer to a goal is refused."""
+        """The server's handle, whose first response to a goal is refused."""
 
         def __getattr__(self, name):
             return getattr(real, name)
