@@ -35,27 +35,27 @@ from odyssey_ros.client import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from odyssey_ros.bridge.live.diagnostics import Health, Judgement
+    from odyssey_ros.bridge.live.diagnostics import Assessment, Health
     from odyssey_ros.bridge.live.stream_state import SessionObserver
 
 
 class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
-    """The node ``odyssey``; see the README for its topics, services and parameters.
+    """The node `odyssey`; see the README for its topics, services and parameters.
 
-    The lifecycle says what the operator wants, the connection is what the network gives: no transition waits
-    for it.
+    The lifecycle is what the operator wants; the connection depends on the network. No transition waits for
+    the network.
     """
 
     def __init__(self, node_name: str = "odyssey", **options: Any) -> None:
         super().__init__(node_name, SETTINGS, BridgeParameters, **options)
         self._holds_key = False
-        # Of two messages that wait, the executor takes that of the older subscription first: a picture and a
-        # prompt that are sent in this order belong together.
+        # When both subscriptions have a message, the executor takes the one of the older subscription first.
+        # An image that is sent before a prompt is therefore stored before the prompt starts a stream.
         try:
             self.create_subscription(
                 Image,
                 "~/image_prompt",
-                self._picture_received,
+                self._image_received,
                 QoSProfile(depth=1),
                 qos_overriding_options=overridable(),
             )
@@ -74,7 +74,7 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         self.begin()
 
     def session_maker(self, parameters: BridgeParameters) -> Callable[[SessionObserver], StreamSupervisor]:
-        """Read the key, or the credentials."""
+        """Read the key or the credentials, and return a function that makes the supervisor."""
         credentials = read_credentials(parameters.credentials_file) if parameters.credentials_file else None
         client = make_client(parameters, "" if credentials else read_api_key(parameters.api_key_file))
         self._holds_key = credentials is None
@@ -82,31 +82,31 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
             client, observer, credentials=credentials, resume_stream=parameters.resume_stream
         )
 
-    def judge(self, health: Health) -> tuple[str, Mapping[str, Judgement]]:
-        """Tell of connection, stream, frames and limits."""
+    def assess(self, health: Health) -> tuple[str, Mapping[str, Assessment]]:
+        """Assess the connection, the stream, the frames and the limits."""
         return service_host(api_url(self._settings.current)), bridge_diagnostics(health)
 
     # -- lifecycle ---------------------------------------------------------------------------------
 
     def activate(self) -> None:
-        """Publish; have a stream when there is a prompt, as soon as there is a connection."""
+        """Start publishing, and a stream if `prompt` is set, as soon as there is a connection."""
         super().activate()
         prompt = self._settings.current.prompt
         request = self._request(prompt) if prompt.strip() else None
-        self.start(self.link.session.activate(request))
+        self.start(self.binding.session.activate(request))
 
     def deactivate(self) -> None:
-        """End the stream, stop publishing, stay connected."""
+        """End the stream, stop publishing and stay connected."""
         super().deactivate()
-        self.start(self.link.session.deactivate())
+        self.start(self.binding.session.deactivate())
 
     def release(self) -> None:
-        """Disconnect and release everything; simulation jobs go on without their goals."""
+        """Release everything; simulation jobs continue without their goals."""
         self._simulations.release()
         super().release()
 
     def destroy_node(self) -> None:
-        """Release everything and end."""
+        """Release everything and destroy the node."""
         self._simulations.destroy()
         super().destroy_node()
 
@@ -115,72 +115,74 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
     def _prompt_received(self, message: String) -> None:
         self._prompt(message.data)
 
-    def _picture_received(self, message: Image) -> None:
-        if self._link is None:
+    def _image_received(self, message: Image) -> None:
+        if self._binding is None:
             self.get_logger().warning(
-                "A picture came while the node is unconfigured, and is dropped: configure it first",
+                "Dropped an image: the node is unconfigured. Configure it first",
                 throttle_duration_sec=10.0,
             )
             return
         try:
-            picture = ImagePrompt.parse(message)
+            prompt = ImagePrompt.parse(message)
         except OdysseyImageError as error:
-            self.session_event_happened(Event.of_error(error, message=f"~/image_prompt: {error}"))
+            self.report_event(Event.of_error(error, message=f"~/image_prompt: {error}"))
             return
-        self.start(self._link.session.set_next_image(picture.load))
+        self.start(self._binding.session.set_next_image(prompt.load))
 
     def _prompt(self, text: str) -> None:
-        if self._link is None:
-            self.get_logger().warning(
-                "A prompt came while the node is unconfigured, and is dropped: configure it first"
-            )
+        if self._binding is None:
+            self.get_logger().warning("Dropped a prompt: the node is unconfigured. Configure it first")
             return
-        self.start(self._link.session.prompt(self._request(text)))
+        self.start(self._binding.session.prompt(self._request(text)))
 
     def _request(self, prompt: str) -> StreamRequest:
         parameters = self._settings.current
         return StreamRequest(prompt, portrait=parameters.portrait, broadcast=parameters.broadcast)
 
     def parameters_changed(self, parameters: BridgeParameters, changed: frozenset[str]) -> None:
-        """Take over parameters that have changed; a prompt is one that was sent."""
+        """Apply changed parameters; setting `prompt` on an active node sends the prompt."""
         super().parameters_changed(parameters, changed)
-        if self._link is not None:
-            self._link.session.resume_stream = parameters.resume_stream
-            shape = {name: getattr(parameters, name) for name in ("portrait", "broadcast") if name in changed}
-            if shape:
-                self.start(self._link.session.reshape(**shape))
+        if self._binding is not None:
+            self._binding.session.resume_stream = parameters.resume_stream
+            if changed & {"portrait", "broadcast"}:
+                self.start(
+                    self._binding.session.reshape(
+                        portrait=parameters.portrait if "portrait" in changed else None,
+                        broadcast=parameters.broadcast if "broadcast" in changed else None,
+                    )
+                )
         if "prompt" in changed and self.lifecycle_state == "active":
             self._prompt(parameters.prompt)
 
-    # -- calls of others ---------------------------------------------------------------------------
+    # -- service calls -----------------------------------------------------------------------------
 
     def call_target(self) -> CallTarget:
-        """Return what services and actions work on now.
+        """Return the session for services and actions.
 
         Raises:
             OdysseyError: The node is unconfigured.
         """
-        if self._link is None:
+        if self._binding is None:
             reason = f" ({self._state.message})" if self._state.message else ""
             raise OdysseyError(
                 f"the node is unconfigured{reason}: run "
                 f"`ros2 lifecycle set {self.get_fully_qualified_name()} configure`",
                 code=ErrorCode.UNCONFIGURED,
             )
-        return CallTarget(self._link.session, holds_key=self._holds_key)
+        return CallTarget(self._binding.session, holds_key=self._holds_key)
 
     def call_failed(self, error: Exception) -> None:
-        """Count limits that were met, and log what no caller can be to blame for."""
+        """Count an account limit, and log an internal error."""
         self._health.call_failed(error)
         if as_odyssey_error(error).code is ErrorCode.INTERNAL:
             self.get_logger().error(f"A call failed: {as_odyssey_error(error).advice}")
 
 
 def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:
-    """Make the client that the parameters describe; nothing is sent yet.
+    """Make the client that the parameters describe, without connecting it.
 
     Raises:
-        OdysseyArgumentError: An address cannot be used.
+        OdysseyArgumentError: `api_url` is invalid.
     """
     return Odyssey(
         api_key,
@@ -195,7 +197,7 @@ def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:
 
 
 def api_url(parameters: BridgeParameters) -> str:
-    """Return the service's address, empty where it cannot be used."""
+    """Return the address of the service; empty when it is invalid."""
     try:
         return ClientConfig.resolve(api_url=parameters.api_url).api_url
     except OdysseyArgumentError:
@@ -203,7 +205,7 @@ def api_url(parameters: BridgeParameters) -> str:
 
 
 def retries(parameters: BridgeParameters) -> int | None:
-    """Return how often what may pass is tried again; None for ever."""
+    """Return the number of retries of the connection; None retries forever."""
     return None if parameters.max_retries < 0 else parameters.max_retries
 
 

@@ -1,4 +1,4 @@
-"""The client's values as messages. What the SDK calls None is an empty string, NaN, -1 or the time 0."""
+"""Conversion of the client's values to messages; None becomes an empty string, NaN, -1 or the time 0."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 from builtin_interfaces.msg import Time
 
 from odyssey_ros import msg
-from odyssey_ros.bridge.live.stream_state import EventKind
-from odyssey_ros.client import ConnectionStatus
 from odyssey_ros.dataset.iso_time import parse_time_ns
 
 if TYPE_CHECKING:
-    from odyssey_ros.bridge.live.stream_state import Event, SessionState
     from odyssey_ros.client import (
         BroadcastInfo,
         ClientCredentials,
@@ -25,37 +22,28 @@ if TYPE_CHECKING:
         StreamRecordingInfo,
     )
 
-CONNECTIONS = {
-    ConnectionStatus.DISCONNECTED: msg.StreamStatus.DISCONNECTED,
-    ConnectionStatus.AUTHENTICATING: msg.StreamStatus.AUTHENTICATING,
-    ConnectionStatus.CONNECTING: msg.StreamStatus.CONNECTING,
-    ConnectionStatus.CONNECTED: msg.StreamStatus.CONNECTED,
-    ConnectionStatus.RECONNECTING: msg.StreamStatus.RECONNECTING,
-    ConnectionStatus.FAILED: msg.StreamStatus.FAILED,
-}
-EVENTS = {kind: getattr(msg.StreamEvent, kind.name) for kind in EventKind}
-
 
 def text_field(value: str | None) -> str:
-    """Return a text that a message can hold: the middleware takes no lone surrogates, which JSON allows."""
+    """Return a text for a message: lone surrogates, which the middleware refuses, are replaced."""
     return (value or "").encode("utf-8", "replace").decode("utf-8")
 
 
 def count_field(value: int | None, bits: int = 32) -> int:
-    """Return a count that fits into a signed integer of so many bits; -1 for None."""
+    """Return a count, limited to a signed integer of `bits` bits; -1 for None."""
     limit = 1 << (bits - 1)
     return -1 if value is None else max(-limit, min(value, limit - 1))
 
 
 def number_field(value: float | None) -> float:
-    """Return a number, NaN for None."""
+    """Return a number; NaN for None."""
     return math.nan if value is None else value
 
 
 def time_field(text: str | None) -> Time:
-    """Return the time of an ISO 8601 text; UTC where it names no zone.
+    """Return the time of an ISO 8601 text; UTC when the text has no zone.
 
-    None, what is no time, and what lies outside of the message's range (1970 to 2038) give 0: not known.
+    None, an invalid text and a time outside the range of the message (1970 to 2038) give 0, which means
+    unknown.
     """
     time_ns = parse_time_ns(text or "", date_only=False)
     if time_ns is None:
@@ -65,41 +53,12 @@ def time_field(text: str | None) -> Time:
 
 
 def capabilities_message(capabilities: StreamerCapabilities | None) -> msg.StreamerCapabilities:
-    """Return what a streamer can do; None is unknown, hence nothing."""
+    """Return the capabilities of a streamer; None means that they are unknown, and gives none."""
     return msg.StreamerCapabilities(image_to_video=capabilities is not None and capabilities.image_to_video)
 
 
-def status_message(state: SessionState) -> msg.StreamStatus:
-    """Return the session's part of the status."""
-    return msg.StreamStatus(
-        connection=CONNECTIONS[state.connection],
-        connection_text=state.connection.value,
-        message=text_field(state.message),
-        error_code=text_field(state.error_code),
-        session_id=text_field(state.session_id),
-        capabilities=capabilities_message(state.capabilities),
-        streaming=state.streaming,
-        stream_id=text_field(state.stream_id),
-        prompt=text_field(state.prompt),
-        prompts_acknowledged=state.prompts_acknowledged,
-        reconnects=state.reconnects,
-    )
-
-
-def event_message(event: Event) -> msg.StreamEvent:
-    """Return an event without its header."""
-    return msg.StreamEvent(
-        type=EVENTS[event.kind],
-        stream_id=text_field(event.stream_id),
-        prompt=text_field(event.prompt),
-        error_code=text_field(event.error_code),
-        message=text_field(event.message),
-        fatal=event.fatal,
-    )
-
-
 def recording_message(recording: Recording) -> msg.Recording:
-    """Return where a recording is."""
+    """Return a recording with its presigned addresses."""
     return msg.Recording(
         stream_id=text_field(recording.stream_id),
         video_url=text_field(recording.video_url),
@@ -112,7 +71,7 @@ def recording_message(recording: Recording) -> msg.Recording:
 
 
 def recording_info_message(recording: StreamRecordingInfo) -> msg.StreamRecordingInfo:
-    """Return a row of the list of recordings."""
+    """Return an entry of the list of recordings."""
     return msg.StreamRecordingInfo(
         stream_id=text_field(recording.stream_id),
         width=count_field(recording.width),
@@ -124,7 +83,7 @@ def recording_info_message(recording: StreamRecordingInfo) -> msg.StreamRecordin
 
 
 def job_message(job: SimulationJobDetail, *, with_urls: bool = True) -> msg.SimulationJobDetail:
-    """Return a job in full; without the addresses of its videos where anybody on the graph can listen."""
+    """Return all details of a job; topics must not contain the presigned addresses (`with_urls` False)."""
     return msg.SimulationJobDetail(
         job_id=text_field(job.job_id),
         status=job.status.value,
@@ -142,7 +101,7 @@ def job_message(job: SimulationJobDetail, *, with_urls: bool = True) -> msg.Simu
 
 
 def simulation_stream_message(stream: SimulationStream, *, with_urls: bool = True) -> msg.SimulationStream:
-    """Return a video of a job."""
+    """Return a video of a job, with or without its presigned addresses."""
     return msg.SimulationStream(
         stream_id=text_field(stream.stream_id),
         video_url=text_field(stream.video_url if with_urls else None),
@@ -156,7 +115,7 @@ def simulation_stream_message(stream: SimulationStream, *, with_urls: bool = Tru
 
 
 def job_info_message(job: SimulationJobInfo) -> msg.SimulationJobInfo:
-    """Return a row of the list of jobs."""
+    """Return an entry of the list of jobs."""
     return msg.SimulationJobInfo(
         job_id=text_field(job.job_id),
         status=job.status.value,
@@ -168,7 +127,7 @@ def job_info_message(job: SimulationJobInfo) -> msg.SimulationJobInfo:
 
 
 def credentials_message(credentials: ClientCredentials) -> msg.ClientCredentials:
-    """Return minted credentials: a secret."""
+    """Return minted credentials, which contain a secret."""
     return msg.ClientCredentials(
         session_id=text_field(credentials.session_id),
         signaling_url=text_field(credentials.signaling_url),
@@ -179,7 +138,7 @@ def credentials_message(credentials: ClientCredentials) -> msg.ClientCredentials
 
 
 def broadcast_message(broadcast: BroadcastInfo) -> msg.BroadcastInfo:
-    """Return how to watch a broadcast; the token in it is a secret."""
+    """Return the addresses of a broadcast, with the token, which is a secret."""
     return msg.BroadcastInfo(
         webrtc_url=text_field(broadcast.webrtc_url),
         spectator_token=text_field(broadcast.spectator_token),

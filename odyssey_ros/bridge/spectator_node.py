@@ -1,4 +1,4 @@
-"""The spectator: somebody else's broadcast as a managed ROS 2 node."""
+"""The spectator: a broadcast of another bridge as a managed ROS 2 node."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from odyssey_ros.client.spectator import WhepEndpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from odyssey_ros.bridge.live.diagnostics import Health, Judgement
+    from odyssey_ros.bridge.live.diagnostics import Assessment, Health
     from odyssey_ros.bridge.live.stream_state import SessionObserver
 
 
 class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
-    """The node ``spectator``: a broadcast on the topics that a bridge has for its stream.
+    """The node `spectator`: publishes a broadcast on the image topics of a bridge.
 
-    Configured it watches; active it publishes.
+    It connects when it is configured and publishes while it is active.
     """
 
     def __init__(self, node_name: str = "spectator", **options: Any) -> None:
@@ -37,7 +37,7 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
         """Read the token and check the address."""
         if not parameters.webrtc_url:
             raise OdysseyArgumentError(
-                "no broadcast: set the parameter webrtc_url to what ~/get_broadcast of a bridge answers"
+                "no broadcast: set the parameter webrtc_url to the address that ~/get_broadcast returns"
             )
         token = read_spectator_token(parameters.spectator_token_file)
         WhepEndpoint.parse(parameters.webrtc_url, token)
@@ -48,8 +48,8 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
         )
         return lambda observer: SpectatorSupervisor(parameters.webrtc_url, token, observer, config)
 
-    def judge(self, health: Health) -> tuple[str, Mapping[str, Judgement]]:
-        """Tell of connection and frames."""
+    def assess(self, health: Health) -> tuple[str, Mapping[str, Assessment]]:
+        """Assess the connection and the frames."""
         return service_host(self._settings.current.webrtc_url), spectator_diagnostics(health)
 
 

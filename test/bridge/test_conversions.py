@@ -13,7 +13,6 @@ from rclpy.serialization import deserialize_message, serialize_message
 from odyssey_ros import client, msg
 from odyssey_ros.bridge import conversions
 from odyssey_ros.bridge.conversions import count_field, number_field, text_field, time_field
-from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
 
 
 def survives(message):
@@ -155,14 +154,3 @@ def test_values_that_no_field_holds_do_not_raise():
     assert survives(conversions.job_info_message(job))
     recording = client.Recording("s", frame_count=1 << 80, duration_seconds=1e300)
     assert survives(conversions.recording_message(recording))
-    state = SessionState(message="\ud800", prompt="\udc00")
-    assert survives(conversions.status_message(state))
-
-
-def test_every_status_and_event_has_a_constant():
-    for status in client.ConnectionStatus:
-        message = conversions.status_message(SessionState(connection=status))
-        assert message.connection == getattr(msg.StreamStatus, status.name)
-    kinds = {conversions.event_message(Event(kind)).type for kind in EventKind}
-    assert len(kinds) == len(EventKind)
-    assert 0 not in kinds

@@ -1,48 +1,67 @@
-"""What ``/diagnostics`` says of a node's health: pure functions, with levels that an operator can trust.
+"""The health of a node, and its assessment for `/diagnostics`: pure functions.
 
-OK means that pictures flow, or that nobody wants any. WARN means that something is worse than it should be
-and may mend itself. ERROR means that somebody has to look.
+OK means that frames are published, or that no stream is wanted. WARN means that something is worse than
+expected and may recover. ERROR means that an operator has to act.
 """
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-
-from odyssey_ros.bridge.conversions import text_field
 from odyssey_ros.bridge.live.stream_state import SessionState
 from odyssey_ros.client import ConnectionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rclpy.node import Node
+    from odyssey_ros.client import ErrorCode
 
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-
-# How long something may be missing: until then it is on its way, then WARN, then ERROR.
-SOON_S, LATE_S = 10.0, 60.0
-MIN_OF_EXPECTED = 0.75
+# Seconds for which a connection or a stream may be missing before the level is WARN, and then ERROR.
+WARN_AFTER_S, ERROR_AFTER_S = 10.0, 60.0
+MIN_SHARE_OF_EXPECTED_RATE = 0.75
 MAX_FRAME_GAP_S = 2.0
-MAX_DROPPED, MAX_LOST = 0.05, 0.05
+MAX_DROPPED_SHARE, MAX_LOST_SHARE = 0.05, 0.05
 MANY_RECONNECTS = 3
 LIMIT_SHOWN_S = 60.0
 
 
+class Level(enum.Enum):
+    """The levels of `/diagnostics`; the names of DiagnosticStatus's constants."""
+
+    OK = enum.auto()
+    WARN = enum.auto()
+    ERROR = enum.auto()
+
+
 @dataclass(frozen=True, slots=True)
 class FrameHealth:
-    """The frames: totals since the node was configured, and what happened in the last seconds.
+    """Frame counters: totals since the node was configured, and figures of the last seconds.
 
     Attributes:
-        expected_hz: The rate that there should be.
-        hz: The rate of the last seconds; None while it is too early to tell, and without a stream.
-        age_s: Seconds since the last frame, or since the stream began; None without a stream.
-        recently_received: Frames received in the last seconds; the other recent figures are of the same
-            seconds.
-        convert_ms: CPU time that converting took for each published frame, ms; the same for publishing.
+        expected_hz: The expected frame rate.
+        hz: The frame rate of the last seconds; None without a stream and before it can be computed.
+        age_s: Seconds since the last frame, or since the start of the stream; None without a stream.
+        width: Width of the last frame in pixels; 0 before the first frame.
+        height: Height of the last frame in pixels; 0 before the first frame.
+        received: Frames decoded.
+        published: Frames published.
+        unwatched: Frames that were not published because the topics had no subscribers or the node was not
+            active.
+        dropped: Frames replaced by a newer one before they were published.
+        failed: Frames that could not be converted or published.
+        convert_ms: CPU time of the conversion for each published frame, in ms.
+        publish_ms: CPU time of publishing for each published frame, in ms.
+        recently_received: Frames received in the last seconds; the other recent figures cover the same time.
+        recently_dropped: Frames dropped recently.
+        recently_failed: Frames that failed recently.
+        packets_received: Video packets received on this connection.
+        packets_lost: Video packets lost on this connection.
+        recent_packets: Packets received recently.
+        recently_lost: Packets lost recently.
+        jitter_s: Interarrival jitter of the video in seconds.
     """
 
     expected_hz: float = 20.0
@@ -69,18 +88,18 @@ class FrameHealth:
 
 @dataclass(frozen=True, slots=True)
 class LimitHealth:
-    """Limits of the account that were met since the node started.
+    """The account limits that were reached since the node started.
 
     Attributes:
-        count: How many.
-        code: The last one's name; empty when there was none.
-        message: The last one, for people.
+        count: The number of limits reached.
+        code: The code of the last one; None when no limit was reached.
+        message: The text of the last one.
         age_s: Seconds since the last one.
-        is_final: It does not pass by waiting, and nothing has worked since.
+        is_final: Whether waiting does not lift the last one and nothing has succeeded since.
     """
 
     count: int = 0
-    code: str = ""
+    code: ErrorCode | None = None
     message: str = ""
     age_s: float = 0.0
     is_final: bool = False
@@ -88,16 +107,16 @@ class LimitHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a bridge fares at one moment.
+    """A snapshot of a node's health.
 
     Attributes:
-        lifecycle: The node's state: unconfigured, inactive, active, finalized.
-        state: Where the session stands.
-        unconnected_s: Seconds for which there has been no connection; 0 with one.
+        lifecycle: The lifecycle state: unconfigured, inactive, active or finalized.
+        state: The state of the session.
+        unconnected_s: Seconds without a connection; 0 with a connection.
         recent_reconnects: Connections regained in the last five minutes.
-        streamless_s: Seconds for which a stream has been wanted and none has run; None when none is wanted.
+        streamless_s: Seconds for which a wanted stream has not been running; None when no stream is missing.
         frames: The frames.
-        limits: The limits.
+        limits: The account limits.
     """
 
     lifecycle: str = "unconfigured"
@@ -110,38 +129,18 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What is said of one part of a node: a level, why, and the figures behind it."""
+class Assessment:
+    """The assessment of one part of a node: its level, the reason, and the figures behind it."""
 
-    level: bytes
+    level: Level
     message: str
     values: Mapping[str, object]
 
 
-class DiagnosticsTopic:
-    """Publishes statuses on ``/diagnostics``, named after the node. For the executor's thread."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._name = node.get_fully_qualified_name().lstrip("/")
-        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-
-    def publish(self, hardware_id: str, parts: Mapping[str, Judgement]) -> None:
-        """Publish one status for each part of the node."""
-        array = DiagnosticArray(
-            status=[
-                diagnostic_status(f"{self._name}: {part}", hardware_id, judgement)
-                for part, judgement in parts.items()
-            ]
-        )
-        array.header.stamp = self._node.get_clock().now().to_msg()
-        self._publisher.publish(array)
-
-
 def service_host(url: str) -> str:
-    """Return the host and port of a URL: what a remote device has for a hardware id, and nothing secret.
+    """Return the host and port of a URL, which serve as hardware id and contain no secret.
 
-    A text that is no URL has none.
+    The result is empty when the text is not a URL.
     """
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
@@ -149,51 +148,37 @@ def service_host(url: str) -> str:
         return ""
 
 
-def bridge_diagnostics(health: Health) -> dict[str, Judgement]:
-    """Judge a bridge: its connection, stream, frames and limits."""
+def bridge_diagnostics(health: Health) -> dict[str, Assessment]:
+    """Assess a bridge: its connection, stream, frames and limits."""
     return {
-        "connection": Judgement(*connection_level(health), connection_values(health)),
-        "stream": Judgement(*stream_level(health), stream_values(health)),
-        "frames": Judgement(*frame_level(health.frames), frame_values(health.frames)),
-        "limits": Judgement(*limit_level(health.limits), limit_values(health.limits)),
+        "connection": Assessment(*connection_level(health), connection_values(health)),
+        "stream": Assessment(*stream_level(health), stream_values(health)),
+        "frames": Assessment(*frame_level(health.frames), frame_values(health.frames)),
+        "limits": Assessment(*limit_level(health.limits), limit_values(health.limits)),
     }
 
 
-def spectator_diagnostics(health: Health) -> dict[str, Judgement]:
-    """Judge a spectator: its connection and frames."""
-    whole = bridge_diagnostics(health)
-    return {part: whole[part] for part in ("connection", "frames")}
+def spectator_diagnostics(health: Health) -> dict[str, Assessment]:
+    """Assess a spectator: its connection and frames."""
+    parts = bridge_diagnostics(health)
+    return {name: parts[name] for name in ("connection", "frames")}
 
 
-def diagnostic_status(name: str, hardware_id: str, judgement: Judgement) -> DiagnosticStatus:
-    """Return a judgement as a message; numbers are written with as many digits as people read."""
-    return DiagnosticStatus(
-        level=judgement.level,
-        name=name,
-        message=text_field(judgement.message),
-        hardware_id=text_field(hardware_id),
-        values=[
-            KeyValue(key=key, value=f"{value:.4g}" if isinstance(value, float) else text_field(str(value)))
-            for key, value in judgement.values.items()
-        ],
-    )
-
-
-def connection_level(health: Health) -> tuple[bytes, str]:
-    """Judge the connection."""
+def connection_level(health: Health) -> tuple[Level, str]:
+    """Return the level of the connection and the reason."""
     state = health.state
     because = f": {state.message}" if state.message else ""
     if state.connection is ConnectionStatus.FAILED:
-        return ERROR, f"Failed{because}"
+        return Level.ERROR, f"Failed{because}"
     if health.lifecycle not in ("inactive", "active"):
-        return OK, f"Not wanted: the node is {health.lifecycle}"
+        return Level.OK, f"Not wanted: the node is {health.lifecycle}"
     if state.connection is ConnectionStatus.CONNECTED:
         if health.recent_reconnects >= MANY_RECONNECTS:
-            return WARN, f"Connected, but lost {health.recent_reconnects} times in five minutes"
-        return OK, "Connected"
-    level = ERROR if health.unconnected_s >= LATE_S else WARN
-    if state.connection is not ConnectionStatus.RECONNECTING and health.unconnected_s < SOON_S:
-        level = OK
+            return Level.WARN, f"Connected, but lost {health.recent_reconnects} times in five minutes"
+        return Level.OK, "Connected"
+    level = Level.ERROR if health.unconnected_s >= ERROR_AFTER_S else Level.WARN
+    if state.connection is not ConnectionStatus.RECONNECTING and health.unconnected_s < WARN_AFTER_S:
+        level = Level.OK
     return level, f"{state.connection.value.capitalize()} for {health.unconnected_s:.0f} s{because}"
 
 
@@ -206,23 +191,25 @@ def connection_values(health: Health) -> dict[str, object]:
         "session_id": state.session_id,
         "reconnects": state.reconnects,
         "reconnects in 5 min": health.recent_reconnects,
-        "last error": state.error_code,
+        "last error": state.error_code or "",
         "last message": state.message,
     }
 
 
-def stream_level(health: Health) -> tuple[bytes, str]:
-    """Judge the stream."""
+def stream_level(health: Health) -> tuple[Level, str]:
+    """Return the level of the stream and the reason."""
     state = health.state
     if state.streaming:
-        return OK, "Streaming"
+        return Level.OK, "Streaming"
     if health.lifecycle != "active":
-        return OK, f"Not wanted: the node is {health.lifecycle}"
-    because = f" ({state.error_code}: {state.message})" if state.error_code else ""
+        return Level.OK, f"Not wanted: the node is {health.lifecycle}"
+    because = f" ({state.error_code}: {state.message})" if state.error_code is not None else ""
     if health.streamless_s is None:
-        # Nothing is tried any more: either nothing was asked for, or what was asked for was refused.
-        return WARN if state.error_code else OK, f"Waiting for a prompt{because}"
-    level = OK if health.streamless_s < SOON_S else WARN if health.streamless_s < LATE_S else ERROR
+        # No start is pending: no stream was requested, or the requested stream was refused.
+        return Level.OK if state.error_code is None else Level.WARN, f"Waiting for a prompt{because}"
+    level = Level.OK
+    if health.streamless_s >= WARN_AFTER_S:
+        level = Level.WARN if health.streamless_s < ERROR_AFTER_S else Level.ERROR
     return level, f"No stream for {health.streamless_s:.0f} s{because}"
 
 
@@ -237,27 +224,28 @@ def stream_values(health: Health) -> dict[str, object]:
     }
 
 
-def frame_level(frames: FrameHealth) -> tuple[bytes, str]:
-    """Judge the frames; the worst comes first."""
+def frame_level(frames: FrameHealth) -> tuple[Level, str]:
+    """Return the level of the frames and the most serious reason."""
     if frames.age_s is None:
-        return OK, "No stream"
+        return Level.OK, "No stream"
     if frames.age_s > max(MAX_FRAME_GAP_S, 5 / frames.expected_hz):
-        return ERROR, f"No frame for {frames.age_s:.1f} s"
+        return Level.ERROR, f"No frame for {frames.age_s:.1f} s"
     if frames.recently_failed:
-        return ERROR, f"{frames.recently_failed} frames could not be published; the log tells why"
+        return Level.ERROR, f"{frames.recently_failed} frames could not be published: see the log"
     if frames.hz is None:
-        return OK, "The stream has just begun"
+        return Level.OK, "The stream has just started"
     rate = f"{frames.hz:.1f} Hz"
-    if frames.hz < MIN_OF_EXPECTED * frames.expected_hz:
-        return WARN, f"{rate} instead of {frames.expected_hz:.1f} Hz"
-    if frames.recently_dropped > MAX_DROPPED * frames.recently_received:
-        return WARN, (
-            f"{frames.recently_dropped} of {frames.recently_received} frames dropped: publishing them takes "
-            "longer than they last"
+    if frames.hz < MIN_SHARE_OF_EXPECTED_RATE * frames.expected_hz:
+        return Level.WARN, f"{rate} instead of {frames.expected_hz:.1f} Hz"
+    if frames.recently_dropped > MAX_DROPPED_SHARE * frames.recently_received:
+        return Level.WARN, (
+            f"{frames.recently_dropped} of {frames.recently_received} frames dropped: publishing is slower "
+            "than the frame rate"
         )
-    if frames.recently_lost > MAX_LOST * (frames.recent_packets + frames.recently_lost):
-        return WARN, f"{frames.recently_lost} of {frames.recent_packets + frames.recently_lost} packets lost"
-    return OK, rate
+    sent = frames.recent_packets + frames.recently_lost
+    if frames.recently_lost > MAX_LOST_SHARE * sent:
+        return Level.WARN, f"{frames.recently_lost} of {sent} packets lost"
+    return Level.OK, rate
 
 
 def frame_values(frames: FrameHealth) -> dict[str, object]:
@@ -269,9 +257,9 @@ def frame_values(frames: FrameHealth) -> dict[str, object]:
         "size": f"{frames.width}x{frames.height}" if frames.width else "",
         "received": frames.received,
         "published": frames.published,
-        "not published: nobody subscribed": frames.unwatched,
-        "dropped: a newer one came": frames.dropped,
-        "dropped: could not be published": frames.failed,
+        "not published: no subscriber": frames.unwatched,
+        "dropped: replaced by a newer frame": frames.dropped,
+        "dropped: failed to publish": frames.failed,
         "conversion (CPU ms a frame)": frames.convert_ms,
         "publishing (CPU ms a frame)": frames.publish_ms,
         "packets received": frames.packets_received,
@@ -280,23 +268,23 @@ def frame_values(frames: FrameHealth) -> dict[str, object]:
     }
 
 
-def limit_level(limits: LimitHealth) -> tuple[bytes, str]:
-    """Judge the limits of the account."""
-    if not limits.code:
-        return OK, "No limit was met"
-    met = f"{limits.code}: {limits.message}"
+def limit_level(limits: LimitHealth) -> tuple[Level, str]:
+    """Return the level of the account limits and the reason."""
+    if limits.code is None:
+        return Level.OK, "No limit was reached"
+    text = f"{limits.code}: {limits.message}"
     if limits.is_final:
-        return ERROR, met
+        return Level.ERROR, text
     if limits.age_s < LIMIT_SHOWN_S:
-        return WARN, met
-    return OK, f"The last limit was met {limits.age_s:.0f} s ago"
+        return Level.WARN, text
+    return Level.OK, f"The last limit was reached {limits.age_s:.0f} s ago"
 
 
 def limit_values(limits: LimitHealth) -> dict[str, object]:
     """Return the figures of the limits."""
     return {
-        "limits met": limits.count,
-        "last limit": limits.code,
+        "limits reached": limits.count,
+        "last limit": limits.code or "",
         "last message": limits.message,
-        "age of the last one (s)": limits.age_s if limits.code else "",
+        "age of the last limit (s)": limits.age_s if limits.code is not None else "",
     }

@@ -1,10 +1,11 @@
-"""Remembers what a node went through lately, for its diagnostics."""
+"""Computes the health of a node from its events, states and counters."""
 
 from __future__ import annotations
 
 import time
+import weakref
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from odyssey_ros.bridge.live.diagnostics import FrameHealth, Health, LimitHealth
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.bridge.frames.image_topics import FrameCounters
     from odyssey_ros.bridge.live.stream_state import Event, SessionState
+    from odyssey_ros.client import OdysseyError
 
 WINDOW_S = 5.0
 MIN_WINDOW_S = 2.5
@@ -38,7 +40,7 @@ LIMITS = FINAL_LIMITS | {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Counts at one moment."""
+    """Counters at one time, in seconds of a monotonic clock."""
 
     time: float
     received: int
@@ -49,7 +51,7 @@ class Sample:
 
 
 class FrameWatch:
-    """Tells rates over the last five seconds of a stream, from counts that are shown to it once a second.
+    """Computes rates over the last five seconds of a stream, from one sample of the counters a second.
 
     For one thread.
     """
@@ -57,9 +59,9 @@ class FrameWatch:
     def __init__(self) -> None:
         self._samples: deque[Sample] = deque()
         self._stream: str | None = None
-        self._began = 0.0
+        self._started = 0.0
 
-    def look(
+    def sample(
         self,
         now: float,
         counters: FrameCounters,
@@ -68,9 +70,14 @@ class FrameWatch:
         stream: str | None,
         expected_hz: float,
     ) -> FrameHealth:
-        """Take the counts at ``now``, in seconds of a monotonic clock, and judge the last seconds by them.
+        """Add a sample and return the health of the frames.
 
-        ``stream`` names the stream that runs; each begins anew.
+        Args:
+            now: The time in seconds of a monotonic clock.
+            counters: The frame counters of the node.
+            statistics: The packet counters of the client.
+            stream: The id of the running stream; None without a stream. Each stream starts a new window.
+            expected_hz: The expected frame rate.
         """
         sample = Sample(
             now,
@@ -82,10 +89,10 @@ class FrameWatch:
         )
         if stream != self._stream:
             self._samples.clear()
-            self._stream, self._began = stream, now
+            self._stream, self._started = stream, now
         if stream is not None:
             if self._samples and self._samples[-1].packets > sample.packets:
-                self._samples.clear()  # another connection counts from the start
+                self._samples.clear()  # a new connection counts from 0
             self._samples.append(sample)
             while self._samples[0].time < now - WINDOW_S:
                 self._samples.popleft()
@@ -93,7 +100,7 @@ class FrameWatch:
         window_s = now - first.time
         age_s = None
         if stream is not None:
-            age_s = max(0.0, now - max(self._began, counters.last_arrival_ns / 1e9))
+            age_s = max(0.0, now - max(self._started, counters.last_arrival_ns / 1e9))
         return FrameHealth(
             expected_hz=expected_hz,
             hz=(sample.received - first.received) / window_s if window_s >= MIN_WINDOW_S else None,
@@ -119,10 +126,10 @@ class FrameWatch:
 
 
 class HealthWatch:
-    """Is told what happens to a bridge, and tells how it fares. For the executor's thread.
+    """Tracks the events of a node and computes its health. For the executor's thread.
 
     Args:
-        clock: Seconds, monotonic; the clock of `FrameCounters.last_arrival_ns`.
+        clock: Returns seconds, monotonic; the clock of `FrameCounters.last_arrival_ns`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -132,33 +139,33 @@ class HealthWatch:
         self._streamless_since: float | None = None
         self._reconnected: deque[float] = deque()
         self._limits = LimitHealth()
-        self._limit_met = 0.0
+        self._limit_time = 0.0
+        self._counted: weakref.WeakSet[OdysseyError] = weakref.WeakSet()
 
-    def begin(self) -> None:
-        """The node was configured: everything but the limits begins anew."""
+    def reset(self) -> None:
+        """Discard everything but the limits; call it when the node is configured."""
         self._frames = FrameWatch()
         self._unconnected_since = self._streamless_since = None
         self._reconnected.clear()
 
     def event_happened(self, event: Event) -> None:
-        """Something happened."""
+        """Count a limit, or clear it when the event shows that the account works again."""
         if event.kind in (EventKind.CONNECTED, EventKind.STARTED):
-            self._limit_passed()
-        elif event.error_code in LIMITS:
-            self._limit(event.error_code, event.message)
+            self._clear_limit()
+        elif event.error_code is not None:
+            self._count_limit(event.error_code, event.message, event.error)
 
     def call_failed(self, error: Exception) -> None:
-        """A call of somebody on the graph failed."""
+        """Count a limit that a service call or an action goal has reached."""
         failure = as_odyssey_error(error)
-        if failure.code in LIMITS:
-            self._limit(failure.code, failure.advice)
+        self._count_limit(failure.code, failure.advice, failure)
 
     def state_changed(self, before: SessionState, state: SessionState) -> None:
-        """The session stands elsewhere."""
+        """Count a reconnection."""
         if state.reconnects > before.reconnects:
             self._reconnected.append(self._clock())
 
-    def look(
+    def sample(
         self,
         lifecycle: str,
         state: SessionState,
@@ -168,7 +175,7 @@ class HealthWatch:
         stream_wanted: bool,
         expected_hz: float,
     ) -> Health:
-        """Tell how the bridge fares. To be called once a second."""
+        """Add a sample of the counters and return the health. Call it once a second."""
         now = self._clock()
         connected = state.connection is ConnectionStatus.CONNECTED
         configured = lifecycle in ("inactive", "active")
@@ -183,33 +190,33 @@ class HealthWatch:
             unconnected_s=0.0 if self._unconnected_since is None else now - self._unconnected_since,
             recent_reconnects=len(self._reconnected),
             streamless_s=None if self._streamless_since is None else now - self._streamless_since,
-            frames=self._frames.look(
+            frames=self._frames.sample(
                 now,
                 counters,
                 statistics,
                 stream=state.stream_id if state.streaming else None,
                 expected_hz=expected_hz,
             ),
-            limits=LimitHealth(
-                self._limits.count,
-                self._limits.code,
-                self._limits.message,
-                now - self._limit_met if self._limits.code else 0.0,
-                self._limits.is_final,
+            limits=replace(
+                self._limits, age_s=now - self._limit_time if self._limits.code is not None else 0.0
             ),
         )
 
-    def _limit(self, code: str, message: str) -> None:
-        self._limit_met = self._clock()
+    def _count_limit(self, code: ErrorCode, message: str, error: OdysseyError | None) -> None:
+        """Count a limit, unless it is a failure that was counted before: a call may fail with it, too."""
+        if code not in LIMITS or error in self._counted:
+            return
+        if error is not None:
+            self._counted.add(error)
+        self._limit_time = self._clock()
         self._limits = LimitHealth(self._limits.count + 1, code, message, 0.0, code in FINAL_LIMITS)
 
-    def _limit_passed(self) -> None:
-        limits = self._limits
-        self._limits = LimitHealth(limits.count, limits.code, limits.message, 0.0, is_final=False)
+    def _clear_limit(self) -> None:
+        self._limits = replace(self._limits, is_final=False)
 
 
 def _since(before: float | None, now: float, *, holds: bool) -> float | None:
-    """Return since when something has held; None when it does not."""
+    """Return the time since which a condition has been true; None when it is false."""
     if not holds:
         return None
     return now if before is None else before

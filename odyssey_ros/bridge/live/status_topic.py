@@ -1,4 +1,4 @@
-"""The latched topic ``~/status``."""
+"""The latched topic `~/status`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING
 
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from odyssey_ros.bridge.conversions import status_message
+from odyssey_ros.bridge.conversions import capabilities_message, text_field
+from odyssey_ros.client import ConnectionStatus
 from odyssey_ros.msg import StreamStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rclpy.node import Node
 
     from odyssey_ros.bridge.frames.image_topics import FrameCounters
     from odyssey_ros.bridge.live.stream_state import SessionState
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+CONNECTIONS = {
+    ConnectionStatus.DISCONNECTED: StreamStatus.DISCONNECTED,
+    ConnectionStatus.AUTHENTICATING: StreamStatus.AUTHENTICATING,
+    ConnectionStatus.CONNECTING: StreamStatus.CONNECTING,
+    ConnectionStatus.CONNECTED: StreamStatus.CONNECTED,
+    ConnectionStatus.RECONNECTING: StreamStatus.RECONNECTING,
+    ConnectionStatus.FAILED: StreamStatus.FAILED,
+}
 
 
 class StatusTopic:
-    """Publishes where a session stands and what became of its frames. For the executor's thread."""
+    """Publishes the state of a session and the frame counters. For the executor's thread."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -28,11 +39,11 @@ class StatusTopic:
         self._frame_rate = FrameRate()
 
     def second_passed(self, counters: FrameCounters) -> None:
-        """Take the counts from which the frame rate follows; to be called once a second."""
+        """Update the frame rate; call it once a second."""
         self._frame_rate.update(counters.received)
 
     def publish(self, state: SessionState, counters: FrameCounters) -> None:
-        """Publish the status as it is now."""
+        """Publish the current status."""
         message = status_message(state)
         message.stamp = self._node.get_clock().now().to_msg()
         message.width, message.height = counters.width, counters.height
@@ -44,15 +55,37 @@ class StatusTopic:
 
 
 class FrameRate:
-    """Frames a second, between two updates."""
+    """The frame rate between two updates, in Hz.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Returns seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.hz = 0.0
+        self._clock = clock
         self._count = 0
-        self._time = time.monotonic()
+        self._time = clock()
 
     def update(self, count: int) -> None:
-        """Take the count of frames so far; one that fell began anew."""
-        now = time.monotonic()
+        """Set the number of frames so far; a smaller number than before means that the count restarted."""
+        now = self._clock()
         self.hz = max(0, count - self._count) / max(now - self._time, 1e-3)
         self._count, self._time = count, now
+
+
+def status_message(state: SessionState) -> StreamStatus:
+    """Return the fields of the status that come from the session."""
+    return StreamStatus(
+        connection=CONNECTIONS[state.connection],
+        connection_text=state.connection.value,
+        message=text_field(state.message),
+        error_code=text_field(state.error_code),
+        session_id=text_field(state.session_id),
+        capabilities=capabilities_message(state.capabilities),
+        streaming=state.streaming,
+        stream_id=text_field(state.stream_id),
+        prompt=text_field(state.prompt),
+        prompts_acknowledged=state.prompts_acknowledged,
+        reconnects=state.reconnects,
+    )

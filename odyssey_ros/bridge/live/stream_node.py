@@ -1,4 +1,4 @@
-"""What the nodes that publish a live picture share: topics, lifecycle, and how they tell of themselves."""
+"""The common part of the nodes that publish a live stream: topics, lifecycle, status and diagnostics."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rclpy.clock import Clock, ClockType
-from rclpy.qos import QoSProfile
 
 from odyssey_ros.bridge.api_key import SecretError
-from odyssey_ros.bridge.conversions import event_message
 from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration
 from odyssey_ros.bridge.frames.image_settings import ImageParameters, image_settings
 from odyssey_ros.bridge.frames.image_topics import FrameCounters
-from odyssey_ros.bridge.live.diagnostics import DiagnosticsTopic
+from odyssey_ros.bridge.live.diagnostics_topic import DiagnosticsTopic
+from odyssey_ros.bridge.live.event_topic import EventTopic
 from odyssey_ros.bridge.live.health_watch import HealthWatch
-from odyssey_ros.bridge.live.session_binding import LiveSession, SessionBinding
+from odyssey_ros.bridge.live.session_binding import LiveSession, SessionBinding, SessionHandlers
 from odyssey_ros.bridge.live.status_topic import StatusTopic
-from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
+from odyssey_ros.bridge.live.stream_state import SessionState
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
@@ -28,17 +27,16 @@ from odyssey_ros.client import (
     OdysseyArgumentError,
     OdysseyError,
 )
-from odyssey_ros.msg import StreamEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from odyssey_ros.bridge.live.diagnostics import Health, Judgement
-    from odyssey_ros.bridge.live.stream_state import SessionObserver
+    from odyssey_ros.bridge.live.diagnostics import Assessment, Health
+    from odyssey_ros.bridge.live.stream_state import Event, SessionObserver
     from odyssey_ros.bridge.runtime.parameter_table import Setting
 
 
-class PictureParameters(ImageParameters, Protocol):
+class StreamParameters(ImageParameters, Protocol):
     """The parameters that all these nodes have."""
 
     @property
@@ -54,40 +52,45 @@ class PictureParameters(ImageParameters, Protocol):
         """Frames per second to expect; `/diagnostics` warns when a quarter is missing."""
 
 
-P = TypeVar("P", bound=PictureParameters)
+P = TypeVar("P", bound=StreamParameters)
 S = TypeVar("S", bound=LiveSession)
 
 
 class StreamNode(ManagedNode, Generic[P, S]):
-    """A managed node with a live picture.
+    """A managed node that publishes a live stream.
 
-    A subclass says where the pictures come from (``session_maker``) and what ``/diagnostics`` tells of it
-    (``judge``), and calls ``begin`` at the end of its ``__init__``.
+    A subclass implements `session_maker` and `assess`, and calls `begin` at the end of its `__init__`.
+
+    Args:
+        node_name: The name of the node.
+        settings: The parameters to declare.
+        make: Makes the typed parameters from one keyword argument for each setting.
+        **options: Arguments of rclpy's Node.
     """
 
     def __init__(
         self, node_name: str, settings: tuple[Setting, ...], make: Callable[..., P], **options: Any
     ) -> None:
         super().__init__(node_name, **options)
-        self._link: SessionBinding[S] | None = None
+        self._binding: SessionBinding[S] | None = None
         self._state = SessionState()
         self._counters = FrameCounters()
         self._settings: ParameterTable[P] = ParameterTable(
             self,
             settings,
             make,
-            lambda: self._link is not None,
+            lambda: self._binding is not None,
             self.parameters_changed,
             check_calibration,
         )
         self._settings.declare()
         self._status = StatusTopic(self)
-        self._events = self.create_publisher(StreamEvent, "~/events", QoSProfile(depth=100))
+        self._events = EventTopic(self)
         self._health = HealthWatch()
         self._diagnostics = DiagnosticsTopic(self)
 
     def begin(self) -> None:
-        """Publish the first status; start by itself if wanted."""
+        """Publish the first status, and configure and activate the node if `autostart` is set."""
         self.create_timer(1.0, self._every_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
         if self._settings.current.autostart:
@@ -96,31 +99,37 @@ class StreamNode(ManagedNode, Generic[P, S]):
     # -- for subclasses ----------------------------------------------------------------------------
 
     def session_maker(self, parameters: P) -> Callable[[SessionObserver], S]:
-        """Check the configuration, and return what makes a session from its observer.
+        """Check the configuration, and return a function that makes a session from its observer.
 
         Raises:
-            SecretError, OdysseyArgumentError: The node cannot be configured; the text says why.
+            SecretError, OdysseyArgumentError: The node cannot be configured; the text gives the reason.
         """
         raise NotImplementedError
 
-    def judge(self, health: Health) -> tuple[str, Mapping[str, Judgement]]:
-        """Return the hardware id and the parts of ``/diagnostics``."""
+    def assess(self, health: Health) -> tuple[str, Mapping[str, Assessment]]:
+        """Return the hardware id and the parts of `/diagnostics`."""
         raise NotImplementedError
 
     def parameters_changed(self, parameters: P, changed: frozenset[str]) -> None:
-        """Take over parameters that have changed."""
-        if self._link is not None:
-            self._link.apply(image_settings(parameters), parameters.stamp_source)
+        """Apply parameters that have changed."""
+        if self._binding is not None:
+            self._binding.apply(image_settings(parameters), parameters.stamp_source)
 
     # -- lifecycle ---------------------------------------------------------------------------------
 
     def configure(self) -> None:
-        """Read parameters and secrets; begin to connect, in the background."""
+        """Read parameters and secrets, and connect in the background."""
         parameters = self._settings.current
+        handlers = SessionHandlers(
+            state_changed=self._session_state_changed,
+            event_happened=self.report_event,
+            gave_up=self._session_gave_up,
+            image_failed=self._image_failed,
+        )
         try:
             make_session = self.session_maker(parameters)
             settings = image_settings(parameters)
-            link = SessionBinding(self, self, make_session, settings, parameters.stamp_source)
+            binding = SessionBinding(self, make_session, handlers, settings, parameters.stamp_source)
         except (SecretError, CalibrationError, OverrideError, OdysseyArgumentError) as error:
             self._state = replace(
                 SessionState(),
@@ -130,87 +139,72 @@ class StreamNode(ManagedNode, Generic[P, S]):
             )
             self._publish_status()
             raise ConfigurationRefused(str(error)) from None
-        self._link = link
-        self._counters = link.images.counters
+        self._binding = binding
+        self._counters = binding.images.counters
         self._state = SessionState()
         self._publish_status()
-        self._health.begin()
-        self.start(link.session.run())
+        self._health.reset()
+        self.start(binding.session.run())
 
     def activate(self) -> None:
-        """Publish."""
-        self.link.images.activate()
+        """Start publishing."""
+        self.binding.images.activate()
 
     def deactivate(self) -> None:
-        """Stop publishing, stay connected."""
-        self.link.images.deactivate()
+        """Stop publishing and stay connected."""
+        self.binding.images.deactivate()
 
     def release(self) -> None:
-        """Disconnect and release everything; the goodbye goes on in the background."""
-        if self._link is None:
+        """Release everything; the disconnection continues in the background."""
+        if self._binding is None:
             return
-        link, self._link = self._link, None
-        link.forget()
-        self.finish_in_background(self.start(link.session.close()))
-        link.images.destroy()
+        binding, self._binding = self._binding, None
+        binding.detach()
+        self.finish_in_background(self.start(binding.session.close()))
+        binding.images.destroy()
         if self._state.connection is not ConnectionStatus.FAILED:
             self._state = SessionState()
         self._publish_status()
 
     @property
-    def link(self) -> SessionBinding[S]:
-        """The session and its topics, of a configured node."""
-        assert self._link is not None  # noqa: S101 -- the lifecycle says so
-        return self._link
+    def binding(self) -> SessionBinding[S]:
+        """The session and its topics; only for a configured node."""
+        assert self._binding is not None  # noqa: S101 -- guaranteed by the lifecycle
+        return self._binding
 
-    # -- what the session tells, on the executor's thread ------------------------------------------
+    # -- reports of the session, on the executor's thread ------------------------------------------
 
-    def session_state_changed(self, state: SessionState) -> None:
-        """Say where the session stands."""
+    def report_event(self, event: Event) -> None:
+        """Publish and log an event."""
+        self._health.event_happened(event)
+        self._events.publish(event, self._settings.current.frame_id)
+
+    def _session_state_changed(self, state: SessionState) -> None:
         before, self._state = self._state, state
         self._health.state_changed(before, state)
         if state.connection is not before.connection:
             self._log_connection(state)
         self._publish_status()
 
-    def session_event_happened(self, event: Event) -> None:
-        """Publish an event, and log what an operator wants to read."""
-        self._health.event_happened(event)
-        message = event_message(event)
-        message.header.stamp = self.get_clock().now().to_msg()
-        message.header.frame_id = self._settings.current.frame_id
-        self._events.publish(message)
-        logger = self.get_logger()
-        if event.kind is EventKind.STARTED:
-            logger.info(f"Stream {event.stream_id} started: {event.prompt!r}")
-        elif event.kind is EventKind.ENDED:
-            logger.info(f"Stream {event.stream_id} ended")
-        elif event.kind is EventKind.ACKNOWLEDGED:
-            logger.info(f"Prompt in force: {event.prompt!r}")
-        elif event.kind in (EventKind.ERROR, EventKind.STREAM_ERROR) and not event.fatal:
-            again = "; trying again" if event.retried else ""
-            logger.warning(f"{event.error_code}: {event.message}{again}")
-
-    def session_gave_up(self, error: OdysseyError) -> None:
-        """Go to unconfigured, with the reason."""
+    def _session_gave_up(self, error: OdysseyError) -> None:
+        """Log the reason and go to unconfigured."""
         advice = f" {error.action}" if error.action else ""
         self.get_logger().error(
-            f"Gave up: {error}.{advice} The node is unconfigured now; mend that and run "
-            f"`ros2 lifecycle set {self.get_fully_qualified_name()} configure`, then activate"
+            f"Gave up: {error}.{advice} The node is unconfigured now: fix this, run "
+            f"`ros2 lifecycle set {self.get_fully_qualified_name()} configure`, and then activate"
         )
         self.bring_down()
 
-    def image_failed(self, reason: str) -> None:
-        """Say that a frame could not be published."""
-        self.get_logger().error(f"A frame could not be published: {reason}", throttle_duration_sec=10.0)
+    def _image_failed(self, reason: str) -> None:
+        self.get_logger().error(f"Could not publish a frame: {reason}", throttle_duration_sec=10.0)
 
-    # -- telling -----------------------------------------------------------------------------------
+    # -- status ------------------------------------------------------------------------------------
 
     def _every_second(self) -> None:
         self._status.second_passed(self._counters)
         self._publish_status()
-        session = None if self._link is None else self._link.session
-        health = self._health.look(
+        session = None if self._binding is None else self._binding.session
+        health = self._health.sample(
             self.lifecycle_state,
             self._state,
             self._counters,
@@ -218,7 +212,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             stream_wanted=session is not None and session.stream_wanted,
             expected_hz=self._settings.current.expected_frame_rate,
         )
-        self._diagnostics.publish(*self.judge(health))
+        self._diagnostics.publish(*self.assess(health))
 
     def _publish_status(self) -> None:
         self._status.publish(self._state, self._counters)

@@ -10,6 +10,7 @@ from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
 from odyssey_ros.client import (
     ClientStatistics,
     ConnectionStatus,
+    ErrorCode,
     MonthlyLimitReachedError,
     OdysseyNotFoundError,
     OdysseyUsageError,
@@ -32,8 +33,8 @@ class Scene:
         self.lifecycle = "active"
         self.wanted = True
 
-    def look(self):
-        return self.watch.look(
+    def sample(self):
+        return self.watch.sample(
             self.lifecycle,
             self.state,
             self.counters,
@@ -53,7 +54,7 @@ class Scene:
             self.lost += lost
             if frames:
                 self.counters.last_arrival_ns = int((self.now - 0.01) * 1e9)
-            health = self.look()
+            health = self.sample()
         return health
 
 
@@ -63,7 +64,7 @@ def scene():
 
 
 def test_the_rate_is_that_of_the_last_five_seconds(scene):
-    scene.look()
+    scene.sample()
     assert scene.run(1).frames.hz is None
     assert scene.run(2).frames.hz == pytest.approx(20)
     scene.run(30)
@@ -72,7 +73,7 @@ def test_the_rate_is_that_of_the_last_five_seconds(scene):
 
 
 def test_recent_figures_forget(scene):
-    scene.look()
+    scene.sample()
     health = scene.run(5, dropped=2, failed=1, lost=7)
     assert (health.frames.recently_received, health.frames.recently_dropped) == (100, 10)
     assert (health.frames.recently_failed, health.frames.recently_lost, health.frames.recent_packets) == (
@@ -90,51 +91,51 @@ def test_recent_figures_forget(scene):
 
 
 def test_the_age_of_the_last_frame(scene):
-    scene.look()
+    scene.sample()
     assert scene.run(3).frames.age_s == pytest.approx(0.01)
     assert scene.run(4, frames=0).frames.age_s == pytest.approx(4.01)
     scene.state = CONNECTED
-    assert scene.look().frames.age_s is None
+    assert scene.sample().frames.age_s is None
 
 
 def test_a_stream_without_any_frame_ages_from_its_start(scene):
     scene.counters.last_arrival_ns = int(500e9)  # of an earlier stream
-    assert scene.look().frames.age_s == 0
+    assert scene.sample().frames.age_s == 0
     assert scene.run(3, frames=0).frames.age_s == pytest.approx(3)
 
 
 def test_each_stream_begins_anew(scene):
-    scene.look()
+    scene.sample()
     scene.run(5)
     scene.state = SessionState(connection=ConnectionStatus.CONNECTED, streaming=True, stream_id="two")
-    assert scene.look().frames.hz is None
+    assert scene.sample().frames.hz is None
     assert scene.run(3).frames.hz == pytest.approx(20)
 
 
 def test_another_connection_counts_packets_from_the_start(scene):
-    scene.look()
+    scene.sample()
     scene.run(3)
     scene.packets = 5
-    health = scene.look()
+    health = scene.sample()
     assert health.frames.recent_packets == 0
     assert health.frames.recently_lost == 0
 
 
 def test_how_long_there_is_no_connection(scene):
-    assert scene.look().unconnected_s == 0
+    assert scene.sample().unconnected_s == 0
     scene.state = SessionState(connection=ConnectionStatus.RECONNECTING)
-    assert scene.look().unconnected_s == 0
+    assert scene.sample().unconnected_s == 0
     assert scene.run(7, frames=0).unconnected_s == 7
     scene.state = SessionState(connection=ConnectionStatus.CONNECTING)  # going to and fro is no progress
     assert scene.run(5, frames=0).unconnected_s == 12
     scene.state = CONNECTED
-    assert scene.look().unconnected_s == 0
+    assert scene.sample().unconnected_s == 0
     scene.lifecycle, scene.state = "unconfigured", SessionState()
     assert scene.run(5, frames=0).unconnected_s == 0
 
 
 def test_how_long_a_wanted_stream_is_missing(scene):
-    assert scene.look().streamless_s is None
+    assert scene.sample().streamless_s is None
     scene.state = CONNECTED
     assert scene.run(1, frames=0).streamless_s == 0
     assert scene.run(3, frames=0).streamless_s == 3
@@ -150,36 +151,38 @@ def test_reconnects_are_remembered_for_five_minutes(scene):
         scene.watch.state_changed(before, SessionState(reconnects=count))
         scene.watch.state_changed(SessionState(reconnects=count), SessionState(reconnects=count, prompt="x"))
         scene.now += 100
-    assert scene.look().recent_reconnects == 3
+    assert scene.sample().recent_reconnects == 3
     scene.now += 150
-    assert scene.look().recent_reconnects == 1
-    scene.watch.begin()
-    assert scene.look().recent_reconnects == 0
+    assert scene.sample().recent_reconnects == 1
+    scene.watch.reset()
+    assert scene.sample().recent_reconnects == 0
 
 
 def test_limits_of_calls_and_of_the_session(scene):
     scene.watch.call_failed(OdysseyNotFoundError("no such thing"))
-    assert scene.look().limits.count == 0
-    scene.watch.call_failed(RateLimitError("slow down", code="RATE_LIMITED", action="Retry in 30 s"))
+    assert scene.sample().limits.count == 0
+    scene.watch.call_failed(RateLimitError("slow down", action="Retry in 30 s"))
     scene.now += 5
-    limits = scene.look().limits
+    limits = scene.sample().limits
     assert (limits.count, limits.code, limits.message, limits.age_s, limits.is_final) == (
         1, "RATE_LIMITED", "slow down. Retry in 30 s", 5, False,
     )  # fmt: skip
-    scene.watch.event_happened(Event(EventKind.ERROR, error_code="CONCURRENT_LIMIT_REACHED", message="five"))
-    scene.watch.event_happened(Event(EventKind.ERROR, error_code="MODERATION_FAILED", message="no"))
+    scene.watch.event_happened(
+        Event(EventKind.ERROR, error_code=ErrorCode.CONCURRENT_LIMIT_REACHED, message="five")
+    )
+    scene.watch.event_happened(Event(EventKind.ERROR, error_code=ErrorCode.MODERATION_FAILED, message="no"))
     scene.watch.call_failed(OdysseyUsageError("a new kind"))
-    assert (scene.look().limits.count, scene.look().limits.code) == (3, "LIMIT_REACHED")
+    assert (scene.sample().limits.count, scene.sample().limits.code) == (3, "LIMIT_REACHED")
 
 
 def test_a_final_limit_holds_until_something_works(scene):
-    scene.watch.call_failed(MonthlyLimitReachedError("used up", code="MONTHLY_LIMIT_REACHED"))
-    scene.watch.begin()
+    scene.watch.call_failed(MonthlyLimitReachedError("used up"))
+    scene.watch.reset()
     scene.now += 9999
-    assert scene.look().limits.is_final
+    assert scene.sample().limits.is_final
     scene.watch.event_happened(Event(EventKind.CONNECTED))
-    assert not scene.look().limits.is_final
-    assert scene.look().limits.count == 1
+    assert not scene.sample().limits.is_final
+    assert scene.sample().limits.count == 1
 
 
 def test_the_cost_of_a_frame_is_told_for_each_that_was_published(scene):
@@ -187,3 +190,12 @@ def test_the_cost_of_a_frame_is_told_for_each_that_was_published(scene):
     scene.counters.published, scene.counters.convert_cpu_s, scene.counters.publish_cpu_s = 200, 0.3, 0.5
     frames = scene.run(1).frames
     assert (frames.convert_ms, frames.publish_ms) == (1.5, 2.5)
+
+
+def test_a_failure_that_is_reported_as_event_and_to_a_caller_counts_once(scene):
+    error = RateLimitError("slow down")
+    scene.watch.event_happened(Event.of_error(error))
+    scene.watch.call_failed(error)
+    assert scene.sample().limits.count == 1
+    scene.watch.call_failed(RateLimitError("slow down"))
+    assert scene.sample().limits.count == 2
