@@ -5,7 +5,7 @@ Every call is bounded in time, any number of calls runs at once, and no exceptio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile
@@ -124,8 +124,9 @@ class BridgeServices:
                 response.success = True
             return response
 
+        callback: Any = respond  # rclpy's annotation does not allow coroutines
         self._node.create_service(
-            service_type, f"~/{name}", respond, qos_profile=SERVICE_QOS, callback_group=self._group
+            service_type, f"~/{name}", callback, qos_profile=SERVICE_QOS, callback_group=self._group
         )
 
     # -- the stream --------------------------------------------------------------------------------
