@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from odyssey_ros.client import frames, odyssey, peer
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import (
-    DecodedFrame,
     FramePipeline,
     MediaClock,
     NewestFrameConverter,
     to_video_frame,
 )
+from odyssey_ros.client.types import DecodedFrame
 
 
 def make_frame(pts: int | None = 0, level: int = 128) -> av.VideoFrame:

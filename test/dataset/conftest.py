@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from odyssey_ros.client import Odyssey
-    from odyssey_ros.client.frames import DecodedFrame
+    from odyssey_ros.client.types import DecodedFrame
 
 MakeVideo = Callable[..., Path]
 
