@@ -1,1 +1,1 @@
-"""Recordings and finished simulations as data."""
+"""Recordings and completed simulations as training data."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import logging
@@ -11,15 +10,15 @@ import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
 from odyssey_ros.dataset import options
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import BagLayout
 from odyssey_ros.dataset.candidate_logs import CandidateLogs
 from odyssey_ros.dataset.collector import Collector, Width
+from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.journal import Journal, jobs_in
@@ -27,7 +26,6 @@ from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, wri
 from odyssey_ros.dataset.patience import STANDARD
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
-from odyssey_ros.dataset.shards import Shard
 from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
 from odyssey_ros.dataset.sources import (
     SimulatedEpisode,
@@ -38,7 +36,9 @@ from odyssey_ros.dataset.sources import (
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    import argparse
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from pathlib import Path
 
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
@@ -59,14 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
 
     0: all episodes exist. 1: some episodes could not be made, or a check failed. 2: the command, a script
-        file,
-    the key or the output folder cannot be used. 130: interrupted.
+    file, the key or the output folder cannot be used. 130: interrupted.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     console = Console(stderr=True)
     _set_up_logging(verbose=arguments.verbose)
     try:
-        status: int = arguments.run(arguments, console)
+        status = _COMMANDS[arguments.command](arguments, console)
     except DatasetError as error:
         console.print(f"odyssey-dataset: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return EXIT_UNUSABLE
@@ -183,7 +182,7 @@ async def _existing(
 ) -> Sequence[EpisodeSource]:
     """Return the sources of recordings or completed jobs that belong to this shard."""
     found: Sequence[EpisodeSource]
-    if arguments.run is _jobs:
+    if arguments.command == "jobs":
         found = await streams_of_jobs(arguments.ids, service, patience)
     elif arguments.ids:
         found = await recordings_by_id(arguments.ids, service, patience)
@@ -221,146 +220,10 @@ def _set_up_logging(*, verbose: bool) -> None:
     logging.getLogger("odyssey_ros").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="odyssey-dataset",
-        description="Make rosbag2 bags (MCAP) from the streams of an Odyssey world model.",
-        epilog="The API key comes from ODYSSEY_API_KEY or --api-key-file. To continue a killed command, run "
-        "it again.",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    simulate = commands.add_parser(
-        "simulate", help="run script files as simulation jobs, one bag for each script"
-    )
-    simulate.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="script file, YAML or JSON; see docs/dataset.md"
-    )
-    orientation = simulate.add_mutually_exclusive_group()
-    orientation.add_argument(
-        "--portrait",
-        action="store_true",
-        default=True,
-        help="704x1280 for files that do not set portrait (default)",
-    )
-    orientation.add_argument(
-        "--landscape",
-        dest="portrait",
-        action="store_false",
-        help="1280x704 for files that do not set portrait",
-    )
-    simulate.add_argument("--dry-run", action="store_true", help="print the episodes and send nothing")
-    simulate.add_argument(
-        "--retries",
-        type=options.count,
-        default=2,
-        metavar="N",
-        help="new jobs for a script whose job failed (default: %(default)s)",
-    )
-    simulate.add_argument(
-        "--poll",
-        type=options.seconds,
-        default=5.0,
-        metavar="S",
-        help="seconds between two polls of a job (default: %(default)g)",
-    )
-    simulate.set_defaults(run=_simulate)
-
-    recordings = commands.add_parser("recordings", help="make bags from recorded streams, by id or by date")
-    recordings.add_argument("ids", nargs="*", metavar="STREAM_ID")
-    recordings.add_argument(
-        "--since",
-        type=options.time_ns,
-        metavar="TIME",
-        help="earliest start, ISO 8601; UTC without a time zone",
-    )
-    recordings.add_argument(
-        "--until", type=options.time_ns, metavar="TIME", help="end of the time range, not included"
-    )
-    recordings.set_defaults(run=_recordings)
-
-    jobs = commands.add_parser("jobs", help="make bags from completed simulation jobs, by id")
-    jobs.add_argument("ids", nargs="+", metavar="JOB_ID")
-    jobs.set_defaults(run=_jobs)
-
-    for command in (simulate, recordings, jobs):
-        _add_common(command)
-
-    merge = commands.add_parser(
-        "merge", help="merge the folders, or the manifests, of several shards into one dataset"
-    )
-    merge.add_argument("output", type=Path, metavar="FOLDER", help="the dataset's folder")
-    merge.add_argument(
-        "sources", nargs="*", type=Path, metavar="FROM", help="folders whose bags are moved to FOLDER"
-    )
-    merge.set_defaults(run=_merge, verbose=False)
-
-    verify = commands.add_parser("verify", help="compare the files of a dataset with its manifest")
-    verify.add_argument("output", type=Path, metavar="FOLDER")
-    verify.set_defaults(run=_verify, verbose=False)
-    return parser
-
-
-def _add_common(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="the dataset's folder"
-    )
-    command.add_argument(
-        "--shard",
-        type=options.shard,
-        default=Shard(),
-        metavar="I/N",
-        help="do only part I, from 1, of N parts of the work",
-    )
-    bags = command.add_argument_group("bags")
-    bags.add_argument(
-        "--images",
-        type=ImageEncoding,
-        choices=list(ImageEncoding),
-        default=ImageEncoding.JPEG,
-        help="encoding of the pictures: rgb8, JPEG, or the unchanged H.264 of the service "
-        "(default: %(default)s)",
-    )
-    bags.add_argument(
-        "--jpeg-quality",
-        type=options.quality,
-        default=90,
-        metavar="Q",
-        help="1 to 100 (default: %(default)s)",
-    )
-    bags.add_argument(
-        "--namespace",
-        default="/odyssey",
-        metavar="NAME",
-        help="namespace of the topics (default: %(default)s)",
-    )
-    bags.add_argument(
-        "--frame-id",
-        default="odyssey_optical_frame",
-        metavar="FRAME",
-        help="frame of reference of all headers (default: %(default)s)",
-    )
-    bags.add_argument("--keep-downloads", action="store_true", help="keep the MP4 files in the work folder")
-    width = command.add_argument_group("limits of what runs at the same time")
-    for name, default, what in (
-        ("jobs", 5, "simulation jobs"),
-        ("downloads", 4, "downloads"),
-        ("decoders", 2, "videos being written, one thread each"),
-    ):
-        width.add_argument(
-            f"--{name}",
-            type=options.positive,
-            default=default,
-            metavar="N",
-            help=f"{what} (default: %(default)s)",
-        )
-    service = command.add_argument_group("service")
-    service.add_argument(
-        "--api-url",
-        metavar="URL",
-        help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
-    )
-    service.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help="file that contains only the API key"
-    )
-    command.add_argument("-v", "--verbose", action="store_true", help="detailed log lines instead of bars")
+_COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace, Console], int]]] = {
+    "simulate": _simulate,
+    "recordings": _recordings,
+    "jobs": _jobs,
+    "merge": _merge,
+    "verify": _verify,
+}

@@ -89,8 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
 
     0: the job is completed. 1: the job failed or was cancelled. 2: a script file or the account cannot be
-        used.
-    130: interrupted; the job continues.
+    used. 130: interrupted; the job continues.
     """
     arguments = _parser().parse_args(argv)
     console = Console(stderr=True, highlight=False)

@@ -70,7 +70,7 @@ class FileServer:
         response = web.StreamResponse(status=206 if start else 200, headers=headers)
         await response.prepare(request)
         await response.write(self.content[start : start + size // 3])
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the client reads what was sent; the server cannot observe that
         if request.transport is not None:
             request.transport.abort()
         return response

@@ -1,0 +1,153 @@
+"""The command line of `odyssey-dataset`: subcommands, options and help texts."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from odyssey_ros.dataset import options
+from odyssey_ros.dataset.bags import ImageEncoding
+from odyssey_ros.dataset.shards import Shard
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command. The result of a parse has the subcommand's name as `command`."""
+    top = argparse.ArgumentParser(
+        prog="odyssey-dataset",
+        description="Make rosbag2 bags (MCAP) from the streams of an Odyssey world model.",
+        epilog="The API key comes from ODYSSEY_API_KEY or --api-key-file. To continue a killed command, run "
+        "it again.",
+    )
+    commands = top.add_subparsers(required=True, dest="command", metavar="COMMAND")
+
+    simulate = commands.add_parser(
+        "simulate", help="run script files as simulation jobs, one bag for each script"
+    )
+    simulate.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="script file, YAML or JSON; see docs/dataset.md"
+    )
+    orientation = simulate.add_mutually_exclusive_group()
+    orientation.add_argument(
+        "--portrait",
+        action="store_true",
+        default=True,
+        help="704x1280 for files that do not set portrait (default)",
+    )
+    orientation.add_argument(
+        "--landscape",
+        dest="portrait",
+        action="store_false",
+        help="1280x704 for files that do not set portrait",
+    )
+    simulate.add_argument("--dry-run", action="store_true", help="print the episodes and send nothing")
+    simulate.add_argument(
+        "--retries",
+        type=options.count,
+        default=2,
+        metavar="N",
+        help="new jobs for a script whose job failed (default: %(default)s)",
+    )
+    simulate.add_argument(
+        "--poll",
+        type=options.seconds,
+        default=5.0,
+        metavar="S",
+        help="seconds between two polls of a job (default: %(default)g)",
+    )
+
+    recordings = commands.add_parser("recordings", help="make bags from recorded streams, by id or by date")
+    recordings.add_argument("ids", nargs="*", metavar="STREAM_ID")
+    recordings.add_argument(
+        "--since",
+        type=options.time_ns,
+        metavar="TIME",
+        help="earliest start, ISO 8601; UTC without a time zone",
+    )
+    recordings.add_argument(
+        "--until", type=options.time_ns, metavar="TIME", help="end of the time range, not included"
+    )
+
+    jobs = commands.add_parser("jobs", help="make bags from completed simulation jobs, by id")
+    jobs.add_argument("ids", nargs="+", metavar="JOB_ID")
+
+    for command in (simulate, recordings, jobs):
+        _add_common(command)
+
+    merge = commands.add_parser(
+        "merge", help="merge the folders, or the manifests, of several shards into one dataset"
+    )
+    merge.add_argument("output", type=Path, metavar="FOLDER", help="the dataset's folder")
+    merge.add_argument(
+        "sources", nargs="*", type=Path, metavar="FROM", help="folders whose bags are moved to FOLDER"
+    )
+    merge.set_defaults(verbose=False)
+
+    verify = commands.add_parser("verify", help="compare the files of a dataset with its manifest")
+    verify.add_argument("output", type=Path, metavar="FOLDER")
+    verify.set_defaults(verbose=False)
+    return top
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="the dataset's folder"
+    )
+    command.add_argument(
+        "--shard",
+        type=options.shard,
+        default=Shard(),
+        metavar="I/N",
+        help="do only part I, from 1, of N parts of the work",
+    )
+    bags = command.add_argument_group("bags")
+    bags.add_argument(
+        "--images",
+        type=ImageEncoding,
+        choices=list(ImageEncoding),
+        default=ImageEncoding.JPEG,
+        help="encoding of the pictures: rgb8, JPEG, or the unchanged H.264 of the service "
+        "(default: %(default)s)",
+    )
+    bags.add_argument(
+        "--jpeg-quality",
+        type=options.quality,
+        default=90,
+        metavar="Q",
+        help="1 to 100 (default: %(default)s)",
+    )
+    bags.add_argument(
+        "--namespace",
+        default="/odyssey",
+        metavar="NAME",
+        help="namespace of the topics (default: %(default)s)",
+    )
+    bags.add_argument(
+        "--frame-id",
+        default="odyssey_optical_frame",
+        metavar="FRAME",
+        help="frame of reference of all headers (default: %(default)s)",
+    )
+    bags.add_argument("--keep-downloads", action="store_true", help="keep the MP4 files in the work folder")
+    width = command.add_argument_group("limits of what runs at the same time")
+    for name, default, what in (
+        ("jobs", 5, "simulation jobs"),
+        ("downloads", 4, "downloads"),
+        ("decoders", 2, "videos being written, one thread each"),
+    ):
+        width.add_argument(
+            f"--{name}",
+            type=options.positive,
+            default=default,
+            metavar="N",
+            help=f"{what} (default: %(default)s)",
+        )
+    service = command.add_argument_group("service")
+    service.add_argument(
+        "--api-url",
+        metavar="URL",
+        help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
+    )
+    service.add_argument(
+        "--api-key-file", type=Path, metavar="FILE", help="file that contains only the API key"
+    )
+    command.add_argument("-v", "--verbose", action="store_true", help="detailed log lines instead of bars")
