@@ -15,6 +15,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from odyssey_ros.msg import StreamStatus
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -55,6 +56,7 @@ class Operator:
         self.node = Node("operator", context=self._context)
         self.statuses: dict[str, StreamStatus] = {}
         self._prompt = prompt
+        self._closing = False
         for name in names:
             self.node.create_subscription(
                 StreamStatus, f"/{name}/status", lambda status, name=name: self._status(name, status), LATCHED
@@ -73,6 +75,9 @@ class Operator:
             self._executor.spin()
         except (ExternalShutdownException, ShutdownException):
             return
+        except InvalidHandle:
+            if not self._closing:  # else the executor was shut down within a callback
+                raise
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = TIMEOUT_S) -> None:
         """Wait until `condition()` is true.
@@ -154,6 +159,7 @@ class Operator:
 
     def close(self) -> None:
         """Destroy the node."""
+        self._closing = True
         self._executor.shutdown()
         self._thread.join(5)
         self.node.destroy_node()
