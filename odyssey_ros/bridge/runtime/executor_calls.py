@@ -1,11 +1,13 @@
-"""Calls from other threads that run on the executor's thread, in the order they were made."""
+"""Runs calls from other threads on the executor's thread, in the order in which they were posted."""
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
+from rclpy.exceptions import InvalidHandle
 from rclpy.task import Future
 
 if TYPE_CHECKING:
@@ -18,11 +20,11 @@ T = TypeVar("T")
 
 
 class ExecutorCalls:
-    """Lets any thread run a callable on the thread that spins the node.
+    """Runs callables of any thread on the thread that spins the node.
 
-    A guard condition wakes the executor, so neither a timer polls nor a thread waits. It is of the node's
-    default callback group: in an executor of several threads, too, calls run one after the other, and never
-    beside a timer, a transition or a message.
+    A guard condition wakes the executor, so that no timer polls and no thread waits. It belongs to the node's
+    default callback group: even in a multi-threaded executor, calls run one after the other, and never at the
+    same time as a timer, a transition or a message callback of this group.
     """
 
     def __init__(self, node: Node) -> None:
@@ -31,21 +33,22 @@ class ExecutorCalls:
         self._guard = node.create_guard_condition(self._run)
 
     def post(self, call: Callable[[], None]) -> None:
-        """Run ``call`` soon on the executor's thread. From any thread."""
+        """Run `call` on the executor's thread as soon as it is free. From any thread."""
         self._calls.put(call)
-        self._guard.trigger()
+        with contextlib.suppress(InvalidHandle):  # the node has been destroyed
+            self._guard.trigger()
 
     def awaitable(self, result: concurrent.futures.Future[T]) -> Future:
-        """Make what an rclpy coroutine can await, of what happens on another thread.
+        """Return an rclpy future, for rclpy coroutines, with the result of a future of another thread.
 
-        The rclpy future completes on the executor's thread, which wakes the executor; one that is completed
-        elsewhere does not always.
+        The rclpy future is completed on the executor's thread, which wakes the executor. A future that is
+        completed on another thread does not always wake it.
         """
         future = Future(executor=self._node.executor)
 
         def complete() -> None:
             if result.cancelled():
-                # An rclpy future that is cancelled gives None to who awaits it.
+                # Awaiting a cancelled rclpy future returns None instead of raising an error.
                 future.set_exception(CancelledError())
             elif (error := result.exception()) is not None:
                 future.set_exception(error)
@@ -56,7 +59,7 @@ class ExecutorCalls:
         return future
 
     def destroy(self) -> None:
-        """Drop what has not run; later posts do nothing. On the executor's thread."""
+        """Drop calls that have not run; later posts do nothing. On the executor's thread."""
         self._node.destroy_guard_condition(self._guard)
 
     def _run(self) -> None:

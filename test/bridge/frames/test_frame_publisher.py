@@ -1,0 +1,108 @@
+"""One frame on the four image topics, with subscribers in the same process."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+import rclpy
+from odyssey_ros.msg import FrameInfo
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from odyssey_ros.bridge.frames.frame_publisher import FramePublisher
+from odyssey_ros.bridge.frames.image_settings import ImageSettings
+from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
+from odyssey_ros.client import DecodedFrame
+from waiting import wait_until
+
+SETTINGS = ImageSettings(frame_id="camera", encoding="rgb8", jpeg_quality=85, calibration=None)
+STAMP_NS = 12_000_000_345
+TYPES = {
+    "/camera/image_raw": Image,
+    "/camera/image_raw/compressed": CompressedImage,
+    "/camera/camera_info": CameraInfo,
+    "/camera/frame_info": FrameInfo,
+}
+
+
+@pytest.fixture
+def graph(domain_id):
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    executor = SingleThreadedExecutor(context=context)
+    nodes = []
+
+    def add(name, **options):
+        node = Node(name, context=context, **options)
+        nodes.append(node)
+        executor.add_node(node)
+        return node
+
+    def until(condition):
+        wait_until(condition, pause=lambda: executor.spin_once(timeout_sec=0.05))
+
+    yield add, until
+    for node in nodes:
+        node.destroy_node()
+    executor.shutdown()
+    rclpy.try_shutdown(context=context)
+
+
+def frame(stream_id="s", prompt="a sea"):
+    picture = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 90, np.uint8), "rgb24")
+    return DecodedFrame(
+        frame=picture, arrival_ns=0, media_time_ns=1_500_000_000, index=7, stream_id=stream_id, prompt=prompt
+    )
+
+
+def test_all_topics_of_a_frame_have_the_same_header(graph):
+    add, until = graph
+    publisher = FramePublisher(add("camera"), SETTINGS)
+    assert not publisher.watched()
+    received = {topic: [] for topic in TYPES}
+    subscriber = add("subscriber")
+    for topic, kind in TYPES.items():
+        subscriber.create_subscription(kind, topic, received[topic].append, 5)
+    until(lambda: all(one.get_subscription_count() for one in publisher.publishers))
+    assert publisher.watched()
+    cost = publisher.publish(frame(), STAMP_NS)
+    assert min(cost) >= 0
+    until(lambda: all(received.values()))
+    image, jpeg, info, labels = (received[topic][0] for topic in TYPES)
+    assert image.header.frame_id == "camera"
+    assert (image.header.stamp.sec, image.header.stamp.nanosec) == (12, 345)
+    assert image.header == jpeg.header == info.header == labels.header
+    assert (image.width, image.height, image.step, image.encoding) == (48, 32, 144, "rgb8")
+    assert len(image.data) == 48 * 32 * 3
+    assert (info.width, info.height) == (48, 32)
+    assert bytes(jpeg.data[:2]) == b"\xff\xd8"
+    assert (labels.stream_id, labels.prompt, labels.frame_index) == ("s", "a sea", 7)
+    assert (labels.media_time.sec, labels.media_time.nanosec) == (1, 500_000_000)
+    publisher.destroy()
+    publisher.destroy()  # idempotent
+
+
+def test_only_subscribed_topics_are_converted_and_labels_may_be_missing(graph):
+    add, until = graph
+    publisher = FramePublisher(add("camera"), SETTINGS, name="/other/image")
+    received = []
+    add("subscriber").create_subscription(FrameInfo, "/other/frame_info", received.append, 5)
+    until(publisher.watched)
+    publisher._converter = None  # converting would fail
+    publisher.publish(frame(stream_id=None, prompt=None), STAMP_NS)
+    until(lambda: received)
+    assert (received[0].stream_id, received[0].prompt) == ("", "")
+
+
+def test_an_invalid_override_names_the_topic_and_leaves_no_publisher(graph):
+    add, _ = graph
+    parameter = "qos_overrides./camera/camera_info.publisher.reliability"
+    node = add("camera", parameter_overrides=[Parameter(parameter, value="sometimes")])
+    before = len(list(node.publishers))
+    with pytest.raises(OverrideError, match=r"^/camera/camera_info: "):
+        FramePublisher(node, SETTINGS)
+    assert len(list(node.publishers)) == before

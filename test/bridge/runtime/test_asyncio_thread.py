@@ -1,0 +1,67 @@
+"""The asyncio thread of a node."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import CancelledError
+
+import pytest
+
+from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
+
+
+@pytest.fixture
+def thread():
+    one = AsyncioThread("test")
+    yield one
+    assert one.stop(5)
+
+
+def test_a_coroutine_runs_on_the_thread(thread):
+    async def name():
+        return threading.current_thread().name
+
+    assert thread.submit(name()).result(5) == "test"
+
+
+def test_an_exception_is_in_the_future(thread):
+    async def broken():
+        raise ZeroDivisionError("a defect")
+
+    with pytest.raises(ZeroDivisionError):
+        thread.submit(broken()).result(5)
+
+
+def test_stopping_cancels_tasks_and_waits_for_their_end(thread):
+    started, ended = threading.Event(), threading.Event()
+
+    async def forever():
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.set()
+
+    future = thread.submit(forever())
+    assert started.wait(5)
+    assert thread.stop(5)
+    assert ended.is_set()
+    with pytest.raises(CancelledError):
+        future.result(0)
+    assert thread.stop(5)  # idempotent
+    assert thread.loop.is_closed()
+
+
+def test_a_blocked_thread_is_reported(thread):
+    release, blocked = threading.Event(), threading.Event()
+
+    def block():
+        blocked.set()
+        release.wait(10)
+
+    thread.loop.call_soon_threadsafe(block)
+    assert blocked.wait(5)
+    assert not thread.stop(0.01)
+    release.set()

@@ -1,0 +1,86 @@
+"""Calls from other threads on the executor's thread."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import CancelledError, Future
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
+from waiting import wait_until
+
+
+@pytest.fixture
+def graph(domain_id):
+    """A node that spins while a test waits, its calls, and the wait."""
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    executor = SingleThreadedExecutor(context=context)
+    node = Node("caller", context=context)
+    executor.add_node(node)
+    calls = ExecutorCalls(node)
+
+    def until(condition):
+        wait_until(condition, pause=lambda: executor.spin_once(timeout_sec=0.05))
+
+    yield node, calls, until, executor
+    calls.destroy()
+    node.destroy_node()
+    executor.shutdown()
+    rclpy.try_shutdown(context=context)
+
+
+def test_calls_run_in_order_on_the_executor_s_thread(graph):
+    _, calls, until, _ = graph
+    ran = []
+
+    def post():
+        for index in range(20):
+            calls.post(lambda index=index: ran.append((index, threading.current_thread())))
+
+    other = threading.Thread(target=post)
+    other.start()
+    other.join()
+    assert not ran
+    until(lambda: len(ran) == 20)
+    assert ran == [(index, threading.current_thread()) for index in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("finish", "outcome"),
+    [
+        (lambda future: future.set_result(7), 7),
+        (lambda future: future.set_exception(ZeroDivisionError("no")), ZeroDivisionError),
+        (lambda future: future.cancel(), CancelledError),
+    ],
+)
+def test_a_coroutine_of_the_executor_awaits_another_thread(graph, finish, outcome):
+    _, calls, until, executor = graph
+    future, outcomes = Future(), []
+
+    async def wait():
+        try:
+            outcomes.append(await calls.awaitable(future))
+        except (ZeroDivisionError, CancelledError) as error:
+            outcomes.append(type(error))
+
+    executor.create_task(wait)
+    other = threading.Thread(target=lambda: finish(future))
+    other.start()
+    until(lambda: outcomes)
+    other.join()
+    assert outcomes == [outcome]
+
+
+def test_a_call_after_the_end_does_nothing(graph):
+    _, calls, _, executor = graph
+    calls.destroy()
+    ran = []
+    calls.post(lambda: ran.append(1))
+    executor.spin_once(timeout_sec=0.05)
+    assert not ran

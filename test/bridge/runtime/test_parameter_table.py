@@ -1,0 +1,151 @@
+"""Declaring, checking and reading parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from odyssey_ros.bridge.runtime.parameter_table import Change, ParameterTable, Setting
+
+SETTINGS = (
+    Setting("prompt", "", "Prompt.", Change.ALWAYS),
+    Setting("encoding", "rgb8", "Encoding.", Change.ALWAYS, choices=("rgb8", "mono8")),
+    Setting("quality", 85, "Quality.", Change.ALWAYS, bounds=(1, 100)),
+    Setting("timeout", 2.5, "Timeout.", Change.UNCONFIGURED, bounds=(0.5, 10.0)),
+    Setting("autostart", True, "Autostart.", Change.NEVER),
+)
+
+
+@dataclass
+class Values:
+    prompt: str
+    encoding: str
+    quality: int
+    timeout: float
+    autostart: bool
+
+
+class Bench:
+    """A node with the table, and what the table reported."""
+
+    def __init__(self, context, **overrides):
+        self.configured, self.changes = False, []
+        self.node = Node(
+            "table",
+            context=context,
+            parameter_overrides=[Parameter(name, value=value) for name, value in overrides.items()],
+        )
+        self.table = ParameterTable(
+            self.node,
+            SETTINGS,
+            Values,
+            lambda: self.configured,
+            lambda values, changed: self.changes.append((values, changed)),
+            lambda values: "no such quality" if values.get("quality") == 13 else None,
+        )
+
+    def set(self, name, value):
+        return self.node.set_parameters([Parameter(name, value=value)])[0]
+
+
+@pytest.fixture
+def make(domain_id):
+    context, benches = Context(), []
+    rclpy.init(context=context, domain_id=domain_id)
+
+    def make(**overrides):
+        benches.append(Bench(context, **overrides))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        bench.node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_defaults_and_overrides_are_read(make):
+    bench = make(quality=50)
+    bench.table.declare()
+    assert bench.table.current == Values("", "rgb8", 50, 2.5, True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error"),
+    [
+        ({"encoding": "yuv9"}, InvalidParameterValueException),
+        ({"quality": 0}, InvalidParameterValueException),
+        ({"quality": "high"}, InvalidParameterTypeException),
+    ],
+)
+def test_invalid_overrides_are_refused(make, overrides, error):
+    with pytest.raises(error):
+        make(**overrides).table.declare()
+
+
+def test_descriptors(make):
+    bench = make()
+    bench.table.declare()
+    described = {setting.name: bench.node.describe_parameter(setting.name) for setting in SETTINGS}
+    assert described["encoding"].additional_constraints == "One of: rgb8, mono8"
+    assert described["quality"].integer_range[0].to_value == 100
+    assert described["timeout"].floating_point_range[0].from_value == 0.5
+    assert described["autostart"].read_only
+    assert described["timeout"].description == f"Timeout. {Change.UNCONFIGURED.value}"
+
+
+def test_changes_are_reported_with_the_new_values(make):
+    bench = make()
+    bench.table.declare()
+    assert bench.set("quality", 90).successful
+    [(values, changed)] = bench.changes
+    assert (values.quality, changed) == (90, {"quality"})
+    assert bench.set("quality", 90).successful  # the same value
+    assert len(bench.changes) == 1
+
+
+def test_the_same_prompt_is_reported_again(make):
+    bench = make(prompt="a sea")
+    bench.table.declare()
+    assert bench.set("prompt", "a sea").successful
+    assert [changed for _, changed in bench.changes] == [{"prompt"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("encoding", "yuv9", "encoding is 'yuv9': set it to one of: rgb8, mono8"),
+        ("timeout", 3.0, "run `ros2 lifecycle set /table cleanup` first"),
+        ("quality", 13, "no such quality"),
+        ("quality", 101, "quality"),
+        ("autostart", False, "read-only"),
+    ],
+)
+def test_refused_changes(make, name, value, reason):
+    bench = make()
+    bench.table.declare()
+    bench.configured = True
+    result = bench.set(name, value)
+    assert not result.successful
+    assert reason in result.reason
+    assert not bench.changes
+
+
+def test_a_parameter_of_the_connection_changes_while_unconfigured(make):
+    bench = make()
+    bench.table.declare()
+    assert bench.set("timeout", 3.0).successful
+    assert bench.table.current.timeout == 3.0
+
+
+def test_other_parameters_of_the_node_are_ignored(make):
+    bench = make()
+    bench.table.declare()
+    bench.node.declare_parameter("other", 1)
+    assert bench.set("other", 2).successful
+    assert not bench.changes
