@@ -1,4 +1,7 @@
-"""Where the key, or the minted credentials, come from: never from a parameter, which anyone can read."""
+"""Reads the API key, the spectator token or minted credentials from the environment or from files.
+
+Secrets are never parameters, because every node on the graph can read parameters.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SecretError(Exception):
-    """No usable key or credentials; the text says what to do, and never what the secret is."""
+    """A secret is missing or unusable; the text gives the remedy and never contains the secret."""
 
 
 def read_secret_file(path_text: str, what: str) -> str:
@@ -31,10 +34,10 @@ def read_secret_file(path_text: str, what: str) -> str:
 
 
 def read_api_key(api_key_file: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the key from the file when one is named, else from ``ODYSSEY_API_KEY``.
+    """Return the API key from the file, or from `ODYSSEY_API_KEY` when `api_key_file` is empty.
 
     Raises:
-        SecretError: There is none, or the file is not fit to hold it.
+        SecretError: The secret is missing, or the file cannot be used.
     """
     if api_key_file:
         return _one_word(read_secret_file(api_key_file, "API key"), "API key")
@@ -48,10 +51,10 @@ def read_api_key(api_key_file: str, environment: Mapping[str, str] = os.environ)
 
 
 def read_spectator_token(token_file: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return a broadcast's token from the file when one is named, else from ``ODYSSEY_SPECTATOR_TOKEN``.
+    """Return the spectator token from the file, or from `ODYSSEY_SPECTATOR_TOKEN` when `token_file` is empty.
 
     Raises:
-        SecretError: There is none, or the file is not fit to hold it.
+        SecretError: The secret is missing, or the file cannot be used.
     """
     if token_file:
         return _one_word(read_secret_file(token_file, "spectator token"), "spectator token")
@@ -65,10 +68,10 @@ def read_spectator_token(token_file: str, environment: Mapping[str, str] = os.en
 
 
 def read_credentials(credentials_file: str) -> ClientCredentials:
-    """Return the minted credentials from the JSON file of ``ClientCredentials.to_dict()``.
+    """Return the minted credentials from a file with the JSON of `ClientCredentials.to_dict()`.
 
     Raises:
-        SecretError: The file is not fit, or does not hold credentials.
+        SecretError: The file cannot be used, or does not contain credentials.
     """
     text = read_secret_file(credentials_file, "credentials")
     try:
@@ -76,7 +79,7 @@ def read_credentials(credentials_file: str) -> ClientCredentials:
         return ClientCredentials.from_dict(document if isinstance(document, dict) else {})
     except ValueError:
         raise SecretError(
-            f"the credentials file {credentials_file} does not hold the JSON of ClientCredentials.to_dict()"
+            f"the credentials file {credentials_file} is not the JSON of ClientCredentials.to_dict()"
         ) from None
 
 
@@ -94,6 +97,6 @@ def _text(error: KeyFileError, path_text: str, what: str) -> str:
 def _one_word(secret: str, what: str) -> str:
     if any(character.isspace() or not character.isprintable() for character in secret):
         raise SecretError(
-            f"the {what} contains white space or unprintable characters: is it alone, on one line?"
+            f"the {what} contains white space or unprintable characters: put it alone on one line"
         )
     return secret

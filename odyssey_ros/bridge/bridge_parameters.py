@@ -1,4 +1,4 @@
-"""The parameters of the bridge node: defaults, meanings, bounds, and when each can change."""
+"""The parameters of the bridge: defaults, meanings, bounds, and when a change takes effect."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "prompt",
         "",
-        "The prompt that a stream starts with when the node is activated; empty waits for ~/prompt. "
-        "Setting it on an active node does what a message on ~/prompt does.",
+        "Prompt of the stream that starts when the node is activated; empty waits for ~/prompt. "
+        "Setting it on an active node has the effect of a message on ~/prompt.",
         Change.ALWAYS,
     ),
     Setting(
         "portrait",
         False,
-        "Pictures of 704x1280 (portrait) instead of 1280x704 (landscape).",
+        "Images of 704x1280 (portrait) instead of 1280x704 (landscape).",
         Change.NEXT_STREAM,
     ),
     Setting(
         "broadcast",
         False,
-        "Let spectators watch the streams; ~/get_broadcast tells them how.",
+        "Let spectators watch the streams; ~/get_broadcast returns the addresses.",
         Change.NEXT_STREAM,
     ),
     Setting(
         "api_url",
         "",
-        "Address of the service; empty takes ODYSSEY_API_URL, else the public service.",
+        "URL of the service; empty uses ODYSSEY_API_URL, else the public service.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "api_key_file",
         "",
-        "File (chmod 600) that holds the API key; empty takes the environment's ODYSSEY_API_KEY.",
+        "File (chmod 600) with the API key; empty uses the environment variable ODYSSEY_API_KEY.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "credentials_file",
         "",
-        "File (chmod 600) with minted client credentials as JSON, for a robot that holds no key.",
+        "File (chmod 600) with minted client credentials as JSON, for a robot without an API key.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "autostart",
         True,
-        "Configure and activate the node by itself when it starts.",
+        "Configure and activate the node when it starts, without a lifecycle manager.",
         Change.NEVER,
     ),
     Setting(
         "resume_stream",
         True,
-        "Start the stream again, with the last prompt, after a lost connection or when the service ended it.",
+        "Start the stream again, with the last prompt, after a lost connection or an end by the service.",
         Change.ALWAYS,
     ),
     Setting(
         "max_retries",
         -1,
-        "Attempts to get or regain a connection before the node gives up; -1 never gives up. Fatal "
+        "Failed attempts to connect or reconnect after which the node gives up; -1 never gives up. Fatal "
         "errors, such as a wrong key, are never retried.",
         Change.UNCONFIGURED,
         bounds=(-1, 1_000_000),
@@ -70,21 +70,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "queue_timeout",
         30.0,
-        "Seconds that one attempt waits in the queue for a free streamer.",
+        "Time in s that one attempt waits in the queue for a free streamer.",
         Change.UNCONFIGURED,
         bounds=(0.0, 86400.0),
     ),
     Setting(
         "frame_timeout",
         10.0,
-        "Seconds without a frame, while a stream runs, after which the connection counts as lost.",
+        "Time in s without a frame, while a stream is running, after which the connection counts as lost.",
         Change.UNCONFIGURED,
         bounds=(0.5, 3600.0),
     ),
     Setting(
         "frame_id",
         "odyssey_optical_frame",
-        "frame_id of all headers: an optical frame (REP-103).",
+        "Frame id of all headers: an optical frame (REP-103).",
         Change.ALWAYS,
     ),
     Setting(
@@ -97,43 +97,43 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "stamp_source",
         "media",
-        "What header.stamp tells: media is the capture time, by the stream's own clock; arrival is when "
-        "the frame arrived.",
+        "Meaning of header.stamp: media is the capture time, computed from the stream's clock; arrival is "
+        "the arrival time of the frame.",
         Change.ALWAYS,
         choices=STAMP_SOURCES,
     ),
     Setting(
         "camera_info_url",
         "",
-        "Calibration YAML (file:// or package://) for ~/camera_info; empty publishes the size only, which "
-        "means uncalibrated.",
+        "URL (file:// or package://) of a calibration YAML for ~/camera_info; empty publishes only the size, "
+        "which means uncalibrated.",
         Change.ALWAYS,
     ),
     Setting(
         "jpeg_quality",
         85,
-        "Quality of ~/image_raw/compressed.",
+        "JPEG quality of ~/image_raw/compressed.",
         Change.ALWAYS,
         bounds=(1, 100),
     ),
     Setting(
         "expected_frame_rate",
         20.0,
-        "Frames per second below which (by a quarter) /diagnostics warns.",
+        "Expected frames per second; /diagnostics warns when more than a quarter is missing.",
         Change.ALWAYS,
         bounds=(0.1, 240.0),
     ),
     Setting(
         "simulation_poll_period",
         2.0,
-        "Seconds between two looks at a simulation job that ~/run_simulation follows.",
+        "Time in s between two polls of a simulation job of ~/run_simulation.",
         Change.ALWAYS,
         bounds=(0.1, 300.0),
     ),
     Setting(
         "allow_credential_minting",
         False,
-        "Let ~/create_client_credentials answer with a secret, in clear on the graph.",
+        "Allow ~/create_client_credentials, whose response contains a secret in clear text on the graph.",
         Change.NEVER,
     ),
 )
@@ -141,7 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class BridgeParameters:
-    """The parameters at one moment; see ``SETTINGS`` for what they mean."""
+    """A snapshot of the parameters; `SETTINGS` has their meanings."""
 
     prompt: str
     portrait: bool

@@ -1,4 +1,4 @@
-"""The parameters of the spectator node; those that it shares with the bridge mean the same."""
+"""The parameters of the spectator; some are shared with the bridge."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "webrtc_url",
         "",
-        "Address of the broadcast: webrtc_url of what ~/get_broadcast of a bridge answers.",
+        "URL of the broadcast: webrtc_url in the response of a bridge's ~/get_broadcast.",
         Change.UNCONFIGURED,
     ),
     Setting(
         "spectator_token_file",
         "",
-        "File (chmod 600) that holds the spectator token; empty takes the environment's "
+        "File (chmod 600) with the spectator token; empty uses the environment variable "
         "ODYSSEY_SPECTATOR_TOKEN.",
         Change.UNCONFIGURED,
     ),
@@ -41,7 +41,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class SpectatorParameters:
-    """The parameters at one moment; see ``SETTINGS`` for what they mean."""
+    """A snapshot of the parameters; `SETTINGS` has their meanings."""
 
     webrtc_url: str
     spectator_token_file: str

@@ -1,4 +1,4 @@
-"""A real graph for each test: a domain, emulator and bridge as processes, and a probe that listens."""
+"""A real graph for each test: a domain, emulator and bridge as processes, and a node that observes them."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def executable(name: str) -> str:
-    """Return where this package installed an executable."""
+    """Return the installed path of an executable of this package."""
     return str(Path(get_package_prefix("odyssey_ros")) / "lib" / "odyssey_ros" / name)
 
 
 @dataclass
 class Process:
-    """A process of this package, with what it has said."""
+    """A process and its output."""
 
     popen: subprocess.Popen[str]
     output: list[str] = field(default_factory=list)
     _reader: threading.Thread | None = None
 
     def read_output(self) -> None:
-        """Collect what the process says, in the background."""
+        """Collect the output in the background."""
 
         def read() -> None:
             assert self.popen.stdout is not None
@@ -60,11 +60,11 @@ class Process:
 
     @property
     def text(self) -> str:
-        """All that the process has said."""
+        """The output so far."""
         return "\n".join(self.output)
 
     def stop(self, number: int = signal.SIGINT, timeout: float = 15.0) -> int:
-        """End the process with a signal; returns its exit status."""
+        """End the process with a signal; return its exit status."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)
         try:
@@ -81,7 +81,7 @@ class Process:
 
 
 def start_process(command: list[str], environment: dict[str, str]) -> Process:
-    """Start a process and collect what it says."""
+    """Start a process and collect its output."""
     popen = subprocess.Popen(
         command,
         env=environment,
@@ -103,7 +103,7 @@ class EmulatorProcess:
     url: str
 
     def state(self) -> dict[str, Any]:
-        """What the emulator's control endpoint tells."""
+        """Return the state from the emulator's control endpoint."""
         response = httpx.get(f"{self.url}/control/state", timeout=10)
         response.raise_for_status()
         return dict(response.json())
@@ -116,7 +116,7 @@ class EmulatorProcess:
 
 @pytest.fixture
 def start_emulator() -> Iterator[Callable[..., EmulatorProcess]]:
-    """Starts emulators: ``start_emulator("--fps", "10")``."""
+    """Starts emulators: `start_emulator("--fps", "10")`."""
     with ExitStack() as stack:
 
         def start(*options: str, port: int = 0) -> EmulatorProcess:
@@ -151,7 +151,7 @@ def emulator(start_emulator: Callable[..., EmulatorProcess]) -> EmulatorProcess:
 
 @pytest.fixture
 def start_node(domain_id: int) -> Iterator[Callable[..., Process]]:
-    """Starts an executable of this package as a process: ``start_node("bridge", {"prompt": "sea"})``."""
+    """Starts an executable of this package as a process: `start_node("bridge", {"prompt": "sea"})`."""
     with ExitStack() as stack:
 
         def start(
@@ -185,7 +185,7 @@ def start_node(domain_id: int) -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture
 def start_command(domain_id: int) -> Iterator[Callable[..., Process]]:
-    """Starts any command on the test's domain: ``start_command(["ros2", ...], VARIABLE="value")``."""
+    """Starts any command on the test's domain: `start_command(["ros2", ...], VARIABLE="value")`."""
     with ExitStack() as stack:
 
         def start(command: list[str], **environment: str) -> Process:
@@ -200,7 +200,7 @@ def start_command(domain_id: int) -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture
 def start_bridge(start_node: Callable[..., Process], emulator: EmulatorProcess) -> Callable[..., Process]:
-    """Starts a bridge on the emulator, with its key."""
+    """Starts a bridge that is connected to the emulator."""
 
     def start(parameters: dict[str, Any] | None = None, *options: str, **environment: str) -> Process:
         return start_node(
@@ -233,7 +233,7 @@ class Probe:
             return
 
     def do(self, act: Callable[[], Any]) -> Any:
-        """Return what ``act`` returns, called on the thread that spins; rclpy's action client needs that.
+        """Call `act` on the spinning thread and return its result, as rclpy's action client requires.
 
         It loses an answer that comes before the call that asks for it has returned.
         """
@@ -242,28 +242,28 @@ class Probe:
         return task.result()
 
     def listen(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> list[Any]:
-        """Return a list that grows with every message on the topic."""
+        """Return a list to which every message of the topic is appended."""
         messages: list[Any] = []
         self.node.create_subscription(message_type, topic, messages.append, qos)
         return messages
 
     def statuses(self, bridge: str = "/odyssey") -> list[StreamStatus]:
-        """Return the bridge's statuses, as they come."""
+        """Return a list to which the bridge's statuses are appended."""
         return self.listen(StreamStatus, f"{bridge}/status", LATCHED)
 
     def events(self, bridge: str = "/odyssey") -> list[StreamEvent]:
-        """Return the bridge's events, as they come."""
+        """Return a list to which the bridge's events are appended."""
         return self.listen(StreamEvent, f"{bridge}/events", QoSProfile(depth=100))
 
     def publisher(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> Any:
-        """Return a publisher that has found its subscriber."""
+        """Return a publisher that has discovered its subscriber."""
         publisher = self.node.create_publisher(message_type, topic, qos)
         wait_until(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
         return publisher
 
     def call(self, service_type: type, name: str, request: Any = None, timeout: float = PATIENCE_S) -> Any:
         """Call a service and return its response."""
-        # Clients are kept: destroying one while the executor waits on it is an error of its own.
+        # Clients are kept, because destroying one while the executor waits on it is an error.
         client = self._clients.get(name)
         if client is None:
             client = self._clients[name] = self.node.create_client(service_type, name)
@@ -273,11 +273,11 @@ class Probe:
         return future.result()
 
     def wait_for_taking(self, bridge: str = "/odyssey") -> None:
-        """Return when the node has taken what was published to it before: it answers calls after that."""
+        """Wait until the node has received earlier messages: it answers calls after them."""
         self.call(GetState, f"{bridge}/get_state")
 
     def wait_for_publisher(self, topic: str) -> None:
-        """Return when the topic's publisher has been found: what it says from now on is heard."""
+        """Wait until the publisher of a topic is discovered, so that its next messages are received."""
         wait_until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
 
     def close(self) -> None:
@@ -290,7 +290,7 @@ class Probe:
 
 @pytest.fixture
 def probe(domain_id: int) -> Iterator[Probe]:
-    """A node that listens, asks and waits."""
+    """A node that subscribes, calls services and waits."""
     one = Probe(domain_id)
     yield one
     one.close()
@@ -298,7 +298,7 @@ def probe(domain_id: int) -> Iterator[Probe]:
 
 @pytest.fixture(name="wait_until")
 def wait_until_fixture() -> Callable[..., Any]:
-    """The waiting of this folder, for tests."""
+    """The wait for conditions, as a fixture."""
     return wait_until
 
 

@@ -20,11 +20,11 @@ def test_the_key_comes_from_the_environment():
     assert read_api_key("", {"ODYSSEY_API_KEY": f" {SECRET}\n"}) == SECRET
 
 
-def test_the_file_comes_before_the_environment(tmp_path):
+def test_the_file_takes_precedence_over_the_environment(tmp_path):
     assert read_api_key(write(tmp_path / "key", f"{SECRET}\n"), {"ODYSSEY_API_KEY": "other"}) == SECRET
 
 
-def test_no_key_says_what_to_do():
+def test_a_missing_key_is_reported_with_the_remedy():
     with pytest.raises(SecretError, match=r"ODYSSEY_API_KEY.*api_key_file"):
         read_api_key("", {})
 
@@ -40,7 +40,7 @@ def test_a_file_that_others_can_read_is_refused_with_the_remedy(tmp_path, mode):
     ("text", "reason"),
     [("", "empty"), ("  \n", "empty"), (f"{SECRET}\nsecond line", "alone"), (f"{SECRET} x", "alone")],
 )
-def test_a_file_without_a_key_alone_is_refused(tmp_path, text, reason):
+def test_a_file_with_more_than_a_key_is_refused(tmp_path, text, reason):
     with pytest.raises(SecretError, match=reason) as caught:
         read_api_key(write(tmp_path / "key", text), {})
     assert SECRET not in str(caught.value)
@@ -54,7 +54,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/key", "a\0b"])
-def test_what_names_no_file_is_refused(path):
+def test_an_invalid_path_is_refused(path):
     with pytest.raises(SecretError, match="cannot read the API key file"):
         read_api_key(path, {})
 

@@ -66,17 +66,17 @@ def set_parameter(probe, name, value, bridge="/odyssey"):
     return probe.call(SetParameters, f"{bridge}/set_parameters", request).results[0]
 
 
-# -- pictures ------------------------------------------------------------------------------------------------
+# -- images --------------------------------------------------------------------------------------------------
 
 
-def test_pictures_flow_labelled_and_answer_prompts(start_bridge, probe, wait_until):
+def test_images_are_labelled_and_follow_prompts(start_bridge, probe, wait_until):
     images = probe.listen(Image, "/odyssey/image_raw", QoSProfile(depth=5))
     infos = probe.listen(CameraInfo, "/odyssey/camera_info", QoSProfile(depth=5))
     labels = probe.listen(FrameInfo, "/odyssey/frame_info", QoSProfile(depth=5))
     statuses, events = probe.statuses(), probe.events()
 
     def of_one_frame():
-        """What belongs to one frame has one header; of a frame that came late, some may have been missed."""
+        """Compare the headers of the messages of each frame; single messages may have been missed."""
         described = {stamp_ns(info.header): info for info in infos}
         labelled = {stamp_ns(label.header): label for label in labels}
         stamps = [(image, stamp_ns(image.header)) for image in images]
@@ -92,7 +92,7 @@ def test_pictures_flow_labelled_and_answer_prompts(start_bridge, probe, wait_unt
     markers = [read_marker(pixels(image)) for image in images[:20]]
     assert all(marker is not None for marker in markers)
     counters = [marker.counter for marker in markers]
-    assert counters == sorted(set(counters))  # in order, and nothing twice
+    assert counters == sorted(set(counters))  # in order and without duplicates
     stamps = [stamp_ns(image.header) for image in images[:20]]
     assert stamps == sorted(set(stamps))
     assert abs(time.time_ns() - stamps[-1]) < 60_000_000_000
@@ -145,7 +145,7 @@ def test_a_prompt_starts_a_stream_when_none_runs(start_bridge, probe, wait_until
     assert len([event for event in events if event.type == StreamEvent.STARTED]) == 1
 
 
-def test_an_empty_prompt_is_refused_in_one_line(start_bridge, probe, wait_until):
+def test_an_empty_prompt_is_refused_with_one_log_line(start_bridge, probe, wait_until):
     events, statuses = probe.events(), probe.statuses()
     process = start_bridge({"prompt": "a calm sea"})
     wait_until(lambda: statuses and statuses[-1].streaming, "the stream")
@@ -182,7 +182,7 @@ def test_portrait_and_jpeg(start_bridge, probe, wait_until):
     assert read_marker(np.asarray(picture)) is not None
 
 
-def test_nothing_is_converted_while_nobody_looks(start_bridge, probe, wait_until):
+def test_nothing_is_converted_without_subscribers(start_bridge, probe, wait_until):
     statuses = probe.statuses()
     start_bridge({"prompt": "a calm sea"})
     status = wait_until(lambda: statuses and statuses[-1].frames_received > 20 and statuses[-1], "frames")
@@ -205,7 +205,7 @@ def test_every_transition_in_turn(start_bridge, probe, wait_until):
         wait_until(lambda: images, "a picture")
         assert change(probe, Transition.TRANSITION_DEACTIVATE)
         wait_until(lambda: not statuses[-1].streaming, "the end of the stream")
-        assert statuses[-1].connection == StreamStatus.CONNECTED  # deactivated, yet connected
+        assert statuses[-1].connection == StreamStatus.CONNECTED  # deactivated, but connected
         images.clear()
         assert change(probe, Transition.TRANSITION_ACTIVATE)
         wait_until(lambda: images, "a picture again")
@@ -218,7 +218,7 @@ def test_every_transition_in_turn(start_bridge, probe, wait_until):
 
 
 def test_transitions_do_not_wait_for_the_network(start_node, probe):
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, never answers
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         start_node(
             "bridge",
@@ -241,7 +241,7 @@ def test_transitions_do_not_wait_for_the_network(start_node, probe):
         assert state(probe) == "finalized"
 
 
-def test_impossible_transitions_are_refused_and_harm_nothing(start_bridge, probe, wait_until):
+def test_impossible_transitions_are_refused_without_effect(start_bridge, probe, wait_until):
     images = probe.listen(Image, "/odyssey/image_raw", 5)
     process = start_bridge({"autostart": False, "prompt": "a calm sea"})
     for transition in (
@@ -281,8 +281,8 @@ def test_shutdown_from_each_state(start_bridge, probe, wait_until, emulator, bef
 
 
 def test_any_order_of_transitions_leaves_the_node_usable(start_emulator, start_node, probe, wait_until):
-    """All that the lifecycle offers, from wherever it stands, while the connection comes and goes."""
-    emulator = start_emulator("--fps", "10", "--concurrent-sessions", "off")  # dangling ones count
+    """Request every transition from every state, while connections are made and lost."""
+    emulator = start_emulator("--fps", "10", "--concurrent-sessions", "off")  # abandoned sessions count
     images = probe.listen(Image, "/odyssey/image_raw", 5)
     process = start_node(
         "bridge", {"api_url": emulator.url, "prompt": "a calm sea"}, environment={"ODYSSEY_API_KEY": KEY}
@@ -318,7 +318,7 @@ def test_any_order_of_transitions_leaves_the_node_usable(start_emulator, start_n
         assert change(probe, Transition.TRANSITION_ACTIVATE)
     images.clear()
     wait_until(lambda: len(images) > 3, "pictures")
-    # One that was left before it was connected stays with the service until it would have to be claimed.
+    # The service keeps a session that was never connected until it expires.
     wait_until(
         lambda: [session["state"] for session in emulator.state()["sessions"]].count("connected") == 1,
         "the connections of before to be gone",
@@ -353,7 +353,7 @@ def test_simulated_time_stamps_everything(start_bridge, probe, wait_until):
     clock = probe.publisher(Clock, "/clock")
 
     def at(seconds, condition, what):
-        """Wait while it is this late; like a simulator, say so again and again: /clock is best effort."""
+        """Set the simulated time while waiting; repeat it like a simulator, because /clock is best effort."""
         time = Clock(clock=Time(sec=seconds))
         wait_until(lambda: clock.publish(time) or condition(), what)
 
@@ -361,14 +361,14 @@ def test_simulated_time_stamps_everything(start_bridge, probe, wait_until):
     at(1000, lambda: labels and labels[-1].header.stamp.sec == 1000, "labels, too")
     at(
         2000, lambda: images[-1].header.stamp.sec == 2000, "pictures of a later time"
-    )  # far ahead, all at once
+    )  # one large step forward
     stamps = [stamp_ns(image.header) for image in images]
     assert stamps == sorted(set(stamps))
     assert stamps[-1] < 2_001_000_000_000
     at(2000, lambda: statuses[-1].stamp.sec == 2000, "a status of that time")
     probe.publisher(String, "/odyssey/prompt").publish(String(data="a red desert"))
     at(2000, lambda: events and events[-1].header.stamp.sec == 2000, "an event of that time")
-    # The simulation begins anew.
+    # The simulation restarts.
     at(500, lambda: images[-1].header.stamp.sec == 500, "pictures of the time before")
 
 
@@ -382,13 +382,13 @@ def test_every_parameter_is_described(start_bridge, probe):
         DescribeParameters, "/odyssey/describe_parameters", DescribeParameters.Request(names=names)
     )
     undescribed = {descriptor.name for descriptor in described.descriptors if not descriptor.description}
-    undescribed -= {"use_sim_time", "start_type_description_service"}  # rclpy's own
+    undescribed -= {"use_sim_time", "start_type_description_service"}  # parameters of rclpy
     assert not undescribed
     assert {"prompt", "encoding", "max_retries"} <= set(names)
     assert not any("key" in name and "file" not in name for name in names)
 
 
-def test_the_shipped_parameter_file_holds_the_defaults(start_node, probe):
+def test_the_shipped_parameter_file_contains_the_defaults(start_node, probe):
     from ament_index_python.packages import get_package_share_directory
 
     from odyssey_ros.bridge.bridge_parameters import SETTINGS
@@ -417,7 +417,7 @@ def test_changes_at_run_time(start_bridge, probe, wait_until):
     assert set_parameter(probe, "prompt", "a red desert").successful
     wait_until(lambda: statuses[-1].prompt.startswith("a red desert"), "the prompt")
     for name, value, reason in (
-        ("encoding", "yuv9", "has to be one of: rgb8, bgr8, mono8"),
+        ("encoding", "yuv9", "set it to one of: rgb8, bgr8, mono8"),
         ("api_url", "http://127.0.0.1:1", "cleanup"),
         ("jpeg_quality", 101, "range"),
         ("camera_info_url", "http://x", "file://"),
@@ -441,21 +441,21 @@ def test_changes_at_run_time(start_bridge, probe, wait_until):
         ({"max_retries": "soon"}, "type"),
     ],
 )
-def test_a_bad_value_at_the_start_is_one_line(start_node, parameters, reason):
+def test_an_invalid_value_at_the_start_is_reported_in_one_line(start_node, parameters, reason):
     process = start_node("bridge", parameters, environment={"ODYSSEY_API_KEY": KEY})
     assert process.popen.wait(30) == 1
     process.stop()
     assert reason in process.text
     assert "Traceback" not in process.text
-    # The middleware may complain of shared memory that some killed process has left in this domain.
+    # The middleware may warn about shared memory that a killed process has left in this domain.
     assert len([line for line in process.output if "RTPS_TRANSPORT_SHM" not in line]) == 1
 
 
-# -- going wrong ---------------------------------------------------------------------------------------------
+# -- failures ------------------------------------------------------------------------------------------------
 
 
 def mapped_segments(pid="[0-9]*"):
-    """The middleware's shared-memory files that a process, or any process, has mapped."""
+    """Return the middleware's shared-memory files that a process, or any process, has mapped."""
     texts = (read_maps(maps) for maps in Path("/proc").glob(f"{pid}/maps"))
     return {name for text in texts for name in re.findall(r"/dev/shm/(fastrtps_[0-9a-f]+\b)", text)}
 
@@ -463,7 +463,7 @@ def mapped_segments(pid="[0-9]*"):
 def read_maps(path):
     try:
         return path.read_text()
-    except OSError:  # the process has ended meanwhile
+    except OSError:  # the process has ended
         return ""
 
 
@@ -493,7 +493,7 @@ def test_a_key_file_that_others_can_read(start_bridge, probe, wait_until, tmp_pa
     assert "chmod 600" in wait_until(lambda: failed(statuses), "the reason").message
     assert KEY not in process.text
     file.chmod(0o600)
-    assert change(probe, Transition.TRANSITION_CONFIGURE)  # mended, it goes on without a restart
+    assert change(probe, Transition.TRANSITION_CONFIGURE)  # the file is fixed; no restart is needed
     latched = probe.statuses()
     assert wait_until(lambda: latched, "the latched status")[0].connection != StreamStatus.FAILED
     wait_until(lambda: statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
@@ -512,7 +512,7 @@ def test_a_wrong_key_is_fatal_and_not_retried(start_bridge, probe, wait_until, e
     assert "Traceback" not in process.text
 
 
-def test_without_a_network_it_waits_for_one(start_node, start_emulator, probe, wait_until):
+def test_without_a_network_the_node_keeps_trying(start_node, start_emulator, probe, wait_until):
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     statuses, images = probe.statuses(), probe.listen(Image, "/odyssey/image_raw", 5)
@@ -550,7 +550,7 @@ def test_the_emulator_is_killed_and_comes_back(start_emulator, start_node, probe
     before = stamp_ns(images[-1].header)
     first.process.popen.kill()
     wait_until(lambda: statuses[-1].connection == StreamStatus.RECONNECTING, "the loss to be noticed")
-    assert state(probe) == "active"  # a lost connection is no lifecycle event
+    assert state(probe) == "active"  # a lost connection does not change the lifecycle state
     images.clear()
     start_emulator("--fps", "10", port=port)
     wait_until(lambda: len(images) > 3, "pictures again")
@@ -565,7 +565,7 @@ def test_the_emulator_is_killed_and_comes_back(start_emulator, start_node, probe
     wait_until(lambda: starts_and_ends()[-2:] == [StreamEvent.ENDED, StreamEvent.STARTED], "the events")
 
 
-def test_a_port_in_use_is_one_line(start_emulator):
+def test_a_port_in_use_is_reported_in_one_line(start_emulator):
     from subprocess import run
 
     first = start_emulator()
@@ -579,7 +579,7 @@ def test_a_port_in_use_is_one_line(start_emulator):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("moment", ["starting", "connecting", "streaming"])
-def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_until, number, moment):
+def test_signals_end_the_process_cleanly_at_any_time(start_node, emulator, probe, wait_until, number, moment):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = emulator.url if moment == "streaming" else f"http://127.0.0.1:{silent.getsockname()[1]}"
         images, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.statuses()
@@ -602,7 +602,7 @@ def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_
         assert shared or moment == "starting"
         status = process.stop(number)
     assert "Traceback" not in process.text
-    if moment == "starting":  # before there is a node, the signal itself may end the process
+    if moment == "starting":  # the signal may end the process before the node exists
         assert status in (0, -number)
     else:
         assert status == 0
@@ -612,7 +612,7 @@ def test_signals_end_it_cleanly_at_any_moment(start_node, emulator, probe, wait_
     wait_until(lambda: not (shared & existing_segments()) - mapped_segments(), "its shared memory to be gone")
 
 
-# -- several -----------------------------------------------------------------------------------
+# -- two nodes ---------------------------------------------------------------------------------
 
 
 def test_two_bridges_in_one_process(emulator, probe, domain_id, wait_until, monkeypatch):

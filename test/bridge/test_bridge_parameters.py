@@ -1,4 +1,4 @@
-"""What the documentation and the shipped file say of the bridge's parameters is what the node declares."""
+"""The README and the shipped file agree with the declared parameters."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def test_the_readme_has_each_parameter_with_type_and_default():
     rows = re.findall(
         r"^\| `(\w+)` \| (\w+) \| `([^`]*)` \| .+ \|$", (TOP / "README.md").read_text(), re.MULTILINE
     )
-    told = {name: (TYPES[kind], yaml.safe_load(default)) for name, kind, default in rows}
-    assert told == {setting.name: (type(setting.default), setting.default) for setting in SETTINGS}
+    documented = {name: (TYPES[kind], yaml.safe_load(default)) for name, kind, default in rows}
+    assert documented == {setting.name: (type(setting.default), setting.default) for setting in SETTINGS}
 
 
 def test_the_shipped_file_has_each_parameter_with_its_default():

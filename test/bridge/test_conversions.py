@@ -1,4 +1,4 @@
-"""The client's values as messages."""
+"""Conversion of the client's values to messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from odyssey_ros.bridge.conversions import count_field, number_field, text_field
 
 
 def survives(message):
-    """Whether the middleware carries a message unchanged."""
+    """Return whether a message is unchanged by serialization."""
     return repr(deserialize_message(serialize_message(message), type(message))) == repr(message)
 
 
@@ -53,7 +53,7 @@ def test_times(text, sec, nanosec):
         "٢٠٢٦-11-23T01:02:03Z",
     ],
 )
-def test_what_is_no_time_is_0(text):
+def test_an_invalid_time_is_0(text):
     assert (time_field(text).sec, time_field(text).nanosec) == (0, 0)
 
 
@@ -95,7 +95,7 @@ def test_counts_and_numbers():
     assert number_field(2.5) == 2.5
 
 
-def test_what_is_unknown():
+def test_unknown_values():
     recording = conversions.recording_message(client.Recording("s"))
     assert (recording.stream_id, recording.video_url, recording.frame_count) == ("s", "", -1)
     assert math.isnan(recording.duration_seconds)
@@ -111,7 +111,7 @@ def test_what_is_unknown():
     assert (broadcast.webrtc_url, broadcast.spectator_token, broadcast.hls_url) == ("http://w", "token", "")
 
 
-def test_what_is_known():
+def test_known_values():
     stream = client.SimulationStream("s", "http://v", "http://e", "http://t", "http://p", 60, 3.0, 2)
     job = client.SimulationJobDetail(
         "j",
@@ -139,7 +139,7 @@ def test_what_is_known():
     assert survives(message)
 
 
-def test_addresses_stay_away_from_topics():
+def test_addresses_can_be_left_out():
     stream = client.SimulationStream("s", *["https://x/y?signature=secret"] * 4)
     job = client.SimulationJobDetail("j", client.SimulationJobStatus.COMPLETED, "n", "", streams=[stream])
     message = conversions.job_message(job, with_urls=False)
@@ -147,7 +147,7 @@ def test_addresses_stay_away_from_topics():
     assert message.streams[0].stream_id == "s"
 
 
-def test_values_that_no_field_holds_do_not_raise():
+def test_values_outside_the_range_of_a_field_are_limited():
     job = client.SimulationJobInfo(
         "j\ud800", client.SimulationJobStatus.UNKNOWN, "n", "x", error_message="\udfff"
     )

@@ -1,4 +1,4 @@
-"""The spectator as a process: somebody else's broadcast on the graph."""
+"""The spectator as a process: a broadcast on a real graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN = "ODYSSEY_SPECTATOR_TOKEN"
 
 @pytest.fixture
 def broadcast(start_bridge, probe, wait_until):
-    """A bridge whose stream is broadcast; gives how to watch."""
+    """Start a bridge whose stream is broadcast; return the addresses."""
     start_bridge({"prompt": "a calm sea", "broadcast": True})
     answer = wait_until(
         lambda: (got := probe.call(GetBroadcast, "/odyssey/get_broadcast")).success and got, "the broadcast"
@@ -67,7 +67,10 @@ def test_the_broadcast_on_the_graph(start_node, broadcast, probe, wait_until, tm
     wait_until(lambda: any(label.header == one.header for label in labels for one in images), "a label")
     status = wait_until(lambda: statuses[-1].frame_rate > 0 and statuses[-1], "a rate")
     assert (status.connection, status.streaming) == (StreamStatus.CONNECTED, True)
-    assert [event.type for event in events] in ([], [StreamEvent.CONNECTED])  # volatile: one may be missed
+    assert [event.type for event in events] in (
+        [],
+        [StreamEvent.CONNECTED],
+    )  # it may be missed
 
     def spectator_levels():
         levels = {one.name: one.level for one in arrays[-1].status if one.name.startswith("spectator")}
@@ -132,7 +135,7 @@ def test_a_wrong_token_is_fatal(start_node, broadcast, probe, wait_until):
         ({"webrtc_url": "http://127.0.0.1:9/live/x"}, {TOKEN: "two words"}, "alone, on one line"),
     ],
 )
-def test_what_is_missing_is_said(start_node, probe, wait_until, parameters, environment, reason):
+def test_a_missing_parameter_is_reported(start_node, probe, wait_until, parameters, environment, reason):
     statuses = probe.statuses("/spectator")
     process = start_node("spectator", parameters, environment=environment)
     assert reason in wait_until(lambda: failed(statuses), "the reason").message

@@ -1,1 +1,1 @@
-"""From a decoded frame to image messages: stamps, conversion, calibration, topics."""
+"""Publishing of decoded frames as image messages: stamps, conversion, calibration and topics."""

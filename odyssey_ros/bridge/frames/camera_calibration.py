@@ -1,4 +1,4 @@
-"""Calibrations in the YAML of camera_calibration, found by URL."""
+"""Calibrations in the YAML format of camera_calibration, loaded by URL."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sensor_msgs.msg import CameraInfo
 
 
 class CalibrationError(Exception):
-    """A calibration cannot be used; the text says why."""
+    """A calibration is invalid; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a calibration file holds, in the terms of sensor_msgs/CameraInfo."""
+    """The contents of a calibration file, named as in sensor_msgs/CameraInfo."""
 
     width: int
     height: int
@@ -31,16 +31,16 @@ class Calibration:
 
 
 def load_calibration(url: str) -> Calibration | None:
-    """Return the calibration behind a ``file://`` or ``package://`` URL; None for an empty one.
+    """Return the calibration at a `file://` or `package://` URL; None for an empty URL.
 
     Raises:
-        CalibrationError: The URL names no readable calibration.
+        CalibrationError: The URL does not name a readable calibration.
     """
     if not url:
         return None
     path = _path(url)
     try:
-        if not path.is_file():  # reading what is no file, a pipe for one, may take for ever
+        if not path.is_file():  # reading a pipe, for example, could block forever
             raise CalibrationError(f"camera_info_url: there is no file {path}")
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -65,7 +65,7 @@ def load_calibration(url: str) -> Calibration | None:
 
 
 def check_calibration(changes: dict[str, Any]) -> str | None:
-    """Say why a new ``camera_info_url`` cannot be used, or return None."""
+    """Return the reason why a new `camera_info_url` is invalid, or None."""
     try:
         load_calibration(changes.get("camera_info_url", ""))
     except CalibrationError as error:
@@ -74,9 +74,9 @@ def check_calibration(changes: dict[str, Any]) -> str | None:
 
 
 def camera_info(width: int, height: int, calibration: Calibration | None) -> CameraInfo:
-    """Return the camera's description for a picture of this size.
+    """Return the camera info for an image of this size.
 
-    A calibration of another size says nothing about the picture: the message then holds the size alone, which
+    A calibration for another size does not apply to the image: the message then contains only the size, which
     means uncalibrated (sensor_msgs/CameraInfo).
     """
     message = CameraInfo(width=width, height=height)
@@ -91,10 +91,10 @@ def _path(url: str) -> Path:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise CalibrationError(f"camera_info_url: {url!r} is no URL: {error}") from None
+        raise CalibrationError(f"camera_info_url: {url!r} is not a URL: {error}") from None
     path = unquote(parts.path)
     if "\0" in path:
-        raise CalibrationError(f"camera_info_url: {url!r} names no file")
+        raise CalibrationError(f"camera_info_url: {url!r} does not name a file")
     if parts.scheme == "file":
         return Path(path)
     if parts.scheme == "package":
@@ -102,7 +102,7 @@ def _path(url: str) -> Path:
             return Path(get_package_share_directory(parts.netloc)) / path.lstrip("/")
         except (PackageNotFoundError, ValueError):
             raise CalibrationError(f"camera_info_url: there is no package {parts.netloc!r}") from None
-    raise CalibrationError(f"camera_info_url: {url!r} has to begin with file:// or package://")
+    raise CalibrationError(f"camera_info_url: {url!r} must start with file:// or package://")
 
 
 def _numbers(matrix: Any, count: int | None) -> tuple[float, ...]:
@@ -110,5 +110,5 @@ def _numbers(matrix: Any, count: int | None) -> tuple[float, ...]:
     if count is not None and len(values) != count:
         raise ValueError(f"a matrix has {len(values)} numbers instead of {count}")
     if not all(math.isfinite(value) for value in values):
-        raise ValueError("a matrix holds what is no finite number")
+        raise ValueError("a matrix contains a number that is not finite")
     return values

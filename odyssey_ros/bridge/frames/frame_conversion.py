@@ -1,4 +1,4 @@
-"""A decoded frame as the bytes of a message."""
+"""Conversion of a decoded frame to the bytes of a message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import av
     from numpy.typing import NDArray
 
-# sensor_msgs encoding: av's pixel format, bytes a pixel, simplejpeg's colour space and subsampling
+# By sensor_msgs encoding: PyAV's pixel format, bytes per pixel, simplejpeg's colour space and subsampling.
 PIXEL_FORMATS = {
     "rgb8": ("rgb24", 3, "RGB", "420"),
     "bgr8": ("bgr24", 3, "BGR", "420"),
@@ -22,19 +22,19 @@ PIXEL_FORMATS = {
 
 
 def bytes_per_pixel(encoding: str) -> int:
-    """Return how many bytes one pixel of a sensor_msgs encoding takes."""
+    """Return the number of bytes per pixel of a sensor_msgs encoding."""
     return PIXEL_FORMATS[encoding][1]
 
 
 def image_format(encoding: str) -> str:
-    """Return the ``format`` of a CompressedImage, as image_transport writes it."""
+    """Return the `format` of a CompressedImage, as image_transport writes it."""
     return f"{encoding}; jpeg compressed {'mono8' if encoding == 'mono8' else 'bgr8'}"
 
 
 class FrameConverter:
-    """Converts frames into one buffer that it owns: what ``pixels`` returns holds until the next call.
+    """Converts frames into a buffer of its own: the result of `pixels` is valid until the next call.
 
-    For one thread. The conversion is libswscale's and runs without the interpreter's lock.
+    For one thread. libswscale converts without holding the interpreter's lock.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class FrameConverter:
         self._buffer = array.array("B")
 
     def pixels(self, frame: av.VideoFrame, encoding: str) -> array.array[int]:
-        """Return the frame's pixels, row after row without padding, as ``Image.data`` takes them.
+        """Return the pixels of a frame, row by row without padding, for `Image.data`.
 
         Args:
             frame: A frame of any pixel format.

@@ -1,4 +1,4 @@
-"""One frame as messages: converted, stamped and published on the four picture topics."""
+"""Publishes a frame on the four image topics."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ IMAGE_QOS = QoSProfile(depth=5)
 
 
 class LabelledFrame(Protocol):
-    """A decoded frame and what FrameInfo says of it; None is published as an empty string."""
+    """A decoded frame and its labels for FrameInfo; None is published as an empty string."""
 
     @property
     def frame(self) -> av.VideoFrame:
-        """The picture, of any pixel format."""
+        """The image, of any pixel format."""
 
     @property
     def index(self) -> int:
-        """Count of the stream's frames before this one."""
+        """The number of frames of the stream before this one."""
 
     @property
     def media_time_ns(self) -> int:
-        """Presentation time since the stream's first frame."""
+        """Presentation time since the first frame of the stream, in ns."""
 
     @property
     def stream_id(self) -> str | None:
-        """The stream it belongs to."""
+        """The stream that the frame belongs to."""
 
     @property
     def prompt(self) -> str | None:
@@ -53,19 +53,25 @@ class LabelledFrame(Protocol):
 
 
 class PublishCost(NamedTuple):
-    """CPU time that a frame took, on the thread that published it."""
+    """CPU time for one frame in seconds, on the thread that published it."""
 
     convert_cpu_s: float
     publish_cpu_s: float
 
 
 class FramePublisher:
-    """The publishers of ``~/image_raw``, its JPEG, ``~/camera_info`` and ``~/frame_info``.
+    """The publishers of `~/image_raw`, `~/image_raw/compressed`, `~/camera_info` and `~/frame_info`.
 
-    Create and destroy on the executor's thread; ``publish`` is for one thread, which may be another.
+    Create and destroy it on the executor's thread; call `publish` on one thread, which may be another one.
+
+    Args:
+        node: The node.
+        settings: The settings of the messages; can be replaced at any time.
+        name: The name of the image topic; the names of the other topics derive from it.
+        qos: The quality of service of all four topics.
 
     Raises:
-        OverrideError: The parameters ask for a quality of service that there is not.
+        OverrideError: The overrides of the quality of service are invalid.
     """
 
     def __init__(
@@ -85,8 +91,7 @@ class FramePublisher:
         self._camera_info = self._publisher(CameraInfo, f"{base}/camera_info")
         self._frame_info = self._publisher(FrameInfo, f"{base}/frame_info")
         self._converter = FrameConverter()
-        # Fields are checked once, at the first assignment, so that the pixels are kept by reference, not
-        # copied.
+        # With `check_fields` the first assignment checks the pixels and keeps a reference, without a copy.
         self._message = Image(check_fields=True)
 
     @property
@@ -95,11 +100,11 @@ class FramePublisher:
         return self._publishers
 
     def watched(self) -> bool:
-        """Tell whether anybody subscribes. From any thread."""
+        """Return whether any of the topics has a subscriber. From any thread."""
         return any(publisher.get_subscription_count() > 0 for publisher in self.publishers)
 
     def publish(self, labelled: LabelledFrame, stamp_ns: int) -> PublishCost:
-        """Publish a frame; pixels are converted only for topics that somebody subscribes to."""
+        """Publish a frame; pixels are converted only for topics with subscribers."""
         settings, frame = self.settings, labelled.frame
         header = Header(frame_id=settings.frame_id, stamp=Time(nanoseconds=stamp_ns).to_msg())
         started = time.thread_time()
@@ -130,12 +135,12 @@ class FramePublisher:
         return PublishCost(converted - started, time.thread_time() - converted)
 
     def destroy(self) -> None:
-        """Destroy the publishers, once nothing publishes any more. On the executor's thread; idempotent."""
+        """Destroy the publishers; nothing may publish any more. On the executor's thread; idempotent."""
         for publisher in self.publishers:
             self._node.destroy_publisher(publisher)
 
     def _publisher(self, message_type: type, name: str) -> Publisher:
-        # A profile of its own: rclpy writes a topic's overrides into the one that it is given.
+        # A copy, because rclpy writes the overrides of the topic into the profile.
         profile = copy.copy(self._qos)
         try:
             publisher = self._node.create_publisher(
@@ -148,7 +153,7 @@ class FramePublisher:
         return publisher
 
     def _image_message(self, frame: av.VideoFrame, encoding: str) -> Image:
-        """Fill the one message that this object keeps: publishing copies it, so it is free again then."""
+        """Fill and return the message that is reused for every frame; publishing copies it."""
         pixels = self._converter.pixels(frame, encoding)
         message = self._message
         if message.data is not pixels:

@@ -1,4 +1,4 @@
-"""The newest of the frames that arrive, published from a worker thread, and all of them counted."""
+"""Publishes the newest frame from a worker thread, and counts all frames."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class FrameCounters:
-    """Where frames went since the node was configured. Written by one thread each, read by any."""
+    """Frame counters since the node was configured. Each is written by one thread and read by any."""
 
     received: int = 0
-    unwatched: int = 0  # nobody subscribed, or the node was not active
+    unwatched: int = 0  # the topics had no subscriber, or the node was not active
     published: int = 0
-    dropped: int = 0  # replaced by a newer one before the worker was free
+    dropped: int = 0  # replaced by a newer frame before the worker was free
     failed: int = 0  # could not be converted or published
     width: int = 0  # of the last frame received
     height: int = 0
@@ -34,10 +34,16 @@ class FrameCounters:
 
 
 class ImageTopics:
-    """The picture topics of a node: ``~/image_raw``, its JPEG, ``~/camera_info`` and ``~/frame_info``.
+    """The image topics of a node: `~/image_raw`, its JPEG, `~/camera_info` and `~/frame_info`.
 
-    ``offer`` is for the asyncio thread and returns at once; only the newest frame waits for the worker.
-    Create and destroy on the executor's thread.
+    `offer` is for the asyncio thread and does not block; only the newest frame waits for the worker. Create
+    and destroy it on the executor's thread.
+
+    Args:
+        node: The node.
+        settings: The settings of the messages.
+        report_failure: Called on the worker thread with the reason why a frame could not be published.
+        name: The name of the image topic.
     """
 
     def __init__(
@@ -61,7 +67,7 @@ class ImageTopics:
 
     @property
     def settings(self) -> ImageSettings:
-        """What shapes the messages; set it when a parameter has changed."""
+        """The settings of the messages; set them when a parameter has changed."""
         return self._publisher.settings
 
     @settings.setter
@@ -69,11 +75,11 @@ class ImageTopics:
         self._publisher.settings = settings
 
     def activate(self) -> None:
-        """Publish what is offered from now on."""
+        """Start publishing."""
         self._active = True
 
     def deactivate(self) -> None:
-        """Publish nothing more; returns when the worker has no frame in hand."""
+        """Stop publishing; return when the worker is idle."""
         with self._changed:
             self._active = False
             self._waiting = None
@@ -81,12 +87,12 @@ class ImageTopics:
                 self._changed.wait()
 
     def offer(self, decoded: DecodedFrame, stamp_ns: int) -> None:
-        """Take a frame. It is converted only when somebody subscribes, and only while it is the newest."""
+        """Queue a frame for the worker, in place of an older one, if the topics have subscribers."""
         counters = self.counters
         counters.received += 1
         counters.last_arrival_ns = decoded.arrival_ns
         counters.width, counters.height = decoded.frame.width, decoded.frame.height
-        with self._changed:  # frames still come while the publishers are being destroyed
+        with self._changed:  # frames still arrive while the publishers are being destroyed
             if self._closed or not self._active or not self._publisher.watched():
                 counters.unwatched += 1
                 return
@@ -96,7 +102,7 @@ class ImageTopics:
             self._changed.notify()
 
     def destroy(self, timeout: float = 2.0) -> None:
-        """End the worker, then the publishers. On the executor's thread; idempotent."""
+        """End the worker, then destroy the publishers. On the executor's thread; idempotent."""
         with self._changed:
             self._closed = True
             self._waiting = None
@@ -111,7 +117,7 @@ class ImageTopics:
                     self._changed.wait()
                 if self._closed:
                     return
-                assert self._waiting is not None  # noqa: S101 -- the loop above says so
+                assert self._waiting is not None  # noqa: S101 -- guaranteed by the loop above
                 decoded, stamp_ns = self._waiting
                 self._waiting = None
                 self._busy = True
@@ -120,7 +126,7 @@ class ImageTopics:
                 self.counters.published += 1
                 self.counters.convert_cpu_s += cost.convert_cpu_s
                 self.counters.publish_cpu_s += cost.publish_cpu_s
-            except Exception as error:  # noqa: BLE001 -- the thread has to outlive any frame; the owner reports it
+            except Exception as error:  # noqa: BLE001 -- the thread must survive any frame; the owner logs the failure
                 if not self._node.context.ok():
                     return
                 self.counters.failed += 1

@@ -1,4 +1,4 @@
-"""When a frame was captured, in the node's clock."""
+"""Computes the capture time of frames in the node's clock."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ RESTART_NS = 1_000_000_000
 class MediaStamps:
     """Maps the presentation time of frames to the node's clock.
 
-    The offset between both is the smallest arrival-minus-presentation time of the last ten seconds: the frame
-    with the least delay on its way tells it best. So jitter of the network does not reach the stamps, the
-    drift of two clocks does not accumulate, and no stamp lies after the frame's arrival. A frame that comes
-    more than a second later than the offset lets expect (a new stream, a paused source), or whose
-    presentation time goes back (a restart, a wrap-around), begins a new offset. A pure function of the
-    sequence of its arguments; not thread-safe.
+    The offset between the two clocks is the smallest difference of arrival and presentation time in the last
+    ten seconds, because the frame with the smallest network delay gives the best estimate. Thus network
+    jitter does not affect the stamps, clock drift does not accumulate, and no stamp is later than the arrival
+    of its frame. The offset is estimated again when a frame arrives more than a second later than expected (a
+    new stream, a paused source), and when the presentation time goes back (a restart, a wrap-around). The
+    result depends only on the sequence of arguments. Not thread-safe.
+
+    Args:
+        window_ns: The time in which the smallest offset is searched, in ns.
+        restart_ns: The delay after which the offset is estimated again, in ns.
     """
 
     def __init__(self, window_ns: int = WINDOW_NS, restart_ns: int = RESTART_NS) -> None:
         self._window_ns = window_ns
         self._restart_ns = restart_ns
-        # (arrival, offset) with rising offsets: the first is the smallest of the window.
+        # Pairs (arrival, offset) with increasing offsets: the first has the smallest offset of the window.
         self._smallest: deque[tuple[int, int]] = deque()
         self._last_media_ns: int | None = None
         self._last_arrival_ns: int | None = None
@@ -32,11 +36,12 @@ class MediaStamps:
         """Return the capture time of a frame.
 
         Args:
-            arrival_ns: When the frame arrived, in the node's clock, ns.
-            media_ns: The frame's presentation time, ns from any origin.
+            arrival_ns: The arrival of the frame in the node's clock, in ns.
+            media_ns: The presentation time of the frame, in ns from any origin.
 
         Returns:
-            ns in the node's clock, later than all before, unless that clock itself was set back.
+            The capture time in the node's clock, in ns. It is later than all previous results, unless the
+            node's clock was set back.
         """
         if self._last_arrival_ns is not None and arrival_ns < self._last_arrival_ns:
             self._smallest.clear()
@@ -60,14 +65,14 @@ class MediaStamps:
 
 
 class ArrivalStamps:
-    """Stamps frames with their arrival; the same interface as :class:`MediaStamps`."""
+    """Stamps frames with their arrival. The interface is that of `MediaStamps`."""
 
     def __init__(self) -> None:
         self._last_arrival_ns: int | None = None
         self._last_stamp_ns: int | None = None
 
     def stamp(self, arrival_ns: int, media_ns: int) -> int:
-        """Return the arrival, moved by a nanosecond where two frames share it."""
+        """Return the arrival, moved by 1 ns when two frames have the same arrival."""
         stamp = arrival_ns
         clock_set_back = self._last_arrival_ns is not None and arrival_ns < self._last_arrival_ns
         if self._last_stamp_ns is not None and not clock_set_back:

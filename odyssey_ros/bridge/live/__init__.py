@@ -1,1 +1,1 @@
-"""A live stream on the graph: the supervisors, their binding to a node, status and diagnostics."""
+"""A live stream on the graph: supervisors, their binding to a node, status, events and diagnostics."""

@@ -1,4 +1,4 @@
-"""A picture from the graph as a picture that a stream can start from."""
+"""Conversion of an image message to an image from which a stream can start."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """Where the rows of a picture's plane are.
+    """The memory layout of one plane of an image.
 
     Attributes:
-        row_bytes: Bytes of a row, for each pixel of the picture's width.
-        steps: Distance of two rows, in the message's steps.
-        rows_of_height: How many rows of the picture share one row of the plane.
+        row_bytes: Bytes of a row for each pixel of the image's width.
+        steps: The distance between two rows, in units of the message's `step`.
+        rows_of_height: The number of image rows that share one row of the plane.
     """
 
     row_bytes: int
@@ -34,14 +34,14 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """An encoding of sensor_msgs as libswscale knows it.
+    """The layout of a sensor_msgs encoding, in terms of libswscale.
 
     Attributes:
         little: libav's name of the pixel format.
-        big: The same for big-endian pixels; None where that makes no difference.
-        planes: The planes, one after the other.
-        even_width: Whether pixels come in pairs, side by side.
-        even_height: Whether they come in pairs, one above the other.
+        big: libav's name of the big-endian pixel format; None when the byte order makes no difference.
+        planes: The planes in the order of the message.
+        even_width: Whether the width must be even.
+        even_height: Whether the height must be even.
     """
 
     little: str
@@ -97,60 +97,62 @@ LAYOUTS: dict[str, PixelLayout] = {
 
 @dataclass(frozen=True, slots=True)
 class ImagePrompt:
-    """A picture that the next stream starts from; its message has been checked, its pixels wait."""
+    """An image from which the next stream starts: a checked message that is converted later."""
 
     message: Image
 
     @classmethod
     def parse(cls, message: Image) -> ImagePrompt:
-        """Take a message. Costs nothing to speak of.
+        """Check a message without converting its pixels.
 
         Raises:
-            OdysseyImageError: It is no picture, or (UNSUPPORTED_ENCODING) one that nothing here can read.
+            OdysseyImageError: The message is not a valid image, or its encoding is not supported
+                (`UNSUPPORTED_ENCODING`).
         """
         width, height = message.width, message.height
         if not width or not height or not message.data:
-            raise OdysseyImageError("the picture is empty")
+            raise OdysseyImageError("the image is empty")
         if width * height > MAX_IMAGE_PIXELS:
-            raise OdysseyImageError(f"the picture has too many pixels: {width}x{height}")
+            raise OdysseyImageError(f"the image has too many pixels: {width}x{height}")
         layout = LAYOUTS.get(message.encoding)
         if layout is not None:
             _check(message, layout)
         elif not has_cv_bridge():
             raise OdysseyImageError(
-                f"nothing here can read the encoding {message.encoding!r}; known are {', '.join(LAYOUTS)}",
+                f"the encoding {message.encoding!r} is not supported: use one of {', '.join(LAYOUTS)}",
                 code=ErrorCode.UNSUPPORTED_ENCODING,
             )
         return cls(message)
 
     def load(self) -> NDArray[np.uint8]:
-        """Return the picture as RGB, uint8, shape (height, width, 3). Takes milliseconds; for any thread.
+        """Return the image as RGB, uint8, shape (height, width, 3). Takes milliseconds; for any thread.
 
-        YUV is taken as BT.601, limited range, as OpenCV does; transparency is dropped; 16 bits become 8.
+        YUV is interpreted as BT.601 with limited range, as in OpenCV. Transparency is dropped, and 16 bits
+        are reduced to 8.
 
         Raises:
-            OdysseyImageError: cv_bridge, which is asked for encodings that are not in ``LAYOUTS``, cannot.
+            OdysseyImageError: cv_bridge, which converts encodings that are not in `LAYOUTS`, fails.
         """
         layout = LAYOUTS.get(self.message.encoding)
         return _by_cv_bridge(self.message) if layout is None else _by_libswscale(self.message, layout)
 
 
 def has_cv_bridge() -> bool:
-    """Return whether cv_bridge is installed; importing it takes long, so that waits until it is needed."""
+    """Return whether cv_bridge is installed, without importing it, which takes long."""
     return importlib.util.find_spec("cv_bridge") is not None
 
 
 def _check(message: Image, layout: PixelLayout) -> None:
     width, height = message.width, message.height
     if (layout.even_width and width % 2) or (layout.even_height and height % 2):
-        raise OdysseyImageError(f"a {message.encoding} picture cannot have the size {width}x{height}")
+        raise OdysseyImageError(f"a {message.encoding} image cannot have the size {width}x{height}")
     row = max(plane.row_bytes * width // plane.steps for plane in layout.planes)
     if message.step < row:
         raise OdysseyImageError(f"step is {message.step}, but a row has {row} bytes")
     needed = sum(plane.steps * message.step * height // plane.rows_of_height for plane in layout.planes)
-    # The last row may come without its padding.
+    # The padding of the last row may be missing.
     if len(message.data) < needed - (message.step - row):
-        raise OdysseyImageError(f"data has {len(message.data)} bytes, but the picture needs {needed}")
+        raise OdysseyImageError(f"data has {len(message.data)} bytes, but the image needs {needed}")
 
 
 def _by_libswscale(message: Image, layout: PixelLayout) -> NDArray[np.uint8]:
@@ -169,16 +171,16 @@ def _by_libswscale(message: Image, layout: PixelLayout) -> NDArray[np.uint8]:
     try:
         return np.asarray(frame.reformat(format="rgb24").to_ndarray(), np.uint8)
     except (av.error.FFmpegError, ValueError) as error:
-        raise OdysseyImageError(f"the picture cannot be converted: {error}") from None
+        raise OdysseyImageError(f"the image cannot be converted: {error}") from None
 
 
 def _by_cv_bridge(message: Image) -> NDArray[np.uint8]:
     try:
-        from cv_bridge import CvBridge  # noqa: PLC0415 -- it is optional, and slow to import
+        from cv_bridge import CvBridge  # noqa: PLC0415 -- optional and slow to import
 
         return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"), np.uint8)
-    except Exception as error:  # noqa: BLE001 -- OpenCV raises many kinds, and so do clashes with numpy
+    except Exception as error:  # noqa: BLE001 -- OpenCV and numpy raise many kinds
         raise OdysseyImageError(
-            f"cv_bridge cannot turn {message.encoding!r} into RGB: {error}",
+            f"cv_bridge cannot convert {message.encoding!r} to RGB: {error}",
             code=ErrorCode.UNSUPPORTED_ENCODING,
         ) from None

@@ -1,1 +1,1 @@
-"""What every node needs from ROS: a managed node, its asyncio thread, parameters, quality of service."""
+"""The ROS foundation of every node: lifecycle, asyncio thread, parameters and quality of service."""

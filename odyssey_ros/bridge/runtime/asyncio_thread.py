@@ -1,4 +1,4 @@
-"""The one asyncio thread of a node: it owns the client, and nothing blocks it."""
+"""The asyncio thread of a node, which owns the client and must not be blocked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ T = TypeVar("T")
 
 
 class AsyncioThread:
-    """An asyncio event loop in a thread of its own, for as long as a node lives.
+    """An asyncio event loop on a thread of its own.
 
-    All methods are for other threads than the loop's.
+    All methods are for threads other than the thread of the loop.
+
+    Args:
+        name: The name of the thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -25,14 +28,14 @@ class AsyncioThread:
         self._thread.start()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the loop; the future tells its result to any thread."""
+        """Run a coroutine on the loop; return a future for its result, which any thread can use."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def stop(self, timeout: float) -> bool:
-        """Cancel what still runs, end the loop and the thread. Idempotent.
+        """Cancel all tasks, and end the loop and the thread. Idempotent.
 
         Returns:
-            False when the thread has not ended within ``timeout`` seconds.
+            False when the thread has not ended within `timeout` seconds.
         """
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self.loop.stop)

@@ -1,4 +1,4 @@
-"""Declares, checks and reads the parameters of a node from one table."""
+"""A table from which the parameters of a node are declared, checked and read."""
 
 from __future__ import annotations
 
@@ -18,17 +18,26 @@ P = TypeVar("P")
 
 
 class Change(enum.Enum):
-    """When a parameter can be changed."""
+    """When a change of a parameter takes effect; the value is the text for its description."""
 
     ALWAYS = "A change takes effect at once."
     NEXT_STREAM = "A change takes effect with the next stream."
-    UNCONFIGURED = "Can be changed only while the node is unconfigured: it shapes the connection."
+    UNCONFIGURED = "Can be changed only while the node is unconfigured."
     NEVER = "Read-only: set it when the node starts."
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One parameter: its default (which gives the type), meaning and bounds."""
+    """A parameter.
+
+    Attributes:
+        name: The name.
+        default: The default value, whose type is the type of the parameter.
+        description: The meaning.
+        change: When a change takes effect.
+        choices: The allowed values; empty allows all.
+        bounds: The smallest and the largest value; None allows all.
+    """
 
     name: str
     default: bool | int | float | str
@@ -38,7 +47,7 @@ class Setting:
     bounds: tuple[float, float] | None = None
 
     def descriptor(self) -> ParameterDescriptor:
-        """Return what ``ros2 param describe`` shows."""
+        """Return the descriptor, which `ros2 param describe` shows."""
         descriptor = ParameterDescriptor(
             name=self.name,
             description=f"{self.description} {self.change.value}",
@@ -57,22 +66,31 @@ class Setting:
         return descriptor
 
     def refusal(self, value: object) -> str | None:
-        """Say why ``value`` is not allowed, or return None. Types and ranges are rclpy's to check."""
+        """Return the reason why a value is not allowed, or None. rclpy checks types and ranges."""
         if self.choices and value not in self.choices:
-            return f"{self.name} is {value!r}, but has to be one of: {', '.join(self.choices)}"
+            return f"{self.name} is {value!r}: set it to one of: {', '.join(self.choices)}"
         return None
 
 
 @dataclass(slots=True)
 class ParameterTable(Generic[P]):
-    """Declares the parameters on a node, refuses bad changes, and tells of good ones.
+    """Declares the parameters of a node, refuses invalid changes and reports valid changes.
 
-    Not thread-safe: for the executor's thread.
+    For the executor's thread.
+
+    Attributes:
+        node: The node.
+        settings: The parameters.
+        make: Makes the typed values from one keyword argument for each setting.
+        is_configured: Returns whether the node is configured.
+        on_changed: Called with the new values and the names of the parameters that changed.
+        check: Returns the reason why new values are not allowed, or None.
+        current: The current values.
     """
 
     node: Node
     settings: tuple[Setting, ...]
-    make: Callable[..., P]  # takes one argument for each setting, by its name
+    make: Callable[..., P]
     is_configured: Callable[[], bool]
     on_changed: Callable[[P, frozenset[str]], None]
     check: Callable[[dict[str, Any]], str | None] = field(default=lambda _: None)
@@ -82,7 +100,7 @@ class ParameterTable(Generic[P]):
         """Declare all parameters, taking overrides from the command line and from files.
 
         Raises:
-            rclpy.exceptions.ParameterException: An override has a wrong type, or a value that is not allowed.
+            rclpy.exceptions.ParameterException: An override has a wrong type or a value that is not allowed.
         """
         self.node.add_on_set_parameters_callback(self._refuse_or_accept)
         for setting in self.settings:

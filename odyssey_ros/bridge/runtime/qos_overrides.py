@@ -1,4 +1,4 @@
-"""The qualities of service that a user can override: ``qos_overrides.<topic>.publisher.<policy>``."""
+"""Overrides of the quality of service by parameters: `qos_overrides.<topic>.publisher.<policy>`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
 class OverrideError(Exception):
-    """A topic cannot be offered as the overrides ask; the text says why."""
+    """The overrides of a topic are invalid; the text gives the reason."""
 
 
-# What rclpy raises for an override that makes no sense, depending on what is wrong with it.
+# The exceptions that rclpy raises for an invalid override.
 OVERRIDE_ERRORS = (ParameterException, RuntimeError, TypeError, ValueError)
 
 
 def overridable() -> QoSOverridingOptions:
-    """Return the option of a publisher or subscription that lets every policy be overridden."""
+    """Return the option that lets parameters override every policy of a publisher or subscription."""
     return QoSOverridingOptions(
         policy_kinds=(
             QoSPolicyKind.HISTORY,

@@ -1,4 +1,4 @@
-"""Calibration files: found by URL, read, refused with the reason, and published beside the pictures."""
+"""Calibration files: loaded by URL, refused with a reason, and published with the images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ D = [0.1, -0.2, 0.001, 0.002, 0.0]
 
 
 def document(**changes):
-    """What camera_calibration writes."""
+    """A file as camera_calibration writes it."""
     matrices = {
         "camera_matrix": (3, 3, K),
         "distortion_coefficients": (1, 5, D),
@@ -52,7 +52,7 @@ def write(tmp_path):
     return write
 
 
-def test_a_calibration_describes_pictures_of_its_size_alone(write):
+def test_a_calibration_applies_only_to_images_of_its_size(write):
     calibration = load_calibration(write(document()))
     info = camera_info(1280, 704, calibration)
     assert (info.width, info.height, info.distortion_model) == (1280, 704, "plumb_bob")
@@ -76,20 +76,20 @@ def test_a_package_s_file_is_found(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("/camera.yaml", "has to begin with file:// or package://"),
-        ("http://x/camera.yaml", "has to begin with file:// or package://"),
+        ("/camera.yaml", "must start with file:// or package://"),
+        ("http://x/camera.yaml", "must start with file:// or package://"),
         ("file:///nowhere/camera.yaml", "there is no file /nowhere/camera.yaml"),
         ("file:///dev", "there is no file /dev"),
         ("file:///dev/zero", "there is no file /dev/zero"),
-        ("file:///%00", "names no file"),
+        ("file:///%00", "does not name a file"),
         (f"file:///{'x' * 300}", "cannot read /xxx"),
-        ("file://[", "is no URL"),
-        ("package://[", "is no URL"),
+        ("file://[", "is not a URL"),
+        ("package://[", "is not a URL"),
         ("package://no_such_package/camera.yaml", "there is no package 'no_such_package'"),
         ("package://../camera.yaml", "there is no package '..'"),
     ],
 )
-def test_urls_that_name_no_calibration(url, reason):
+def test_urls_without_a_calibration(url, reason):
     with pytest.raises(CalibrationError, match="camera_info_url") as raised:
         load_calibration(url)
     assert reason in str(raised.value)
@@ -111,20 +111,20 @@ def test_urls_that_name_no_calibration(url, reason):
         ({key: value for key, value in document().items() if key != "distortion_model"}, "distortion_model"),
     ],
 )
-def test_files_that_hold_none(write, content, reason):
+def test_invalid_files(write, content, reason):
     with pytest.raises(CalibrationError) as raised:
         load_calibration(write(content))
     assert reason in str(raised.value)
 
 
-def test_a_refused_parameter_leaves_the_check_to_others():
+def test_other_parameters_are_not_checked():
     assert check_calibration({"prompt": "a calm sea"}) is None
 
 
 # -- on a graph ----------------------------------------------------------------------------------------------
 
 
-def test_beside_the_pictures_with_their_header(start_bridge, probe, wait_until, write):
+def test_camera_info_has_the_header_of_its_image(start_bridge, probe, wait_until, write):
     kinds = {"image_raw": Image, "image_raw/compressed": CompressedImage, "camera_info": CameraInfo}
     heard = {
         name: probe.listen(kind, f"/odyssey/{name}", 5)
@@ -133,7 +133,7 @@ def test_beside_the_pictures_with_their_header(start_bridge, probe, wait_until, 
     process = start_bridge({"prompt": "a calm sea", "camera_info_url": write(document())})
 
     def of_one_frame():
-        """The four messages of one frame; of a frame that came late, some may have been missed."""
+        """Return the four messages of one frame; single messages may have been missed."""
         by_stamp = [
             {(one.header.stamp.sec, one.header.stamp.nanosec): one for one in messages}
             for messages in heard.values()
@@ -152,7 +152,7 @@ def test_beside_the_pictures_with_their_header(start_bridge, probe, wait_until, 
         return probe.call(SetParameters, "/odyssey/set_parameters", request).results[0]
 
     for url, reason in (
-        ("file://[", "is no URL"),
+        ("file://[", "is not a URL"),
         ("file:///%00", "no file"),
         ("file:///dev/zero", "no file"),
     ):

@@ -1,4 +1,4 @@
-"""The way of a frame to its topics: only the newest waits, all are counted, and nobody is slowed down."""
+"""The image topics: only the newest frame waits, all frames are counted, and subscribers are independent."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def failures():
 
 @pytest.fixture
 def topics(probe, failures):
-    """The topics of a node, active."""
+    """The active topics of a node."""
     one = ImageTopics(probe.node, SETTINGS, failures.append, "/odyssey/image_raw")
     one.activate()
     yield one
@@ -70,7 +70,7 @@ def watch(probe, wait_until, topics, kind, name):
     return messages
 
 
-def test_only_the_newest_waits_and_all_are_counted(topics, probe, wait_until):
+def test_only_the_newest_frame_waits_and_all_are_counted(topics, probe, wait_until):
     labels = watch(probe, wait_until, topics, FrameInfo, "frame_info")
     probe.listen(Image, "/odyssey/image_raw")
     for index in range(200):
@@ -85,7 +85,7 @@ def test_only_the_newest_waits_and_all_are_counted(topics, probe, wait_until):
     assert indices == sorted(set(indices))
 
 
-def test_without_subscribers_nothing_is_done(topics):
+def test_without_subscribers_nothing_is_published(topics):
     for index in range(50):
         topics.offer(decoded(index), index + 1)
     counters = topics.counters
@@ -93,16 +93,16 @@ def test_without_subscribers_nothing_is_done(topics):
     assert (counters.width, counters.height) == (1280, 704)
 
 
-def test_pixels_are_converted_only_for_who_looks_at_them(topics, probe, wait_until):
+def test_pixels_are_converted_only_for_subscribers_of_images(topics, probe, wait_until):
     infos = watch(probe, wait_until, topics, CameraInfo, "camera_info")
-    topics._publisher._converter = None  # whoever converts, fails
+    topics._publisher._converter = None  # a conversion would fail
     topics.offer(decoded(0), 1)
     wait_until(lambda: infos, "the camera info")
     wait_until(lambda: topics.counters.published + topics.counters.failed == 1, "the count")
     assert topics.counters.failed == 0
 
 
-def test_nothing_is_in_hand_after_deactivating(topics, probe, wait_until):
+def test_the_worker_is_idle_after_deactivating(topics, probe, wait_until):
     watch(probe, wait_until, topics, Image, "image_raw")
     topics.offer(decoded(0), 1)
     topics.deactivate()
@@ -116,9 +116,7 @@ def test_nothing_is_in_hand_after_deactivating(topics, probe, wait_until):
     wait_until(lambda: topics.counters.published == published + 1, "a frame after activating again")
 
 
-def test_a_frame_that_cannot_be_published_is_counted_reported_and_harms_no_other(
-    topics, probe, wait_until, failures
-):
+def test_a_frame_that_cannot_be_published_is_counted_and_reported(topics, probe, wait_until, failures):
     watch(probe, wait_until, topics, Image, "image_raw")
     topics.settings = ImageSettings(frame_id="camera", encoding="nope", jpeg_quality=85, calibration=None)
     topics.offer(decoded(0), 1)
@@ -131,7 +129,7 @@ def test_a_frame_that_cannot_be_published_is_counted_reported_and_harms_no_other
 
 
 class Listener:
-    """A subscriber in a process of its own; the latency of each picture that it got, in seconds."""
+    """A subscriber in a process of its own, and the latency of each image that it received, in seconds."""
 
     def __init__(self, environment, output):
         self.output = output
@@ -150,13 +148,13 @@ class Listener:
 
 
 class Costs:
-    """What publishing has cost so far, from the diagnostics."""
+    """Reads the cost of publishing from the diagnostics."""
 
     def __init__(self, probe):
         self._arrays = probe.listen(DiagnosticArray, "/diagnostics")
 
     def sample(self, wait_until):
-        """Frames published, and the CPU time that it took, ms."""
+        """Return the frames published and their CPU time in ms."""
         count = len(self._arrays)
         wait_until(lambda: len(self._arrays) > count, "diagnostics")
         values = {pair.key: pair.value for one in self._arrays[-1].status for pair in one.values}
@@ -164,7 +162,7 @@ class Costs:
         return published, published * float(values["publishing (CPU ms a frame)"])
 
 
-def test_a_subscriber_that_stalls_costs_the_others_nothing_and_recovers(
+def test_a_stalled_subscriber_recovers_and_does_not_affect_others(
     start_emulator, start_node, probe, wait_until, domain_id, tmp_path
 ):
     profile = str(Path(get_package_share_directory("odyssey_ros")) / "config" / "fastdds.xml")
@@ -190,7 +188,7 @@ def test_a_subscriber_that_stalls_costs_the_others_nothing_and_recovers(
         stalled.process.send_signal(signal.SIGSTOP)
         stopped = statuses[-1].frames_published
         seen = len(well.latencies())
-        # The shared-memory port of the stalled one is full after a good twenty frames.
+        # The shared-memory port of the stalled subscriber is full after more than twenty frames.
         wait_until(lambda: statuses[-1].frames_published >= stopped + 60, "frames in spite of the stall")
         full = costs.sample(wait_until)
         wait_until(lambda: statuses[-1].frames_published >= full[0] + 60, "more frames in spite of the stall")
@@ -200,7 +198,7 @@ def test_a_subscriber_that_stalls_costs_the_others_nothing_and_recovers(
         missed = len(stalled.latencies())
         stalled.process.send_signal(signal.SIGCONT)
         wait_until(lambda: len(stalled.latencies()) > missed + 20, "pictures at the one that goes on")
-        # It is not shown the past for good: the stall has lasted for more than a hundred pictures.
+        # It does not receive all old images: the stall lasted for more than a hundred of them.
         wait_until(lambda: sorted(stalled.latencies()[-10:])[5] < 1.0, "pictures of the present")
 
         normally = (before[1] - start[1]) / (before[0] - start[0])

@@ -15,7 +15,7 @@ FRAME = 50 * MS
 
 
 def stream(count: int, *, jitter_ms: float = 0.0, drift_ppm: float = 0.0, start: int = 0, seed: int = 7):
-    """Yield (capture, arrival, media) of frames that left at even times and were delayed at random."""
+    """Yield (capture, arrival, media) of frames that were sent at equal intervals and delayed at random."""
     chance = random.Random(seed)
     arrival = 0
     for index in range(count):
@@ -26,7 +26,7 @@ def stream(count: int, *, jitter_ms: float = 0.0, drift_ppm: float = 0.0, start:
         yield capture, arrival, media
 
 
-def test_jitter_does_not_reach_the_stamps():
+def test_jitter_does_not_affect_the_stamps():
     stamps, arrivals = [], []
     mapper = MediaStamps()
     for _, arrival, media in stream(2000, jitter_ms=15):
@@ -35,7 +35,7 @@ def test_jitter_does_not_reach_the_stamps():
     intervals = [after - before for before, after in itertools.pairwise(stamps[200:])]
     noise = [after - before for before, after in itertools.pairwise(arrivals[200:])]
     assert max(abs(interval - FRAME) for interval in intervals) < 2 * MS
-    assert max(abs(interval - FRAME) for interval in noise) > 30 * MS  # the input was not even
+    assert max(abs(interval - FRAME) for interval in noise) > 30 * MS  # the input was uneven
 
 
 @pytest.mark.parametrize("drift_ppm", [-200.0, 200.0])
@@ -54,7 +54,7 @@ def test_a_stamp_is_never_later_than_the_arrival():
         assert mapper.stamp(arrival, media) <= arrival + 1
 
 
-def test_a_wrap_around_of_media_time_goes_unnoticed():
+def test_a_wrap_around_of_media_time_has_no_effect():
     mapper, last = MediaStamps(), -1
     wrap = 100 * FRAME
     for capture, arrival, media in stream(400):
@@ -101,8 +101,8 @@ def test_a_clock_that_is_set_back_is_followed():
     ),
     st.sampled_from([MediaStamps, ArrivalStamps]),
 )
-def test_stamps_always_rise_and_never_lie_ahead(steps, kind):
-    """Whatever the arrivals (which do not go back) and the media times do."""
+def test_stamps_increase_and_are_never_in_the_future(steps, kind):
+    """Check any sequence of media times and of arrivals that do not go back."""
     mapper, arrival, media, last = kind(), 10 * SECOND, 5 * SECOND, -1
     for count, (wait, step) in enumerate(steps):
         arrival, media = arrival + wait, media + step

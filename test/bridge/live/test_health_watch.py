@@ -1,4 +1,4 @@
-"""What is remembered for the diagnostics, by a clock of the test."""
+"""The health of a node, computed with a clock of the test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STREAMING = SessionState(connection=ConnectionStatus.CONNECTED, streaming=True, 
 
 
 class Scene:
-    """A watch and what it is shown."""
+    """A watch and its input."""
 
     def __init__(self):
         self.now = 1000.0
@@ -44,7 +44,7 @@ class Scene:
         )
 
     def run(self, seconds, frames=20, dropped=0, failed=0, lost=0):
-        """Let seconds pass, with so many frames in each; returns the health at the end."""
+        """Let seconds pass with `frames` frames in each; return the health at the end."""
         for _ in range(seconds):
             self.now += 1.0
             self.counters.received += frames
@@ -63,7 +63,7 @@ def scene():
     return Scene()
 
 
-def test_the_rate_is_that_of_the_last_five_seconds(scene):
+def test_the_rate_covers_the_last_five_seconds(scene):
     scene.sample()
     assert scene.run(1).frames.hz is None
     assert scene.run(2).frames.hz == pytest.approx(20)
@@ -72,7 +72,7 @@ def test_the_rate_is_that_of_the_last_five_seconds(scene):
     assert scene.run(5, frames=10).frames.hz == pytest.approx(10)
 
 
-def test_recent_figures_forget(scene):
+def test_recent_figures_cover_the_last_seconds(scene):
     scene.sample()
     health = scene.run(5, dropped=2, failed=1, lost=7)
     assert (health.frames.recently_received, health.frames.recently_dropped) == (100, 10)
@@ -104,7 +104,7 @@ def test_a_stream_without_any_frame_ages_from_its_start(scene):
     assert scene.run(3, frames=0).frames.age_s == pytest.approx(3)
 
 
-def test_each_stream_begins_anew(scene):
+def test_each_stream_starts_a_new_window(scene):
     scene.sample()
     scene.run(5)
     scene.state = SessionState(connection=ConnectionStatus.CONNECTED, streaming=True, stream_id="two")
@@ -112,7 +112,7 @@ def test_each_stream_begins_anew(scene):
     assert scene.run(3).frames.hz == pytest.approx(20)
 
 
-def test_another_connection_counts_packets_from_the_start(scene):
+def test_another_connection_counts_packets_from_zero(scene):
     scene.sample()
     scene.run(3)
     scene.packets = 5
@@ -121,12 +121,12 @@ def test_another_connection_counts_packets_from_the_start(scene):
     assert health.frames.recently_lost == 0
 
 
-def test_how_long_there_is_no_connection(scene):
+def test_seconds_without_a_connection(scene):
     assert scene.sample().unconnected_s == 0
     scene.state = SessionState(connection=ConnectionStatus.RECONNECTING)
     assert scene.sample().unconnected_s == 0
     assert scene.run(7, frames=0).unconnected_s == 7
-    scene.state = SessionState(connection=ConnectionStatus.CONNECTING)  # going to and fro is no progress
+    scene.state = SessionState(connection=ConnectionStatus.CONNECTING)  # this is not progress
     assert scene.run(5, frames=0).unconnected_s == 12
     scene.state = CONNECTED
     assert scene.sample().unconnected_s == 0
@@ -134,7 +134,7 @@ def test_how_long_there_is_no_connection(scene):
     assert scene.run(5, frames=0).unconnected_s == 0
 
 
-def test_how_long_a_wanted_stream_is_missing(scene):
+def test_seconds_without_a_wanted_stream(scene):
     assert scene.sample().streamless_s is None
     scene.state = CONNECTED
     assert scene.run(1, frames=0).streamless_s == 0
@@ -175,7 +175,7 @@ def test_limits_of_calls_and_of_the_session(scene):
     assert (scene.sample().limits.count, scene.sample().limits.code) == (3, "LIMIT_REACHED")
 
 
-def test_a_final_limit_holds_until_something_works(scene):
+def test_a_final_limit_holds_until_a_connection(scene):
     scene.watch.call_failed(MonthlyLimitReachedError("used up"))
     scene.watch.reset()
     scene.now += 9999
@@ -185,7 +185,7 @@ def test_a_final_limit_holds_until_something_works(scene):
     assert scene.sample().limits.count == 1
 
 
-def test_the_cost_of_a_frame_is_told_for_each_that_was_published(scene):
+def test_the_cost_is_given_for_each_published_frame(scene):
     assert scene.run(1).frames.convert_ms == 0.0
     scene.counters.published, scene.counters.convert_cpu_s, scene.counters.publish_cpu_s = 200, 0.3, 0.5
     frames = scene.run(1).frames

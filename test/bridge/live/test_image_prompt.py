@@ -1,4 +1,4 @@
-"""Pictures from the graph, in every encoding, and streams that start from them."""
+"""Images in every encoding, and streams that start from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDTH, HEIGHT = 64, 48
 
 
 def quarters(width=WIDTH, height=HEIGHT):
-    """A picture whose quarters are red, green, blue and grey."""
+    """An image whose quarters are red, green, blue and grey."""
     picture = np.empty((height, width, 3), np.uint8)
     picture[: height // 2, : width // 2] = RED
     picture[: height // 2, width // 2 :] = GREEN
@@ -54,7 +54,7 @@ def mosaic(picture, pattern):
 
 
 def rows_of(encoding, picture):
-    """The bytes of a picture, row after row, as an array of uint8 or uint16."""
+    """Return the bytes of an image, row by row, as an array of uint8 or uint16."""
     alpha = np.full((*picture.shape[:2], 1), 77, np.uint8)
     y, u, v = yuv(picture)
     if encoding.startswith("bayer"):
@@ -100,7 +100,7 @@ def assert_alike(rgb, picture, encoding):
         expected = np.repeat(grey(picture)[..., None], 3, axis=2)
     assert rgb.dtype == np.uint8
     assert rgb.shape == picture.shape
-    # Colours run into each other at the edges where chroma or whole pixels are interpolated.
+    # Colours mix at the edges, where chroma or whole pixels are interpolated.
     height, width = picture.shape[:2]
     for y in (height // 4, 3 * height // 4):
         for x in (width // 4, 3 * width // 4):
@@ -158,7 +158,7 @@ def test_odd_sizes():
         ({"encoding": "nv21", "height": 47}, "cannot have the size 64x47"),
     ],
 )
-def test_pictures_that_are_none(changes, reason):
+def test_invalid_images(changes, reason):
     message = message_of("rgb8", quarters())
     for name, value in changes.items():
         setattr(message, name, value)
@@ -168,24 +168,24 @@ def test_pictures_that_are_none(changes, reason):
 
 @pytest.mark.skipif(importlib.util.find_spec("cv_bridge") is not None, reason="cv_bridge is installed")
 @pytest.mark.parametrize("encoding", ["", "32FC1", "jpeg", "rgb9"])
-def test_encodings_that_nobody_can_read(encoding):
+def test_unsupported_encodings(encoding):
     message = Image(height=1, width=1, encoding=encoding, step=4, data=bytes(4))
-    with pytest.raises(OdysseyImageError, match="nothing here can read the encoding") as raised:
+    with pytest.raises(OdysseyImageError, match="is not supported: use one of") as raised:
         ImagePrompt.parse(message)
     assert raised.value.code == "UNSUPPORTED_ENCODING"
 
 
-def test_what_cv_bridge_refuses_is_an_error_too(monkeypatch):
+def test_a_refusal_of_cv_bridge_is_an_image_error(monkeypatch):
     module = types.ModuleType("cv_bridge", "A cv_bridge that does not fit this numpy.")
     module.__spec__ = importlib.util.spec_from_loader("cv_bridge", None)
     monkeypatch.setitem(sys.modules, "cv_bridge", module)
     prompt = ImagePrompt.parse(Image(height=1, width=1, encoding="32FC1", step=4, data=bytes(4)))
-    with pytest.raises(OdysseyImageError, match="cv_bridge cannot turn '32FC1' into RGB"):
+    with pytest.raises(OdysseyImageError, match="cv_bridge cannot convert '32FC1' to RGB"):
         prompt.load()
 
 
 @pytest.mark.parametrize("encoding", sorted(name for name in LAYOUTS if not name.startswith("nv2")))
-def test_pictures_are_those_of_cv_bridge(encoding):
+def test_images_equal_those_of_cv_bridge(encoding):
     cv_bridge = pytest.importorskip("cv_bridge")
     message = message_of(encoding, quarters(), padding=8)
     theirs = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")
@@ -202,7 +202,7 @@ def test_pictures_are_those_of_cv_bridge(encoding):
     size=st.integers(0, 20_000),
     big=st.booleans(),
 )
-def test_no_message_harms(encoding, width, height, step, size, big):
+def test_any_message_is_converted_or_refused(encoding, width, height, step, size, big):
     message = Image(
         height=height, width=width, encoding=encoding, step=step, is_bigendian=big, data=bytes(size)
     )
@@ -217,13 +217,13 @@ def test_no_message_harms(encoding, width, height, step, size, big):
 
 
 def upper_left(message):
-    """The mean colour of the upper left quarter, away from the caption and the marker."""
+    """Return the mean colour of the upper left quarter, away from the caption and the marker."""
     pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
     return pixels[200:330, 100:500].reshape(-1, 3).mean(axis=0)
 
 
 def picture_of(stream_id, labels, images):
-    """A picture of a stream, by the labels; either may have been missed."""
+    """Return an image of a stream by its labels; either message may have been missed."""
     headers = [one.header for one in labels if one.stream_id == stream_id]
     return next((one for one in images if one.header in headers), None)
 
@@ -234,7 +234,7 @@ def is_like(message, colour):
 
 @pytest.fixture
 def camera(probe, wait_until):
-    """Publishes pictures to a bridge that has heard it: it has refused one that nobody can read."""
+    """Publishes images to a bridge that has refused one, which proves that it receives the topic."""
 
     def start(events):
         publisher = probe.publisher(Image, "/odyssey/image_prompt")
@@ -245,7 +245,7 @@ def camera(probe, wait_until):
     return start
 
 
-def test_the_next_stream_starts_from_the_picture(start_bridge, camera, probe, wait_until):
+def test_the_next_stream_starts_from_the_image(start_bridge, camera, probe, wait_until):
     images, events, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.events(), probe.statuses()
     labels = probe.listen(FrameInfo, "/odyssey/frame_info", 5)
     process = start_bridge()
@@ -254,7 +254,7 @@ def test_the_next_stream_starts_from_the_picture(start_bridge, camera, probe, wa
 
     pictures.publish(Image(height=2, width=1, encoding="rgb8", step=3, data=bytes(3)))
     refusal = wait_until(lambda: next((e for e in events if e.error_code == "BAD_IMAGE"), None), "a refusal")
-    assert refusal.message == "~/image_prompt: data has 3 bytes, but the picture needs 6"
+    assert refusal.message == "~/image_prompt: data has 3 bytes, but the image needs 6"
     assert not refusal.fatal
 
     pictures.publish(message_of("bgr8", np.full((90, 160, 3), BLUE, np.uint8)))  # replaced before it is used
@@ -269,12 +269,12 @@ def test_the_next_stream_starts_from_the_picture(start_bridge, camera, probe, wa
     wait_until(lambda: not statuses[-1].streaming, "the end")
     started = probe.call(StartStream, "/odyssey/start_stream", StartStream.Request(prompt="the sea"))
     image = wait_until(lambda: picture_of(started.stream_id, labels, images), "a picture")
-    assert not is_like(image, RED)  # it was for one stream
+    assert not is_like(image, RED)  # the image was for one stream
     assert [e.type for e in events if e.type == StreamEvent.ERROR] == [StreamEvent.ERROR] * 2
     assert "Traceback" not in process.text
 
 
-def test_a_stream_that_is_resumed_starts_from_its_picture(start_bridge, camera, emulator, probe, wait_until):
+def test_a_resumed_stream_starts_from_its_image(start_bridge, camera, emulator, probe, wait_until):
     images, events, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.events(), probe.statuses()
     labels = probe.listen(FrameInfo, "/odyssey/frame_info", 5)
     start_bridge()
@@ -292,7 +292,7 @@ def test_a_stream_that_is_resumed_starts_from_its_picture(start_bridge, camera, 
     assert is_like(image, RED)
 
 
-def test_a_streamer_that_takes_no_pictures(start_emulator, start_node, camera, probe, wait_until):
+def test_a_streamer_that_cannot_start_from_images(start_emulator, start_node, camera, probe, wait_until):
     service = start_emulator("--fps", "10", "--no-image-to-video")
     images, events, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.events(), probe.statuses()
     start_node("bridge", {"api_url": service.url}, environment={"ODYSSEY_API_KEY": KEY})
@@ -304,7 +304,7 @@ def test_a_streamer_that_takes_no_pictures(start_emulator, start_node, camera, p
     prompts.publish(String(data="the sea"))
     wait_until(lambda: any(e.error_code == "NO_IMAGE_TO_VIDEO" for e in events), "the refusal")
     assert not images
-    prompts.publish(String(data="the sea"))  # the picture is gone
+    prompts.publish(String(data="the sea"))  # the image was dropped
     wait_until(lambda: images, "a picture")
     errors = [e.error_code for e in events if e.type == StreamEvent.ERROR]
     assert errors == ["UNSUPPORTED_ENCODING", "NO_IMAGE_TO_VIDEO"]

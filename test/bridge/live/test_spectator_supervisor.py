@@ -1,4 +1,4 @@
-"""Watching broadcasts, with the real WHEP client against a real emulator; only the waits are shortened."""
+"""The supervisor of a spectator, with the real WHEP client and a real emulator; only waits are shortened."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONFIG = AdvancedConfig(max_retries=None, max_retry_delay_ms=30_000, frame_timeo
 
 
 class Observer:
-    """Remembers."""
+    """Stores what it receives."""
 
     def __init__(self):
         self.frames, self.states, self.events, self.errors, self.waits = [], [], [], [], []
@@ -50,7 +50,7 @@ async def emulator():
 
 @asynccontextmanager
 async def broadcast(service):
-    """A client whose stream is broadcast; gives it and how to watch."""
+    """Yield a client whose stream is broadcast, and the addresses."""
     ready = asyncio.get_running_loop().create_future()
     async with Odyssey("ody_local", api_url=service.url) as client:
         await client.connect(on_broadcast_ready=lambda info: ready.done() or ready.set_result(info))
@@ -72,7 +72,7 @@ async def watching(url, token, config=CONFIG):
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_frames_come(emulator):
+async def test_frames_arrive(emulator):
     async with (
         broadcast(emulator) as (_, info),
         watching(info.webrtc_url, info.spectator_token) as (session, seen),
@@ -85,11 +85,11 @@ async def test_frames_come(emulator):
         assert seen.kinds(EventKind.CONNECTED, EventKind.ERROR) == [EventKind.CONNECTED]
         await session.close()
         assert seen.states[-1].connection is ConnectionStatus.DISCONNECTED
-        assert await spectators(emulator) == 0  # it has said goodbye
+        assert await spectators(emulator) == 0  # the session was deleted on the server
         assert not seen.errors
 
 
-async def test_a_broadcast_that_ends_is_waited_for(emulator):
+async def test_after_the_end_of_a_broadcast_the_supervisor_keeps_trying(emulator):
     async with (
         broadcast(emulator) as (client, info),
         watching(info.webrtc_url, info.spectator_token) as (session, seen),
@@ -104,7 +104,7 @@ async def test_a_broadcast_that_ends_is_waited_for(emulator):
         assert not seen.errors
 
 
-async def test_frames_that_stop_are_noticed_and_come_back(emulator):
+async def test_a_standstill_is_reported_once_and_ends_with_a_new_connection(emulator):
     async with (
         broadcast(emulator) as (_, info),
         watching(info.webrtc_url, info.spectator_token) as (session, seen),
@@ -146,7 +146,7 @@ async def test_a_defect_gives_up_with_a_reason(monkeypatch):
         assert "ZeroDivisionError: a defect" in session.state.message
 
 
-async def test_retries_can_be_bounded():
+async def test_retries_can_be_limited():
     config = AdvancedConfig(max_retries=2, max_retry_delay_ms=30_000, request_timeout_s=2)
     async with watching("http://127.0.0.1:9/live/x", "token", config) as (_, seen):
         await eventually(lambda: seen.errors, "giving up")
@@ -154,12 +154,12 @@ async def test_retries_can_be_bounded():
         assert seen.waits == [1.0, 2.0]
 
 
-async def test_closing_at_any_moment_leaves_no_task(emulator):
+async def test_closing_at_any_time_leaves_no_task(emulator):
     async with broadcast(emulator) as (_, info):
         for delay in (0.0, 0.01, 0.1, 0.3, 1.5):
             before = asyncio.all_tasks()
             async with watching(info.webrtc_url, info.spectator_token):
-                await asyncio.sleep(delay)  # the moment is what the test varies
+                await asyncio.sleep(delay)  # the test varies this time
             await eventually(
                 lambda before=before: not {t for t in asyncio.all_tasks() - before if "spectator" in repr(t)},
                 "no task",

@@ -1,4 +1,4 @@
-"""The session's decisions, with a real client against a real emulator, without ROS."""
+"""The supervisor of a stream, with a real client and a real emulator, without ROS."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_a_stream_that_the_service_ended_starts_again(session_on):
         assert not observer.errors
 
 
-async def test_the_last_prompt_is_what_starts_again(session_on):
+async def test_a_resumed_stream_has_the_last_prompt(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(SEA)
         await eventually(lambda: session.state.streaming, "a stream")
@@ -49,33 +49,33 @@ async def test_the_last_prompt_is_what_starts_again(session_on):
         assert session.state.prompt.startswith("a red desert")
 
 
-async def test_without_resume_it_waits_for_a_prompt(session_on):
+async def test_without_resume_the_supervisor_waits_for_a_prompt(session_on):
     async with (
         emulator(stream_seconds=2) as service,
         session_on(service.url, resume_stream=False) as (session, observer),
     ):
         await session.activate(SEA)
         await eventually(lambda: observer.kinds(EventKind.ENDED), "the end")
-        await asyncio.sleep(1.0)  # in which a resumed stream would start
+        await asyncio.sleep(1.0)  # a resumed stream would start within this time
         assert len(observer.kinds(EventKind.STARTED)) == 1
         await session.prompt(StreamRequest("again"))
         await eventually(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "another stream")
 
 
-async def test_no_code_of_an_earlier_failure_stands_beside_the_queue(session_on):
+async def test_waiting_in_the_queue_has_no_error_code(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
         service.faults.arm(HttpStatus(endpoint="signaling", status=500))
         service.faults.arm(HttpStatus(endpoint="sessions_request", status=503), Schedule(count=2))
         service.faults.arm(SocketDrop())
         await eventually(lambda: session.state.reconnects == 1, "another connection")
-        told = [(state.message, state.error_code) for state in observer.states]
-        assert ("Waiting for a streamer", None) in told
-        assert all(not code for message, code in told if message == "Waiting for a streamer")
-        assert any("trying again" in message and code for message, code in told)
+        reported = [(state.message, state.error_code) for state in observer.states]
+        assert ("Waiting for a streamer", None) in reported
+        assert all(not code for message, code in reported if message == "Waiting for a streamer")
+        assert any("trying again" in message and code for message, code in reported)
 
 
-async def test_a_prompt_before_the_connection_is_kept(session_on):
+async def test_the_newest_prompt_before_the_connection_is_kept(session_on):
     async with emulator() as service, session_on(service.url) as (session, _):
         await session.activate(None)
         await session.prompt(StreamRequest("first"))
@@ -94,7 +94,7 @@ async def test_each_status_counts_the_prompt_that_it_shows(session_on):
         assert list(dict.fromkeys(counts)) == [("", 0), ("a calm sea", 1), ("a red desert", 2)]
 
 
-async def test_prompts_during_a_start_follow_it(session_on):
+async def test_prompts_during_a_start_are_applied_after_it(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         service.faults.arm(ReplyDelay(request="start", delay_seconds=1.0))
         await session.activate(SEA)
@@ -112,7 +112,7 @@ async def test_prompts_during_a_start_follow_it(session_on):
         assert (started, acknowledged) == ("a calm sea", ["first", "second"])
 
 
-async def test_of_more_prompts_than_take_effect_the_newest_count(session_on):
+async def test_the_oldest_of_too_many_prompts_are_dropped(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(SEA)
         await eventually(lambda: session.state.streaming, "a stream")
@@ -131,19 +131,19 @@ async def test_of_more_prompts_than_take_effect_the_newest_count(session_on):
         await eventually(lambda: session.state.prompt.startswith("one more"), "the next prompt in force")
 
 
-async def test_ending_means_wanting_no_other(session_on):
+async def test_a_stream_that_was_ended_is_not_resumed(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(SEA)
         await eventually(lambda: session.state.streaming, "a stream")
         ended = await session.end()
         assert ended == observer.events[-1].stream_id
-        await asyncio.sleep(1.0)  # in which a resumed stream would start
+        await asyncio.sleep(1.0)  # a resumed stream would start within this time
         assert observer.kinds(EventKind.STARTED, EventKind.ENDED) == [EventKind.STARTED, EventKind.ENDED]
         with pytest.raises(OdysseyStreamError, match="no stream"):
             await session.end()
 
 
-async def test_a_second_start_is_refused_and_harms_nothing(session_on):
+async def test_a_second_start_is_refused_without_effect(session_on):
     async with emulator() as service, session_on(service.url) as (session, _):
         await session.activate(SEA)
         await eventually(lambda: session.state.streaming, "a stream")
@@ -197,7 +197,7 @@ async def test_a_prompt_after_the_last_refusal_starts_at_once(session_on):
         await eventually(lambda: session.state.streaming, "the other stream")
 
 
-async def test_a_start_that_is_refused_is_tried_a_few_times_then_left(session_on):
+async def test_a_refused_start_is_retried_four_times(session_on):
     waits = []
 
     async def no_sleep(seconds):
@@ -216,10 +216,10 @@ async def test_a_start_that_is_refused_is_tried_a_few_times_then_left(session_on
         await eventually(lambda: session.state.streaming, "a stream")
 
 
-async def test_a_fatal_error_is_told_once(session_on):
+async def test_a_fatal_error_is_reported_once(session_on):
     async with emulator() as service, session_on(service.url, key="ody_wrong") as (session, observer):
         await eventually(lambda: observer.errors, "giving up")
-        await asyncio.sleep(0.3)  # in which another attempt would fail
+        await asyncio.sleep(0.3)  # another attempt would fail within this time
         assert len(observer.errors) == 1
         assert [event.fatal for event in observer.events if event.kind is EventKind.ERROR].count(True) == 1
         assert session.state.connection is ConnectionStatus.FAILED
@@ -261,13 +261,13 @@ async def test_prompts_that_wait_are_dropped_by_a_deactivation(session_on):
         await eventually(lambda: len(session._prompts) == 0, "a prompt under way")
         await session.prompt(StreamRequest("second"))
         await session.deactivate()
-        told = [(event.kind, event.prompt.split(",")[0] or event.error_code) for event in observer.events]
-        assert (EventKind.ACKNOWLEDGED, "first") in told
-        assert (EventKind.ACKNOWLEDGED, "second") not in told
-        assert (EventKind.ERROR, "NOT_ACTIVE") in told
+        reported = [(event.kind, event.prompt.split(",")[0] or event.error_code) for event in observer.events]
+        assert (EventKind.ACKNOWLEDGED, "first") in reported
+        assert (EventKind.ACKNOWLEDGED, "second") not in reported
+        assert (EventKind.ERROR, "NOT_ACTIVE") in reported
 
 
-async def test_a_stream_keeps_its_picture_when_another_shape_is_wanted_while_it_starts(session_on):
+async def test_a_stream_keeps_its_image_when_the_shape_changes_during_its_start(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         picture = np.full((704, 1280, 3), (200, 30, 40), np.uint8)
         service.faults.arm(ReplyDelay(request="start", delay_seconds=0.5))
@@ -286,7 +286,7 @@ async def test_a_stream_keeps_its_picture_when_another_shape_is_wanted_while_it_
         assert max(green, blue) < 90
 
 
-async def test_the_next_stream_has_the_shape_that_is_wanted_by_then(session_on):
+async def test_a_changed_shape_takes_effect_with_the_next_stream(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         await session.activate(SEA)
         await eventually(lambda: observer.frames, "a frame")
@@ -296,19 +296,21 @@ async def test_the_next_stream_has_the_shape_that_is_wanted_by_then(session_on):
         assert session.state.prompt.startswith("a calm sea")
 
 
-async def test_what_the_code_names_is_what_the_message_says(session_on):
+async def test_code_and_message_of_a_state_belong_to_the_same_failure(session_on):
     async with emulator() as service, session_on(service.url) as (session, observer):
         await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
         service.faults.arm(HttpUsageError(endpoint="sessions_request", code="CONCURRENT_LIMIT_REACHED"))
         service.faults.arm(HttpStatus(endpoint="sessions_request", status=503), Schedule(count=2))
         service.faults.arm(SocketError(reason="duration_limit_reached"))
         await eventually(lambda: session.state.reconnects == 1, "the connection again", timeout=90.0)
-    told = {(event.message, event.error_code) for event in observer.events if event.kind is EventKind.ERROR}
-    assert {code for _, code in told} >= {"DURATION_LIMIT_REACHED", "CONCURRENT_LIMIT_REACHED"}
+    reported = {
+        (event.message, event.error_code) for event in observer.events if event.kind is EventKind.ERROR
+    }
+    assert {code for _, code in reported} >= {"DURATION_LIMIT_REACHED", "CONCURRENT_LIMIT_REACHED"}
     assert any("Waiting" in state.message for state in observer.states)
     for state in observer.states:
         text = state.message.partition("; trying again")[0]
-        assert not state.error_code or (text, state.error_code) in told, state
+        assert not state.error_code or (text, state.error_code) in reported, state
     assert (session.state.error_code, session.state.message) == (None, "")
 
 
@@ -333,13 +335,13 @@ async def test_after_giving_up_the_reason_stays(session_on):
         await eventually(lambda: observer.errors, "giving up")
         before = session.state
         assert (before.connection, before.error_code) == (ConnectionStatus.FAILED, "MONTHLY_LIMIT_REACHED")
-        service.faults.arm(SocketDrop())  # nobody has closed the connection yet
+        service.faults.arm(SocketDrop())  # the connection is still open
         await eventually(lambda: session.client.current_status is not ConnectionStatus.CONNECTED, "the loss")
         assert session.state == before
         assert [event.fatal for event in observer.events][-1]
 
 
-async def test_closing_while_it_cannot_connect_leaves_nothing(session_on):
+async def test_closing_during_failing_attempts_leaves_no_task(session_on):
     async with emulator() as service:
         service.faults.arm(HttpStatus(endpoint="*", status=500), Schedule(count=0))
         before = asyncio.all_tasks()

@@ -1,4 +1,4 @@
-"""Who asks for what is not offered is named in the log."""
+"""Log lines about incompatible quality of service, and overrides."""
 
 from __future__ import annotations
 
@@ -42,29 +42,31 @@ def test_types(message_type, name):
 def test_every_topic_is_named_with_its_type(start_bridge, probe, wait_until):
     process, statuses = start_bridge(), probe.statuses()
     wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
-    assert "asks for" not in process.text
+    assert "requests a" not in process.text
     for topic, kind in PUBLISHED.items():
-        # The status is offered latched, so that takes another thing that nobody offers.
+        # The status is latched, so a deadline serves as the policy that is not offered.
         demanding = LATCHED if kind is not StreamStatus else QoSProfile(depth=1, deadline=Duration(seconds=1))
         probe.listen(kind, topic, demanding)
         policy = "durability" if demanding is LATCHED else "deadline"
-        line = f"A subscriber of {topic} ({type_name(kind)}) asks for a {policy} that this node"
+        line = f"A subscription to {topic} ({type_name(kind)}) requests a {policy} that this node"
         wait_until(lambda line=line: line in process.text, line)
 
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     for topic, kind in (("/odyssey/prompt", String), ("/odyssey/image_prompt", Image)):
         probe.node.create_publisher(kind, topic, best_effort)
-        line = f"A publisher of {topic} ({type_name(kind)}) offers less reliability than this node asks for"
+        line = f"A publisher of {topic} ({type_name(kind)}) offers less reliability than this node requests"
         wait_until(lambda line=line: line in process.text, line)
     assert "parameter qos_overrides./odyssey/image_prompt.subscription.reliability" in process.text
 
 
-def test_what_can_be_overridden_is_said(start_bridge, probe, wait_until):
+def test_the_log_names_the_parameter_of_an_override(start_bridge, probe, wait_until):
     parameter = "qos_overrides./odyssey/image_raw.publisher.reliability"
     process = start_bridge({parameter: "best_effort"})
     images = probe.listen(Image, "/odyssey/image_raw", 5)
     wait_until(lambda: f"start this node with the parameter {parameter}" in process.text, "the hint")
-    assert "A subscriber of /odyssey/image_raw (sensor_msgs/msg/Image) asks for a reliability" in process.text
+    assert (
+        "A subscription to /odyssey/image_raw (sensor_msgs/msg/Image) requests a reliability" in process.text
+    )
     assert not images
 
 
@@ -97,7 +99,7 @@ def test_every_policy_of_each_topic_can_be_overridden_alone(start_bridge, probe,
         assert other.durability == DurabilityPolicy.VOLATILE, topic
 
 
-def test_an_override_that_makes_no_sense_is_said(start_bridge, probe, wait_until):
+def test_an_invalid_override_is_reported(start_bridge, probe, wait_until):
     statuses = probe.statuses()
     process = start_bridge({"qos_overrides./odyssey/camera_info.publisher.reliability": "sometimes"})
     wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.FAILED, "the reason")
@@ -107,7 +109,7 @@ def test_an_override_that_makes_no_sense_is_said(start_bridge, probe, wait_until
     assert "Traceback" not in process.text
 
 
-def test_topics_that_cannot_all_be_offered_are_not_offered_at_all(domain_id):
+def test_an_invalid_override_leaves_no_publisher(domain_id):
     context = Context()
     rclpy.init(context=context, domain_id=domain_id)
     bad = Parameter("qos_overrides./odyssey/camera_info.publisher.depth", value="many")
