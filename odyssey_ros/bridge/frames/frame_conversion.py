@@ -48,25 +48,25 @@ class FrameConverter:
             frame: A frame of any pixel format.
             encoding: rgb8, bgr8 or mono8.
         """
-        picture = self._picture(frame, encoding)
-        if len(self._buffer) != picture.size:
-            self._buffer = array.array("B", bytes(picture.size))
-        np.copyto(np.frombuffer(self._buffer, np.uint8).reshape(picture.shape), picture)
+        rows = self._rows(frame, encoding)
+        if len(self._buffer) != rows.size:
+            self._buffer = array.array("B", bytes(rows.size))
+        np.copyto(np.frombuffer(self._buffer, np.uint8).reshape(rows.shape), rows)
         return self._buffer
 
     def jpeg(self, frame: av.VideoFrame, encoding: str, quality: int) -> array.array[int]:
         """Return the frame as a JPEG file of the given quality, 1 to 100."""
         _, depth, colorspace, subsampling = PIXEL_FORMATS[encoding]
-        picture = self._picture(frame, encoding).reshape(frame.height, frame.width, depth)
+        rows = self._rows(frame, encoding).reshape(frame.height, frame.width, depth)
         data = simplejpeg.encode_jpeg(
-            np.ascontiguousarray(picture),
+            np.ascontiguousarray(rows),
             quality=quality,
             colorspace=colorspace,
             colorsubsampling=subsampling,
         )
         return array.array("B", data)
 
-    def _picture(self, frame: av.VideoFrame, encoding: str) -> NDArray[np.uint8]:
+    def _rows(self, frame: av.VideoFrame, encoding: str) -> NDArray[np.uint8]:
         pixel_format, depth, _, _ = PIXEL_FORMATS[encoding]
         plane = self._reformatter.reformat(frame, format=pixel_format).planes[0]
         rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

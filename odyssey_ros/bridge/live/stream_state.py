@@ -114,7 +114,7 @@ class StreamRequest:
         prompt: The prompt.
         portrait: 704x1280 instead of 1280x704.
         broadcast: Whether spectators can watch.
-        image: The picture to start from, or a function that loads it; the function is called on a thread.
+        image: The image to start from, or a function that loads it; the function is called on a thread.
         bypass_prompt_expansion: Whether the prompt is applied as it is; None leaves it to the service.
     """
 

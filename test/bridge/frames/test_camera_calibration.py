@@ -105,7 +105,7 @@ def test_urls_without_a_calibration(url, reason):
         (document(image_width="wide"), "is not a calibration"),
         (document(image_width=float("inf")), "is not a calibration"),
         (document(camera_matrix={"data": K[:8]}), "a matrix has 8 numbers instead of 9"),
-        (document(camera_matrix={"data": [float("nan"), *K[1:]]}), "no finite number"),
+        (document(camera_matrix={"data": [float("nan"), *K[1:]]}), "a number that is not finite"),
         (document(camera_matrix={"data": [10**400, *K[1:]]}), "is not a calibration"),
         (document(projection_matrix=7), "is not a calibration"),
         ({key: value for key, value in document().items() if key != "distortion_model"}, "distortion_model"),

@@ -153,10 +153,9 @@ async def test_connection_lost_during_a_prompt(service, session_on, request_name
         else:
             await connected(session)
             await session.activate(None)
-        service.faults.arm(ReplyDelay(request=request_name, delay_seconds=30.0))
+        delay = service.faults.arm(ReplyDelay(request=request_name, delay_seconds=30.0))
         await session.prompt(StreamRequest("snow falls"))
-        await eventually(session._operation.locked, "the request")
-        await asyncio.sleep(0.1)  # nothing shows when the streamer has the request
+        await eventually(lambda: delay.fired, "the request")
         service.faults.arm(SocketDrop())
         await eventually(lambda: observer.errors or session.state.reconnects, "the outcome")
         event = assert_loss_reported_once(observer)
@@ -172,10 +171,10 @@ async def test_connection_lost_during_a_service_call(service, session_on, reques
         else:
             await connected(session)
             await session.activate(None)
-        service.faults.arm(ReplyDelay(request=request_name, delay_seconds=30.0))
+        delay = service.faults.arm(ReplyDelay(request=request_name, delay_seconds=30.0))
         call = session.start(SEA) if request_name == "start" else session.interact("snow falls")
         calling = asyncio.ensure_future(call)
-        await eventually(session._operation.locked, "the request")
+        await eventually(lambda: delay.fired, "the request")
         service.faults.arm(SocketDrop())
         with pytest.raises(OdysseyError) as raised:
             await calling
