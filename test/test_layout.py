@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 TOP = Path(__file__).resolve().parent.parent
 SOURCES = TOP / "odyssey_ros"
 
-WITHOUT_TESTS: dict[str, str] = {}
+WITHOUT_TESTS = {
+    "odyssey_ros/dataset/__main__.py": "calls `cli.main`; test_cli.py runs it as a process",
+    "odyssey_ros/emulator/__main__.py": "calls `command_line.main`; test_command_line.py runs it",
+    "odyssey_ros/emulator/service_context.py": "a dataclass without methods",
+    "odyssey_ros/emulator/session_status.py": "dataclasses without methods",
+}
 """Modules without a test file of their own, with the reason."""
 
 LAYERS = {
@@ -138,7 +141,6 @@ def cycles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
     return [group for group in groups if len(group) > 1 or group[0] in graph[group[0]]]
 
 
-@pytest.mark.xfail(reason="the missing test files are being added", strict=True)
 def test_each_module_has_a_test_file_of_its_name_and_place():
     missing = [
         str(path.relative_to(TOP))
@@ -196,6 +198,20 @@ def test_rooms_of_the_bridge_import_one_way():
         and (room(found.imported) not in ("", own, *ROOMS[own]) or found.imported in NOT_FOR_ROOMS)
     ]
     assert wrong == []
+
+
+def test_the_lower_rooms_reach_no_higher_one_through_shared_modules():
+    """Neither runtime nor frames imports live, calls or player through modules outside the rooms."""
+    edges: dict[str, set[str]] = {}
+    for found in IMPORTS:
+        edges.setdefault(found.importer, set()).add(found.imported)
+    reached = {module for module in MODULES if room(module) in ("runtime", "frames")}
+    waiting = list(reached)
+    while waiting:
+        new = edges.get(waiting.pop(), set()) - reached
+        reached |= new
+        waiting += new
+    assert {room(module) for module in reached} <= {"", "runtime", "frames"}
 
 
 def test_rooms_are_named():
