@@ -118,6 +118,9 @@ async def test_a_standstill_is_reported_once_and_ends_with_a_new_connection(emul
         assert session.state.reconnects >= 1
         assert session.state.error_code is None
         assert seen.frames[0].index == 0
+        frozen = [event for event in seen.events if event.error_code == "FROZEN"]
+        assert len(frozen) == len(seen.kinds(EventKind.DISCONNECTED))  # one for each lost connection
+        assert "FROZEN" in {state.error_code for state in seen.states}
 
 
 async def test_a_wrong_token_is_fatal(emulator):
