@@ -132,7 +132,7 @@ def test_a_wrong_token_is_fatal(start_node, broadcast, probe, wait_until):
         ({}, {TOKEN: "x"}, "set the parameter webrtc_url"),
         ({"webrtc_url": "http://127.0.0.1:9/live/x"}, {}, "ODYSSEY_SPECTATOR_TOKEN"),
         ({"webrtc_url": "ftp://x"}, {TOKEN: "x"}, "http:// or https:// URL"),
-        ({"webrtc_url": "http://127.0.0.1:9/live/x"}, {TOKEN: "two words"}, "alone, on one line"),
+        ({"webrtc_url": "http://127.0.0.1:9/live/x"}, {TOKEN: "two words"}, "alone on one line"),
     ],
 )
 def test_a_missing_parameter_is_reported(start_node, probe, wait_until, parameters, environment, reason):

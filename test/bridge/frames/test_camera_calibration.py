@@ -153,7 +153,7 @@ def test_camera_info_has_the_header_of_its_image(start_bridge, probe, wait_until
 
     for url, reason in (
         ("file://[", "is not a URL"),
-        ("file:///%00", "no file"),
+        ("file:///%00", "does not name a file"),
         ("file:///dev/zero", "no file"),
     ):
         refused = change(url)

@@ -151,7 +151,7 @@ def test_odd_sizes():
         ({"height": 0}, "empty"),
         ({"data": b""}, "empty"),
         ({"step": 191}, "step is 191, but a row has 192 bytes"),
-        ({"height": 49}, "data has 9216 bytes, but the picture needs 9408"),
+        ({"height": 49}, "data has 9216 bytes, but the image needs 9408"),
         ({"width": 100_000, "height": 100_000}, "too many pixels"),
         ({"encoding": "yuyv", "width": 63}, "cannot have the size 63x48"),
         ({"encoding": "bayer_rggb8", "height": 47}, "cannot have the size 64x47"),
