@@ -159,7 +159,7 @@ def installed(packages: Iterable[str]) -> Iterator[tuple[str, Path]]:
 
 
 def main() -> None:
-    """Write all stubs into a folder, which is made anew."""
+    """Write all stubs into a folder; its previous content is deleted."""
     stubs = Path(sys.argv[1])
     shutil.rmtree(stubs, ignore_errors=True)
     written = {PACKAGE}
