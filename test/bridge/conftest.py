@@ -223,12 +223,14 @@ class Probe:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self._clients: dict[str, Any] = {}
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
     def _spin(self) -> None:
         try:
-            self.executor.spin()
+            while not self._closing.is_set():
+                self.executor.spin_once()
         except (ExternalShutdownException, ShutdownException):
             return
 
@@ -281,9 +283,12 @@ class Probe:
         wait_until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
 
     def close(self) -> None:
-        """End the spinning, then the node."""
-        self.executor.shutdown()
+        """End the spinning, then the executor and the node."""
+        # A callback that ends while the executor shuts down uses what the shutdown has destroyed.
+        self._closing.set()
+        self.executor.wake()
         self._thread.join(10)
+        self.executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self.context)
 
