@@ -19,7 +19,7 @@ from odyssey_ros.bridge.live.image_prompt import ImagePrompt
 from odyssey_ros.bridge.live.stream_node import StreamNode
 from odyssey_ros.bridge.live.stream_state import Event, StreamRequest
 from odyssey_ros.bridge.live.stream_supervisor import StreamSupervisor
-from odyssey_ros.bridge.runtime.managed_node import spin_node
+from odyssey_ros.bridge.runtime.node_process import spin_node
 from odyssey_ros.bridge.runtime.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
 from odyssey_ros.client import (
     AdvancedConfig,

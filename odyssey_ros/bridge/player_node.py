@@ -23,7 +23,8 @@ from odyssey_ros.bridge.player.player_configuration import episode_folder, episo
 from odyssey_ros.bridge.player.player_session import PlayerSession
 from odyssey_ros.bridge.player.player_topics import STATUS_QOS, status_message
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
-from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, spin_node
+from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode
+from odyssey_ros.bridge.runtime.node_process import spin_node
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.client import ErrorCode, Odyssey, OdysseyArgumentError, OdysseyError, as_odyssey_error

@@ -9,7 +9,7 @@ from odyssey_ros.bridge.api_key import read_spectator_token
 from odyssey_ros.bridge.live.diagnostics import service_host, spectator_diagnostics
 from odyssey_ros.bridge.live.spectator_supervisor import SpectatorSupervisor
 from odyssey_ros.bridge.live.stream_node import StreamNode
-from odyssey_ros.bridge.runtime.managed_node import spin_node
+from odyssey_ros.bridge.runtime.node_process import spin_node
 from odyssey_ros.bridge.spectator_parameters import SETTINGS, SpectatorParameters
 from odyssey_ros.client import AdvancedConfig, OdysseyArgumentError
 from odyssey_ros.client.spectator import WhepEndpoint

@@ -1,0 +1,98 @@
+"""Runs a managed node as a process, from the start to a clean shutdown."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import rclpy
+from rclpy.exceptions import NameValidationException, ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.signals import SignalHandlerOptions
+
+from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
+from odyssey_ros.bridge.runtime.response_retry import RCLError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+
+RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
+UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
+
+
+def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+    """Run a node until SIGINT or SIGTERM, then shut it down.
+
+    A signal interrupts nothing, including the shutdown, and the node can use the graph until the shutdown is
+    complete.
+
+    Args:
+        make_node: Makes the node once rclpy is initialized.
+        arguments: The command line; None takes that of the process.
+
+    Returns:
+        The exit status: 0, or 1 when the node could not be made (the reason is on stderr, in one line).
+    """
+    signalled = signal_socket()
+    stop = threading.Event()
+    try:
+        rclpy.init(
+            args=None if arguments is None else list(arguments),
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+        node = make_node()
+    except (
+        ParameterException,
+        NameValidationException,
+        OverrideError,
+        RCLError,
+        RCLInvalidROSArgsError,
+        UnknownROSArgsError,
+    ) as error:
+        return _cannot_start(error)
+
+    def wait_for_signal() -> None:
+        signalled.recv(1)
+        stop.set()
+        node.calls.post(lambda: None)
+
+    threading.Thread(target=wait_for_signal, name="signals", daemon=True).start()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not stop.is_set():
+            executor.spin_once()
+    except ExternalShutdownException:
+        pass
+    finally:
+        node.destroy_node()
+        executor.shutdown()  # without it the garbage collector warns about destroyed entities
+        rclpy.try_shutdown()
+    return 0
+
+
+def signal_socket() -> socket.socket:
+    """Return a socket that becomes readable on SIGINT or SIGTERM; both signals have no other effect.
+
+    Python runs a signal handler only when the main thread returns from the middleware, which may block
+    forever. The wake-up descriptor is written immediately.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    return reader
+
+
+def _cannot_start(error: Exception) -> int:
+    text = " ".join(str(error).split())
+    print(f"{os.path.basename(sys.argv[0])}: cannot start: {text}", file=sys.stderr)  # noqa: PTH119, T201
+    return 1

@@ -1,0 +1,79 @@
+"""A node as a process: its end by a signal, and a start that fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import rclpy
+
+from odyssey_ros.bridge.runtime import node_process
+from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+from odyssey_ros.bridge.runtime.node_process import signal_socket, spin_node
+from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
+
+
+class Idle(ManagedNode):
+    """A node that does nothing, and stores that it was released."""
+
+    released = False
+
+    def configure(self):
+        pass
+
+    def release(self):
+        self.released = True
+
+
+@pytest.fixture(autouse=True)
+def _process_state(domain_id, monkeypatch):
+    """Restore the signal handling of the test process, and end rclpy's default context."""
+    sockets = []
+
+    def make_socket():  # a process keeps its socket to its end
+        sockets.append(signal_socket())
+        return sockets[-1]
+
+    monkeypatch.setattr(node_process, "signal_socket", make_socket)
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain_id))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    descriptor = signal.set_wakeup_fd(-1)
+    yield
+    os.close(signal.set_wakeup_fd(descriptor))
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for one in sockets:
+        one.close()
+    rclpy.try_shutdown()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_node_cleanly(number):
+    nodes = []
+
+    def make_node():
+        nodes.append(Idle("idle"))
+        nodes[0].calls.post(lambda: os.kill(os.getpid(), number))  # once the node spins
+        return nodes[0]
+
+    assert spin_node(make_node, []) == 0
+    assert nodes[0].released
+    assert not nodes[0].asyncio_thread.loop.is_running()
+    assert not rclpy.ok()
+
+
+def test_a_failing_start_is_reported_in_one_line(capsys):
+    def make_node():
+        raise OverrideError("/topic:\n  no such policy")
+
+    assert spin_node(make_node, []) == 1
+    assert capsys.readouterr().err.endswith("cannot start: /topic: no such policy\n")
+
+
+def test_a_signal_makes_the_socket_readable():
+    reader = signal_socket()
+    os.kill(os.getpid(), signal.SIGINT)
+    reader.settimeout(5)
+    assert reader.recv(1) == bytes([signal.SIGINT])
+    reader.close()
