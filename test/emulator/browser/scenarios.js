@@ -4,6 +4,7 @@ import { Odyssey, credentialsFromDict, credentialsToDict } from "/sdk/index.js";
 
 const LANDSCAPE = { portrait: false };
 const LIMIT_S = 90;
+const RESTART_S = 20;
 
 function within(seconds, promise, what) {
   let timer;
@@ -93,6 +94,19 @@ async function connected(connect, handlers = {}) {
   return stream;
 }
 
+// Starts a stream and returns its id. On a busy machine the SDK sometimes sends no start, on neither transport, and its
+// call has no time limit: request the start again then, as a user would.
+async function started(client, options) {
+  const late = (resolve) => setTimeout(() => resolve(null), RESTART_S * 1000);
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const streamId = await Promise.race([client.startStream(options), new Promise(late)]);
+    if (streamId !== null) {
+      return streamId;
+    }
+  }
+  return within(LIMIT_S, client.startStream(options), "starting");
+}
+
 async function until(condition, what) {
   const check = async () => {
     let value;
@@ -108,7 +122,7 @@ export async function interactive({ apiKey, prompts }) {
   const events = [];
   const client = new Odyssey({ apiKey });
   const stream = await connected((handlers) => client.connect(handlers), recordingHandlers(events));
-  const streamId = await within(LIMIT_S, client.startStream({ prompt: prompts[0].text, ...LANDSCAPE }), "starting");
+  const streamId = await started(client, { prompt: prompts[0].text, ...LANDSCAPE });
   const video = await watch(stream);
   const pictures = [await picture(video), await picture(video, 10)];
   const acknowledged = await within(LIMIT_S, client.interact({ prompt: prompts[1].text }), "interacting");
@@ -128,7 +142,7 @@ export async function imageToVideo({ apiKey, prompt, colour }) {
   const image = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   const client = new Odyssey({ apiKey });
   const stream = await connected((handlers) => client.connect(handlers));
-  const streamId = await within(LIMIT_S, client.startStream({ prompt, portrait: true, image }), "starting");
+  const streamId = await started(client, { prompt, portrait: true, image });
   const shown = await picture(await watch(stream));
   client.disconnect();
   return { streamId, picture: shown };
@@ -139,7 +153,7 @@ export async function recordings({ apiKey, prompt }) {
   const stream = await connected((handlers) => client.connect(handlers));
   const streamIds = [];
   for (let index = 0; index < 2; index += 1) {
-    streamIds.push(await within(LIMIT_S, client.startStream({ prompt, ...LANDSCAPE }), "starting"));
+    streamIds.push(await started(client, { prompt, ...LANDSCAPE }));
     await picture(await watch(stream), 20);
     await within(LIMIT_S, client.endStream(), "ending");
   }
@@ -210,7 +224,7 @@ export async function credentials({ apiKey, prompt }) {
     (handlers) => client.connectWithCredentials(received, handlers),
     recordingHandlers(events),
   );
-  const streamId = await within(LIMIT_S, client.startStream({ prompt, ...LANDSCAPE }), "starting");
+  const streamId = await started(client, { prompt, ...LANDSCAPE });
   const shown = await picture(await watch(stream));
   const sessionId = client.currentSessionId;
   client.disconnect();
@@ -222,7 +236,7 @@ export async function broadcast({ apiKey, prompts }) {
   let ready;
   const announced = new Promise((resolve) => (ready = resolve));
   const stream = await connected((handlers) => client.connect(handlers), { onBroadcastReady: ready });
-  await within(LIMIT_S, client.startStream({ prompt: prompts[0].text, broadcast: true, ...LANDSCAPE }), "starting");
+  await started(client, { prompt: prompts[0].text, broadcast: true, ...LANDSCAPE });
   const own = await watch(stream);
   const info = await within(LIMIT_S, announced, "the broadcast");
   const join = (token) => within(LIMIT_S, Odyssey.connectToStream(info.webrtcUrl, token), "joining");
