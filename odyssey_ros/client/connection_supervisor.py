@@ -12,7 +12,7 @@ from odyssey_ros.client.connection_attempt import SESSION_ENDED_CODES, Connectio
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError, as_odyssey_error
 from odyssey_ros.client.frames import FramePipeline
-from odyssey_ros.client.retry import Verdict, backoff, judge
+from odyssey_ros.client.retry import RetryDecision, backoff, retry_decision
 from odyssey_ros.client.stream import StreamControl
 from odyssey_ros.client.tasks import TaskOwner, end_tasks, uninterrupted
 from odyssey_ros.client.types import ConnectionStatus
@@ -209,7 +209,7 @@ class ConnectionSupervisor:
                 ) from None
             # A server that refuses a used session (with 409 while its old socket is closing, for example) may
             # still accept a new one.
-            refused = error.status_code == 409 or not judge(error, patient=True).transient
+            refused = error.status_code == 409 or not retry_decision(error, retry_forever=True).transient
             if refused and not session.is_new:
                 raise OdysseyConnectionError("The server no longer accepts the session") from None
             raise
@@ -230,8 +230,8 @@ class ConnectionSupervisor:
             await self._wait_before_retry(reason, retries)
 
     async def _wait_before_retry(self, error: OdysseyError, retries: Iterator[float]) -> None:
-        verdict = judge(error, patient=self._config.max_retries is None)
-        delay_s = self._delay(verdict, retries)
+        decision = retry_decision(error, retry_forever=self._config.max_retries is None)
+        delay_s = self._delay(decision, retries)
         if delay_s is None:
             raise error
         logger.info("Trying again in %.1f s: %s", delay_s, error)
@@ -239,13 +239,13 @@ class ConnectionSupervisor:
         self._report(f"{error}; trying again in {delay_s:.1f} s", error)
         await self._sleep(delay_s)
 
-    def _delay(self, verdict: Verdict, retries: Iterator[float]) -> float | None:
-        if not verdict.transient:
+    def _delay(self, decision: RetryDecision, retries: Iterator[float]) -> float | None:
+        if not decision.transient:
             return None
         delay_s = next(retries, None)
         if delay_s is None:
             return None
-        return delay_s if verdict.wait_s is None else max(delay_s, verdict.wait_s)
+        return delay_s if decision.wait_s is None else max(delay_s, decision.wait_s)
 
     async def _close_attempt(self) -> None:
         attempt, self._attempt = self._attempt, None

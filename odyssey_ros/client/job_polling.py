@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from odyssey_ros.client.errors import OdysseyError
-from odyssey_ros.client.retry import judge
+from odyssey_ros.client.retry import retry_decision
 from odyssey_ros.client.types import SimulationJobStatus
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def call_with_retries(
     delays: Iterator[float],
     on_retry: Callable[[OdysseyError, float], None],
     *,
-    patient: bool,
+    retry_forever: bool,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
     """Repeat an idempotent request while it fails with a transient error.
@@ -73,7 +73,7 @@ async def call_with_retries(
         request: Makes the request.
         delays: Seconds to wait before each retry; its end is the end of the retries.
         on_retry: Receives the error, and the seconds until the next attempt.
-        patient: See `odyssey_ros.client.retry.judge`.
+        retry_forever: See `odyssey_ros.client.retry.retry_decision`.
         sleep: Waits some seconds.
 
     Raises:
@@ -83,21 +83,21 @@ async def call_with_retries(
         try:
             return await request()
         except OdysseyError as error:
-            delay_s = retry_delay_s(error, delays, patient=patient)
+            delay_s = retry_delay_s(error, delays, retry_forever=retry_forever)
             if delay_s is None:
                 raise
             on_retry(error, delay_s)
         await sleep(delay_s)
 
 
-def retry_delay_s(error: OdysseyError, delays: Iterator[float], *, patient: bool) -> float | None:
+def retry_delay_s(error: OdysseyError, delays: Iterator[float], *, retry_forever: bool) -> float | None:
     """Return the seconds to wait before a failed request is repeated; None when it must not be repeated.
 
     The result is the next delay, or the time that the service asks for when that is longer.
     """
-    verdict = judge(error, patient=patient)
-    delay_s = next(delays, None) if verdict.transient else None
-    return None if delay_s is None else max(delay_s, verdict.wait_s or 0.0)
+    decision = retry_decision(error, retry_forever=retry_forever)
+    delay_s = next(delays, None) if decision.transient else None
+    return None if delay_s is None else max(delay_s, decision.wait_s or 0.0)
 
 
 def state_changes(

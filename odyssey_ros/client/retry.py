@@ -28,8 +28,8 @@ _PASSING_LIMITS = (ConcurrentLimitReachedError, RateLimitError, StreamDurationEx
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The retry decision for a failure.
+class RetryDecision:
+    """Whether and when a failed attempt is retried.
 
     Attributes:
         transient: Whether a retry can succeed.
@@ -40,26 +40,26 @@ class Verdict:
     wait_s: float | None = None
 
 
-def judge(error: BaseException, *, patient: bool) -> Verdict:
-    """Return whether a failure is transient.
+def retry_decision(error: BaseException, *, retry_forever: bool) -> RetryDecision:
+    """Return whether a retry of a failed attempt can succeed, and when.
 
     Args:
         error: The failure of an attempt.
-        patient: Whether the client retries forever. Only then is a full queue retried, since the queue has
-            its own timeout.
+        retry_forever: Whether the client retries without limit. Only then is a full queue retried, since the
+            queue has its own timeout.
     """
     if isinstance(error, NoStreamerError):
-        return Verdict(transient=patient, wait_s=error.retry_after_s)
+        return RetryDecision(transient=retry_forever, wait_s=error.retry_after_s)
     if isinstance(error, _FINAL_LIMITS):
-        return Verdict(transient=False)
+        return RetryDecision(transient=False)
     if isinstance(error, OdysseyUsageError):
         passing = error.retry_after_s is not None or isinstance(error, _PASSING_LIMITS)
-        return Verdict(transient=passing, wait_s=error.retry_after_s)
+        return RetryDecision(transient=passing, wait_s=error.retry_after_s)
     if isinstance(error, OdysseyConnectionError):
         status = error.status_code
         refused = status is not None and 400 <= status < 500 and status not in _RETRYABLE_CLIENT_ERRORS
-        return Verdict(transient=not refused, wait_s=error.retry_after_s)
-    return Verdict(transient=False)
+        return RetryDecision(transient=not refused, wait_s=error.retry_after_s)
+    return RetryDecision(transient=False)
 
 
 def backoff(config: AdvancedConfig, uniform: Callable[[float, float], float]) -> Iterator[float]:

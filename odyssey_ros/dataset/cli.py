@@ -23,9 +23,9 @@ from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.journal import Journal, jobs_in
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
-from odyssey_ros.dataset.patience import STANDARD
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
+from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
 from odyssey_ros.dataset.sources import (
     SimulatedEpisode,
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
-    from odyssey_ros.dataset.patience import Patience
     from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.progress import ProgressDisplay
+    from odyssey_ros.dataset.retry_policy import RetryPolicy
     from odyssey_ros.dataset.sources import EpisodeSource
 
 EXIT_DONE: Final = 0
@@ -155,9 +155,9 @@ async def _collect(
         progress: ProgressDisplay = LogProgress()
         if console.is_terminal and not arguments.verbose:
             progress = stack.enter_context(BarProgress(console))
-        patience = replace(STANDARD, on_retry=lambda text: progress.note("service", text))
+        retry_policy = replace(STANDARD, on_retry=lambda text: progress.note("service", text))
         async with service, download_client() as http:
-            downloader = Downloader(http, patience)
+            downloader = Downloader(http, retry_policy)
             sources: Sequence[EpisodeSource]
             if plans is not None:
                 jobs = SimulationJobs(
@@ -165,11 +165,13 @@ async def _collect(
                     journal,
                     foreign_jobs=lambda: jobs_in(workspace.other_journals()),
                     fetch_events=CandidateLogs(downloader, workspace.candidates),
-                    limits=JobLimits(retries=arguments.retries, poll_s=arguments.poll, patience=patience),
+                    limits=JobLimits(
+                        retries=arguments.retries, poll_s=arguments.poll, retry_policy=retry_policy
+                    ),
                 )
                 sources = [SimulatedEpisode(plan, jobs) for plan in plans]
             else:
-                sources = await _existing(arguments, service, patience)
+                sources = await _existing(arguments, service, retry_policy)
             collector = Collector(
                 workspace, downloader, layout, width, progress, keep_downloads=arguments.keep_downloads
             )
@@ -178,17 +180,17 @@ async def _collect(
 
 
 async def _existing(
-    arguments: argparse.Namespace, service: Odyssey, patience: Patience
+    arguments: argparse.Namespace, service: Odyssey, retry_policy: RetryPolicy
 ) -> Sequence[EpisodeSource]:
     """Return the sources of recordings or completed jobs that belong to this shard."""
     found: Sequence[EpisodeSource]
     if arguments.command == "jobs":
-        found = await streams_of_jobs(arguments.ids, service, patience)
+        found = await streams_of_jobs(arguments.ids, service, retry_policy)
     elif arguments.ids:
-        found = await recordings_by_id(arguments.ids, service, patience)
+        found = await recordings_by_id(arguments.ids, service, retry_policy)
     else:
         until_ns = _END_OF_TIME_NS if arguments.until is None else arguments.until
-        found = await recordings_between(arguments.since or 0, until_ns, service, patience)
+        found = await recordings_between(arguments.since or 0, until_ns, service, retry_policy)
         # Two machines may list different recordings, so positions in the list would not match.
         return [episode for episode in found if arguments.shard.takes(episode.name)]
     return [found[index] for index in arguments.shard.of(len(found))]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from odyssey_ros.dataset.patience import Patience
+    from odyssey_ros.dataset.retry_policy import RetryPolicy
 
 _BLOCK: Final = 1 << 17
 _EXPIRED: Final = frozenset((401, 403, 404, 410))
@@ -64,15 +64,15 @@ class Downloader:
 
     Args:
         client: Makes the requests.
-        patience: Retries of transient failures. An attempt that received any bytes restarts the retries.
+        retry_policy: Retries of transient failures. An attempt that received any bytes restarts the retries.
         max_bytes: Maximum size of a file.
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, patience: Patience, *, max_bytes: int = 16 * 1024**3
+        self, client: httpx.AsyncClient, retry_policy: RetryPolicy, *, max_bytes: int = 16 * 1024**3
     ) -> None:
         self._client = client
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._max_bytes = max_bytes
 
     async def fetch(
@@ -111,7 +111,7 @@ class Downloader:
         on_bytes: Callable[[int, int | None], None],
     ) -> None:
         partial = _Partial(path)
-        waits = self._patience.waits()
+        waits = self._retry_policy.waits()
         while True:
             before = partial.size()
             try:
@@ -130,12 +130,12 @@ class Downloader:
                 await asyncio.to_thread(partial.complete)
                 return
             if partial.size() > before:
-                waits = self._patience.waits()
+                waits = self._retry_policy.waits()
             wait_s = next(waits, None)
             if wait_s is None:
                 raise failure
-            self._patience.on_retry(f"{path.name}: {failure.message}; trying again in {wait_s:.0f} s")
-            await self._patience.sleep(wait_s)
+            self._retry_policy.on_retry(f"{path.name}: {failure.message}; trying again in {wait_s:.0f} s")
+            await self._retry_policy.sleep(wait_s)
 
     async def _attempt(
         self, url: str, partial: _Partial, on_bytes: Callable[[int, int | None], None]

@@ -19,15 +19,15 @@ from odyssey_ros.client import OdysseyError, SimulationJobStatus
 from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.patience import STANDARD
 from odyssey_ros.dataset.plans import read_plans
+from odyssey_ros.dataset.retry_policy import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from odyssey_ros.client.types import SimulationJobDetail
-    from odyssey_ros.dataset.patience import Patience
     from odyssey_ros.dataset.plans import EpisodePlan
+    from odyssey_ros.dataset.retry_policy import RetryPolicy
     from odyssey_ros.dataset.service import Service
 
 EXIT_DONE: Final = 0
@@ -61,7 +61,7 @@ async def follow(
     on_change: Callable[[SimulationJobDetail], None],
     *,
     poll_s: float = 2.0,
-    patience: Patience = STANDARD,
+    retry_policy: RetryPolicy = STANDARD,
 ) -> SimulationJobDetail:
     """Poll a job until it reaches a terminal state, and return it.
 
@@ -70,18 +70,18 @@ async def follow(
         job: The submitted job.
         on_change: Receives the job at once, and at every change of its state.
         poll_s: Seconds between two polls.
-        patience: Retries of requests that fail.
+        retry_policy: Retries of requests that fail.
 
     Raises:
         OdysseyError: The job cannot be polled.
     """
     on_change(job)
     return await poll_until_terminal(
-        lambda: patience.call(lambda: service.get_simulate_status(job.job_id)),
+        lambda: retry_policy.call(lambda: service.get_simulate_status(job.job_id)),
         on_change,
         job=job,
         period_s=lambda: poll_s,
-        sleep=patience.sleep,
+        sleep=retry_policy.sleep,
     )
 
 
@@ -115,7 +115,7 @@ async def _run(arguments: argparse.Namespace, plans: Sequence[EpisodePlan], cons
                 job,
                 lambda now: console.print(f"job {now.job_id}: {now.status}", markup=False, soft_wrap=True),
                 poll_s=arguments.poll,
-                patience=replace(STANDARD, on_retry=lambda text: console.print(text, markup=False)),
+                retry_policy=replace(STANDARD, on_retry=lambda text: console.print(text, markup=False)),
             )
     if job.status is not SimulationJobStatus.COMPLETED:
         console.print(

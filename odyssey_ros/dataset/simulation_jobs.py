@@ -30,7 +30,7 @@ from odyssey_ros.dataset.errors import DatasetError, EpisodeError
 from odyssey_ros.dataset.events import EventKind, script_events
 from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
 from odyssey_ros.dataset.journal import Intent
-from odyssey_ros.dataset.patience import STANDARD
+from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.service import JobFacts, RemoteStream
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from odyssey_ros.client.types import SimulationJobDetail, SimulationJobInfo
     from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.journal import Journal
-    from odyssey_ros.dataset.patience import Patience
     from odyssey_ros.dataset.plans import EpisodePlan
+    from odyssey_ros.dataset.retry_policy import RetryPolicy
     from odyssey_ros.dataset.service import Service
 
 _PAGE: Final = 100
@@ -70,13 +70,13 @@ class JobLimits:
         retries: New jobs for a script whose job failed, in one run.
         poll_s: Seconds between two polls of a job.
         settle_s: Seconds after which a submission of a process that ended has reached the service.
-        patience: Retries of requests that fail.
+        retry_policy: Retries of requests that fail.
     """
 
     retries: int = 2
     poll_s: float = 5.0
     settle_s: float = 5.0
-    patience: Patience = STANDARD
+    retry_policy: RetryPolicy = STANDARD
 
 
 class SimulationJobs:
@@ -139,7 +139,7 @@ class SimulationJobs:
             raise ValueError("the stream was not made by a job")
         job_id = stream.job.job_id
         try:
-            detail = await self._limits.patience.call(lambda: self._service.get_simulate_status(job_id))
+            detail = await self._limits.retry_policy.call(lambda: self._service.get_simulate_status(job_id))
         except OdysseyError as error:
             raise _service_failed(error) from error
         fresh = _finished_stream(detail, stream.job.script_index)
@@ -148,7 +148,7 @@ class SimulationJobs:
         return fresh
 
     async def _new_job(self, plan: EpisodePlan, report: JobReport) -> str:
-        waits = self._limits.patience.waits()
+        waits = self._limits.retry_policy.waits()
         while True:
             intent = self._journal.state(plan.name).intent
             if intent is not None:
@@ -163,13 +163,15 @@ class SimulationJobs:
                     raise ServiceRefusalError(error.advice) from error
                 # A limit ends when other jobs end, which takes any time: the only bound is a refusal.
                 report.phase("waiting for the account's limits")
-                await self._limits.patience.sleep(self._jittered(error.retry_after_s or self._limits.poll_s))
+                await self._limits.retry_policy.sleep(
+                    self._jittered(error.retry_after_s or self._limits.poll_s)
+                )
             except OdysseyConnectionError as error:
                 wait_s = next(waits, None)
                 if wait_s is None:
                     raise _service_failed(error) from error
                 report.phase("the service cannot be reached")
-                await self._limits.patience.sleep(max(wait_s, error.retry_after_s or 0.0))
+                await self._limits.retry_policy.sleep(max(wait_s, error.retry_after_s or 0.0))
             except OdysseyError as error:
                 # 403 refuses this request, for example for a missing privilege. Any other refusal concerns
                 # the account.
@@ -204,7 +206,7 @@ class SimulationJobs:
     async def _settle(self, plan: EpisodePlan, intent: Intent, report: JobReport) -> str | None:
         """Return the job of a submission whose outcome is unknown; None when the submission made no job."""
         report.phase("settling an earlier submission")
-        await self._limits.patience.sleep(self._limits.settle_s)
+        await self._limits.retry_policy.sleep(self._limits.settle_s)
         try:
             async with self._submitting:
                 candidates = await self._jobs_since(intent)
@@ -234,7 +236,7 @@ class SimulationJobs:
         found: list[SimulationJobInfo] = []
         for page_number in range(_MAX_PAGES):
             offset = page_number * _PAGE
-            page = await self._limits.patience.call(
+            page = await self._limits.retry_policy.call(
                 lambda offset=offset: self._service.list_simulations(limit=_PAGE, offset=offset)  # type: ignore[misc]
             )
             recent = [job for job in page.jobs if since_epoch_ns(job.created_at) >= since_ns]
@@ -249,13 +251,13 @@ class SimulationJobs:
         Returns:
             The reason if the job made no video, and the job; None instead of a job that is gone.
         """
-        patience = self._limits.patience
+        retry_policy = self._limits.retry_policy
         try:
             detail = await poll_until_terminal(
-                lambda: patience.call(lambda: self._service.get_simulate_status(job_id)),
+                lambda: retry_policy.call(lambda: self._service.get_simulate_status(job_id)),
                 lambda job: report.phase(str(job.status)),
                 period_s=lambda: self._jittered(self._limits.poll_s),
-                sleep=patience.sleep,
+                sleep=retry_policy.sleep,
             )
         except OdysseyNotFoundError:
             return "the service no longer has it", None
@@ -268,7 +270,7 @@ class SimulationJobs:
         return detail.error_message or "it completed without a video", detail
 
     def _jittered(self, seconds: float) -> float:
-        return seconds * self._limits.patience.uniform(0.8, 1.2)
+        return seconds * self._limits.retry_policy.uniform(0.8, 1.2)
 
 
 def resembles(plan: EpisodePlan, log: EventLog | None, duration_s: float | None) -> bool:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client.types import SimulationJobDetail, StreamRecordingInfo
     from odyssey_ros.dataset.events import EventLog
-    from odyssey_ros.dataset.patience import Patience
     from odyssey_ros.dataset.plans import EpisodePlan
+    from odyssey_ros.dataset.retry_policy import RetryPolicy
     from odyssey_ros.dataset.service import Service
     from odyssey_ros.dataset.simulation_jobs import JobReport, SimulationJobs
 
@@ -108,13 +108,13 @@ class RecordedEpisode:
         stream_id: Id of the recording.
         started_at: Start of the stream, as the service writes it; None when it is unknown.
         service: The service.
-        patience: Retries of requests that fail.
+        retry_policy: Retries of requests that fail.
     """
 
     stream_id: str
     started_at: str | None
     service: Service
-    patience: Patience
+    retry_policy: RetryPolicy
 
     @property
     def name(self) -> str:
@@ -130,7 +130,7 @@ class RecordedEpisode:
         """Request the recording."""
         report.phase("looking up")
         try:
-            recording = await self.patience.call(lambda: self.service.get_recording(self.stream_id))
+            recording = await self.retry_policy.call(lambda: self.service.get_recording(self.stream_id))
         except OdysseyError as error:
             raise _lookup_failed(error) from error
         if recording.video_url is None:
@@ -162,7 +162,7 @@ class JobEpisode:
     job_id: str
     script_index: int
     service: Service
-    patience: Patience
+    retry_policy: RetryPolicy
 
     @property
     def name(self) -> str:
@@ -177,7 +177,7 @@ class JobEpisode:
     async def locate(self, report: JobReport) -> RemoteStream:
         """Request the job."""
         report.phase("looking up")
-        detail = await _job(self.service, self.job_id, self.patience)
+        detail = await _job(self.service, self.job_id, self.retry_policy)
         stream = stream_of(detail, self.script_index)
         if stream is None:
             raise EpisodeError(
@@ -195,7 +195,7 @@ class JobEpisode:
 
 
 async def recordings_by_id(
-    stream_ids: Sequence[str], service: Service, patience: Patience
+    stream_ids: Sequence[str], service: Service, retry_policy: RetryPolicy
 ) -> list[RecordedEpisode]:
     """Return the sources of the given recordings.
 
@@ -208,15 +208,15 @@ async def recordings_by_id(
     wanted = dict.fromkeys(stream_ids)
     started: dict[str, str] = {}
     for page in range(_MAX_PAGES):
-        rows, last = await _recordings_page(service, patience, page)
+        rows, last = await _recordings_page(service, retry_policy, page)
         started |= {row.stream_id: row.started_at for row in rows if row.stream_id in wanted}
         if last or len(started) == len(wanted):
             break
-    return [RecordedEpisode(stream_id, started.get(stream_id), service, patience) for stream_id in wanted]
+    return [RecordedEpisode(stream_id, started.get(stream_id), service, retry_policy) for stream_id in wanted]
 
 
 async def recordings_between(
-    since_ns: int, until_ns: int, service: Service, patience: Patience
+    since_ns: int, until_ns: int, service: Service, retry_policy: RetryPolicy
 ) -> list[RecordedEpisode]:
     """Return the account's finished recordings that started in `since_ns <= start < until_ns`, oldest first.
 
@@ -225,17 +225,19 @@ async def recordings_between(
     """
     found: dict[str, RecordedEpisode] = {}
     for page in range(_MAX_PAGES):
-        rows, last = await _recordings_page(service, patience, page)
+        rows, last = await _recordings_page(service, retry_policy, page)
         for row in rows:
             if since_ns <= since_epoch_ns(row.started_at) < until_ns and row.ended_at is not None:
-                found[row.stream_id] = RecordedEpisode(row.stream_id, row.started_at, service, patience)
+                found[row.stream_id] = RecordedEpisode(row.stream_id, row.started_at, service, retry_policy)
         # The list is newest first. A new row shifts older rows to the next page, so they may appear twice.
         if last or all(since_epoch_ns(row.started_at) < since_ns for row in rows):
             break
     return sorted(found.values(), key=lambda episode: (episode.started_at or "", episode.stream_id))
 
 
-async def streams_of_jobs(job_ids: Sequence[str], service: Service, patience: Patience) -> list[JobEpisode]:
+async def streams_of_jobs(
+    job_ids: Sequence[str], service: Service, retry_policy: RetryPolicy
+) -> list[JobEpisode]:
     """Return the sources of all streams of completed jobs.
 
     Raises:
@@ -244,13 +246,13 @@ async def streams_of_jobs(job_ids: Sequence[str], service: Service, patience: Pa
     episodes: list[JobEpisode] = []
     for job_id in dict.fromkeys(job_ids):
         try:
-            detail = await _job(service, job_id, patience)
+            detail = await _job(service, job_id, retry_policy)
         except EpisodeError as error:
             raise PlanError(f"job {job_id}: {error.message}") from error
         if detail.status is not SimulationJobStatus.COMPLETED:
             raise PlanError(f"job {job_id} is {detail.status}, not completed")
         indexes = sorted({stream.script_index for stream in detail.streams})
-        episodes += (JobEpisode(job_id, index, service, patience) for index in indexes)
+        episodes += (JobEpisode(job_id, index, service, retry_policy) for index in indexes)
     return episodes
 
 
@@ -270,18 +272,20 @@ class _NoReport:
 
 
 async def _recordings_page(
-    service: Service, patience: Patience, page: int
+    service: Service, retry_policy: RetryPolicy, page: int
 ) -> tuple[list[StreamRecordingInfo], bool]:
     try:
-        answer = await patience.call(lambda: service.list_stream_recordings(limit=_PAGE, offset=page * _PAGE))
+        answer = await retry_policy.call(
+            lambda: service.list_stream_recordings(limit=_PAGE, offset=page * _PAGE)
+        )
     except OdysseyError as error:
         raise PlanError(f"the recordings cannot be listed: {error}") from error
     return answer.recordings, not answer.recordings or (page + 1) * _PAGE >= answer.total
 
 
-async def _job(service: Service, job_id: str, patience: Patience) -> SimulationJobDetail:
+async def _job(service: Service, job_id: str, retry_policy: RetryPolicy) -> SimulationJobDetail:
     try:
-        return await patience.call(lambda: service.get_simulate_status(job_id))
+        return await retry_policy.call(lambda: service.get_simulate_status(job_id))
     except OdysseyError as error:
         raise _lookup_failed(error) from error
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KEY = "ody_test_key"
 READY = "odyssey emulator ready at "
-PATIENCE_S = 80.0
+WAIT_S = 80.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -263,13 +263,13 @@ class Probe:
         wait_until(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
         return publisher
 
-    def call(self, service_type: type, name: str, request: Any = None, timeout: float = PATIENCE_S) -> Any:
+    def call(self, service_type: type, name: str, request: Any = None, timeout: float = WAIT_S) -> Any:
         """Call a service and return its response."""
         # Clients are kept, because destroying one while the executor waits on it is an error.
         client = self._clients.get(name)
         if client is None:
             client = self._clients[name] = self.node.create_client(service_type, name)
-        assert client.wait_for_service(timeout_sec=PATIENCE_S), f"there is no service {name}"
+        assert client.wait_for_service(timeout_sec=WAIT_S), f"there is no service {name}"
         future = client.call_async(request if request is not None else service_type.Request())
         wait_until(future.done, f"an answer of {name}", timeout)
         return future.result()

@@ -22,8 +22,8 @@ from std_srvs.srv import Trigger
 from odyssey_ros.client import Odyssey
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.fetching import fetch_stream
-from odyssey_ros.dataset.patience import STANDARD
 from odyssey_ros.dataset.pixels import Rgb8Converter
+from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 from waiting import eventually

@@ -60,9 +60,9 @@ class Service:
         )
         return last, states
 
-    async def call(self, *delays, patient=False):
+    async def call(self, *delays, retry_forever=False):
         return await call_with_retries(
-            self.poll, iter(delays), self.retried, patient=patient, sleep=self.sleep
+            self.poll, iter(delays), self.retried, retry_forever=retry_forever, sleep=self.sleep
         )
 
 
@@ -144,7 +144,7 @@ def lost():
 
 
 @pytest.mark.parametrize(
-    ("error", "patient", "expected"),
+    ("error", "retry_forever", "expected"),
     [
         (lost(), False, 2.0),
         (RateLimitError("slow", details={"retry_after_seconds": 30}), False, 30.0),
@@ -156,12 +156,12 @@ def lost():
         (OdysseyError("other"), True, None),
     ],
 )
-def test_the_delay_after_an_error(error, patient, expected):
-    assert retry_delay_s(error, iter([2.0]), patient=patient) == expected
+def test_the_delay_after_an_error(error, retry_forever, expected):
+    assert retry_delay_s(error, iter([2.0]), retry_forever=retry_forever) == expected
 
 
 def test_no_delay_is_left_after_the_last_retry():
-    assert retry_delay_s(lost(), iter([]), patient=True) is None
+    assert retry_delay_s(lost(), iter([]), retry_forever=True) is None
 
 
 async def test_transient_errors_are_retried_and_reported():

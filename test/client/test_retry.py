@@ -22,47 +22,51 @@ from odyssey_ros.client import (
     RateLimitError,
     StreamDurationExceededError,
 )
-from odyssey_ros.client.retry import Verdict, backoff, judge
+from odyssey_ros.client.retry import RetryDecision, backoff, retry_decision
 
 WAIT = {"retry_after_seconds": 12}
 
 
 @pytest.mark.parametrize(
-    ("error", "verdict"),
+    ("error", "decision"),
     [
-        (OdysseyAuthError("key"), Verdict(transient=False)),
-        (OdysseyArgumentError("x"), Verdict(transient=False)),
-        (OdysseyStreamError("x"), Verdict(transient=False)),
-        (ZeroDivisionError(), Verdict(transient=False)),
-        (MonthlyLimitReachedError(details=WAIT), Verdict(transient=False)),
-        (AccountSuspendedError(details=WAIT), Verdict(transient=False)),
-        (OdysseyUsageError("unknown limit"), Verdict(transient=False)),
-        (OdysseyUsageError(details=WAIT), Verdict(transient=True, wait_s=12)),
-        (RateLimitError(), Verdict(transient=True)),
-        (RateLimitError(details=WAIT), Verdict(transient=True, wait_s=12)),
-        (RateLimitError(details={"retry_after_seconds": "soon"}), Verdict(transient=True)),
-        (RateLimitError(details={"retry_after_seconds": True}), Verdict(transient=True)),
-        (RateLimitError(details={"retry_after_seconds": -1}), Verdict(transient=True)),
-        (ConcurrentLimitReachedError(), Verdict(transient=True)),
-        (StreamDurationExceededError(), Verdict(transient=True)),
-        (OdysseyConnectionError("lost"), Verdict(transient=True)),
-        (OdysseyConnectionError(status_code=400), Verdict(transient=False)),
-        (OdysseyConnectionError(status_code=418), Verdict(transient=False)),
-        (OdysseyConnectionError(status_code=408), Verdict(transient=True)),
-        (OdysseyConnectionError(status_code=409), Verdict(transient=True)),
-        (OdysseyConnectionError(status_code=429), Verdict(transient=True)),
-        (OdysseyConnectionError(status_code=500), Verdict(transient=True)),
-        (OdysseyConnectionError(status_code=503, details=WAIT), Verdict(transient=True, wait_s=12)),
+        (OdysseyAuthError("key"), RetryDecision(transient=False)),
+        (OdysseyArgumentError("x"), RetryDecision(transient=False)),
+        (OdysseyStreamError("x"), RetryDecision(transient=False)),
+        (ZeroDivisionError(), RetryDecision(transient=False)),
+        (MonthlyLimitReachedError(details=WAIT), RetryDecision(transient=False)),
+        (AccountSuspendedError(details=WAIT), RetryDecision(transient=False)),
+        (OdysseyUsageError("unknown limit"), RetryDecision(transient=False)),
+        (OdysseyUsageError(details=WAIT), RetryDecision(transient=True, wait_s=12)),
+        (RateLimitError(), RetryDecision(transient=True)),
+        (RateLimitError(details=WAIT), RetryDecision(transient=True, wait_s=12)),
+        (RateLimitError(details={"retry_after_seconds": "soon"}), RetryDecision(transient=True)),
+        (RateLimitError(details={"retry_after_seconds": True}), RetryDecision(transient=True)),
+        (RateLimitError(details={"retry_after_seconds": -1}), RetryDecision(transient=True)),
+        (ConcurrentLimitReachedError(), RetryDecision(transient=True)),
+        (StreamDurationExceededError(), RetryDecision(transient=True)),
+        (OdysseyConnectionError("lost"), RetryDecision(transient=True)),
+        (OdysseyConnectionError(status_code=400), RetryDecision(transient=False)),
+        (OdysseyConnectionError(status_code=418), RetryDecision(transient=False)),
+        (OdysseyConnectionError(status_code=408), RetryDecision(transient=True)),
+        (OdysseyConnectionError(status_code=409), RetryDecision(transient=True)),
+        (OdysseyConnectionError(status_code=429), RetryDecision(transient=True)),
+        (OdysseyConnectionError(status_code=500), RetryDecision(transient=True)),
+        (OdysseyConnectionError(status_code=503, details=WAIT), RetryDecision(transient=True, wait_s=12)),
     ],
 )
-def test_transient_and_permanent_failures_are_distinguished(error, verdict):
-    assert judge(error, patient=False) == verdict
-    assert judge(error, patient=True) == verdict
+def test_transient_and_permanent_failures_are_distinguished(error, decision):
+    assert retry_decision(error, retry_forever=False) == decision
+    assert retry_decision(error, retry_forever=True) == decision
 
 
-def test_a_full_queue_is_retried_only_with_patience():
-    assert judge(NoStreamerError(status_code=503), patient=False) == Verdict(transient=False)
-    assert judge(NoStreamerError(status_code=503), patient=True) == Verdict(transient=True)
+def test_a_full_queue_is_retried_only_by_a_client_that_retries_forever():
+    assert retry_decision(NoStreamerError(status_code=503), retry_forever=False) == RetryDecision(
+        transient=False
+    )
+    assert retry_decision(NoStreamerError(status_code=503), retry_forever=True) == RetryDecision(
+        transient=True
+    )
 
 
 def test_the_default_delays_are_those_of_the_sdk():

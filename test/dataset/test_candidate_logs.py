@@ -13,7 +13,7 @@ from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.candidate_logs import CandidateLogs
 from odyssey_ros.dataset.downloads import Downloader
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import RemoteStream
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def _answer(request: httpx.Request) -> httpx.Response:
 @pytest.fixture
 async def downloader() -> AsyncIterator[Downloader]:
     async with httpx.AsyncClient(transport=httpx.MockTransport(_answer)) as client:
-        yield Downloader(client, Patience(retries=0))
+        yield Downloader(client, RetryPolicy(retries=0))
 
 
 async def test_one_log_for_several_episodes_at_once(downloader: Downloader, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.journal import Journal
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest
-from odyssey_ros.dataset.patience import Patience
 from odyssey_ros.dataset.plans import EpisodePlan
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.shards import Shard
 from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
 from odyssey_ros.dataset.sources import (
@@ -47,7 +47,7 @@ async def _soon(seconds: float) -> None:
     await asyncio.sleep(min(seconds, 0.05))
 
 
-PATIENCE = Patience(retries=3, sleep=_soon)
+RETRY_POLICY = RetryPolicy(retries=3, sleep=_soon)
 LAYOUT = BagLayout(ImageEncoding.H264)
 
 
@@ -103,10 +103,15 @@ class Bench:
                     journal,
                     foreign_jobs=set,
                     fetch_events=no_log,
-                    limits=JobLimits(retries=0, poll_s=0.05, settle_s=0.05, patience=PATIENCE),
+                    limits=JobLimits(retries=0, poll_s=0.05, settle_s=0.05, retry_policy=RETRY_POLICY),
                 )
                 collector = Collector(
-                    workspace, Downloader(http, PATIENCE), layout, Width(3, 2, 2), self.progress, **options
+                    workspace,
+                    Downloader(http, RETRY_POLICY),
+                    layout,
+                    Width(3, 2, 2),
+                    self.progress,
+                    **options,
                 )
                 return await collector.collect(sources(jobs) if callable(sources) else sources)
 
@@ -125,7 +130,7 @@ class Bench:
 
 
 async def _streams(bench: Bench, count: int) -> list[JobEpisode]:
-    return await streams_of_jobs(await bench.jobs(count), bench.client, PATIENCE)
+    return await streams_of_jobs(await bench.jobs(count), bench.client, RETRY_POLICY)
 
 
 def _plan(name: str) -> EpisodePlan:
@@ -186,11 +191,11 @@ async def test_scripts_become_bags_and_a_manifest(bench: Bench) -> None:
 
 async def test_two_shards_make_the_same_as_one_run(bench: Bench) -> None:
     ids = await bench.jobs(5)
-    one = await bench.collect(await streams_of_jobs(ids, bench.client, PATIENCE), "one")
+    one = await bench.collect(await streams_of_jobs(ids, bench.client, RETRY_POLICY), "one")
     assert not one.failures
     for index in (1, 2):
         shard = Shard(index, 2)
-        sources = await streams_of_jobs(ids, bench.client, PATIENCE)
+        sources = await streams_of_jobs(ids, bench.client, RETRY_POLICY)
         await bench.collect([sources[place] for place in shard.of(5)], "two", shard=shard)
     two = bench.folder / "two"
     parts = [read_manifest(two / f"manifest-{index}-of-2.jsonl") for index in (1, 2)]
@@ -207,7 +212,7 @@ async def test_the_recording_of_a_live_stream(tmp_path: Path, live_streams: Call
         stream_id = await streams.record("a cat", "it sleeps", portrait=True)
         await client.disconnect()
         row = (await client.list_stream_recordings()).recordings[0]
-        outcome = await bench.collect([RecordedEpisode(stream_id, row.started_at, client, PATIENCE)])
+        outcome = await bench.collect([RecordedEpisode(stream_id, row.started_at, client, RETRY_POLICY)])
         assert not outcome.failures
         entry = outcome.entries[0]
         assert entry.episode == stream_id
@@ -261,7 +266,7 @@ async def test_an_expired_url_is_renewed(tmp_path: Path) -> None:
 async def test_urls_that_stay_expired_fail_the_episode(bench: Bench) -> None:
     ids = await bench.jobs(1)
     bench.emulator.faults.arm(ExpiredUrls())
-    outcome = await bench.collect(await streams_of_jobs(ids, bench.client, PATIENCE))
+    outcome = await bench.collect(await streams_of_jobs(ids, bench.client, RETRY_POLICY))
     (error,) = outcome.failures.values()
     assert error.code is ErrorCode.DOWNLOAD_FAILED
     assert "http" not in error.message
@@ -271,7 +276,7 @@ async def test_urls_that_stay_expired_fail_the_episode(bench: Bench) -> None:
 async def test_downloads_that_fail_at_first(fault: Any, bench: Bench) -> None:
     ids = await bench.jobs(1)
     bench.emulator.faults.arm(fault, Schedule(count=3))
-    assert not (await bench.collect(await streams_of_jobs(ids, bench.client, PATIENCE))).failures
+    assert not (await bench.collect(await streams_of_jobs(ids, bench.client, RETRY_POLICY))).failures
 
 
 @dataclass(frozen=True)
@@ -301,7 +306,7 @@ class Misled:
 
 async def test_a_broken_video_fails_only_its_episode_and_leaves_no_files(bench: Bench) -> None:
     ids = await bench.jobs(2)
-    first, second = await streams_of_jobs(ids, bench.client, PATIENCE)
+    first, second = await streams_of_jobs(ids, bench.client, RETRY_POLICY)
     misled: Any = Misled(first, video="events")
     outcome = await bench.collect([misled, second])
     assert [entry.episode for entry in outcome.entries] == [second.name]

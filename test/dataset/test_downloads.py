@@ -19,7 +19,7 @@ from aiohttp import web
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.downloads import Downloader, download_client, opened
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from waiting import eventually
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ async def _at_once(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-PATIENCE = Patience(retries=2, sleep=_at_once)
+RETRY_POLICY = RetryPolicy(retries=2, sleep=_at_once)
 
 
 async def test_a_file_is_closed_when_its_opener_is_cancelled(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ async def fetch(server: FileServer, tmp_path: Path) -> AsyncIterator[Callable[..
     async with download_client() as client:
 
         async def run(**options: int) -> object:
-            patience = replace(PATIENCE, on_retry=server.reported.append)
-            downloader = Downloader(client, patience, **options)
+            retry_policy = replace(RETRY_POLICY, on_retry=server.reported.append)
+            downloader = Downloader(client, retry_policy, **options)
             return await downloader.fetch(server.url, server.renew, tmp_path / "video.mp4")
 
         yield run
@@ -162,7 +162,7 @@ def _assert_whole(tmp_path: Path, content: bytes = CONTENT) -> None:
 async def test_a_file_its_size_and_its_digest(server: FileServer, tmp_path: Path) -> None:
     reported: list[tuple[int, int | None]] = []
     async with download_client() as client:
-        downloader = Downloader(client, PATIENCE)
+        downloader = Downloader(client, RETRY_POLICY)
         for _ in range(2):
             fetched = await downloader.fetch(
                 server.url, server.renew, tmp_path / "video.mp4", on_bytes=lambda *args: reported.append(args)
@@ -327,7 +327,9 @@ async def test_errors_of_an_unreachable_server_contain_no_secret(
 async def test_a_missing_folder(server: FileServer, tmp_path: Path) -> None:
     async with download_client() as client:
         with pytest.raises(EpisodeError) as caught:
-            await Downloader(client, PATIENCE).fetch(server.url, server.renew, tmp_path / "no" / "video.mp4")
+            await Downloader(client, RETRY_POLICY).fetch(
+                server.url, server.renew, tmp_path / "no" / "video.mp4"
+            )
     assert caught.value.code is ErrorCode.DISK_FAILED
 
 
@@ -336,13 +338,13 @@ async def test_a_full_disk(server: FileServer, tmp_path: Path) -> None:
 import asyncio, resource, sys
 from pathlib import Path
 from odyssey_ros.dataset.downloads import Downloader, download_client, opened
-from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 async def main():
     async with download_client() as client:
         async def renew(): return sys.argv[1]
         try:
-            await Downloader(client, Patience()).fetch(sys.argv[1], renew, Path(sys.argv[2]))
+            await Downloader(client, RetryPolicy()).fetch(sys.argv[1], renew, Path(sys.argv[2]))
         except Exception as error:
             print(error)
 asyncio.run(main())

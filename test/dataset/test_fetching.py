@@ -15,7 +15,7 @@ from odyssey_ros.dataset.downloads import Downloader
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import Event, EventKind, EventLog
 from odyssey_ros.dataset.fetching import FetchedStream, fetch_stream
-from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import RemoteStream
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def _no_wait(seconds: float) -> None:
 
 async def _fetch(stream: RemoteStream, folder: Path, source: Any, **options: Any) -> FetchedStream:
     async with httpx.AsyncClient(transport=httpx.MockTransport(_answer)) as client:
-        downloader = Downloader(client, Patience(retries=2, sleep=_no_wait))
+        downloader = Downloader(client, RetryPolicy(retries=2, sleep=_no_wait))
         return await fetch_stream(source, stream, folder, downloader, **options)
 
 

@@ -14,8 +14,8 @@ from odyssey_ros.client import ErrorCode, Odyssey, OdysseyConnectionError
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import EventLog, parse_events
 from odyssey_ros.dataset.journal import Intent, Journal
-from odyssey_ros.dataset.patience import Patience
 from odyssey_ros.dataset.plans import EpisodePlan
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.simulation_jobs import JobLimits, ServiceRefusalError, SimulationJobs, resembles
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import HttpDrop, HttpMalformed, HttpStatus, HttpUsageError, JobFail, JobHold
@@ -72,7 +72,7 @@ async def _soon(seconds: float) -> None:
     await asyncio.sleep(min(seconds, 0.05))
 
 
-LIMITS = JobLimits(retries=1, poll_s=0.05, settle_s=0.05, patience=Patience(retries=3, sleep=_soon))
+LIMITS = JobLimits(retries=1, poll_s=0.05, settle_s=0.05, retry_policy=RetryPolicy(retries=3, sleep=_soon))
 
 
 @dataclass

@@ -18,7 +18,7 @@ from odyssey_ros.client import (
 from odyssey_ros.client.types import StreamRecordingInfo, StreamRecordingsList
 from odyssey_ros.dataset.errors import EpisodeError, PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
-from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.sources import recordings_between, recordings_by_id
 
 
@@ -26,7 +26,7 @@ async def _soon(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-PATIENCE = Patience(retries=1, sleep=_soon)
+RETRY_POLICY = RetryPolicy(retries=1, sleep=_soon)
 
 
 def _row(day: int) -> StreamRecordingInfo:
@@ -74,7 +74,7 @@ def _ns(text: str) -> int:
 @pytest.mark.parametrize("grows", [False, True])
 async def test_by_date(grows: bool) -> None:
     archive = _archive(grows=grows)
-    found = await recordings_between(_ns("2026-03-01"), _ns("2026-04-01"), archive, PATIENCE)
+    found = await recordings_between(_ns("2026-03-01"), _ns("2026-04-01"), archive, RETRY_POLICY)
     assert [episode.stream_id for episode in found] == [f"s{day}" for day in range(56, 84)]
     assert archive.pages <= 4
 
@@ -82,13 +82,13 @@ async def test_by_date(grows: bool) -> None:
 async def test_a_running_stream_is_left_out() -> None:
     archive = _archive()
     archive.rows.insert(0, StreamRecordingInfo("running", 704, 1280, "2026-12-01T00:00:00Z", None))
-    found = await recordings_between(_ns("2026-11-01"), 2**63 - 1, archive, PATIENCE)
+    found = await recordings_between(_ns("2026-11-01"), 2**63 - 1, archive, RETRY_POLICY)
     assert "running" not in {episode.stream_id for episode in found}
 
 
 async def test_by_id_with_the_start_times_of_the_list() -> None:
     archive = _archive()
-    found = await recordings_by_id(["s329", "unlisted", "s300", "s329"], archive, PATIENCE)
+    found = await recordings_by_id(["s329", "unlisted", "s300", "s329"], archive, RETRY_POLICY)
     assert [(episode.stream_id, episode.started_at) for episode in found] == [
         ("s329", _row(329).started_at),
         ("unlisted", None),
@@ -96,16 +96,16 @@ async def test_by_id_with_the_start_times_of_the_list() -> None:
     ]
     assert archive.pages == 4
     archive.pages = 0
-    await recordings_by_id(["s329"], archive, PATIENCE)
+    await recordings_by_id(["s329"], archive, RETRY_POLICY)
     assert archive.pages == 1
 
 
 async def test_errors() -> None:
     archive = _archive(errors=[OdysseyAuthError("Invalid API key")])
     with pytest.raises(PlanError, match="cannot be listed: Invalid API key"):
-        await recordings_by_id(["s1"], archive, PATIENCE)
+        await recordings_by_id(["s1"], archive, RETRY_POLICY)
     archive.errors = [OdysseyConnectionError("down")]
-    (episode, empty) = await recordings_by_id(["s1", "s0"], archive, PATIENCE)
+    (episode, empty) = await recordings_by_id(["s1", "s0"], archive, RETRY_POLICY)
     report: Any = type("Report", (), {"phase": lambda *_: None})()
     for error, code in (
         (OdysseyNotFoundError("Recording not found"), ErrorCode.NO_VIDEO),

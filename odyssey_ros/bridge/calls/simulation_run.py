@@ -115,7 +115,7 @@ class SimulationRun:
             lambda: self._client.get_simulate_status(job_id),
             self._delays(self._max_retries),
             self._on_retry,
-            patient=True,
+            retry_forever=True,
             sleep=self._sleep,
         )
 
@@ -126,7 +126,7 @@ class SimulationRun:
                 lambda: self._client.cancel_simulation(job.job_id),
                 self._delays(MAX_CANCEL_RETRIES),
                 lambda _error, _delay_s: None,
-                patient=True,
+                retry_forever=True,
                 sleep=self._sleep,
             )
         except OdysseyArgumentError:

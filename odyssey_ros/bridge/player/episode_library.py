@@ -15,7 +15,7 @@ from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import NO_EVENTS, parse_events
 from odyssey_ros.dataset.fetching import fetch_stream
-from odyssey_ros.dataset.patience import STANDARD
+from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode, RecordedEpisode
 from odyssey_ros.dataset.video import Video
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.client import Odyssey
-    from odyssey_ros.dataset.patience import Patience
+    from odyssey_ros.dataset.retry_policy import RetryPolicy
 
 ALL_SCRIPTS: Final = -1
 EVENTS_SUFFIX: Final = ".events.jsonl"
@@ -96,7 +96,7 @@ async def fetch_episodes(
     client: Odyssey,
     folder: Path,
     observer: LibraryObserver,
-    patience: Patience = STANDARD,
+    retry_policy: RetryPolicy = STANDARD,
 ) -> None:
     """Find the episodes at the service and fetch them in order. The client is closed at the end.
 
@@ -105,16 +105,16 @@ async def fetch_episodes(
         client: The client of the service.
         folder: The folder for the files; files of an earlier run in it are used again.
         observer: Is notified of the episodes.
-        patience: The retries of requests and downloads.
+        retry_policy: The retries of requests and downloads.
 
     Raises:
         OdysseyError: There are no episodes. The failure of a single one is reported to the observer instead.
     """
-    patience = replace(patience, on_retry=observer.fetching)
+    retry_policy = replace(retry_policy, on_retry=observer.fetching)
     async with client, download_client() as http:
-        sources = await _sources(request, client, patience)
+        sources = await _sources(request, client, retry_policy)
         observer.episodes_found(len(sources))
-        downloader = Downloader(http, patience)
+        downloader = Downloader(http, retry_policy)
         for number, source in enumerate(sources):
             progress = _Progress(observer, f"episode {number + 1} of {len(sources)}")
             index = source.script_index if isinstance(source, JobEpisode) else -1
@@ -153,11 +153,11 @@ def _local_episode(request: FileRequest) -> Episode:
 
 
 async def _sources(
-    request: RecordingRequest | JobRequest, client: Odyssey, patience: Patience
+    request: RecordingRequest | JobRequest, client: Odyssey, retry_policy: RetryPolicy
 ) -> Sequence[RecordedEpisode | JobEpisode]:
     if isinstance(request, RecordingRequest):
-        return [RecordedEpisode(request.stream_id, None, client, patience)]
-    job = await patience.call(lambda: client.get_simulate_status(request.job_id))
+        return [RecordedEpisode(request.stream_id, None, client, retry_policy)]
+    job = await retry_policy.call(lambda: client.get_simulate_status(request.job_id))
     name = f"simulation job {job.job_id}"
     if job.status is SimulationJobStatus.FAILED:
         reason = f": {job.error_message}" if job.error_message else ""
@@ -180,7 +180,7 @@ async def _sources(
         indexes = [request.script_index]
     if not indexes:
         raise OdysseyError(f"{name} made no streams", code=ErrorCode.NO_VIDEO)
-    return [JobEpisode(request.job_id, index, client, patience) for index in indexes]
+    return [JobEpisode(request.job_id, index, client, retry_policy) for index in indexes]
 
 
 class _Progress:

@@ -25,7 +25,7 @@ from odyssey_ros.client import (
 from odyssey_ros.client.types import SimulationJobDetail, SimulationStream
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from small_video import write_video
 from waiting import eventually
@@ -41,7 +41,7 @@ SCRIPTS = [
     [{"timestamp_ms": 0, "start": {"prompt": "a calm sea"}}, {"timestamp_ms": 300, "end": {}}],
     [{"timestamp_ms": 0, "start": {"prompt": "a forest"}}, {"timestamp_ms": 300, "end": {}}],
 ]
-NO_PATIENCE = Patience(retries=0)
+NO_RETRIES = RetryPolicy(retries=0)
 
 
 class FakeObserver:
@@ -153,7 +153,7 @@ async def test_an_events_log_that_cannot_be_read_is_an_error(observer, tmp_path)
 async def test_a_job_that_cannot_be_played(observer, tmp_path, answer, request_, code, message):
     client = FakeClient(answer)
     with pytest.raises(OdysseyError, match=message) as raised:
-        await fetch_episodes(request_, client, tmp_path, observer, NO_PATIENCE)
+        await fetch_episodes(request_, client, tmp_path, observer, NO_RETRIES)
     assert raised.value.code is code
     assert client.closed
     assert observer.count is None
@@ -203,7 +203,7 @@ async def test_one_stream_of_a_job(emulator, observer, tmp_path):
 
 
 async def test_a_recording_that_does_not_exist_is_the_error_of_its_episode(emulator, observer, tmp_path):
-    await fetch_episodes(RecordingRequest("nothing"), client_of(emulator), tmp_path, observer, NO_PATIENCE)
+    await fetch_episodes(RecordingRequest("nothing"), client_of(emulator), tmp_path, observer, NO_RETRIES)
     assert observer.count == 1
     error = observer.episodes[0].episode
     assert isinstance(error, EpisodeError)
@@ -215,8 +215,8 @@ async def test_retries_are_reported(observer, tmp_path):
         await asyncio.sleep(0)
 
     client = FakeClient(OdysseyConnectionError("cannot reach it", code=ErrorCode.UNREACHABLE))
-    patience = Patience(retries=2, sleep=no_wait)
+    retry_policy = RetryPolicy(retries=2, sleep=no_wait)
     with pytest.raises(OdysseyConnectionError):
-        await fetch_episodes(JobRequest("j1"), client, tmp_path, observer, patience)
+        await fetch_episodes(JobRequest("j1"), client, tmp_path, observer, retry_policy)
     assert len(observer.texts) == 2
     assert all(text.startswith("cannot reach it; ") for text in observer.texts)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from odyssey_ros.client import OdysseyAuthError, OdysseyConnectionError, OdysseyError
-from odyssey_ros.dataset.patience import Patience
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 
 
 class Service:
@@ -34,31 +34,33 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def patience(waits: list[float]) -> Patience:
+def retry_policy(waits: list[float]) -> RetryPolicy:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    return Patience(retries=2, initial_s=1.0, max_s=8.0, sleep=sleep, uniform=lambda _least, most: most)
+    return RetryPolicy(retries=2, initial_s=1.0, max_s=8.0, sleep=sleep, uniform=lambda _least, most: most)
 
 
-async def test_transient_errors_are_retried_and_reported(patience: Patience, waits: list[float]) -> None:
+async def test_transient_errors_are_retried_and_reported(
+    retry_policy: RetryPolicy, waits: list[float]
+) -> None:
     reported: list[str] = []
     service = Service(_lost(), _lost())
-    assert await replace(patience, on_retry=reported.append).call(service.ask) == "answer"
+    assert await replace(retry_policy, on_retry=reported.append).call(service.ask) == "answer"
     assert service.requests == 3
     assert len(waits) == 2
     assert reported == [f"no connection; trying again in {seconds:.0f} s" for seconds in waits]
 
 
-async def test_retries_are_bounded(patience: Patience, waits: list[float]) -> None:
+async def test_retries_are_bounded(retry_policy: RetryPolicy, waits: list[float]) -> None:
     service = Service(*(_lost() for _ in range(9)))
     with pytest.raises(OdysseyConnectionError):
-        await patience.call(service.ask)
+        await retry_policy.call(service.ask)
     assert service.requests == 3
 
 
-async def test_a_permanent_error_is_not_retried(patience: Patience, waits: list[float]) -> None:
+async def test_a_permanent_error_is_not_retried(retry_policy: RetryPolicy, waits: list[float]) -> None:
     service = Service(OdysseyAuthError("refused"))
     with pytest.raises(OdysseyAuthError):
-        await patience.call(service.ask)
+        await retry_policy.call(service.ask)
     assert (service.requests, waits) == (1, [])

@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """The number of retries and the delays between them.
 
     Attributes:
@@ -56,9 +56,9 @@ class Patience:
             request,
             self.waits(),
             lambda error, wait_s: self.on_retry(f"{error}; trying again in {wait_s:.0f} s"),
-            patient=False,
+            retry_forever=False,
             sleep=self.sleep,
         )
 
 
-STANDARD: Final = Patience()
+STANDARD: Final = RetryPolicy()
