@@ -24,6 +24,7 @@ class AsyncioThread:
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
+        self._stop_requested = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -37,9 +38,11 @@ class AsyncioThread:
         Returns:
             False when the thread has not ended within `timeout` seconds.
         """
-        if self._thread.is_alive():
+        if not self._stop_requested:
+            # Once only: the loop runs again to end the tasks, and is then closed.
+            self._stop_requested = True
             self.loop.call_soon_threadsafe(self.loop.stop)
-            self._thread.join(timeout)
+        self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -65,3 +65,24 @@ def test_a_blocked_thread_is_reported(thread):
     assert blocked.wait(5)
     assert not thread.stop(0.01)
     release.set()
+
+
+def test_a_second_stop_does_not_interrupt_the_end_of_the_tasks(thread):
+    ending, release, ended = threading.Event(), threading.Event(), threading.Event()
+
+    async def slow_to_end():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await asyncio.to_thread(release.wait, 10)
+            ended.set()
+
+    thread.submit(slow_to_end())
+    thread.submit(asyncio.sleep(0)).result(5)  # the task is running
+    assert not thread.stop(0.01)
+    assert ending.wait(5)
+    assert not thread.stop(0.01)
+    release.set()
+    assert thread.stop(5)
+    assert ended.is_set()
