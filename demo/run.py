@@ -27,6 +27,7 @@ TOP = Path(__file__).resolve().parent.parent
 PREFIX = TOP / "install" / "odyssey_ros"
 EXECUTABLES = PREFIX / "lib" / "odyssey_ros"
 CONFIG = PREFIX / "share" / "odyssey_ros" / "config"
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 RESULTS = ("contact_sheet.png", "summary.json")
 LOCAL_KEY = "ody_local"
 FIRST_PROMPT = "a harbour at dawn, calm water"
@@ -134,8 +135,8 @@ def run(duration: str, fps: str, output: Path, interrupts: Interrupts) -> int:
         (output / name).unlink(missing_ok=True)
     environment = dict(os.environ)
     environment.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-        environment.setdefault(variable, str(CONFIG / "fastdds.xml"))
+    if not any(environment.get(variable) for variable in PROFILE_VARIABLES):
+        environment |= dict.fromkeys(PROFILE_VARIABLES, str(CONFIG / "fastdds.xml"))
     real = bool(environment.get("ODYSSEY_API_KEY"))
     with Processes(interrupts) as processes:
         options = []

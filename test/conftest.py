@@ -17,15 +17,26 @@ if TYPE_CHECKING:
 
 _COUNTER = itertools.count()
 
-# Fast DDS numbers its shared memory ports across all domains. When two processes open a port at the same
-# time, one of them never receives anything through it.
-os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+# All graphs of the tests, also those of the processes that they start, are on loopback UDP.
+_PROFILE = str(Path(__file__).parent / "support" / "loopback_udp.xml")
+os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] = _PROFILE
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SYSTEM_DEFAULT"
 
 # No deadline, because other load can slow an example down. The same commit always gets the same examples.
 settings.register_profile(
     "odyssey_ros", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("odyssey_ros")
+
+
+@pytest.fixture
+def shared_memory() -> dict[str, str]:
+    """The variables of a process whose graph also uses the shared memory of this machine, as for a user."""
+    return {
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": "",
+        "FASTDDS_DEFAULT_PROFILES_FILE": "",
+    }
 
 
 @pytest.fixture

@@ -79,6 +79,18 @@ class Process:
         self.popen.stdout.close()
         return status
 
+    def end(self) -> None:
+        """End the process and tell what it said."""
+        try:
+            self.stop()
+        finally:
+            tell(f"$ {' '.join(map(str, self.popen.args))}\n{self.text}")
+
+
+def tell(text: str) -> None:
+    """Print a text that helps to find out why a test failed; pytest shows it only then."""
+    print(text)  # noqa: T201 -- captured by pytest
+
 
 def start_process(command: list[str], environment: dict[str, str]) -> Process:
     """Start a process and collect its output."""
@@ -133,7 +145,7 @@ def start_emulator() -> Iterator[Callable[..., EmulatorProcess]]:
                 ],
                 {**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-            stack.callback(process.stop)
+            stack.callback(process.end)
             line = wait_until(
                 lambda: next((line for line in process.output if line.startswith(READY)), None),
                 lambda: f"an emulator that is ready; its output:\n{process.text}",
@@ -171,13 +183,12 @@ def start_node(domain_id: int) -> Iterator[Callable[..., Process]]:
                 {
                     **inherited,
                     "ROS_DOMAIN_ID": str(domain),
-                    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
                     "RCUTILS_LOGGING_BUFFERED_STREAM": "0",
                     "PYTHONUNBUFFERED": "1",
                     **(environment or {}),
                 },
             )
-            stack.callback(process.stop)
+            stack.callback(process.end)
             return process
 
         yield start
@@ -190,9 +201,9 @@ def start_command(domain_id: int) -> Iterator[Callable[..., Process]]:
 
         def start(command: list[str], **environment: str) -> Process:
             inherited = {key: value for key, value in os.environ.items() if not key.startswith("ODYSSEY_")}
-            graph = {"ROS_DOMAIN_ID": str(domain_id), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-            process = start_process(command, {**inherited, **graph, "PYTHONUNBUFFERED": "1", **environment})
-            stack.callback(process.stop)
+            graph = {"ROS_DOMAIN_ID": str(domain_id), "PYTHONUNBUFFERED": "1"}
+            process = start_process(command, {**inherited, **graph, **environment})
+            stack.callback(process.end)
             return process
 
         yield start
@@ -223,6 +234,7 @@ class Probe:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self._clients: dict[str, Any] = {}
+        self._received: dict[str, list[Any]] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
@@ -245,7 +257,7 @@ class Probe:
 
     def listen(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> list[Any]:
         """Return a list to which every message of the topic is appended."""
-        messages: list[Any] = []
+        messages = self._received[topic] = []
         self.node.create_subscription(message_type, topic, messages.append, qos)
         return messages
 
@@ -283,7 +295,10 @@ class Probe:
         wait_until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
 
     def close(self) -> None:
-        """End the spinning, then the executor and the node."""
+        """End the spinning, then the executor and the node; tell what was seen."""
+        for topic, messages in self._received.items():
+            publishers = self.node.count_publishers(topic)
+            tell(f"{topic}: {len(messages)} messages received, {publishers} publishers in the graph")
         # A callback that ends while the executor shuts down uses what the shutdown has destroyed.
         self._closing.set()
         self.executor.wake()

@@ -19,12 +19,13 @@ pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture
-def start(tmp_path, domain_id):
+def start(tmp_path, domain_id, shared_memory):
+    """Starts the demo as a user does: with its own profile of the middleware."""
     processes = []
 
     def start_demo(**variables):
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ODYSSEY_")}
-        environment |= {"PYTHONUNBUFFERED": "1", "ROS_DOMAIN_ID": str(domain_id)}
+        environment |= {"PYTHONUNBUFFERED": "1", "ROS_DOMAIN_ID": str(domain_id), **shared_memory}
         environment |= {"DEMO_OUTPUT": str(tmp_path), **variables}
         process = subprocess.Popen(
             [str(TOP / "scripts" / "demo")],

@@ -163,10 +163,14 @@ class Costs:
 
 
 def test_a_stalled_subscriber_recovers_and_does_not_affect_others(
-    start_emulator, start_node, probe, wait_until, domain_id, tmp_path
+    start_emulator, start_node, probe, wait_until, domain_id, shared_memory, tmp_path
 ):
     profile = str(Path(get_package_share_directory("odyssey_ros")) / "config" / "fastdds.xml")
-    shipped = {"FASTRTPS_DEFAULT_PROFILES_FILE": profile, "FASTDDS_DEFAULT_PROFILES_FILE": profile}
+    shipped = {
+        **shared_memory,
+        "FASTRTPS_DEFAULT_PROFILES_FILE": profile,
+        "FASTDDS_DEFAULT_PROFILES_FILE": profile,
+    }
     service = start_emulator("--fps", "20")
     statuses, costs = probe.statuses(), Costs(probe)
     start_node(
