@@ -3,11 +3,11 @@
 ::
 
     dataset.json                  the settings that all bags share
-    manifest.jsonl                the episodes of all runs; manifest-2-of-4.jsonl for the second of four
-    shards failures.jsonl                the episodes that failed in the last run, with codes; named like
-    the manifest episodes/<name>/              a bag, with its entry of the manifest as episode.json
-    episodes/.<name>.partial/     a bag that is being written work/1-of-1/                  the log of
-    submissions, and downloads; one folder for each shard
+    manifest.jsonl                the episodes of all runs; manifest-2-of-4.jsonl for the second of 4 shards
+    failures.jsonl                the failures of the last run, with codes; failures-2-of-4.jsonl for this one
+    episodes/<name>/              a bag, with its entry of the manifest as episode.json
+    episodes/.<name>.partial/     a bag that is being written
+    work/1-of-1/                  the log of submissions, and downloads; one folder for each shard
 """
 
 from __future__ import annotations
