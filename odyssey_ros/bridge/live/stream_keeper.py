@@ -123,8 +123,8 @@ class StreamKeeper:
             if isinstance(refusal, OdysseyArgumentError) or refusal.code is ErrorCode.NO_IMAGE_TO_VIDEO:
                 self._forget(request)
                 continue
-            refusals += 1
-            if refusals == MAX_REFUSALS and refusal.code is not ALWAYS_RETRIED:
+            refusals += refusal.code is not ALWAYS_RETRIED
+            if refusals == MAX_REFUSALS:
                 self._forget(request)
                 self._reporter.report_refusal(
                     OdysseyStreamError(

@@ -89,6 +89,19 @@ async def test_a_denied_lease_is_always_retried(bench):
     assert bench.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
+async def test_denied_leases_do_not_count_as_refusals(bench):
+    denied, refused = ErrorCode.LEASE_DENIED, ErrorCode.MODERATION_FAILED
+    bench.outcomes = [
+        *refusals(MAX_REFUSALS - 1, code=refused),
+        *refusals(2, code=denied),
+        *refusals(1, code=refused),
+    ]
+    bench.keeper.set_request(SEA)
+    await eventually(lambda: bench.keeper.request is None)
+    assert bench.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+    assert bench.observer.codes == [refused] * 4 + [denied] * 2 + [refused, ErrorCode.STREAM_REFUSED]
+
+
 async def test_the_delay_that_the_service_asks_for_is_respected(bench):
     bench.outcomes = [RateLimitError("slow down", details={"retry_after_seconds": 7})]
     bench.keeper.set_request(SEA)
