@@ -53,10 +53,7 @@ def error_of(
         retry_after: The Retry-After header; only the form in seconds is read.
     """
     answer = _object_of(body)
-    details: dict[str, object] = {}
-    wait_s = _seconds(retry_after)
-    if wait_s is not None:
-        details["retry_after_seconds"] = wait_s
+    details = retry_after_details(retry_after)
     usage = _usage_error(status, answer, details)
     if usage is not None:
         return usage
@@ -139,10 +136,11 @@ def _validation_text(item: object) -> str:
     return f"{where}: {message}" if where and isinstance(message, str) else str(message or "")
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def retry_after_details(retry_after: str | None) -> dict[str, object]:
+    """Return the details of an error with this Retry-After header; only the form in seconds is read."""
     if retry_after is None or not (retry_after.isascii() and retry_after.isdigit()):
-        return None
-    return float(retry_after)
+        return {}
+    return {"retry_after_seconds": float(retry_after)}
 
 
 def _phrase(status: int) -> str:

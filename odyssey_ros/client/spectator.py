@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx
 from aiortc import RTCSessionDescription
 
+from odyssey_ros.client.api_errors import retry_after_details
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.config import AdvancedConfig
 from odyssey_ros.client.error_codes import ErrorCode
@@ -204,7 +205,11 @@ class SpectatorConnection:
             raise OdysseyAuthError("Invalid spectator token", status_code=status)
         if status == 404:
             raise OdysseyNotFoundError("Stream not found", status_code=status)
-        raise OdysseyConnectionError(f"WHEP connection failed: {status}", status_code=status)
+        raise OdysseyConnectionError(
+            f"WHEP connection failed: {status}",
+            details=retry_after_details(response.headers.get("retry-after")),
+            status_code=status,
+        )
 
     def _track_added(self, track: MediaStreamTrack) -> None:
         if track.kind == "video":

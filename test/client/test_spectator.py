@@ -32,6 +32,7 @@ class Broadcast:
     def __init__(self) -> None:
         self.url = ""
         self.status = 201
+        self.retry_after: str | None = None
         self.answer: str | None = None
         self.location: str | None = "/live/session/1?x=y"
         self.requests: list[tuple[str, str]] = []
@@ -53,6 +54,8 @@ class Broadcast:
             return web.Response(status=200)
         await asyncio.sleep(self.delay_s)
         headers = {"Location": self.location} if self.location else {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = self.retry_after
         if self.status != 201:
             return web.Response(status=self.status, headers=headers)
         if request.query.get("token") != TOKEN:
@@ -232,6 +235,14 @@ async def test_each_refusal_is_typed(broadcast, status, kind, text):
     broadcast.status = status
     with pytest.raises(kind, match=text):
         await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+
+
+@pytest.mark.parametrize(("header", "wait_s"), [("7", 7.0), ("soon", None), (None, None)])
+async def test_a_refusal_has_the_wait_that_the_server_asks_for(broadcast, header, wait_s):
+    broadcast.status, broadcast.retry_after = 503, header
+    with pytest.raises(OdysseyConnectionError) as caught:
+        await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+    assert caught.value.retry_after_s == wait_s
 
 
 @pytest.mark.parametrize("answer", ["", "v=0\r\n", "this is not an answer"])

@@ -73,6 +73,7 @@ class SpectatorSupervisor(ClientObserver):
         self._reporter = SessionReporter(observer)
         self._task: asyncio.Task[None] | None = None
         self._lost: asyncio.Future[OdysseyError] | None = None
+        self._connected_at: float | None = None
         self._closing = False
 
     @property
@@ -124,18 +125,19 @@ class SpectatorSupervisor(ClientObserver):
             regaining = self.state.connection is ConnectionStatus.RECONNECTING
             if not regaining:
                 self._reporter.set_state(replace(self.state, connection=ConnectionStatus.CONNECTING))
-            began = self._clock()
+            self._connected_at = None
             try:
                 error = await self._watch(regaining=regaining)
             except FATAL_ERRORS:
                 raise
             except OdysseyError as failure:
                 error = failure
-            if self._clock() - began >= self._config.stable_after_s:
+            if self._was_stable():
                 delays = self._delays()
             delay_s = next(delays, None)
             if delay_s is None:
                 raise error
+            delay_s = max(delay_s, error.retry_after_s or 0.0)
             self._reporter.report_failure(error, message=f"{error}; trying again in {delay_s:.1f} s")
             await self._sleep(delay_s)
 
@@ -148,6 +150,7 @@ class SpectatorSupervisor(ClientObserver):
         lost: asyncio.Future[OdysseyError] = asyncio.get_running_loop().create_future()
         self._lost = lost
         connection = await connect_to_stream(self._url, self._token, observer=self, advanced=self._config)
+        self._connected_at = self._clock()
         try:
             self._reporter.set_state(
                 replace(
@@ -166,6 +169,11 @@ class SpectatorSupervisor(ClientObserver):
             after = ConnectionStatus.DISCONNECTED if self._closing else ConnectionStatus.RECONNECTING
             self._reporter.set_state(replace(self.state, connection=after, streaming=False))
             self._reporter.report_event(EventKind.DISCONNECTED)
+
+    def _was_stable(self) -> bool:
+        """Return whether the last connection lasted; an attempt that failed, however slowly, did not."""
+        connected_at = self._connected_at
+        return connected_at is not None and self._clock() - connected_at >= self._config.stable_after_s
 
     def _delays(self) -> Iterator[float]:
         return backoff(self._config, self._uniform)

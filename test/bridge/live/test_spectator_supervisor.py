@@ -157,6 +157,46 @@ async def test_retries_can_be_limited():
         assert seen.waits == [1.0, 2.0]
 
 
+async def test_attempts_that_fail_slowly_count_as_retries(monkeypatch):
+    """An attempt can fail after `stable_after_s`; that does not make it a connection that lasted."""
+
+    async def slow(*_, **__):
+        await asyncio.sleep(0.05)
+        raise OdysseyConnectionError("no answer")
+
+    monkeypatch.setattr("odyssey_ros.bridge.live.spectator_supervisor.connect_to_stream", slow)
+    config = AdvancedConfig(max_retries=3, max_retry_delay_ms=30_000, stable_after_s=0.01)
+    async with watching("http://127.0.0.1:9/live/x", "token", config) as (_, seen):
+        await eventually(lambda: seen.errors, "giving up")
+    assert seen.waits == [1.0, 2.0, 4.0]
+
+
+async def test_the_wait_that_the_service_asks_for_is_respected(monkeypatch):
+    async def refused(*_, **__):
+        raise OdysseyConnectionError("too busy", status_code=503, details={"retry_after_seconds": 3})
+
+    monkeypatch.setattr("odyssey_ros.bridge.live.spectator_supervisor.connect_to_stream", refused)
+    config = AdvancedConfig(max_retries=3, max_retry_delay_ms=30_000)
+    async with watching("http://127.0.0.1:9/live/x", "token", config) as (_, seen):
+        await eventually(lambda: seen.errors, "giving up")
+    assert seen.waits == [3.0, 3.0, 4.0]
+
+
+async def test_a_connection_that_lasts_restarts_the_retries(emulator):
+    config = AdvancedConfig(max_retries=1, stable_after_s=0.1, frame_timeout_s=3.0)
+    async with (
+        broadcast(emulator) as (_, info),
+        watching(info.webrtc_url, info.spectator_token, config) as (session, seen),
+    ):
+        for reconnects in range(3):
+            seen.frames.clear()
+            await eventually(lambda: len(seen.frames) > 3, "frames")
+            await eventually(lambda count=reconnects: session.state.reconnects == count, "the count")
+            session.disconnected(None)
+        await eventually(lambda: session.state.reconnects == 3, "the last connection")
+        assert not seen.errors
+
+
 async def test_closing_at_any_time_leaves_no_task(emulator):
     async with broadcast(emulator) as (_, info):
         for delay in (0.0, 0.01, 0.1, 0.3, 1.5):
