@@ -1,4 +1,4 @@
-"""Reads the API key, the spectator token or minted credentials from the environment or from files.
+"""Reads the API key, the spectator token or client credentials from the environment or from files.
 
 Secrets are never parameters, because every node on the graph can read parameters.
 """
@@ -68,7 +68,7 @@ def read_spectator_token(token_file: str, environment: Mapping[str, str] = os.en
 
 
 def read_credentials(credentials_file: str) -> ClientCredentials:
-    """Return the minted credentials from a file with the JSON of `ClientCredentials.to_dict()`.
+    """Return the client credentials from a file with the JSON of `ClientCredentials.to_dict()`.
 
     Raises:
         SecretError: The file cannot be used, or does not contain credentials.

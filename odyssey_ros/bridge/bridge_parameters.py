@@ -44,7 +44,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "credentials_file",
         "",
-        "File (chmod 600) with minted client credentials as JSON, for a robot without an API key.",
+        "File (chmod 600) with client credentials as JSON, for a robot without an API key.",
         Change.UNCONFIGURED,
     ),
     Setting(
@@ -97,8 +97,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "stamp_source",
         "media",
-        "Meaning of header.stamp: media is the capture time, computed from the stream's clock; arrival is "
-        "the arrival time of the frame.",
+        "Meaning of header.stamp: media follows the media time of the frames, without network jitter; "
+        "arrival is the arrival time of the frame.",
         Change.ALWAYS,
         choices=STAMP_SOURCES,
     ),

@@ -127,7 +127,7 @@ def job_info_message(job: SimulationJobInfo) -> msg.SimulationJobInfo:
 
 
 def credentials_message(credentials: ClientCredentials) -> msg.ClientCredentials:
-    """Return minted credentials, which contain a secret."""
+    """Return client credentials, which contain a secret."""
     return msg.ClientCredentials(
         session_id=text_field(credentials.session_id),
         signaling_url=text_field(credentials.signaling_url),

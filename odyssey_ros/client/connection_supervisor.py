@@ -205,7 +205,7 @@ class ConnectionSupervisor:
             await uninterrupted(self._close_attempt())
             if error.code is ErrorCode.SESSION_NOT_FOUND and not sessions.has_others:
                 raise OdysseyAuthError(
-                    "The session of the credentials has ended; mint new credentials", code=error.code
+                    "The session of the client credentials has ended; create new ones", code=error.code
                 ) from None
             # A server that refuses a used session (with 409 while its old socket is closing, for example) may
             # still accept a new one.

@@ -212,7 +212,7 @@ class Odyssey:
         on_decoded_frame: DecodedFrameCallback | None = None,
         observer: ClientObserver | None = None,
     ) -> None:
-        """Connect to the session of minted credentials; needs no API key.
+        """Connect to the session of client credentials; needs no API key.
 
         After a loss the client reconnects while the server accepts the credentials. Arguments and errors are
         those of `connect`.

@@ -1,4 +1,4 @@
-"""Sources of sessions: requested with an API key, or given by minted credentials."""
+"""Sources of sessions: requested with an API key, or given by client credentials."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class RequestedSessions:
 
 
 class MintedSession:
-    """Provides the one session of minted credentials."""
+    """Provides the one session of client credentials."""
 
     authenticates = False
     has_others = False

@@ -18,7 +18,7 @@ class CallTarget:
 
     Attributes:
         supervisor: The connection and its stream.
-        holds_key: Whether the client has an API key, instead of minted credentials.
+        holds_key: Whether the client has an API key, instead of client credentials.
     """
 
     supervisor: StreamSupervisor
@@ -28,11 +28,11 @@ class CallTarget:
         """Return the client, for a request that only the owner of an API key may make.
 
         Raises:
-            OdysseyError: The node connects with minted credentials.
+            OdysseyError: The node connects with client credentials.
         """
         if not self.holds_key:
             raise OdysseyError(
-                "this request needs an API key, but the node connects with minted credentials: start the "
+                "this request needs an API key, but the node connects with client credentials: start the "
                 "node with an API key",
                 code=ErrorCode.NO_API_KEY,
             )

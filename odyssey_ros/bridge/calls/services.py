@@ -59,7 +59,7 @@ class BridgeServices:
         node: The node that serves.
         target: Returns the target of a call; raises OdysseyError while the node is unconfigured.
         on_failure: Receives the error of a call, after its response is filled. On the executor's thread.
-        may_mint: Whether the node may mint client credentials.
+        may_mint: Whether the node may create client credentials.
     """
 
     def __init__(
@@ -230,8 +230,9 @@ class BridgeServices:
     ) -> None:
         if not self._may_mint:
             raise OdysseyError(
-                "minting is not allowed, because every node on the graph can read the secret in the "
-                "response: to allow it, set the parameter allow_credential_minting to true at the start",
+                "creating client credentials is not allowed, because every node on the graph can read the "
+                "secret in the response: to allow it, set the parameter allow_credential_minting to true at "
+                "the start",
                 code=ErrorCode.MINTING_NOT_ALLOWED,
             )
         credentials = await self._calls.result(self._account().create_client_credentials())

@@ -1,4 +1,4 @@
-"""Computes the capture time of frames in the node's clock."""
+"""Computes the stamps of frames in the node's clock from their presentation times."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class MediaStamps:
         self._last_stamp_ns: int | None = None
 
     def stamp(self, arrival_ns: int, media_ns: int) -> int:
-        """Return the capture time of a frame.
+        """Return the stamp of a frame.
 
         Args:
             arrival_ns: The arrival of the frame in the node's clock, in ns.
             media_ns: The presentation time of the frame, in ns from any origin.
 
         Returns:
-            The capture time in the node's clock, in ns. It is later than all previous results, unless the
+            The stamp in the node's clock, in ns. It is later than all previous results, unless the
             node's clock was set back.
         """
         if self._last_arrival_ns is not None and arrival_ns < self._last_arrival_ns:

@@ -53,7 +53,7 @@ class StreamSupervisor(ClientObserver):
     Args:
         client: The client to connect.
         observer: Receives frames, states and events.
-        credentials: Minted credentials to connect with; None connects with the client's key.
+        credentials: Client credentials to connect with; None connects with the client's key.
         resume_stream: Whether a stream that ended without a request is started again.
         sleep: Waits a number of seconds.
 
