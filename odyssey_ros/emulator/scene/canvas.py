@@ -322,7 +322,7 @@ class Sprite:
         planes = Planes.from_rgb(pixels[..., :3])
         # Alpha is scaled to 0 to 256, so that blending ends in a shift and opaque pixels stay exact.
         alpha = pixels[..., 3].astype(np.uint16)
-        alpha += alpha >> 7
+        alpha = alpha + (alpha >> 7)
         half = alpha.reshape(self.height // 2, 2, self.width // 2, 2).mean(axis=(1, 3)).astype(np.uint16)
         self._parts = (
             (planes.y * alpha, 256 - alpha),
