@@ -12,7 +12,7 @@ from odyssey_ros.client.connection_attempt import SESSION_ENDED_CODES, Connectio
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyError, as_odyssey_error
 from odyssey_ros.client.frames import FramePipeline
-from odyssey_ros.client.retry import RetryDecision, backoff, retry_decision
+from odyssey_ros.client.retry import backoff, retry_decision, retry_delay_s
 from odyssey_ros.client.stream import StreamControl
 from odyssey_ros.client.tasks import TaskOwner, end_tasks, uninterrupted
 from odyssey_ros.client.types import ConnectionStatus
@@ -230,22 +230,13 @@ class ConnectionSupervisor:
             await self._wait_before_retry(reason, retries)
 
     async def _wait_before_retry(self, error: OdysseyError, retries: Iterator[float]) -> None:
-        decision = retry_decision(error, retry_forever=self._config.max_retries is None)
-        delay_s = self._delay(decision, retries)
+        delay_s = retry_delay_s(error, retries, retry_forever=self._config.max_retries is None)
         if delay_s is None:
             raise error
         logger.info("Trying again in %.1f s: %s", delay_s, error)
         self._observer.error(error, fatal=False)
         self._report(f"{error}; trying again in {delay_s:.1f} s", error)
         await self._sleep(delay_s)
-
-    def _delay(self, decision: RetryDecision, retries: Iterator[float]) -> float | None:
-        if not decision.transient:
-            return None
-        delay_s = next(retries, None)
-        if delay_s is None:
-            return None
-        return delay_s if decision.wait_s is None else max(delay_s, decision.wait_s)
 
     async def _close_attempt(self) -> None:
         attempt, self._attempt = self._attempt, None

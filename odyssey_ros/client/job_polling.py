@@ -1,7 +1,7 @@
 """Polling of a simulation job until it reaches a terminal state.
 
-The decisions (`states_between`, `state_changes`, `retry_delay_s`) are pure functions. The loops take the
-request, the delays and the sleep function as arguments.
+The decisions (`states_between`, `state_changes`) are pure functions. The loops take the request, the delays
+and the sleep function as arguments.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from odyssey_ros.client.errors import OdysseyError
-from odyssey_ros.client.retry import retry_decision
+from odyssey_ros.client.retry import retry_delay_s
 from odyssey_ros.client.types import SimulationJobStatus
 
 if TYPE_CHECKING:
@@ -88,16 +88,6 @@ async def call_with_retries(
                 raise
             on_retry(error, delay_s)
         await sleep(delay_s)
-
-
-def retry_delay_s(error: OdysseyError, delays: Iterator[float], *, retry_forever: bool) -> float | None:
-    """Return the seconds to wait before a failed request is repeated; None when it must not be repeated.
-
-    The result is the next delay, or the time that the service asks for when that is longer.
-    """
-    decision = retry_decision(error, retry_forever=retry_forever)
-    delay_s = next(delays, None) if decision.transient else None
-    return None if delay_s is None else max(delay_s, decision.wait_s or 0.0)
 
 
 def state_changes(

@@ -1,4 +1,4 @@
-"""The retry decision and the backoff, as two pure functions."""
+"""The retry decision, the delay and the backoff, as pure functions."""
 
 from __future__ import annotations
 
@@ -60,6 +60,16 @@ def retry_decision(error: BaseException, *, retry_forever: bool) -> RetryDecisio
         refused = status is not None and 400 <= status < 500 and status not in _RETRYABLE_CLIENT_ERRORS
         return RetryDecision(transient=not refused, wait_s=error.retry_after_s)
     return RetryDecision(transient=False)
+
+
+def retry_delay_s(error: BaseException, delays: Iterator[float], *, retry_forever: bool) -> float | None:
+    """Return the seconds to wait before a failed request is repeated; None when it must not be repeated.
+
+    The result is the next delay, or the time that the service asks for when that is longer.
+    """
+    decision = retry_decision(error, retry_forever=retry_forever)
+    delay_s = next(delays, None) if decision.transient else None
+    return None if delay_s is None else max(delay_s, decision.wait_s or 0.0)
 
 
 def backoff(config: AdvancedConfig, uniform: Callable[[float, float], float]) -> Iterator[float]:

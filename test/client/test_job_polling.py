@@ -7,19 +7,14 @@ import asyncio
 import pytest
 
 from odyssey_ros.client import (
-    MonthlyLimitReachedError,
-    NoStreamerError,
     OdysseyConnectionError,
-    OdysseyError,
     OdysseyNotFoundError,
-    RateLimitError,
     SimulationJobDetail,
     SimulationJobStatus,
 )
 from odyssey_ros.client.job_polling import (
     call_with_retries,
     poll_until_terminal,
-    retry_delay_s,
     state_changes,
     states_between,
 )
@@ -141,27 +136,6 @@ def test_changes_end_with_the_current_state():
 
 def lost():
     return OdysseyConnectionError("no connection")
-
-
-@pytest.mark.parametrize(
-    ("error", "retry_forever", "expected"),
-    [
-        (lost(), False, 2.0),
-        (RateLimitError("slow", details={"retry_after_seconds": 30}), False, 30.0),
-        (RateLimitError("slow", details={"retry_after_seconds": 1}), False, 2.0),
-        (OdysseyConnectionError("refused", status_code=404), False, None),
-        (MonthlyLimitReachedError("used up"), True, None),
-        (NoStreamerError("busy"), False, None),
-        (NoStreamerError("busy"), True, 2.0),
-        (OdysseyError("other"), True, None),
-    ],
-)
-def test_the_delay_after_an_error(error, retry_forever, expected):
-    assert retry_delay_s(error, iter([2.0]), retry_forever=retry_forever) == expected
-
-
-def test_no_delay_is_left_after_the_last_retry():
-    assert retry_delay_s(lost(), iter([]), retry_forever=True) is None
 
 
 async def test_transient_errors_are_retried_and_reported():

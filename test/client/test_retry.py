@@ -1,4 +1,4 @@
-"""The retry decision and the backoff."""
+"""The retry decision, the delay and the backoff."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from odyssey_ros.client import (
     OdysseyArgumentError,
     OdysseyAuthError,
     OdysseyConnectionError,
+    OdysseyError,
     OdysseyStreamError,
     OdysseyUsageError,
     RateLimitError,
     StreamDurationExceededError,
 )
-from odyssey_ros.client.retry import RetryDecision, backoff, retry_decision
+from odyssey_ros.client.retry import RetryDecision, backoff, retry_decision, retry_delay_s
 
 WAIT = {"retry_after_seconds": 12}
 
@@ -67,6 +68,27 @@ def test_a_full_queue_is_retried_only_by_a_client_that_retries_forever():
     assert retry_decision(NoStreamerError(status_code=503), retry_forever=True) == RetryDecision(
         transient=True
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "retry_forever", "expected"),
+    [
+        (OdysseyConnectionError("lost"), False, 2.0),
+        (RateLimitError("slow", details={"retry_after_seconds": 30}), False, 30.0),
+        (RateLimitError("slow", details={"retry_after_seconds": 1}), False, 2.0),
+        (OdysseyConnectionError("refused", status_code=404), False, None),
+        (MonthlyLimitReachedError("used up"), True, None),
+        (NoStreamerError("busy"), False, None),
+        (NoStreamerError("busy"), True, 2.0),
+        (OdysseyError("other"), True, None),
+    ],
+)
+def test_the_delay_after_an_error(error, retry_forever, expected):
+    assert retry_delay_s(error, iter([2.0]), retry_forever=retry_forever) == expected
+
+
+def test_no_delay_is_left_after_the_last_retry():
+    assert retry_delay_s(OdysseyConnectionError("lost"), iter([]), retry_forever=True) is None
 
 
 def test_the_default_delays_are_those_of_the_sdk():
