@@ -234,7 +234,7 @@ class Probe:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self._clients: dict[str, Any] = {}
-        self._received: dict[str, list[Any]] = {}
+        self._received: list[tuple[str, list[Any]]] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
@@ -257,7 +257,8 @@ class Probe:
 
     def listen(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> list[Any]:
         """Return a list to which every message of the topic is appended."""
-        messages = self._received[topic] = []
+        messages: list[Any] = []
+        self._received.append((topic, messages))
         self.node.create_subscription(message_type, topic, messages.append, qos)
         return messages
 
@@ -296,7 +297,7 @@ class Probe:
 
     def close(self) -> None:
         """End the spinning, then the executor and the node; tell what was seen."""
-        for topic, messages in self._received.items():
+        for topic, messages in self._received:
             publishers = self.node.count_publishers(topic)
             tell(f"{topic}: {len(messages)} messages received, {publishers} publishers in the graph")
         # A callback that ends while the executor shuts down uses what the shutdown has destroyed.
@@ -312,6 +313,41 @@ class Probe:
 def probe(domain_id: int) -> Iterator[Probe]:
     """A node that subscribes, calls services and waits."""
     one = Probe(domain_id)
+    yield one
+    one.close()
+
+
+class LocalGraph:
+    """Nodes of one context on the test's domain; they spin in the test's own thread while `until` waits."""
+
+    def __init__(self, domain: int) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self._nodes: list[Node] = []
+
+    def add(self, node: Any) -> Any:
+        """Spin a node of this context, and destroy it at the end of the test; return it."""
+        self._nodes.append(node)
+        self.executor.add_node(node)
+        return node
+
+    def until(self, condition: Callable[[], Any]) -> Any:
+        """Spin until a condition is true; return its value."""
+        return wait_until(condition, pause=lambda: self.executor.spin_once(timeout_sec=0.05))
+
+    def close(self) -> None:
+        """Destroy the nodes, and end the executor and the context."""
+        for node in self._nodes:
+            node.destroy_node()
+        self.executor.shutdown()
+        rclpy.try_shutdown(context=self.context)
+
+
+@pytest.fixture
+def local_graph(domain_id: int) -> Iterator[LocalGraph]:
+    """Spins nodes in the test's own thread."""
+    one = LocalGraph(domain_id)
     yield one
     one.close()
 

@@ -331,13 +331,13 @@ def test_many_calls_at_once_and_clients_that_disappear(connected, probe, emulato
     rclpy.init(context=context, domain_id=domain_id)
     leaver = Node("leaver", context=context)
     clients = [leaver.create_client(kind, f"/odyssey/{name}") for name, kind in SERVICES.items()]
-    for client in clients:
-        assert client.wait_for_service(20)
+    for one in clients:
+        wait_until(one.service_is_ready, "the service")
 
     client = probe.node.create_client(
         srv.ListSimulationJobs, "/odyssey/list_simulation_jobs", qos_profile=QoSProfile(depth=100)
     )
-    assert client.wait_for_service(20)
+    wait_until(client.service_is_ready, "the service")
     emulator.fault(fault="http_delay", endpoint="*", delay_seconds=5.0, count=0)
     for one in clients:
         if one.srv_type is not srv.EndStream:
@@ -363,7 +363,7 @@ def test_calls_end_with_the_node(connected, probe, emulator, wait_until):
     emulator.fault(fault="reply_drop", request="update")
     client = probe.node.create_client(srv.Interact, "/odyssey/interact")
     wait_until(lambda: call(probe, "start_stream").error_code == "STREAM_RUNNING", "the stream")
-    assert client.wait_for_service(20)
+    wait_until(client.service_is_ready, "the service")
     pending = client.call_async(srv.Interact.Request(prompt="x"))
     wait_until(lambda: emulator.state()["faults"][0]["fired"], "the call to reach the streamer")
     for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):

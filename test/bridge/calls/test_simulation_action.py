@@ -73,7 +73,7 @@ def send_goal(probe, wait_until):
     client = probe.do(lambda: ActionClient(probe.node, RunSimulation, "/odyssey/run_simulation"))
 
     def send(**fields):
-        assert client.wait_for_server(30)
+        wait_until(client.server_is_ready, "the action server")
         return Goal(client, probe, wait_until, RunSimulation.Goal(**fields), messages)
 
     yield send

@@ -5,10 +5,7 @@ from __future__ import annotations
 import av
 import numpy as np
 import pytest
-import rclpy
 from odyssey_ros.msg import FrameInfo
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -17,7 +14,6 @@ from odyssey_ros.bridge.frames.frame_publisher import FramePublisher
 from odyssey_ros.bridge.frames.image_settings import ImageSettings
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.client import DecodedFrame
-from waiting import wait_until
 
 SETTINGS = ImageSettings(frame_id="camera", encoding="rgb8", jpeg_quality=85, calibration=None)
 STAMP_NS = 12_000_000_345
@@ -30,26 +26,11 @@ TYPES = {
 
 
 @pytest.fixture
-def graph(domain_id):
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    executor = SingleThreadedExecutor(context=context)
-    nodes = []
-
+def graph(local_graph):
     def add(name, **options):
-        node = Node(name, context=context, **options)
-        nodes.append(node)
-        executor.add_node(node)
-        return node
+        return local_graph.add(Node(name, context=local_graph.context, **options))
 
-    def until(condition):
-        wait_until(condition, pause=lambda: executor.spin_once(timeout_sec=0.05))
-
-    yield add, until
-    for node in nodes:
-        node.destroy_node()
-    executor.shutdown()
-    rclpy.try_shutdown(context=context)
+    return add, local_graph.until
 
 
 def frame(stream_id="s", prompt="a sea"):

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
 from odyssey_ros.bridge.live.diagnostics import bridge_diagnostics
@@ -22,7 +19,6 @@ from odyssey_ros.client import (
     OdysseyAuthError,
     OdysseyStreamError,
 )
-from waiting import wait_until
 
 
 @dataclass
@@ -65,20 +61,9 @@ class Live(StreamNode):
 
 
 @pytest.fixture
-def graph(domain_id):
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    executor = SingleThreadedExecutor(context=context)
-    node = Live(context=context, parameter_overrides=[Parameter("autostart", value=False)])
-    executor.add_node(node)
-
-    def until(condition):
-        wait_until(condition, pause=lambda: executor.spin_once(timeout_sec=0.05))
-
-    yield node, until
-    node.destroy_node()
-    executor.shutdown()
-    rclpy.try_shutdown(context=context)
+def graph(local_graph):
+    options = {"parameter_overrides": [Parameter("autostart", value=False)]}
+    return local_graph.add(Live(context=local_graph.context, **options)), local_graph.until
 
 
 def test_a_session_lives_while_the_node_is_configured(graph):

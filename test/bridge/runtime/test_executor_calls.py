@@ -6,33 +6,18 @@ import threading
 from concurrent.futures import CancelledError, Future
 
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
-from waiting import wait_until
 
 
 @pytest.fixture
-def graph(domain_id):
+def graph(local_graph):
     """A node that spins while a test waits, its calls, and the wait."""
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    executor = SingleThreadedExecutor(context=context)
-    node = Node("caller", context=context)
-    executor.add_node(node)
+    node = local_graph.add(Node("caller", context=local_graph.context))
     calls = ExecutorCalls(node)
-
-    def until(condition):
-        wait_until(condition, pause=lambda: executor.spin_once(timeout_sec=0.05))
-
-    yield node, calls, until, executor
+    yield node, calls, local_graph.until, local_graph.executor
     calls.destroy()
-    node.destroy_node()
-    executor.shutdown()
-    rclpy.try_shutdown(context=context)
 
 
 def test_calls_run_in_order_on_the_executor_s_thread(graph):

@@ -6,16 +6,12 @@ import asyncio
 import threading
 
 import pytest
-import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode
-from waiting import wait_until
 
 SUCCESS, FAILURE, ERROR = (
     TransitionCallbackReturn.SUCCESS,
@@ -50,20 +46,9 @@ class Device(ManagedNode):
 
 
 @pytest.fixture
-def graph(domain_id):
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    executor = SingleThreadedExecutor(context=context)
-    device = Device(context=context)
-    executor.add_node(device)
-
-    def until(condition):
-        wait_until(condition, pause=lambda: executor.spin_once(timeout_sec=0.05))
-
-    yield device, until, executor, context
-    device.destroy_node()
-    executor.shutdown()
-    rclpy.try_shutdown(context=context)
+def graph(local_graph):
+    device = local_graph.add(Device(context=local_graph.context))
+    return device, local_graph.until, local_graph.executor, local_graph.context
 
 
 @pytest.fixture
@@ -152,10 +137,8 @@ def test_a_failing_coroutine_is_logged_not_raised(device):
         future.result(5)
 
 
-def test_destroying_waits_for_background_work(domain_id):
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    device = Device(context=context)
+def test_destroying_waits_for_background_work(local_graph):
+    device = Device(context=local_graph.context)
     ended = threading.Event()
 
     async def work():
@@ -166,4 +149,3 @@ def test_destroying_waits_for_background_work(domain_id):
     device.destroy_node()
     assert ended.is_set()
     assert device.seen == ["release"]
-    rclpy.try_shutdown(context=context)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-import rclpy
-from rclpy.context import Context
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -55,18 +53,13 @@ class Bench:
 
 
 @pytest.fixture
-def make(domain_id):
-    context, benches = Context(), []
-    rclpy.init(context=context, domain_id=domain_id)
-
+def make(local_graph):
     def make(**overrides):
-        benches.append(Bench(context, **overrides))
-        return benches[-1]
+        bench = Bench(local_graph.context, **overrides)
+        local_graph.add(bench.node)
+        return bench
 
-    yield make
-    for bench in benches:
-        bench.node.destroy_node()
-    rclpy.try_shutdown(context=context)
+    return make
 
 
 def test_defaults_and_overrides_are_read(make):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from odyssey_ros.msg import FrameInfo, StreamEvent, StreamStatus
-from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -109,14 +107,10 @@ def test_an_invalid_override_is_reported(start_bridge, probe, wait_until):
     assert "Traceback" not in process.text
 
 
-def test_an_invalid_override_leaves_no_publisher(domain_id):
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
+def test_an_invalid_override_leaves_no_publisher(local_graph):
     bad = Parameter("qos_overrides./odyssey/camera_info.publisher.depth", value="many")
-    node = Node("odyssey", context=context, parameter_overrides=[bad])
+    node = local_graph.add(Node("odyssey", context=local_graph.context, parameter_overrides=[bad]))
     before = [publisher.topic_name for publisher in node.publishers]
     with pytest.raises(OverrideError, match="/odyssey/camera_info"):
         FramePublisher(node, ImageSettings("camera", "rgb8", 85, None))
     assert [publisher.topic_name for publisher in node.publishers] == before
-    node.destroy_node()
-    rclpy.shutdown(context=context)

@@ -6,13 +6,10 @@ import queue
 import warnings
 
 import pytest
-import rclpy
 from action_msgs.msg import GoalStatus
 from odyssey_ros.action import RunSimulation
 from rclpy.action import ActionClient
-from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.service import Service
 from std_srvs.srv import Trigger
@@ -22,7 +19,6 @@ from odyssey_ros.bridge.runtime import response_retry
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.runtime.managed_node import ManagedNode
 from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, is_accepted
-from waiting import wait_until
 
 NOT_FOUND = "failed to send response (timeout): client will not receive response, at service.c:400"
 
@@ -122,26 +118,8 @@ class Quiet(ManagedNode):
 
 
 @pytest.fixture
-def graph(domain_id):
-    """Spins nodes of one context in the test's own thread."""
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    executor = SingleThreadedExecutor(context=context)
-    nodes = []
-
-    def add(node):
-        nodes.append(node)
-        executor.add_node(node)
-        return node
-
-    def until(condition):
-        wait_until(condition, pause=lambda: executor.spin_once(timeout_sec=0.05))
-
-    yield context, add, until
-    for node in nodes:
-        node.destroy_node()
-    executor.shutdown()
-    rclpy.try_shutdown(context=context)
+def graph(local_graph):
+    return local_graph.context, local_graph.add, local_graph.until
 
 
 def test_a_response_of_a_service_arrives(graph, monkeypatch):
