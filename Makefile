@@ -1,10 +1,11 @@
 # make demo    images on a ROS 2 topic        make test    lint, types, build, all tests
 # make bench   speed against a baseline       make clean   remove builds and environment
 # make coverage   branch coverage of each module, checked against the limits
+# make other-pythons   build, demo and ROS-free tests with each other Python of this machine
 PYTHON ?= python3
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help env build demo test lint types coverage bench clean
+.PHONY: help env build demo test lint types coverage other-pythons bench clean
 
 SOURCES := package.xml CMakeLists.txt $(shell find odyssey_ros msg srv action launch config scripts -type f -not -name '*.pyc' -not -path '*/__pycache__*')
 
@@ -36,6 +37,9 @@ test: lint types build
 
 coverage: build
 	@scripts/coverage
+
+other-pythons:
+	@$(PYTHON) scripts/other_pythons.py
 
 bench: build
 	@scripts/bench
