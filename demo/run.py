@@ -11,17 +11,21 @@ import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+import fcntl
 import math
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 TOP = Path(__file__).resolve().parent.parent
 PREFIX = TOP / "install" / "odyssey_ros"
@@ -30,6 +34,7 @@ CONFIG = PREFIX / "share" / "odyssey_ros" / "config"
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 RESULTS = ("contact_sheet.png", "summary.json")
 LOCAL_KEY = "ody_local"
+DOMAINS = range(1, 101)
 FIRST_PROMPT = "a harbour at dawn, calm water"
 READY = "odyssey emulator ready at "
 INTERRUPTED = 130
@@ -129,21 +134,53 @@ def wait_until(condition: Callable[[], bool], interrupts: Interrupts) -> None:
         time.sleep(0.05)
 
 
+def reserve_domain(chosen: str | None) -> tuple[AbstractContextManager[object], str]:
+    """Return a lock and the ROS domain that it reserves: `chosen`, else one that no other demo or test uses.
+
+    The tests take their domains from the same range with the same locks.
+    """
+    if chosen:
+        return nullcontext(), chosen
+    for attempt in range(len(DOMAINS)):
+        domain = DOMAINS[(os.getpid() * 7 + attempt) % len(DOMAINS)]
+        lock = Path(tempfile.gettempdir(), f"odyssey_ros_domain_{domain}.lock")
+        try:
+            file = lock.open("w")
+        except PermissionError:  # the lock of another user
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        return file, str(domain)
+    raise SystemExit("demo: other demos and tests use all ROS domains from 1 to 100; set ROS_DOMAIN_ID")
+
+
 def run(duration: str, fps: str, output: Path, interrupts: Interrupts) -> int:
     """Run the demo; return the exit status."""
     for name in RESULTS:  # of an earlier run
         (output / name).unlink(missing_ok=True)
     environment = dict(os.environ)
-    environment.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    reservation, environment["ROS_DOMAIN_ID"] = reserve_domain(environment.get("ROS_DOMAIN_ID"))
+    with reservation:
+        return run_in_domain(environment, duration, fps, output, interrupts)
+
+
+def run_in_domain(
+    environment: dict[str, str], duration: str, fps: str, output: Path, interrupts: Interrupts
+) -> int:
+    """Run the demo in the ROS domain of the environment; return the exit status."""
     if not any(environment.get(variable) for variable in PROFILE_VARIABLES):
         environment |= dict.fromkeys(PROFILE_VARIABLES, str(CONFIG / "fastdds.xml"))
     real = bool(environment.get("ODYSSEY_API_KEY"))
+    place = f"in ROS domain {environment['ROS_DOMAIN_ID']}"
     with Processes(interrupts) as processes:
         options = []
         if real:
-            print("ODYSSEY_API_KEY is set: streaming from the Odyssey service ...", flush=True)
+            print(f"ODYSSEY_API_KEY is set: streaming from the Odyssey service {place} ...", flush=True)
         else:
-            print("Starting the emulator, the bridge and a viewer ...", flush=True)
+            print(f"Starting the emulator, the bridge and a viewer {place} ...", flush=True)
             url = start_emulator(processes, environment, fps, interrupts)
             if url is None:
                 return failed("the emulator did not start", interrupts)

@@ -41,10 +41,10 @@ def shared_memory() -> dict[str, str]:
 
 @pytest.fixture
 def domain_id() -> Iterator[int]:
-    """A ROS domain that no other test on this machine uses, in any process."""
+    """A ROS domain that no other test or demo on this machine uses, in any process (see demo/run.py)."""
     while True:
         number = 1 + (os.getpid() * 7 + next(_COUNTER)) % 100
-        with Path(tempfile.gettempdir(), f"odyssey_ros_test_domain_{number}.lock").open("w") as lock:
+        with Path(tempfile.gettempdir(), f"odyssey_ros_domain_{number}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -170,3 +172,29 @@ def test_an_interrupt_while_starting_ends_the_demo_quietly(start, tmp_path, dela
     assert process.returncode == 130
     assert [line for line in errors.splitlines() if line.startswith("demo: ")] == ["demo: interrupted"]
     assert not started_for(tmp_path)
+
+
+def reserved_domain(folder, **variables):
+    program = "import run; print(run.reserve_domain(None)[1])"
+    return subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        cwd=TOP / "demo",
+        env={**os.environ, "TMPDIR": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_demo_takes_a_ros_domain_that_nobody_uses(tmp_path):
+    with contextlib.ExitStack() as held:
+        for domain in range(1, 101):
+            lock = held.enter_context((tmp_path / f"odyssey_ros_domain_{domain}.lock").open("w"))
+            if domain != 63:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        assert reserved_domain(tmp_path).stdout == "63\n"
+        fcntl.flock(held.enter_context((tmp_path / "odyssey_ros_domain_63.lock").open("w")), fcntl.LOCK_EX)
+        done = reserved_domain(tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "set ROS_DOMAIN_ID" in done.stderr
