@@ -133,7 +133,7 @@ def write_bag(
 
     Args:
         folder: The folder. Its parent must exist; the folder must not.
-        name: Name of the MCAP file, without suffix.
+        name: Name of the bag. The MCAP file is `<name>_0.mcap`, as rosbag2 names the first file of a bag.
         episode: The episode.
         layout: Settings of the bag.
         on_frame: Called with the number of frames written so far. An exception that it raises ends the
@@ -142,17 +142,18 @@ def write_bag(
     Raises:
         EpisodeError: The video is broken, or the disk is full.
     """
+    storage = f"{name}_0.mcap"  # `ros2 bag reindex` takes only files whose names end with a number
     try:
         folder.mkdir()
-        with synced_file(folder / f"{name}.mcap") as file:
+        with synced_file(folder / storage) as file:
             writer = _BagWriter(McapFile(file, library=_LIBRARY), episode, layout)
             writer.write_all(on_frame or (lambda _: None))
-            metadata = writer.finish(f"{name}.mcap")
+            metadata = writer.finish(storage)
         with synced_file(folder / "metadata.yaml") as file:
             file.write(_yaml({"rosbag2_bagfile_information": metadata}).encode())
     except OSError as error:
         raise disk_error(error, "the bag") from error
-    return writer.summary(f"{name}.mcap")
+    return writer.summary(storage)
 
 
 class _BagWriter:
@@ -287,7 +288,7 @@ class _BagWriter:
             "compression_mode": "",
             "files": [{"path": file, "starting_time": start, "duration": duration, "message_count": count}],
             "custom_data": {"stream_id": self._episode.stream_id},
-            "ros_distro": "odyssey_ros",
+            "ros_distro": "",  # as rosbag2 writes it where no ROS is sourced; `ros2 bag info` shows "unknown"
         }
 
 

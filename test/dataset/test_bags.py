@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import resource
 import subprocess
 import sys
@@ -176,6 +177,9 @@ def test_the_mcap_library_reads_the_bag(images: ImageEncoding, tmp_path: Path, m
     outer = yaml.safe_load((folder / "metadata.yaml").read_text())
     assert outer == {"rosbag2_bagfile_information": inner}
     assert inner["version"] == 8
+    assert inner["ros_distro"] == ""  # no ROS: `ros2 bag info` shows "unknown"
+    assert inner["relative_file_paths"] == [inner["files"][0]["path"]] == [summary.file]
+    assert re.fullmatch(r".+_(\d+)\.([a-zA-Z0-9])+", summary.file)  # what `ros2 bag reindex` looks for
     assert inner["message_count"] == 12 * 3 + 3
     assert "&id" not in (folder / "metadata.yaml").read_text()
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -24,6 +25,7 @@ from rosbags.highlevel import AnyReader
 
 from odyssey_ros.client import Odyssey
 from odyssey_ros.dataset.cli import main
+from odyssey_ros.dataset.manifest import crc32_of
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 from waiting import eventually
@@ -379,3 +381,54 @@ def test_an_invalid_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureF
     (tmp_path / "manifest.jsonl").write_text("{}\n")
     assert main(["verify", str(tmp_path)]) == 2
     assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
+
+
+def _to_former_layout(folder: Path) -> None:
+    """Change a dataset to the file names and the metadata of the first version of the command."""
+    lines = []
+    for entry in _entries(folder):
+        bag, name = folder / entry["bag"], entry["episode"]
+        former = (bag / f"{name}_0.mcap").rename(bag / f"{name}.mcap")
+        metadata = bag / "metadata.yaml"
+        text = metadata.read_text().replace(f"{name}_0.mcap", former.name)
+        metadata.write_text(text.replace("ros_distro: ''", "ros_distro: odyssey_ros"))
+        entry["files"][0]["path"] = former.relative_to(folder).as_posix()
+        entry["files"][1] |= {"size": metadata.stat().st_size, "crc32": crc32_of(metadata)}
+        lines.append(json.dumps(entry, ensure_ascii=False) + "\n")
+        (bag / "episode.json").write_text(lines[-1])
+    (folder / "manifest.jsonl").write_text("".join(lines))
+
+
+ONE = re.sub(r"\[([^],]+),[^]]*\]", r"[\1]", SWEEP, count=3)  # one value of each variable
+
+
+async def test_a_dataset_with_the_former_file_names_is_read_continued_and_merged(
+    shell: Shell, emulator: Emulator
+) -> None:
+    (shell.folder / "walk.yaml").write_text(ONE)
+    options = ["walk.yaml", "-o", "out", "--poll", "0.1"]
+    assert (await shell.run("simulate", *options)).out == "1 episodes in out, 0 failed\n"
+    out = shell.folder / "out"
+    _to_former_layout(out)
+    [former] = _entries(out)
+    verified = await shell.run("verify", "out")
+    assert (verified.status, verified.log) == (0, "1 episodes checked, 0 faults\n")
+
+    (shell.folder / "walk.yaml").write_text(ONE.replace("[rain]", "[rain, snow]"))
+    run = await shell.run("simulate", *options)
+    assert (run.status, run.out) == (0, "2 episodes in out, 0 failed\n"), run.log
+    assert await _jobs(emulator) == 2  # the former episode is not made again
+    entries = _entries(out)
+    assert former in entries
+    for entry in entries:
+        bag = out / entry["bag"]
+        assert [file.name for file in bag.glob("*.mcap")] == [
+            f"{entry['episode']}.mcap" if entry == former else f"{entry['episode']}_0.mcap"
+        ]
+        await asyncio.to_thread(_assert_labelled, bag, "jpeg", entry["provenance"]["script"])
+
+    merged = await shell.run("merge", "all", "out")
+    assert (merged.status, merged.log) == (0, "2 episodes in all/manifest.jsonl\n")
+    assert _entries(shell.folder / "all") == entries
+    verified = await shell.run("verify", "all")
+    assert (verified.status, verified.log) == (0, "2 episodes checked, 0 faults\n")

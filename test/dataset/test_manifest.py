@@ -28,7 +28,7 @@ def _entry(name: str, **changes: Any) -> ManifestEntry:
     entry = ManifestEntry(
         episode=name,
         bag=f"episodes/{name}",
-        files=(FileEntry(f"episodes/{name}/{name}.mcap", 4, "00000000"),),
+        files=(FileEntry(f"episodes/{name}/{name}_0.mcap", 4, "00000000"),),
         stream_id="stream",
         images="jpeg",
         frames=3,
