@@ -70,7 +70,8 @@ class Video:
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         try:
-            self._container = av.open(str(path))
+            # Without the prefix, FFmpeg takes the beginning of a name with a colon for a protocol.
+            self._container = av.open(f"file:{path}")
         except (FFmpegError, OSError) as error:
             raise _broken(error) from error
         if not self._container.streams.video:

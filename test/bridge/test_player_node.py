@@ -479,3 +479,21 @@ def test_a_file_that_is_not_a_video_leads_to_unconfigured(start_node, probe, wai
     start_node("player", {"video_file": tmp_path / "broken.mp4"})
     status = unconfigured(probe, wait_until, statuses)
     assert status.error_code == "VIDEO_BROKEN"
+
+
+def test_relative_paths_with_a_colon(job, start_player, start_node, probe, wait_until, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the processes inherit it
+    time = "2026-06-01T10:30:00"
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    parameters = {"wait_for": "frame_info", "rate": 0.0}
+    probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    player = start_player({"job_id": job.job_id, "script_index": 1, "cache_dir": time, **parameters})
+    downloaded = wait_until(status_that(statuses, PlaybackStatus.EPISODE_COMPLETE), "the end of the download")
+    player.stop()
+    [video] = (tmp_path / time).rglob("*.mp4")
+    video.rename(tmp_path / f"{time}.mp4")
+
+    statuses.clear()
+    start_node("player", {"video_file": f"{time}.mp4", **parameters})
+    played = wait_until(status_that(statuses, PlaybackStatus.EPISODE_COMPLETE), "the end of the file")
+    assert played.frame_count == downloaded.frame_count == 12

@@ -432,3 +432,16 @@ async def test_a_dataset_with_the_former_file_names_is_read_continued_and_merged
     assert _entries(shell.folder / "all") == entries
     verified = await shell.run("verify", "all")
     assert (verified.status, verified.log) == (0, "2 episodes checked, 0 faults\n")
+
+
+@pytest.mark.parametrize("images", ["jpeg", "h264"])
+async def test_relative_paths_with_a_colon(images: str, shell: Shell) -> None:
+    (shell.folder / "10:30.yaml").write_text(ONE)
+    out = "2026-06-01T10:30:00"
+    options = ["10:30.yaml", "-o", out, "--images", images, "--poll", "0.1", "--keep-downloads"]
+    run = await shell.run("simulate", *options)
+    assert (run.status, run.out) == (0, f"1 episodes in {out}, 0 failed\n"), run.log
+    assert (await shell.run("verify", out)).status == 0
+    [entry] = _entries(shell.folder / out)
+    bag = shell.folder / out / entry["bag"]
+    await asyncio.to_thread(_assert_labelled, bag, images, entry["provenance"]["script"])

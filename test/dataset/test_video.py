@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,29 @@ def test_pictures_from_any_number_on(
                 range(first, 30)
             )
             assert [(picture.index, picture.media_time_ns) for picture in some] == list(whole.items())[first:]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2026-06-01T10:30:00.mp4",  # FFmpeg would read these as protocols
+        "http:x.mp4",
+        "concat:a|b.mp4",
+        "file:x.mp4",
+        "-x.mp4",
+        "%03d.mp4",
+        "a?b#c d.mp4",
+        os.fsdecode(b"not-utf-8-\xff.mp4"),
+    ],
+)
+def test_any_file_name(
+    name: str, make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(make_video().read_bytes())
+    with Video(Path(name)) as video:
+        assert [picture.index for picture in video.pictures(7)] == [7, 8, 9, 10, 11]
+        assert len(list(video.h264_packets())) == 12
 
 
 def _broken(path: Path, tmp_path: Path, change: Callable[[bytearray], object]) -> Path:

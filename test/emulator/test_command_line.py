@@ -40,7 +40,7 @@ def _signal_handlers():
 async def program():
     started = []
 
-    async def start(*arguments, interpreter=()):
+    async def start(*arguments, interpreter=(), folder=None):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *interpreter,
@@ -49,6 +49,7 @@ async def program():
             *arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         )
         started.append(process)
@@ -135,6 +136,34 @@ async def test_after_a_kill_recordings_are_complete_workers_end_and_jobs_continu
     again = (await caller.request("GET", f"/simulation-jobs/{job['job_id']}")).json()
     assert again["retry_count"] == 1
     assert again["status"] not in {"failed", "cancelled"}
+    await caller.close()
+    process.terminate()
+    assert await outcome(process) == (0, "", "")
+
+
+async def test_the_data_folder_may_have_a_colon_in_its_name(program, new_caller, until, tmp_path):
+    name = "2026-06-01T10:30:00"
+    process = await program("--port", "0", "--data-dir", name, folder=tmp_path)
+    caller = new_caller(await url_of(process))
+    connection = await caller.connect()
+    stream_id = (await connection.start())["stream_id"]
+    await connection.next_frame()
+    await connection.end()
+    script = [{"timestamp_ms": 0, "start": {"prompt": "x"}}, {"timestamp_ms": 500, "end": {}}]
+    job = (await caller.request("POST", "/simulation-jobs", json={"script": script})).json()
+
+    async def ended():
+        detail = (await caller.request("GET", f"/simulation-jobs/{job['job_id']}")).json()
+        return detail if detail["status"] in {"completed", "failed"} else None
+
+    detail = await until(ended)
+    assert detail["status"] == "completed"
+    recording = (await caller.request("GET", f"/recordings/{stream_id}")).json()
+    for url in (recording["video_url"], detail["streams"][0]["video_url"]):
+        video = await caller.http.get(url)
+        with av.open(io.BytesIO(video.content)) as container:
+            assert sum(1 for _ in container.decode(video=0)) > 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
     await caller.close()
     process.terminate()
     assert await outcome(process) == (0, "", "")

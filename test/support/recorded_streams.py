@@ -14,6 +14,7 @@ from odyssey_ros.emulator.scene.scenes import make_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from io import BytesIO
     from pathlib import Path
 
     from odyssey_ros.emulator.media.recorder import Recorder
@@ -83,7 +84,7 @@ def stream_into(recorder: Recorder, frames: int = 30, *, encoded: bool = True) -
     recorder.add_event(StreamEvent(round(frames * 1000 / FPS), "end", reason="client"))
 
 
-def markers(path: Path) -> list[tuple[int, Marker | None]]:
+def markers(path: Path | BytesIO) -> list[tuple[int, Marker | None]]:
     """Return the time in milliseconds and the marker of every frame of a video file."""
     with av.open(path) as video:
         return [
@@ -92,6 +93,6 @@ def markers(path: Path) -> list[tuple[int, Marker | None]]:
         ]
 
 
-def counters(path: Path) -> list[int]:
+def counters(path: Path | BytesIO) -> list[int]:
     """Return the frame counter of every frame of a video file, all of which must be readable."""
     return [marker.counter for _, marker in markers(path)]

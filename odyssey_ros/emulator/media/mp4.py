@@ -46,7 +46,8 @@ class Mp4Writer:
         self._mismatched = False
         # The demuxer reads the size, the profile and the parameter sets of the track from the bitstream.
         with av.open(io.BytesIO(first), format="h264") as head:
-            self._file = av.open(path, "w", format="mp4", options={"movflags": "+faststart"})
+            # Without the prefix, FFmpeg takes the beginning of a name with a colon for a protocol.
+            self._file = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"})
             self._track = self._file.add_stream_from_template(head.streams.video[0])
         self._track.time_base = Fraction(1, _TIMESCALE)
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import av
 import pytest
 
 from odyssey_ros.emulator.media.mp4 import Mp4Writer
 from recorded_streams import FPS, counters, encoded_frames, markers
+
+NAMES = [
+    "2026-06-01T10:30:00.mp4",  # FFmpeg would read these as protocols
+    "http:x.mp4",
+    "concat:a|b.mp4",
+    "file:x.mp4",
+    "-x.mp4",
+    "%03d.mp4",
+    "a?b#c d.mp4",
+]
 
 
 def write(path, times_ms, **options):
@@ -53,6 +66,16 @@ def test_a_file_plays_while_it_is_downloaded(tmp_path):
     write(tmp_path / "video.mp4", [0, 50])
     content = (tmp_path / "video.mp4").read_bytes()
     assert 0 < content.index(b"moov") < content.index(b"mdat")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_file_name(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(Path(name), [0, 50])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    content = Path(name).read_bytes()
+    assert 0 < content.index(b"moov") < content.index(b"mdat")
+    assert counters(io.BytesIO(content)) == [0, 1]
 
 
 def test_an_empty_file_has_no_duration(tmp_path):
