@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import ImageEncoding
@@ -24,7 +23,11 @@ def parser() -> argparse.ArgumentParser:
         "simulate", help="run script files as simulation jobs, one bag for each script"
     )
     simulate.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="script file, YAML or JSON; see docs/dataset.md"
+        "files",
+        nargs="+",
+        type=options.path,
+        metavar="FILE",
+        help="script file, YAML or JSON; see docs/dataset.md",
     )
     orientation = simulate.add_mutually_exclusive_group()
     orientation.add_argument(
@@ -76,21 +79,21 @@ def parser() -> argparse.ArgumentParser:
     merge = commands.add_parser(
         "merge", help="merge the folders, or the manifests, of several shards into one dataset"
     )
-    merge.add_argument("output", type=Path, metavar="FOLDER", help="the dataset's folder")
+    merge.add_argument("output", type=options.path, metavar="FOLDER", help="the dataset's folder")
     merge.add_argument(
-        "sources", nargs="*", type=Path, metavar="FROM", help="folders whose bags are moved to FOLDER"
+        "sources", nargs="*", type=options.path, metavar="FROM", help="folders whose bags are moved to FOLDER"
     )
     merge.set_defaults(verbose=False)
 
     verify = commands.add_parser("verify", help="compare the files of a dataset with its manifest")
-    verify.add_argument("output", type=Path, metavar="FOLDER")
+    verify.add_argument("output", type=options.path, metavar="FOLDER")
     verify.set_defaults(verbose=False)
     return top
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="the dataset's folder"
+        "-o", "--output", type=options.path, required=True, metavar="FOLDER", help="the dataset's folder"
     )
     command.add_argument(
         "--shard",
@@ -148,6 +151,6 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
     )
     service.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help="file that contains only the API key"
+        "--api-key-file", type=options.path, metavar="FILE", help="file that contains only the API key"
     )
     command.add_argument("-v", "--verbose", action="store_true", help="detailed log lines instead of bars")

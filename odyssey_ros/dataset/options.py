@@ -10,6 +10,7 @@ from odyssey_ros.client import Odyssey, OdysseyArgumentError
 from odyssey_ros.client.key_file import KeyFileError, KeyFileFault, read_key_file
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
+from odyssey_ros.dataset.paths import HomeFolderError, user_path
 from odyssey_ros.dataset.shards import Shard
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ def _api_key(path: Path | None) -> str:
             raise PlanError(f"{path} holds no API key: it is empty") from error
         kind = type(error.__cause__).__name__
         raise PlanError(f"the API key cannot be read from {path}: {kind}") from error
+
+
+def path(text: str) -> Path:
+    """Parse a path; `~` is the home folder."""
+    try:
+        return user_path(text)
+    except HomeFolderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def shard(text: str) -> Shard:

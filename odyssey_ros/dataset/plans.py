@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from odyssey_ros.client.errors import OdysseyScriptError
 from odyssey_ros.client.scripts import check_script
 from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.paths import HomeFolderError, user_path
 from odyssey_ros.dataset.script_files import MAX_EPISODES, read_script_file
 from odyssey_ros.dataset.sweep import combinations
 from odyssey_ros.dataset.templates import entries_of, fill
@@ -117,13 +118,20 @@ def script_of(
     start = dict(checked[0]["start"])
     image = start.pop("image", None)
     if image is not None:
+        entry = f"{where}: {template.label}[0] (start at 0 ms)"
         if not isinstance(image, str):
-            raise PlanError(
-                f"{where}: {template.label}[0] (start at 0 ms): image must be a path or a data URL"
-            )
-        start["image"] = image if image.startswith("data:") else str((path.parent / image).absolute())
+            raise PlanError(f"{entry}: image must be a path or a data URL")
+        start["image"] = image if image.startswith("data:") else _image_path(entry, path, image)
     checked[0]["start"] = start
     return tuple(cast("list[ScriptEntry]", checked))
+
+
+def _image_path(where: str, path: Path, image: str) -> str:
+    """Return the absolute path of an image of a script file; `~` is the home folder."""
+    try:
+        return str((path.parent / user_path(image)).absolute())
+    except HomeFolderError as error:
+        raise PlanError(f"{where}: image: {error}") from error
 
 
 def _point(path: Path, variables: Mapping[str, Value] | None) -> str:

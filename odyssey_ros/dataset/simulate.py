@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -133,7 +132,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The API key comes from ODYSSEY_API_KEY or --api-key-file.",
     )
     parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="script file, YAML or JSON; see docs/dataset.md"
+        "files",
+        nargs="+",
+        type=options.path,
+        metavar="FILE",
+        help="script file, YAML or JSON; see docs/dataset.md",
     )
     parser.add_argument(
         "--landscape",
@@ -147,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
     )
     parser.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help="file that contains only the API key"
+        "--api-key-file", type=options.path, metavar="FILE", help="file that contains only the API key"
     )
     parser.add_argument(
         "--poll",

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import logging
 import math
+import os
 import signal
 import socket
 import sys
@@ -80,7 +81,7 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
     add("--trickle", action="store_true", help="send the candidates one by one after the offer")
     add(
         "--data-dir",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="folder of recordings and jobs (default: a temporary folder)",
     )
@@ -152,6 +153,17 @@ def _add_limit_options(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="close the connection too when a stream reaches --stream-seconds",
     )
+
+
+def _folder(text: str) -> Path:
+    """Parse a path. A leading `~` is the home folder; a shell leaves it in `--data-dir=~/data` as it is."""
+    expanded = os.path.expanduser(text)  # noqa: PTH111 - in pathlib, ./~x is ~x
+    if expanded.startswith("~"):
+        user = text.partition("/")[0]
+        raise argparse.ArgumentTypeError(
+            f"{text}: {user} has no home folder; if this is a file name, write ./{text}"
+        )
+    return Path(expanded)
 
 
 def _limit(text: str, *, whole: bool, off: float | None) -> float | None:

@@ -445,3 +445,16 @@ async def test_relative_paths_with_a_colon(images: str, shell: Shell) -> None:
     [entry] = _entries(shell.folder / out)
     bag = shell.folder / out / entry["bag"]
     await asyncio.to_thread(_assert_labelled, bag, images, entry["provenance"]["script"])
+
+
+async def test_paths_in_the_home_folder(shell: Shell) -> None:
+    home = shell.folder / "home"
+    home.mkdir()
+    (home / "walk.yaml").write_text(ONE)
+    (home / "key").write_text("ody_local\n")
+    program = ["env", f"HOME={home}", sys.executable, "-m", "odyssey_ros.dataset"]
+    options = ["~/walk.yaml", "--output=~/out", "--api-key-file=~/key", "--poll", "0.1"]
+    run = await shell.finished(await shell.spawn(*program, "simulate", *options))
+    assert (run.status, run.out) == (0, f"1 episodes in {home}/out, 0 failed\n"), run.log
+    verified = await shell.finished(await shell.spawn(*program, "verify", "~/out"))
+    assert (verified.status, verified.log) == (0, "1 episodes checked, 0 faults\n")

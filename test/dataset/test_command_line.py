@@ -38,6 +38,20 @@ def test_options_of_each_subcommand() -> None:
     assert not parser().parse_args(["simulate", "a.yaml", "-o", "out", "--landscape"]).portrait
 
 
+def test_every_path_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    home = Path("/home/someone")
+    simulate = parser().parse_args(["simulate", "~/a.yaml", "--output=~/out", "--api-key-file=~/key"])
+    assert (simulate.files, simulate.output, simulate.api_key_file) == (
+        [home / "a.yaml"],
+        home / "out",
+        home / "key",
+    )
+    merge = parser().parse_args(["merge", "~/all", "~/part"])
+    assert (merge.output, merge.sources) == (home / "all", [home / "part"])
+    assert parser().parse_args(["verify", "~/all"]).output == home / "all"
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,6 @@ from odyssey_ros.dataset.shards import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         (options.positive, "1000", 1000),
         (options.quality, "100", 100),
         (options.seconds, "0.01", 0.01),
+        (options.path, "2026-06-01T10:30:00", Path("2026-06-01T10:30:00")),
+        (options.path, "~", Path.home()),
     ],
 )
 def test_valid_texts(parse: Callable[[str], object], text: str, value: object) -> None:
@@ -45,6 +47,7 @@ def test_valid_texts(parse: Callable[[str], object], text: str, value: object) -
         (options.seconds, "soon", "from 0.01 to 3600"),
         (options.seconds, "nan", "from 0.01 to 3600"),
         (options.seconds, "3601", "from 0.01 to 3600"),
+        (options.path, "~no-such-user/x", "~no-such-user has no home folder; .* write ./~no-such-user/x"),
     ],
 )
 def test_invalid_texts(parse: Callable[[str], object], text: str, reason: str) -> None:

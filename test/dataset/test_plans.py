@@ -82,7 +82,9 @@ def test_repeats_and_equal_scripts_have_different_names(tmp_path: Path) -> None:
     assert names[5] == f"{names[0]}-4"
 
 
-def test_a_name_stays_when_the_sweep_grows_and_changes_with_the_content(tmp_path: Path) -> None:
+def test_a_name_stays_when_the_sweep_grows_and_changes_with_the_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def names(values: list[str], **settings: Any) -> list[str]:
         document = {"variables": {"a": values}, "script": _script("{a}"), **settings}
         return [plan.name for plan in read_plans([_file(tmp_path, document)])]
@@ -95,6 +97,9 @@ def test_a_name_stays_when_the_sweep_grows_and_changes_with_the_content(tmp_path
     with_image[0]["start"]["image"] = "start.png"
     plan = read_plans([_file(tmp_path, with_image)])[0]
     assert plan.script[0]["start"]["image"] == str(image)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with_image[0]["start"]["image"] = "~/start.png"
+    assert read_plans([_file(tmp_path, with_image)])[0].script[0]["start"]["image"] == str(image)
     image.write_bytes(b"two")
     assert read_plans([_file(tmp_path, with_image)])[0].name != plan.name
 
@@ -173,6 +178,9 @@ def test_missing_and_duplicate_files(tmp_path: Path) -> None:
     script[0]["start"]["image"] = "none.png"
     where = r"walk.yaml: script\[0\] \(start at 0 ms\)"
     with pytest.raises(PlanError, match=rf"{where}: cannot read the image .*none.png: No such file"):
+        read_plans([_file(tmp_path, script)])
+    script[0]["start"]["image"] = "~no-such-user/a.png"
+    with pytest.raises(PlanError, match=rf"{where}: image: .*: ~no-such-user has no home folder"):
         read_plans([_file(tmp_path, script)])
     script[0]["start"]["image"] = 3
     with pytest.raises(PlanError, match="image must be a path"):

@@ -169,6 +169,11 @@ async def test_the_data_folder_may_have_a_colon_in_its_name(program, new_caller,
     assert await outcome(process) == (0, "", "")
 
 
+def test_a_home_folder_of_the_data(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert parser().parse_args(["--data-dir=~/data"]).data_dir == Path("/home/someone/data")
+
+
 # Runs the program and sends a signal to it when it imports a module.
 INTERRUPTED = """
 import os, runpy, sys
@@ -240,6 +245,7 @@ async def test_a_port_in_use_is_an_error_with_a_remedy(program):
         (("--url-seconds", "never"), 2, "'never' is not a number or off"),
         (("--host", "no.such.host.invalid"), 1, "cannot resolve the host no.such.host.invalid"),
         (("--port", "0", "--data-dir", "/dev/null/x"), 1, "check --data-dir"),
+        (("--data-dir", "~no-such-user/x"), 2, "~no-such-user has no home folder"),
     ],
 )
 def test_a_wrong_option_is_an_error_of_one_line(capsys, arguments, status, text):
