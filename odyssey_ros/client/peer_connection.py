@@ -10,6 +10,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
+from aioice.turn import TurnTransport
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
@@ -154,6 +155,23 @@ def _adapt_gathering(connection: Any, *, loopback_only: bool) -> None:
         return found
 
     connection.get_component_candidates = gather_uninterrupted
+
+
+def _close_cancelled_allocations() -> None:
+    """Patch aioice 0.10, the newest for Python 3.10: it leaves the socket of a cancelled allocation open."""
+    connect = TurnTransport._connect  # noqa: SLF001
+
+    async def connect_or_close(self: Any, protocol: asyncio.DatagramProtocol) -> None:
+        try:
+            await connect(self, protocol)
+        except asyncio.CancelledError:
+            getattr(self, _RELAY).transport.close()
+            raise
+
+    TurnTransport._connect = connect_or_close  # noqa: SLF001
+
+
+_close_cancelled_allocations()
 
 
 async def _delete_allocation(relay: Any, delete: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import psutil
 import pytest
 from aioice import stun
 from aiortc import RTCPeerConnection
@@ -86,6 +87,14 @@ async def test_disconnecting_during_a_relay_allocation_leaves_nothing_behind(cli
     await client.disconnect()
     with pytest.raises(OdysseyConnectionError, match="Disconnected while connecting"):
         await connecting
+    await eventually(lambda: not sockets_to(relay))
+
+
+def sockets_to(relay):
+    """Return the connected UDP sockets of this process whose peer is the relay."""
+    port = relay.transport.get_extra_info("sockname")[1]
+    connections = psutil.Process().net_connections("udp4")
+    return [one for one in connections if one.raddr and one.raddr.port == port]
 
 
 async def test_a_close_that_hangs_in_aiortc_is_completed(nothing_left_behind, monkeypatch, caplog):
