@@ -2,70 +2,110 @@
 
 ros2 launch odyssey_ros demo.launch.py prompt:="a harbour at dawn" rviz:=true
 
-It also has the arguments of odyssey.launch.py.
+It also has the arguments of odyssey.launch.py, except those that choose the service and the key.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     ExecuteProcess,
-    GroupAction,
-    IncludeLaunchDescription,
+    OpaqueFunction,
     RegisterEventHandler,
-    SetEnvironmentVariable,
 )
-from launch.event_handlers import OnProcessExit
+from launch.event_handlers import OnProcessExit, OnProcessIO
 from launch.events import Shutdown
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
+from launch.substitutions import PathJoinSubstitution
+from launch_ros.substitutions import FindPackagePrefix
 
 from launch import LaunchDescription
+from odyssey_ros.bridge.bridge_parameters import SETTINGS
+from odyssey_ros.bridge.launch_arguments import (
+    NodeArguments,
+    OutputLines,
+    argument,
+    fail,
+    node_arguments,
+    parameter_arguments,
+    rviz_argument,
+    rviz_with_images,
+)
+from odyssey_ros.bridge.launch_values import parse_float, parse_int
+
+if TYPE_CHECKING:
+    from launch.events.process import ProcessExited, ProcessIO
+
+    from launch import LaunchContext, LaunchDescriptionEntity
 
 LOCAL_KEY = "ody_local"  # valid only for the emulator
 FIRST_PROMPT = "a harbour at dawn, calm water"
+READY = "odyssey emulator ready at "
+SERVICE = ("api_url", "api_key_file", "credentials_file")  # not arguments: the bridge uses the emulator
+PARAMETERS = [setting for setting in SETTINGS if setting.name not in SERVICE]
 
 
-def generate_launch_description() -> LaunchDescription:
-    """Return the launch description."""
-    port, fps = LaunchConfiguration("port"), LaunchConfiguration("fps")
+def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    port = parse_int("port", argument(context, "port"), 0, 65535)
+    fps = parse_float("fps", argument(context, "fps"), 0.1, 60.0)
+    bridge = NodeArguments.read(context, "bridge", PARAMETERS)
+    rviz = rviz_with_images(context)
     emulator = ExecuteProcess(
         cmd=[
             PathJoinSubstitution([FindPackagePrefix("odyssey_ros"), "lib", "odyssey_ros", "emulator"]),
-            *("--host", "127.0.0.1", "--port", port, "--api-key", LOCAL_KEY, "--fps", fps),
+            *("--host", "127.0.0.1", "--port", str(port), "--api-key", LOCAL_KEY, "--fps", f"{fps:g}"),
         ],
         name="emulator",
         output="screen",
     )
-    bridge = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(
-            PathJoinSubstitution([FindPackageShare("odyssey_ros"), "launch", "odyssey.launch.py"])
-        ),
-        launch_arguments={
-            "api_url": ["http://127.0.0.1:", port],
-            "prompt": LaunchConfiguration("prompt"),
-        }.items(),
-    )
+    output = OutputLines()
+
+    def start_bridge(event: ProcessIO) -> LaunchDescriptionEntity | None:
+        urls = [line.removeprefix(READY).strip() for line in output.add(event.text) if line.startswith(READY)]
+        if not urls:
+            return None
+        return bridge.node(
+            defaults={"expected_frame_rate": fps},
+            fixed={"api_url": urls[0], "api_key_file": "", "credentials_file": ""},
+            environment={"ODYSSEY_API_KEY": LOCAL_KEY},
+        )
+
+    def end(event: ProcessExited, context: LaunchContext) -> LaunchDescriptionEntity | None:
+        if context.is_shutdown:
+            return None
+        if event.returncode == 0:
+            return EmitEvent(event=Shutdown(reason="the emulator has exited"))
+        return fail(f"the emulator has exited with status {event.returncode}; its output gives the reason")
+
+    return [
+        RegisterEventHandler(OnProcessIO(target_action=emulator, on_stdout=start_bridge)),
+        RegisterEventHandler(OnProcessExit(target_action=emulator, on_exit=end)),
+        emulator,
+        *rviz,
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the launch description."""
     return LaunchDescription(
         [
             DeclareLaunchArgument(
-                "port",
-                default_value="8090",
-                description="TCP port of the emulator, to which the bridge connects; not 0.",
+                "port", default_value="8090", description="TCP port of the emulator; 0 selects a free one."
             ),
-            DeclareLaunchArgument("fps", default_value="20", description="Frame rate of the emulator in Hz."),
+            DeclareLaunchArgument(
+                "fps",
+                default_value="20",
+                description="Frame rate of the emulator in Hz, up to 60; also the default of "
+                "expected_frame_rate.",
+            ),
             DeclareLaunchArgument(
                 "prompt", default_value=FIRST_PROMPT, description="Prompt with which the stream starts."
             ),
-            emulator,
-            GroupAction([SetEnvironmentVariable("ODYSSEY_API_KEY", LOCAL_KEY), bridge]),
-            RegisterEventHandler(
-                OnProcessExit(
-                    target_action=emulator,
-                    on_exit=EmitEvent(event=Shutdown(reason="the emulator has exited")),
-                )
-            ),
+            rviz_argument(),
+            *node_arguments("odyssey", "bridge"),
+            *parameter_arguments([setting for setting in PARAMETERS if setting.name != "prompt"]),
+            OpaqueFunction(function=_start),
         ]
     )

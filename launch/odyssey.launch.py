@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from launch import LaunchDescription
 from odyssey_ros.bridge.bridge_parameters import SETTINGS
-from odyssey_ros.bridge.launch_arguments import launch_node, rviz_with_images
+from odyssey_ros.bridge.launch_arguments import launch_node
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the launch description."""
-    return LaunchDescription([*launch_node("bridge", "odyssey", SETTINGS), *rviz_with_images()])
+    return LaunchDescription(launch_node("bridge", "odyssey", SETTINGS, rviz=True))

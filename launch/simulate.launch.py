@@ -2,30 +2,37 @@
 
 ros2 launch odyssey_ros simulate.launch.py script:=walk.yaml rate:=0 wait_for:=image_raw,frame_info
 
-It also has the arguments of player.launch.py.
+It also has the arguments of player.launch.py. The launch ends after the last frame: with exit status 0 if
+everything has been played, else with 1. With exit_when_finished:=false the player stays.
 """
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     ExecuteProcess,
-    IncludeLaunchDescription,
     OpaqueFunction,
     RegisterEventHandler,
 )
 from launch.event_handlers import OnProcessExit, OnProcessIO
 from launch.events import Shutdown
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
+from launch.substitutions import PathJoinSubstitution
+from launch_ros.substitutions import FindPackagePrefix
 
 from launch import LaunchDescription
-from odyssey_ros.bridge.launch_arguments import node_arguments, parameter_arguments, parse_bool
+from odyssey_ros.bridge.launch_arguments import (
+    NodeArguments,
+    OutputLines,
+    argument,
+    fail,
+    node_arguments,
+    parameter_arguments,
+)
+from odyssey_ros.bridge.launch_values import parse_bool, parse_file
 from odyssey_ros.bridge.player_parameters import SETTINGS
 
 if TYPE_CHECKING:
@@ -34,44 +41,54 @@ if TYPE_CHECKING:
     from launch import LaunchContext, LaunchDescriptionEntity
 
 SOURCES = ("stream_id", "job_id", "video_file", "events_file")  # not arguments: the job is played
+DEFAULTS = {"exit_when_finished": True}
+PARAMETERS = [
+    replace(setting, default=DEFAULTS.get(setting.name, setting.default))
+    for setting in SETTINGS
+    if setting.name not in SOURCES
+]
 
 
 def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    options = []
-    for option in ("api_url", "api_key_file"):
-        value = context.launch_configurations.get(option, "")
-        if value:
-            options += [f"--{option.replace('_', '-')}", value]
-    if not parse_bool("portrait", LaunchConfiguration("portrait").perform(context)):
-        options.append("--landscape")
+    scripts = [parse_file("script", name) for name in argument(context, "script").split(",")]
+    options = [] if parse_bool("portrait", argument(context, "portrait")) else ["--landscape"]
+    if url := argument(context, "api_url"):
+        options += ["--api-url", url]
+    if key_file := argument(context, "api_key_file"):
+        options += ["--api-key-file", key_file]
+    player = NodeArguments.read(context, "player", PARAMETERS)
     simulate = ExecuteProcess(
         cmd=[
             PathJoinSubstitution([FindPackagePrefix("odyssey_ros"), "lib", "odyssey_ros", "simulate"]),
             *options,
-            *LaunchConfiguration("script").perform(context).split(","),
+            *("--", *scripts),
         ],
         name="simulate",
         output="screen",
     )
-    job_id: list[str] = []
+    output, lines = OutputLines(), []
 
-    def read_job_id(event: ProcessIO) -> None:
-        job_id.extend(re.findall(r"^(\S+)$", event.text.decode(errors="replace"), re.MULTILINE))
+    def read_output(event: ProcessIO) -> None:
+        lines.extend(output.add(event.text))
 
-    def play(event: ProcessExited, _: LaunchContext) -> LaunchDescriptionEntity:
-        if event.returncode != 0 or not job_id:
-            return EmitEvent(
-                event=Shutdown(reason="the simulation failed; the log of simulate has the reason")
-            )
-        return IncludeLaunchDescription(
-            PythonLaunchDescriptionSource(
-                PathJoinSubstitution([FindPackageShare("odyssey_ros"), "launch", "player.launch.py"])
-            ),
-            launch_arguments={"job_id": job_id[0]}.items(),
-        )
+    def play(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if context.is_shutdown:
+            return []
+        if event.returncode != 0:
+            return [fail(f"simulate has exited with status {event.returncode}; its output gives the reason")]
+        (job_id,) = lines  # the only output of simulate
+        node = player.node(defaults=DEFAULTS, fixed={**dict.fromkeys(SOURCES, ""), "job_id": job_id.strip()})
+        return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=end)), node]
+
+    def end(event: ProcessExited, context: LaunchContext) -> LaunchDescriptionEntity | None:
+        if context.is_shutdown or (player.respawn and event.returncode != 0):
+            return None
+        if event.returncode != 0:
+            return fail(f"the player has exited with status {event.returncode}; its output gives the reason")
+        return EmitEvent(event=Shutdown(reason="the job has been played"))
 
     return [
-        RegisterEventHandler(OnProcessIO(target_action=simulate, on_stdout=read_job_id)),
+        RegisterEventHandler(OnProcessIO(target_action=simulate, on_stdout=read_output)),
         RegisterEventHandler(OnProcessExit(target_action=simulate, on_exit=play)),
         simulate,
     ]
@@ -88,7 +105,7 @@ def generate_launch_description() -> LaunchDescription:
                 description="Simulate videos of 704x1280 instead of 1280x704.",
             ),
             *node_arguments("player", "player"),
-            *parameter_arguments([setting for setting in SETTINGS if setting.name not in SOURCES]),
+            *parameter_arguments(PARAMETERS),
             OpaqueFunction(function=_simulate),
         ]
     )

@@ -6,10 +6,10 @@ ODYSSEY_SPECTATOR_TOKEN=... ros2 launch odyssey_ros spectator.launch.py webrtc_u
 from __future__ import annotations
 
 from launch import LaunchDescription
-from odyssey_ros.bridge.launch_arguments import launch_node, rviz_with_images
+from odyssey_ros.bridge.launch_arguments import launch_node
 from odyssey_ros.bridge.spectator_parameters import SETTINGS
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the launch description."""
-    return LaunchDescription([*launch_node("spectator", "spectator", SETTINGS), *rviz_with_images()])
+    return LaunchDescription(launch_node("spectator", "spectator", SETTINGS, rviz=True))

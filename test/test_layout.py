@@ -45,6 +45,7 @@ NOT_FOR_ROOMS = {
         "odyssey_ros.bridge.player_node",
     ),
     "odyssey_ros.bridge.launch_arguments",
+    "odyssey_ros.bridge.launch_values",
 }
 """The modules of the bridge outside its rooms that no room may import."""
 

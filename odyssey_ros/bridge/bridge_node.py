@@ -57,7 +57,7 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
                 "~/image_prompt",
                 self._image_received,
                 QoSProfile(depth=1),
-                qos_overriding_options=overridable(),
+                qos_overriding_options=overridable(self, "~/image_prompt"),
             )
         except OVERRIDE_ERRORS as error:
             raise OverrideError(f"{self.resolve_topic_name('~/image_prompt')}: {error}") from None

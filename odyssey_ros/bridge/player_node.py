@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.player.playback import Playback
 
 STOP_TIMEOUT_S = 2.0  # for the end of the frame in progress
+DELIVERY_TIMEOUT_S = 10.0  # for the last messages, before the process ends
+EXIT_FAILED = 1
 
 
 class PlayerNode(ManagedNode):
@@ -80,7 +82,13 @@ class PlayerNode(ManagedNode):
             fetch = episode_fetcher(request, parameters)
             settings = image_settings(parameters)
             self._session = session = PlayerSession(
-                self, self._status, parameters, settings, wait_for, self._playback_failed
+                self,
+                self._status,
+                parameters,
+                settings,
+                wait_for,
+                self._playback_failed,
+                self._playback_finished,
             )
             folder = episode_folder(parameters.cache_dir)
         except (
@@ -92,6 +100,8 @@ class PlayerNode(ManagedNode):
         ) as error:
             self.release()
             self._publish_unconfigured(OdysseyError(str(error), code=ErrorCode.CONFIGURATION))
+            if parameters.autostart and parameters.exit_when_finished:
+                self.end_process(EXIT_FAILED)
             raise ConfigurationRefused(str(error)) from None
         session.fetch(fetch, folder, keep=bool(parameters.cache_dir))
 
@@ -183,12 +193,22 @@ class PlayerNode(ManagedNode):
     # -- state -------------------------------------------------------------------------------------
 
     def _playback_failed(self, error: OdysseyError) -> None:
-        """Log the error and go to unconfigured."""
+        """Log the error, and go to unconfigured or end the process."""
+        if self._settings.current.exit_when_finished:
+            self.get_logger().error(f"Gave up: {error.advice}")
+            self.end_process(EXIT_FAILED)
+            return
         self.get_logger().error(
             f"Gave up: {error.advice}. The node is unconfigured now; fix this, then run "
             f"`ros2 lifecycle set {self.get_fully_qualified_name()} configure` and activate the node"
         )
         self.bring_down()
+
+    def _playback_finished(self, state: PlaybackState) -> None:
+        """End the process after the last episode, if that is wanted."""
+        if self._settings.current.exit_when_finished and self._session is not None:
+            self._session.wait_for_delivery(DELIVERY_TIMEOUT_S)
+            self.end_process(EXIT_FAILED if state.failed else 0)
 
     def _publish_unconfigured(self, reason: OdysseyError | None = None) -> None:
         """Publish the state of an unconfigured node, with the error that led to it."""

@@ -76,6 +76,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Folder that keeps downloaded videos for later; empty uses a temporary folder.",
         Change.UNCONFIGURED,
     ),
+    Setting(
+        "exit_when_finished",
+        False,
+        "End the process after the last frame, or when nothing can be played. The exit status is 0 if every "
+        "episode was played to its end, else 1.",
+        Change.ALWAYS,
+    ),
     *(setting for setting in bridge_parameters.SETTINGS if setting.name in _BRIDGE_PARAMETERS),
 )
 
@@ -95,6 +102,7 @@ class PlayerParameters:
     wait_for: str
     publish_clock: bool
     cache_dir: str
+    exit_when_finished: bool
     api_url: str
     api_key_file: str
     autostart: bool

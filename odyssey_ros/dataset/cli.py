@@ -87,6 +87,8 @@ def _simulate(arguments: argparse.Namespace, console: Console) -> int:
             episode = {"episode": plan.name, "source": plan.source, "script": plan.script}
             _write_line(json.dumps(episode, default=str))
         return EXIT_DONE
+    if arguments.output is None:
+        raise PlanError("name the dataset's folder with -o FOLDER, or add --dry-run")
     return _run(_collect(arguments, console, plans=plans))
 
 

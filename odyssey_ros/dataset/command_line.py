@@ -73,8 +73,9 @@ def parser() -> argparse.ArgumentParser:
     jobs = commands.add_parser("jobs", help="make bags from completed simulation jobs, by id")
     jobs.add_argument("ids", nargs="+", metavar="JOB_ID")
 
-    for command in (simulate, recordings, jobs):
-        _add_common(command)
+    _add_common(simulate, output_required=False)  # not with --dry-run
+    _add_common(recordings)
+    _add_common(jobs)
 
     merge = commands.add_parser(
         "merge", help="merge the folders, or the manifests, of several shards into one dataset"
@@ -91,9 +92,14 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_common(command: argparse.ArgumentParser) -> None:
+def _add_common(command: argparse.ArgumentParser, *, output_required: bool = True) -> None:
     command.add_argument(
-        "-o", "--output", type=options.path, required=True, metavar="FOLDER", help="the dataset's folder"
+        "-o",
+        "--output",
+        type=options.path,
+        required=output_required,
+        metavar="FOLDER",
+        help="the dataset's folder" if output_required else "the dataset's folder; not needed by --dry-run",
     )
     command.add_argument(
         "--shard",

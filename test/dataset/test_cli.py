@@ -181,6 +181,8 @@ async def test_scripts_of_one_template(images: str, count: int, shell: Shell, em
     dry = await shell.run("simulate", *options, "--dry-run")
     assert len(dry.out.splitlines()) == count
     assert not (shell.folder / "out").exists()
+    without_folder = await shell.run("simulate", "walk.yaml", "--dry-run")
+    assert (without_folder.status, without_folder.out) == (0, dry.out)
     run = await shell.run("simulate", *options)
     assert (run.status, run.out) == (0, f"{count} episodes in out, 0 failed\n"), run.log
     assert await _jobs(emulator) == count
@@ -317,6 +319,7 @@ async def test_recordings_by_id_and_by_date(
     ("arguments", "text"),
     [
         (["simulate", "bad.yaml", "-o", "out"], "bad.yaml: script[0] (interact at 5 ms): the first entry"),
+        (["simulate", "walk.yaml"], "name the dataset's folder with -o FOLDER, or add --dry-run"),
         (["simulate", "none.yaml", "-o", "out"], "none.yaml: cannot be read: No such file or directory"),
         (["simulate", "walk.yaml", "-o", "walk.yaml"], "walk.yaml cannot be used: "),
         (["simulate", "walk.yaml", "-o", "out", "--shard", "3/2"], "a shard is i/n with i from 1 to n"),

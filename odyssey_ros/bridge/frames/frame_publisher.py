@@ -59,6 +59,18 @@ class PublishCost(NamedTuple):
     publish_cpu_s: float
 
 
+def topic_beside(node: Node, name: str, beside: str) -> str:
+    """Return the name of a topic that follows another, remapped topic unless it is remapped itself.
+
+    Args:
+        node: The node.
+        name: Its name without remapping.
+        beside: Its name beside the other topic.
+    """
+    remapped = node.resolve_topic_name(name) != node.resolve_topic_name(name, only_expand=True)
+    return name if remapped else beside
+
+
 class FramePublisher:
     """The publishers of `~/image_raw`, `~/image_raw/compressed`, `~/camera_info` and `~/frame_info`.
 
@@ -67,7 +79,8 @@ class FramePublisher:
     Args:
         node: The node.
         settings: The settings of the messages; can be replaced at any time.
-        name: The name of the image topic; the names of the other topics derive from it.
+        name: The name of the image topic. The JPEG images and `camera_info` are beside it, also when it is
+            remapped, as image_transport does; `frame_info` keeps the name that it has without remapping.
         qos: The quality of service of all four topics.
 
     Raises:
@@ -87,8 +100,10 @@ class FramePublisher:
         self._publishers: tuple[Publisher, ...] = ()
         base = name.rsplit("/", 1)[0]
         self._image = self._publisher(Image, name)
-        self._compressed = self._publisher(CompressedImage, f"{name}/compressed")
-        self._camera_info = self._publisher(CameraInfo, f"{base}/camera_info")
+        resolved = node.resolve_topic_name(name)
+        beside = resolved.rsplit("/", 1)[0]
+        self._compressed = self._publisher(CompressedImage, f"{name}/compressed", f"{resolved}/compressed")
+        self._camera_info = self._publisher(CameraInfo, f"{base}/camera_info", f"{beside}/camera_info")
         self._frame_info = self._publisher(FrameInfo, f"{base}/frame_info")
         self._converter = FrameConverter()
         # With `check_fields` the first assignment checks the pixels and keeps a reference, without a copy.
@@ -139,16 +154,17 @@ class FramePublisher:
         for publisher in self.publishers:
             self._node.destroy_publisher(publisher)
 
-    def _publisher(self, message_type: type, name: str) -> Publisher:
+    def _publisher(self, message_type: type, name: str, beside: str | None = None) -> Publisher:
+        topic = name if beside is None else topic_beside(self._node, name, beside)
         # A copy, because rclpy writes the overrides of the topic into the profile.
         profile = copy.copy(self._qos)
         try:
             publisher = self._node.create_publisher(
-                message_type, name, profile, qos_overriding_options=overridable()
+                message_type, topic, profile, qos_overriding_options=overridable(self._node, name, topic)
             )
         except OVERRIDE_ERRORS as error:
             self.destroy()
-            raise OverrideError(f"{self._node.resolve_topic_name(name)}: {error}") from None
+            raise OverrideError(f"{self._node.resolve_topic_name(topic)}: {error}") from None
         self._publishers = (*self._publishers, publisher)
         return publisher
 

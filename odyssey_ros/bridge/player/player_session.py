@@ -39,6 +39,7 @@ class PlayerSession:
         settings: Settings of the image topics.
         wait_for: Names of the topics that need a subscriber before playback starts.
         on_failure: Called on the executor's thread when nothing can be played any more; not after `close`.
+        on_finished: Called on the executor's thread after the last episode; not after `close`.
 
     Attributes:
         playback: The playback.
@@ -56,10 +57,12 @@ class PlayerSession:
         settings: ImageSettings,
         wait_for: Sequence[str],
         on_failure: Callable[[OdysseyError], None],
+        on_finished: Callable[[PlaybackState], None],
     ) -> None:
         self.failure: OdysseyError | None = None
         self._node = node
         self._on_failure = on_failure
+        self._on_finished = on_finished
         self._closed = False
         self._folder: Path | None = None
         self._keep_files = False
@@ -99,6 +102,10 @@ class PlayerSession:
         self._topics.frames.settings = settings
         self.playback.set_pace(rate, loop=loop)
 
+    def wait_for_delivery(self, timeout_s: float) -> None:
+        """Wait until the reliable subscribers have received all messages, up to a limit in seconds."""
+        self._topics.wait_for_delivery(timeout_s)
+
     def close(self) -> concurrent.futures.Future[None]:
         """End playback and destroy the topics. The future ends with the fetching, in the background."""
         self._closed = True
@@ -135,6 +142,7 @@ class PlayerSession:
             logger.info(f"Played {name}: {state.frame_count} frames of {state.stream_id}")
         elif state.phase is PlaybackPhase.FINISHED:
             logger.info("All episodes have been played")
+            self._node.calls.post(lambda: None if self._closed else self._on_finished(state))
         elif state.phase is PlaybackPhase.WAITING:
             logger.info("Waiting for subscribers")
         elif state.message:

@@ -175,6 +175,15 @@ class PlayerTopics:
         """Wait until every reliable subscriber has processed all messages; return False when interrupted."""
         return self._acks.wait(interrupted)
 
+    def wait_for_delivery(self, timeout_s: float) -> None:
+        """Wait until the queues of all reliable subscribers have received everything, up to a limit in s.
+
+        On the executor's thread.
+        """
+        end_ns = self._steady_ns() + int(timeout_s * 1e9)
+        for publisher in (*self.frames.publishers, self._events, self._status):
+            publisher.wait_for_all_acked(Duration(nanoseconds=max(0, end_ns - self._steady_ns())))
+
     def _now_ns(self) -> int:
         now_ns: int = self._node.get_clock().now().nanoseconds
         return now_ns

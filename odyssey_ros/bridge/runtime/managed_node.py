@@ -13,6 +13,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
 from odyssey_ros.bridge.runtime.qos_events import publisher_events, subscription_events
+from odyssey_ros.bridge.runtime.qos_overrides import unused_overrides
 from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, RetryingService
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class ManagedNode(LifecycleNode):
     Args:
         node_name: The name of the node.
         **options: Arguments of rclpy's Node.
+
+    Attributes:
+        exit_status: The exit status of the process, once the node has asked for its end.
     """
 
     _response_retry: ResponseRetry | None = None  # rclpy's constructor already creates services
@@ -54,6 +58,8 @@ class ManagedNode(LifecycleNode):
         self.calls = ExecutorCalls(self)
         self._response_retry = ResponseRetry(self.calls, self.asyncio_thread)
         self._finishing: list[concurrent.futures.Future[None]] = []
+        self.exit_status: int | None = None
+        self._overrides_checked = False
 
     def create_publisher(self, msg_type: type, topic: str, *arguments: Any, **options: Any) -> Publisher:
         """Create a publisher that logs subscriptions with incompatible quality of service."""
@@ -145,6 +151,10 @@ class ManagedNode(LifecycleNode):
 
         self.calls.post(start)
 
+    def end_process(self, status: int) -> None:
+        """Let `spin_node` shut the node down and return this exit status. On the executor's thread."""
+        self.exit_status = status
+
     def bring_down(self) -> None:
         """Go to unconfigured from inactive or active. On the executor's thread."""
         if self.lifecycle_state == "active":
@@ -163,6 +173,9 @@ class ManagedNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         except Exception as error:  # noqa: BLE001 -- rclpy drops it silently
             return self._transition_failed("configure", error)
+        if not self._overrides_checked and (warning := unused_overrides(self)):
+            self.get_logger().warning(warning)
+        self._overrides_checked = True
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

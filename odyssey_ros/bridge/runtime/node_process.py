@@ -28,7 +28,7 @@ UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 
 
 def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
-    """Run a node until SIGINT or SIGTERM, then shut it down.
+    """Run a node until SIGINT or SIGTERM, or until it ends the process itself, then shut it down.
 
     A signal interrupts nothing, including the shutdown, and the node can use the graph until the shutdown is
     complete.
@@ -38,7 +38,8 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
         arguments: The command line; None takes that of the process.
 
     Returns:
-        The exit status: 0, or 1 when the node could not be made (the reason is on stderr, in one line).
+        The exit status: 0, the status of `ManagedNode.end_process`, or 1 when the node could not be made
+        (the reason is on stderr, in one line).
     """
     signalled = signal_socket()
     stop = threading.Event()
@@ -67,7 +68,7 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while not stop.is_set():
+        while not stop.is_set() and node.exit_status is None:
             executor.spin_once()
     except ExternalShutdownException:
         pass
@@ -75,7 +76,7 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
         node.destroy_node()
         executor.shutdown()  # without it the garbage collector warns about destroyed entities
         rclpy.try_shutdown()
-    return 0
+    return node.exit_status or 0
 
 
 def signal_socket() -> socket.socket:

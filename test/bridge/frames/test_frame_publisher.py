@@ -79,6 +79,49 @@ def test_only_subscribed_topics_are_converted_and_labels_may_be_missing(graph):
     assert (received[0].stream_id, received[0].prompt) == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("rules", "image", "jpeg", "info"),
+    [
+        ([], "/camera/image_raw", "/camera/image_raw/compressed", "/camera/camera_info"),
+        (
+            ["~/image_raw:=/front/image"],
+            "/front/image",
+            "/front/image/compressed",
+            "/front/camera_info",
+        ),
+        (["~/image_raw:=/image"], "/image", "/image/compressed", "/camera_info"),
+        (
+            ["~/image_raw:=/front/image", "~/camera_info:=/info", "~/image_raw/compressed:=/jpeg"],
+            "/front/image",
+            "/jpeg",
+            "/info",
+        ),
+        (
+            ["~/image_raw:=/front/image", "/front/camera_info:=/info"],
+            "/front/image",
+            "/front/image/compressed",
+            "/info",
+        ),
+    ],
+)
+def test_the_jpeg_and_the_camera_info_follow_a_remapped_image(graph, rules, image, jpeg, info):
+    add, _ = graph
+    arguments = [word for rule in rules for word in ("-r", rule)]
+    camera = add("camera", cli_args=["--ros-args", *arguments])
+    publisher = FramePublisher(camera, SETTINGS)
+    assert [one.topic_name for one in publisher.publishers] == [image, jpeg, info, "/camera/frame_info"]
+
+
+def test_an_override_of_the_jpeg_follows_a_remapped_image(graph):
+    add, _ = graph
+    override = Parameter("qos_overrides.image_raw/compressed.publisher.depth", value=2)
+    camera = add(
+        "camera", cli_args=["--ros-args", "-r", "~/image_raw:=/front/image"], parameter_overrides=[override]
+    )
+    FramePublisher(camera, SETTINGS)
+    assert camera.get_parameter("qos_overrides./front/image/compressed.publisher.depth").value == 2
+
+
 def test_an_invalid_override_names_the_topic_and_leaves_no_publisher(graph):
     add, _ = graph
     parameter = "qos_overrides./camera/camera_info.publisher.reliability"

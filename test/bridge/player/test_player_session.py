@@ -53,13 +53,19 @@ def failures():
 
 
 @pytest.fixture
+def finished():
+    """The states that the node received after the last episode."""
+    return []
+
+
+@pytest.fixture
 def close(on_executor):
     """Closes a session on the executor's thread, and waits for the end of its work in the background."""
     return lambda session: on_executor(session.close).result(TIMEOUT_S)
 
 
 @pytest.fixture
-def make_session(node, failures, on_executor, close):
+def make_session(node, failures, finished, on_executor, close):
     """Makes sessions on the executor's thread, and closes them at the end of the test."""
     made = []
 
@@ -67,7 +73,7 @@ def make_session(node, failures, on_executor, close):
         def create():
             status = node.create_publisher(PlaybackStatus, "~/playback", STATUS_QOS)
             settings = replace(DEFAULTS, **parameters)
-            return PlayerSession(node, status, settings, IMAGE_SETTINGS, (), failures.append)
+            return PlayerSession(node, status, settings, IMAGE_SETTINGS, (), failures.append, finished.append)
 
         made.append(on_executor(create))
         return made[-1]
@@ -91,7 +97,7 @@ def fetcher(*episodes):
     return fetch
 
 
-def test_fetched_episodes_are_played(make_session, logger, probe, tmp_path):
+def test_fetched_episodes_are_played(make_session, logger, finished, probe, tmp_path):
     labels = probe.listen(FrameInfo, "/player/frame_info")
     session = make_session(rate=100.0)
     wait_until(session._topics.frames.watched, "the subscriber")
@@ -102,6 +108,8 @@ def test_fetched_episodes_are_played(make_session, logger, probe, tmp_path):
     assert [label.frame_index for label in labels] == [0, 1, 2]
     wait_until(lambda: ("info", "All episodes have been played") in logger.lines)
     assert ("info", "Played episode 1 of 1: 3 frames of a") in logger.lines
+    wait_until(lambda: finished, "the end")
+    assert [(state.complete, state.failed) for state in finished] == [(1, 0)]
 
 
 @pytest.mark.parametrize(

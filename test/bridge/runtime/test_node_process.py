@@ -63,6 +63,20 @@ def test_a_signal_ends_the_node_cleanly(number):
     assert not rclpy.ok()
 
 
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_node_can_end_its_process(status):
+    nodes = []
+
+    def make_node():
+        nodes.append(Idle("idle"))
+        nodes[0].calls.post(lambda: nodes[0].end_process(status))
+        return nodes[0]
+
+    assert spin_node(make_node, []) == status
+    assert nodes[0].released
+    assert not rclpy.ok()
+
+
 def test_a_failing_start_is_reported_in_one_line(capsys):
     def make_node():
         raise OverrideError("/topic:\n  no such policy")
