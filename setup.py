@@ -9,6 +9,7 @@ from setuptools import find_packages, setup
 
 IMAGES = ["pillow>=10.1", "pillow-heif>=0.16"]
 EMULATOR = ["aiohttp>=3.9", "pillow>=10.1"]
+SOCKS = ["python-socks[asyncio]>=2.4", "socksio>=1.0"]
 DATASET = ["av>=17", "mcap>=1.1", "PyYAML>=6", "rich>=12", "rosbags>=0.11", "simplejpeg>=1.6"]
 
 setup(
@@ -26,7 +27,8 @@ setup(
         "images": IMAGES,
         "emulator": EMULATOR,
         "dataset": DATASET,
-        "all": sorted({*IMAGES, *EMULATOR, *DATASET}),
+        "socks": SOCKS,
+        "all": sorted({*IMAGES, *EMULATOR, *DATASET, *SOCKS}),
     },
     entry_points={
         "console_scripts": [

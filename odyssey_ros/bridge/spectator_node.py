@@ -12,7 +12,7 @@ from odyssey_ros.bridge.live.stream_node import StreamNode
 from odyssey_ros.bridge.runtime.node_process import spin_node
 from odyssey_ros.bridge.spectator_parameters import SETTINGS, SpectatorParameters
 from odyssey_ros.client import AdvancedConfig, OdysseyArgumentError
-from odyssey_ros.client.spectator import WhepEndpoint
+from odyssey_ros.client.whep import WhepEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

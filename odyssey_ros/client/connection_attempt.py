@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyError
+from odyssey_ros.client.errors import OdysseyConfigurationError, OdysseyConnectionError, OdysseyError
 from odyssey_ros.client.frames import wait_for_standstill
 from odyssey_ros.client.ice import PUBLIC_STUN
 from odyssey_ros.client.peer import Peer
@@ -143,7 +143,6 @@ class ConnectionAttempt:
             self.session.endpoint,
             self.session.session_id,
             self.session.token,
-            tls=self._api.tls,
             open_timeout_s=self._config.request_timeout_s,
             close_timeout_s=self._config.close_timeout_s,
         )
@@ -161,6 +160,8 @@ class ConnectionAttempt:
         endpoint = self.session.endpoint
         try:
             return await self._api.ice_servers(endpoint.http_base)
+        except OdysseyConfigurationError:
+            raise
         except OdysseyError as error:
             if endpoint.is_loopback:
                 return ()

@@ -17,6 +17,7 @@ The tree::
      +-- OdysseyArgumentError                invalid argument (also ValueError)
           +-- OdysseyImageError
           +-- OdysseyScriptError
+          +-- OdysseyConfigurationError      a variable of the environment cannot be used
 
 An error's text never holds a key, a token, or the query of a URL.
 """
@@ -166,6 +167,12 @@ class OdysseyScriptError(OdysseyArgumentError):
     """A simulation script is invalid; nothing was sent. The text names the entry."""
 
     default_code = ErrorCode.BAD_SCRIPT
+
+
+class OdysseyConfigurationError(OdysseyArgumentError):
+    """A variable of the environment, such as `HTTPS_PROXY`, cannot be used. A retry cannot succeed."""
+
+    default_code = ErrorCode.CONFIGURATION
 
 
 def as_odyssey_error(error: BaseException) -> OdysseyError:

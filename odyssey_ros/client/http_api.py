@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import logging
 import time
@@ -23,13 +22,12 @@ from odyssey_ros.client.errors import (
     OdysseyError,
     OdysseyNotFoundError,
 )
+from odyssey_ros.client.http_transport import EnvironmentTransport
 from odyssey_ros.client.ice import parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
-from odyssey_ros.client.signaling import is_loopback_host
 from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
 
     from odyssey_ros.client.ice import IceServer
@@ -74,18 +72,6 @@ class TokenCache:
             self._stale_at = 0.0
 
 
-async def shared_tls_context() -> ssl.SSLContext:
-    """Return the TLS context for all connections. Its files are read once, and not on the event loop."""
-    if _tls_context.cache_info().currsize:
-        return _tls_context()
-    return await asyncio.to_thread(_tls_context)
-
-
-@functools.cache
-def _tls_context() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
 class HttpApi:
     """The service's HTTP endpoints, on one event loop. All methods but `ping` raise only `OdysseyError`.
 
@@ -94,21 +80,15 @@ class HttpApi:
         api_key: The API key; empty when none is needed.
         tokens: Keeps the bearer token.
         timeout_s: Maximum seconds of one request in total.
-        tls: The TLS context, from `shared_tls_context`.
     """
 
-    def __init__(
-        self, api_url: str, api_key: str, tokens: TokenCache, *, timeout_s: float, tls: ssl.SSLContext
-    ) -> None:
+    def __init__(self, api_url: str, api_key: str, tokens: TokenCache, *, timeout_s: float) -> None:
         self._api_url = api_url
         self._api_key = api_key
         self._tokens = tokens
         self._timeout_s = timeout_s
         self._exchange_lock = asyncio.Lock()
-        self.tls = tls
-        # No proxy is used for a service on this machine.
-        on_loopback = is_loopback_host(urlsplit(api_url).hostname or "")
-        self._http = httpx.AsyncClient(verify=tls, timeout=timeout_s, trust_env=not on_loopback)
+        self._http = httpx.AsyncClient(transport=EnvironmentTransport(), timeout=timeout_s, trust_env=False)
 
     async def close(self) -> None:
         """Close the HTTP connections."""
@@ -318,6 +298,8 @@ class HttpApi:
             raise OdysseyConnectionError(
                 f"{what}: no answer within {self._timeout_s:g} s", code=ErrorCode.TIMEOUT
             ) from None
+        except OdysseyError:
+            raise
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             where = urlsplit(url).netloc.rpartition("@")[2]
             raise OdysseyConnectionError(

@@ -15,7 +15,7 @@ from odyssey_ros.client.config import AdvancedConfig, ClientConfig
 from odyssey_ros.client.connection_supervisor import ConnectionSupervisor
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyStreamError
-from odyssey_ros.client.http_api import HttpApi, TokenCache, shared_tls_context
+from odyssey_ros.client.http_api import HttpApi, TokenCache
 from odyssey_ros.client.images import prepare_image
 from odyssey_ros.client.json_object import is_encodable
 from odyssey_ros.client.observer import GuardedObservers
@@ -496,7 +496,6 @@ class Odyssey:
 
     @contextlib.asynccontextmanager
     async def _lease_api(self) -> AsyncIterator[HttpApi]:
-        tls = await shared_tls_context()
         loop = asyncio.get_running_loop()
         lease = self._lease
         if lease is None or lease.loop is not loop:
@@ -505,7 +504,6 @@ class Odyssey:
                 self._config.api_key,
                 self._tokens,
                 timeout_s=self._config.advanced.request_timeout_s,
-                tls=tls,
             )
             self._lease = lease = _Lease(api, loop)
         lease.users += 1

@@ -50,7 +50,7 @@ class Peer:
 
     Args:
         servers: ICE servers; an empty sequence uses none.
-        loopback_only: Whether media stays on 127.0.0.1.
+        loopback_only: Whether media stays on loopback.
         consume_video: Reads the frames of the video track until it ends.
         on_message: Called with each text on the channel from the streamer.
         on_ready: Called once, when there is a video track and the channel to the streamer is open.

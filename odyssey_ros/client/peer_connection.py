@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aioice.turn import TurnTransport
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
+from odyssey_ros.client.loopback import LOOPBACK_ADDRESSES
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class PeerConnection(RTCPeerConnection):
 
     Args:
         servers: ICE servers. An empty sequence uses none, where aiortc would use a public one.
-        loopback_only: Whether to offer 127.0.0.1 only, which aioice otherwise leaves out. A service on this
-            machine is reachable on it without any network interface, and its media stays on the machine.
+        loopback_only: Whether to offer the loopback addresses only (127.0.0.1 and ::1), which aioice
+            otherwise leaves out. A service on this machine is reachable on them without any network
+            interface, and its media stays on the machine.
     """
 
     def __init__(self, servers: Sequence[IceServer], *, loopback_only: bool) -> None:
@@ -64,7 +66,7 @@ class PeerConnection(RTCPeerConnection):
         self,
         sessionDescription: RTCSessionDescription | None = None,  # noqa: N803 - aiortc's name
     ) -> None:
-        """Gather candidates, with `loopback_only` on 127.0.0.1 only."""
+        """Gather candidates, with `loopback_only` on loopback only."""
         for transport in self._ice_transports():
             _adapt_gathering(_connection_of(transport), loopback_only=self._loopback_only)
         await super().setLocalDescription(sessionDescription)
@@ -144,7 +146,8 @@ def _adapt_gathering(connection: Any, *, loopback_only: bool) -> None:
     gather = connection.get_component_candidates
 
     async def gather_uninterrupted(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
-        chosen = ["127.0.0.1"] if loopback_only else addresses
+        # An address that the machine does not have, such as ::1 without IPv6, is left out by aioice.
+        chosen = list(LOOPBACK_ADDRESSES) if loopback_only else addresses
         try:
             found: list[Any] = await uninterrupted(gather(component, chosen, timeout))
         finally:

@@ -75,7 +75,7 @@ class RegionLatencies:
             started = self._clock()
             try:
                 answered = await api.ping(region.ping_url)
-            except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            except (OdysseyError, httpx.HTTPError, httpx.InvalidURL, OSError):
                 return
             if not answered:
                 return

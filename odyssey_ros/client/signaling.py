@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    ProxyError,
+    WebSocketException,
+)
 
+from odyssey_ros.client.certificates import shared_tls_context, untrusted_certificate
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.loopback import is_loopback_host
+from odyssey_ros.client.proxies import ProxySettings
 from odyssey_ros.client.service_text import clean_text
 from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
-    import ssl
+    from odyssey_ros.client.errors import OdysseyError
+    from odyssey_ros.client.proxies import Proxy
 
 logger = logging.getLogger(__name__)
 
@@ -75,16 +85,6 @@ class SignalingEndpoint:
     def client_url(self, session_id: str, session_token: str) -> str:
         """Return the URL of a session's socket. The URL holds the token, a secret."""
         return f"{self.ws_base}/client/{quote(session_id, safe='')}?token={quote(session_token, safe='')}"
-
-
-def is_loopback_host(host: str) -> bool:
-    """Return whether a host name or address literal means this machine."""
-    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,6 @@ class Signaling:
         session_id: str,
         session_token: str,
         *,
-        tls: ssl.SSLContext,
         open_timeout_s: float,
         close_timeout_s: float,
     ) -> Signaling:
@@ -156,21 +155,28 @@ class Signaling:
 
         Raises:
             OdysseyAuthError: The server refused the token (401, 403).
+            OdysseyConfigurationError: A variable of the environment cannot be used, or the proxy refuses it.
             OdysseyConnectionError: The server cannot be reached, or answered with another error, which sets
                 `status_code`.
         """
         url = endpoint.client_url(session_id, session_token)
+        proxy = ProxySettings().proxy_for(url)
+        options: dict[str, Any] = {}
+        if url.startswith("wss:"):
+            options["ssl"] = await shared_tls_context()
+        if proxy is not None and proxy.kind == "https":
+            options["proxy_ssl"] = await shared_tls_context()
         try:
             socket = await connect(
                 url,
-                ssl=tls if url.startswith("wss:") else None,
-                proxy=None if endpoint.is_loopback else True,
+                proxy=None if proxy is None else proxy.url(scheme="socks5h" if proxy.is_socks else None),
                 open_timeout=open_timeout_s,
                 close_timeout=close_timeout_s,
                 max_size=_MAX_MESSAGE_BYTES,
                 # Large messages hold images, which are already compressed.
                 compression=None,
                 logger=_wire_logger,
+                **options,
             )
         except InvalidStatus as error:
             raise _refused(error.response.status_code) from None
@@ -182,7 +188,9 @@ class Signaling:
                 f"The signaling server did not answer within {open_timeout_s:g} s"
             ) from None
         except (OSError, WebSocketException, EOFError) as error:
-            reason = _without_url(error)
+            if proxy is not None:
+                raise _proxy_failure(error, endpoint, proxy) from None
+            reason = untrusted_certificate(error) or _without_url(error)
             raise OdysseyConnectionError(f"The signaling server cannot be reached: {reason}") from None
         return cls(socket, close_timeout_s=close_timeout_s)
 
@@ -256,6 +264,16 @@ def _lost(closed: ConnectionClosed) -> OdysseyConnectionError:
         return OdysseyConnectionError("Disconnected from signaling server")
     reason = f": {text}" if (text := clean_text(frame.reason)) else ""
     return OdysseyConnectionError(f"Signaling disconnected ({frame.code}){reason}", code=ErrorCode.CLOSED)
+
+
+def _proxy_failure(error: Exception, endpoint: SignalingEndpoint, proxy: Proxy) -> OdysseyError:
+    host = urlsplit(endpoint.ws_base).hostname or ""
+    if isinstance(error, InvalidProxyStatus):
+        return proxy.refused(error.response.status_code, host)
+    reason = str(error.__cause__ or "") if isinstance(error, ProxyError) else ""
+    if "authentication" in reason:  # the words of python-socks
+        return proxy.login_refused()
+    return proxy.failed(host, untrusted_certificate(error) or clean_text(reason) or _without_url(error))
 
 
 def _without_url(error: Exception) -> str:

@@ -1,87 +1,35 @@
-"""The spectator of a broadcast: a WHEP client (RFC 9725, without trickle ICE). Needs no API key."""
+"""The spectator of a broadcast, which connects over WHEP. Needs no API key."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit, urlunsplit
 
-import httpx
 from aiortc import RTCSessionDescription
 
-from odyssey_ros.client.api_errors import retry_after_details
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.config import AdvancedConfig
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import (
-    OdysseyArgumentError,
-    OdysseyAuthError,
     OdysseyConnectionError,
     OdysseyError,
-    OdysseyNotFoundError,
 )
 from odyssey_ros.client.frames import FramePipeline, discard, wait_for_standstill
-from odyssey_ros.client.http_api import shared_tls_context
-from odyssey_ros.client.ice import PUBLIC_STUN, parse_ice_servers
-from odyssey_ros.client.json_object import JsonObject, MalformedError
 from odyssey_ros.client.observer import GuardedObservers
 from odyssey_ros.client.peer_connection import PeerConnection
-from odyssey_ros.client.signaling import is_loopback_host
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+from odyssey_ros.client.whep import WhepClient, WhepEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aiortc import MediaStreamTrack, RTCPeerConnection
 
     from odyssey_ros.client.callbacks import DecodedFrameCallback, DisconnectedCallback, VideoFrameCallback
-    from odyssey_ros.client.ice import IceServer
     from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
 
 _POLL_INTERVAL_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class WhepEndpoint:
-    """The addresses of a broadcast.
-
-    Attributes:
-        offer_url: URL to which the offer is posted, without the token.
-        config_url: URL of the ICE configuration.
-        token: Bearer token of the spectator; a secret.
-        is_loopback: Whether the host name or address literal means this machine.
-    """
-
-    offer_url: str
-    config_url: str
-    token: str = field(repr=False)
-    is_loopback: bool
-
-    @classmethod
-    def parse(cls, webrtc_url: str, spectator_token: str) -> WhepEndpoint:
-        """Parse the values of `BroadcastInfo`. The URL may end with a slash; a query is kept.
-
-        Raises:
-            OdysseyArgumentError: The URL is not an http or https URL.
-        """
-        try:
-            parts = urlsplit(webrtc_url.strip())
-            host, _port = parts.hostname, parts.port
-        except ValueError:
-            host = None
-        if not host or parts.scheme not in {"http", "https"}:
-            raise OdysseyArgumentError("The WebRTC URL must be an http:// or https:// URL")
-        path = f"{parts.path.rstrip('/')}/whep"
-        return cls(
-            offer_url=urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")),
-            config_url=urlunsplit((parts.scheme, parts.netloc, "/config", "", "")),
-            token=spectator_token,
-            is_loopback=is_loopback_host(host),
-        )
 
 
 class SpectatorConnection:
@@ -91,7 +39,7 @@ class SpectatorConnection:
         endpoint: The addresses of the broadcast.
         observer: Receives the frames and the disconnection.
         config: Timeouts.
-        http: The HTTP client, which the connection closes.
+        whep: Makes the requests; the connection closes it.
     """
 
     def __init__(
@@ -99,16 +47,15 @@ class SpectatorConnection:
         endpoint: WhepEndpoint,
         observer: ClientObserver,
         config: AdvancedConfig,
-        http: httpx.AsyncClient,
+        whep: WhepClient,
     ) -> None:
         self._endpoint = endpoint
         self._observer = observer
         self._config = config
-        self._http = http
+        self._whep = whep
         self._frames = FramePipeline(observer)
         self._tasks = TaskOwner(self._task_failed)
         self._peer: PeerConnection | None = None
-        self._resource_url: str | None = None
         self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing: asyncio.Task[None] | None = None
 
@@ -151,14 +98,14 @@ class SpectatorConnection:
 
     async def _open(self) -> None:
         self._peer = peer = PeerConnection(
-            await self._ice_servers(), loopback_only=self._endpoint.is_loopback
+            await self._whep.ice_servers(), loopback_only=self._endpoint.is_loopback
         )
         peer.on("connectionstatechange", self._state_changed)
         peer.on("track", self._track_added)
         peer.addTransceiver("video", direction="recvonly")
         peer.addTransceiver("audio", direction="recvonly")
         await peer.setLocalDescription(await peer.createOffer())
-        answer = await self._post_offer(peer.localDescription.sdp)
+        answer = await self._whep.post_offer(peer.localDescription.sdp)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
         except Exception as error:  # aiortc raises many kinds for an invalid description
@@ -172,44 +119,6 @@ class SpectatorConnection:
         self._tasks.spawn(self._request_key_frame(peer), "odyssey-key-frame")
         if self._config.frame_timeout_s is not None:
             self._tasks.spawn(self._watch_frames(self._config.frame_timeout_s), "odyssey-frame-watch")
-
-    async def _ice_servers(self) -> Sequence[IceServer]:
-        try:
-            response = await within(self._config.request_timeout_s, self._http.get(self._endpoint.config_url))
-            response.raise_for_status()
-            return parse_ice_servers(JsonObject.parse(response.content))
-        except (httpx.HTTPError, OSError, MalformedError, asyncio.TimeoutError) as error:
-            if self._endpoint.is_loopback:
-                return ()
-            logger.warning(
-                "Cannot fetch the ICE configuration; using a public STUN server: %s", type(error).__name__
-            )
-            return PUBLIC_STUN
-
-    async def _post_offer(self, sdp: str) -> str:
-        request = self._http.post(
-            self._endpoint.offer_url, content=sdp.encode(), headers={"Content-Type": "application/sdp"}
-        )
-        try:
-            response = await within(self._config.request_timeout_s, request)
-        except (httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
-            raise OdysseyConnectionError(
-                f"The broadcast cannot be reached ({type(error).__name__})", code=ErrorCode.UNREACHABLE
-            ) from None
-        if location := response.headers.get("location"):
-            self._resource_url = _same_origin(self._endpoint.offer_url, location)
-        status = response.status_code
-        if response.is_success:
-            return response.text
-        if status in {401, 403}:
-            raise OdysseyAuthError("Invalid spectator token", status_code=status)
-        if status == 404:
-            raise OdysseyNotFoundError("Stream not found", status_code=status)
-        raise OdysseyConnectionError(
-            f"WHEP connection failed: {status}",
-            details=retry_after_details(response.headers.get("retry-after")),
-            status_code=status,
-        )
 
     def _track_added(self, track: MediaStreamTrack) -> None:
         if track.kind == "video":
@@ -271,16 +180,10 @@ class SpectatorConnection:
             if self._peer is not None:
                 await self._peer.close()
             await self._tasks.close()
-            if delete_session and self._resource_url is not None:
-                await self._delete(self._resource_url)
+            if delete_session:
+                await self._whep.delete_session()
         finally:
-            await self._http.aclose()
-
-    async def _delete(self, url: str) -> None:
-        try:
-            await within(self._config.close_timeout_s, self._http.delete(url))
-        except (httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
-            logger.debug("Cannot end the WHEP session; the server will expire it: %s", type(error).__name__)
+            await self._whep.close()
 
 
 async def connect_to_stream(
@@ -315,51 +218,16 @@ async def connect_to_stream(
         OdysseyNotFoundError: The broadcast does not exist.
         OdysseyConnectionError: The server is unreachable, or no media connection was established.
         OdysseyArgumentError: The URL is invalid.
+        OdysseyConfigurationError: A variable of the environment cannot be used, or the proxy refuses it.
     """
     if debug:
         logging.getLogger("odyssey_ros.client").setLevel(logging.DEBUG)
     config = advanced or AdvancedConfig()
     endpoint = WhepEndpoint.parse(webrtc_url, spectator_token)
-    http = httpx.AsyncClient(
-        transport=_WithToken(
-            httpx.AsyncHTTPTransport(verify=await shared_tls_context()), endpoint.offer_url, spectator_token
-        ),
-        timeout=config.request_timeout_s,
-    )
     callbacks = CallbackObserver(
         {"on_video_frame": on_video_frame, "on_disconnected": on_disconnected}, on_decoded_frame
     )
     observers = GuardedObservers(callbacks) if observer is None else GuardedObservers(callbacks, observer)
-    connection = SpectatorConnection(endpoint, observers, config, http)
+    connection = SpectatorConnection(endpoint, observers, config, WhepClient(endpoint, config))
     await connection.open()
     return connection
-
-
-class _WithToken(httpx.AsyncBaseTransport):
-    """Adds the token to the offer URL, below the layer at which httpx logs URLs."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport, url: str, token: str) -> None:
-        self._transport = transport
-        self._url = httpx.URL(url)
-        self._token = token
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url == self._url:
-            request = httpx.Request(
-                request.method,
-                request.url.copy_add_param("token", self._token),
-                headers=request.headers,
-                stream=request.stream,
-                extensions=request.extensions,
-            )
-        return await self._transport.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self._transport.aclose()
-
-
-def _same_origin(base: str, location: str) -> str | None:
-    """Return the absolute URL of a WHEP session; None when it is not on the same server."""
-    url = urljoin(base, location)
-    same = urlsplit(url)[:2] == urlsplit(base)[:2]
-    return url if same else None

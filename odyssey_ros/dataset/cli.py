@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
+from odyssey_ros.client.config import ClientConfig
+from odyssey_ros.client.errors import OdysseyConfigurationError
+from odyssey_ros.client.http_transport import check_environment
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout
 from odyssey_ros.dataset.candidate_logs import CandidateLogs
@@ -151,6 +154,10 @@ async def _collect(
     layout = BagLayout(arguments.images, arguments.namespace, arguments.frame_id, arguments.jpeg_quality)
     width = Width(arguments.jobs, arguments.downloads, arguments.decoders)
     service = options.service_of(arguments)
+    try:
+        await check_environment(ClientConfig.resolve(api_url=arguments.api_url).api_url)
+    except OdysseyConfigurationError as error:
+        raise PlanError(str(error)) from error
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace(arguments.output, layout, arguments.shard))
         journal = stack.enter_context(Journal(workspace.journal_path))

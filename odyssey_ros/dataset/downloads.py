@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.client.errors import OdysseyConfigurationError, OdysseyError
+from odyssey_ros.client.http_transport import EnvironmentTransport
 from odyssey_ros.dataset.durable import sync_folder
 from odyssey_ros.dataset.errors import EpisodeError, disk_error
 
@@ -54,9 +56,10 @@ class Fetched:
 
 
 def download_client() -> httpx.AsyncClient:
-    """Return a client for presigned URLs. It uses the proxies of the environment, except for loopback."""
-    direct = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
-    return httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=True, mounts=direct)
+    """Return a client for presigned URLs, with the proxies and certificates of the environment."""
+    return httpx.AsyncClient(
+        transport=EnvironmentTransport(), timeout=_TIMEOUT, follow_redirects=True, trust_env=False
+    )
 
 
 class Downloader:
@@ -149,6 +152,10 @@ class Downloader:
             async with self._client.stream("GET", url, headers=headers) as response:
                 start, total = self._checked(response, start)
                 await self._receive(response, partial, start, total, on_bytes)
+        except OdysseyConfigurationError as error:
+            raise EpisodeError(error.code, str(error)) from error
+        except OdysseyError as error:
+            raise _failed(str(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failed(f"{_host(url)}: {type(error).__name__}") from error
 

@@ -19,6 +19,7 @@ from odyssey_ros.client.errors import (
     AccountSuspendedError,
     MonthlyLimitReachedError,
     OdysseyAuthError,
+    OdysseyConfigurationError,
     OdysseyConnectionError,
     OdysseyError,
     OdysseyNotFoundError,
@@ -172,6 +173,8 @@ class SimulationJobs:
                     raise _service_failed(error) from error
                 report.phase("the service cannot be reached")
                 await self._limits.retry_policy.sleep(max(wait_s, error.retry_after_s or 0.0))
+            except OdysseyConfigurationError as error:
+                raise _service_failed(error) from error
             except OdysseyError as error:
                 # 403 refuses this request, for example for a missing privilege. Any other refusal concerns
                 # the account.
@@ -324,4 +327,5 @@ def _made_no_job(error: OdysseyError) -> bool:
 
 
 def _service_failed(error: OdysseyError) -> EpisodeError:
-    return EpisodeError(ErrorCode.SERVICE_FAILED, str(error))
+    code = error.code if isinstance(error, OdysseyConfigurationError) else ErrorCode.SERVICE_FAILED
+    return EpisodeError(code, str(error))

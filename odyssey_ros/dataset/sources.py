@@ -6,7 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.errors import OdysseyAuthError, OdysseyError, OdysseyNotFoundError
+from odyssey_ros.client.errors import (
+    OdysseyAuthError,
+    OdysseyConfigurationError,
+    OdysseyError,
+    OdysseyNotFoundError,
+)
 from odyssey_ros.client.types import SimulationJobStatus
 from odyssey_ros.dataset.errors import EpisodeError, PlanError
 from odyssey_ros.dataset.events import NO_EVENTS, script_events
@@ -293,4 +298,6 @@ async def _job(service: Service, job_id: str, retry_policy: RetryPolicy) -> Simu
 def _lookup_failed(error: OdysseyError) -> EpisodeError:
     if isinstance(error, (OdysseyNotFoundError, OdysseyAuthError)):
         return EpisodeError(ErrorCode.NO_VIDEO, str(error))
+    if isinstance(error, OdysseyConfigurationError):
+        return EpisodeError(error.code, str(error))
     return EpisodeError(ErrorCode.SERVICE_FAILED, str(error))

@@ -51,7 +51,13 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_service_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    add(
+        "--host",
+        default="127.0.0.1",
+        type=lambda text: text.removeprefix("[").removesuffix("]"),
+        help="address to bind, such as ::1; 0.0.0.0 binds all IPv4 addresses, :: all IPv6 and IPv4 addresses "
+        "(default: %(default)s)",
+    )
     add("--port", type=int, default=8765, help="TCP port; 0 selects a free one (default: %(default)s)")
     add(
         "--api-key",
@@ -292,7 +298,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _explain(error: OSError, config: EmulatorConfig) -> str:
     if error.filename is not None:
         return f"cannot use {error.filename} ({error.strerror}); check --data-dir"
-    address = f"{config.host}:{config.port}"
+    address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
     if error.errno == errno.EADDRINUSE:
         return f"{address} is in use; choose another port with --port, or --port 0 for a free one"
     if error.errno == errno.EACCES:

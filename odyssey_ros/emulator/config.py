@@ -63,7 +63,8 @@ class EmulatorConfig:
     """Settings of one service.
 
     Attributes:
-        host: address to bind. With a loopback address, media stays on loopback too.
+        host: address to bind, without brackets. With a loopback address, media stays on loopback too. `::`
+            binds all IPv6 and IPv4 addresses.
         port: TCP port; 0 selects a free one.
         accounts: all accounts; each needs its own API key and name.
         fps: frames per second of streams, above 0 and at most 60.
@@ -136,13 +137,18 @@ class EmulatorConfig:
             found: the machine's addresses, without loopback.
 
         Returns:
-            Only the loopback address when the service is bound to it; `found` and loopback when the service
-            is bound to all addresses; otherwise `found`.
+            Only loopback addresses when the service is bound to loopback; `found` and loopback when the
+            service is bound to all addresses; otherwise `found`. aioice leaves out an address that the
+            machine does not have, such as ::1 without IPv6.
         """
+        if self.host == "localhost":
+            return ["127.0.0.1", "::1"]
         try:
-            address = ipaddress.ip_address("127.0.0.1" if self.host == "localhost" else self.host)
+            address = ipaddress.ip_address(self.host)
         except ValueError:
             return found
         if address.is_loopback:
             return [str(address)]
-        return [*found, "127.0.0.1"] if address.is_unspecified else found
+        if not address.is_unspecified:
+            return found
+        return [*found, "127.0.0.1"] if address.version == 4 else [*found, "127.0.0.1", "::1"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import tempfile
 import time
 from collections import Counter
@@ -96,17 +97,26 @@ class Emulator:
         await runner.setup()
         self._runner = runner
         try:
-            site = web.TCPSite(runner, self.config.host, self.config.port)
-            await site.start()
+            await self._make_site(runner).start()
         except OSError:
             await self.close()
             raise
         await self._jobs.start()
         port = runner.addresses[0][1]
         host = self.config.host
-        if host in {"0.0.0.0", "::"}:
+        if host == "::" and not socket.has_dualstack_ipv6():
+            host = "::1"
+        elif host in {"0.0.0.0", "::"}:
             host = "127.0.0.1"
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def _make_site(self, runner: web.AppRunner) -> web.BaseSite:
+        host, port = self.config.host, self.config.port
+        if host == "::" and socket.has_dualstack_ipv6():
+            # asyncio restricts its own IPv6 sockets to IPv6.
+            both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
+            return web.SockSite(runner, both)
+        return web.TCPSite(runner, host, port)
 
     async def _make_context(self) -> ServiceContext:
         directory = self._data_directory()

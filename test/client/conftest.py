@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import fractions
 import json
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from odyssey_ros.client import AdvancedConfig, Odyssey, connection_attempt, fram
 from waiting import eventually
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 API_KEY = "ody_test_key_123"
@@ -363,15 +365,15 @@ class Service:
         return socket
 
     @contextlib.asynccontextmanager
-    async def running(self, port: int = 0) -> AsyncIterator[Service]:
+    async def running(self, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Service]:
         app = web.Application(client_max_size=1 << 26)
         app.router.add_get("/signal/client/{session_id}", self.signal)
         app.router.add_route("*", "/{path:.*}", self.handle)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
         try:
             yield self
         finally:
@@ -422,6 +424,20 @@ class CallbackRecorder:
             if not found or found[-1] != status.value:
                 found.append(status.value)
         return found
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets proxies and certificates, `environment(HTTPS_PROXY="...")`; the other variables are unset."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"}:
+            monkeypatch.delenv(name)
+
+    def set_variables(**values: object) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name, str(value))
+
+    return set_variables
 
 
 @pytest.fixture

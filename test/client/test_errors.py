@@ -56,7 +56,7 @@ def test_all_errors_share_a_base_class_and_its_attributes():
     errors = [
         value for value in vars(client).values() if isinstance(value, type) and issubclass(value, Exception)
     ]
-    assert len(errors) == 15
+    assert len(errors) == 16
     for kind in errors:
         error = kind(
             "what",

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from odyssey_ros.bridge.player.episode_errors import playback_error
 from odyssey_ros.client import ErrorCode, OdysseyError, SimulationJobStatus
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.episodes import Episode
@@ -108,7 +109,8 @@ async def fetch_episodes(
         retry_policy: The retries of requests and downloads.
 
     Raises:
-        OdysseyError: There are no episodes. The failure of a single one is reported to the observer instead.
+        OdysseyError: There are no episodes, or a variable of the environment cannot be used. Any other
+            failure of a single episode is reported to the observer instead.
     """
     retry_policy = replace(retry_policy, on_retry=observer.fetching)
     async with client, download_client() as http:
@@ -123,6 +125,8 @@ async def fetch_episodes(
                 fetched = await fetch_stream(source, stream, folder, downloader, on_bytes=progress.received)
                 episode: Episode | EpisodeError = fetched.episode()
             except EpisodeError as error:
+                if error.code is ErrorCode.CONFIGURATION:
+                    raise playback_error(error) from error  # the next episode would fail in the same way
                 episode = error
             observer.episode_fetched(number, LibraryEpisode(episode, index))
 

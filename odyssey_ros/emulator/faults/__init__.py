@@ -26,6 +26,7 @@ from odyssey_ros.emulator.faults.http_faults import (
     HttpFault,
     HttpHang,
     HttpMalformed,
+    HttpRedirect,
     HttpStatus,
     HttpUsageError,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "HttpFault",
     "HttpHang",
     "HttpMalformed",
+    "HttpRedirect",
     "HttpStatus",
     "HttpUsageError",
     "JobFail",

@@ -14,6 +14,7 @@ from odyssey_ros.emulator.faults.http_faults import (
     HttpFault,
     HttpHang,
     HttpMalformed,
+    HttpRedirect,
     HttpStatus,
     HttpUsageError,
 )
@@ -96,6 +97,10 @@ def _faulty_response(
     malformed = registry.take(HttpMalformed, matches=concerns)
     if malformed is not None:
         return web.Response(status=malformed.status, text=malformed.body, content_type="application/json")
+    redirect = registry.take(HttpRedirect, matches=concerns)
+    if redirect is not None:
+        location = redirect.location or str(request.rel_url)
+        return web.Response(status=redirect.status, headers={"Location": location})
     status = registry.take(HttpStatus, matches=concerns)
     if status is not None:
         return error_response(status.status, status.detail)

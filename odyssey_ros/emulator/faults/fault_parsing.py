@@ -16,6 +16,7 @@ from odyssey_ros.emulator.faults.http_faults import (
     HttpDelay,
     HttpFault,
     HttpMalformed,
+    HttpRedirect,
     HttpStatus,
 )
 from odyssey_ros.emulator.faults.schedule import Moment, Schedule, schedule_problem
@@ -130,6 +131,10 @@ def _value_problem(fault: Fault) -> tuple[str, str] | None:
         return "endpoint", f"must be * or one of {', '.join(ENDPOINTS)}"
     if isinstance(fault, (HttpStatus, HttpMalformed)) and not 200 <= fault.status <= 599:
         return "status", "must be between 200 and 599"
+    if isinstance(fault, HttpRedirect) and not 300 <= fault.status <= 399:
+        return "status", "must be between 300 and 399"
+    if isinstance(fault, HttpRedirect) and not (fault.location.isascii() and fault.location.isprintable()):
+        return "location", "must consist of printable ASCII characters"
     if isinstance(fault, PacketLoss) and not 0 <= fault.fraction <= 1:
         return "fraction", "must be between 0 and 1"
     if isinstance(fault, VideoResize) and any(

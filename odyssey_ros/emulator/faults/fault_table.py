@@ -26,6 +26,7 @@ from odyssey_ros.emulator.faults.http_faults import (
     HttpDrop,
     HttpHang,
     HttpMalformed,
+    HttpRedirect,
     HttpStatus,
     HttpUsageError,
 )
@@ -55,7 +56,8 @@ __all__ = ["FAULTS"]
 FAULTS: dict[str, type[Fault]] = {
     kind.name: kind
     for kind in (
-        HttpStatus, HttpUsageError, HttpDelay, HttpHang, HttpMalformed, HttpDrop, ExpiredUrls,
+        HttpStatus, HttpUsageError, HttpDelay, HttpHang, HttpMalformed, HttpRedirect, HttpDrop,
+        ExpiredUrls,
         BadOffer, NoOffer, NoTrack, NoChannel,
         SocketClose, SocketDrop, SocketHang, SocketError, SocketText,
         ChannelClose, ChannelText, PeerClose, PeerKill, TrackEnd,

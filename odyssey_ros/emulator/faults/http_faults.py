@@ -14,6 +14,7 @@ __all__ = [
     "HttpFault",
     "HttpHang",
     "HttpMalformed",
+    "HttpRedirect",
     "HttpStatus",
     "HttpUsageError",
 ]
@@ -86,6 +87,21 @@ class HttpMalformed(HttpFault):
     name = "http_malformed"
     status: int = 200
     body: str = '{"access_token": '
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRedirect(HttpFault):
+    """The service answers with a redirect and does not process the request.
+
+    Attributes:
+        status: for example 307, which keeps the method and the body.
+        location: the Location of the answer, absolute or relative; empty for the URL of the request.
+    """
+
+    name = "http_redirect"
+    endpoint: str = "whep_offer"
+    status: int = 307
+    location: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

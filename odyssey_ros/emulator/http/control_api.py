@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import json
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from aiohttp import web
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault
 from odyssey_ros.emulator.http.http_answers import CONTROL_PREFIX, HttpError
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
+from odyssey_ros.emulator.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,13 +38,6 @@ def describe_fault(armed: ArmedFault) -> dict[str, object]:
         "fired": armed.fired,
         "spent": armed.spent,
     }
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 class ControlApi:
@@ -148,10 +141,10 @@ class ControlApi:
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def guarded(request: web.Request) -> web.StreamResponse:
-            if request.remote is None or not ipaddress.ip_address(request.remote).is_loopback:
+            if not is_loopback(request.remote):
                 raise HttpError(403, "The control endpoint serves this machine only")
             # DNS rebinding: a page whose host name resolves to this machine sends that name as its host.
-            if not _is_loopback(request.url.host):
+            if not is_loopback(request.url.host):
                 raise HttpError(403, "The control endpoint is reached by a loopback address only")
             return await handler(request)
 
