@@ -7,13 +7,16 @@ import contextlib
 import pathlib
 import sys
 
+import httpx
 import pytest
 
+from ipv6 import needs_ipv6, needs_localhost_on_ipv6
 from odyssey_ros.client import (
     AdvancedConfig,
     ConnectionStatus,
     Odyssey,
     OdysseyAuthError,
+    OdysseyConnectionError,
     OdysseyNotFoundError,
     SimulationJobDetail,
     SimulationJobStatus,
@@ -107,6 +110,63 @@ async def test_a_session_a_spectator_and_a_job(start_emulator, recorder, eventua
     await keyless.disconnect()
     with pytest.raises(OdysseyAuthError, match="Invalid API key"):
         await Odyssey("ody_other", api_url=emulator.url).connect()
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("127.0.0.1", "localhost"),
+        pytest.param("::1", "[::1]", marks=needs_ipv6),
+        pytest.param("::1", "localhost", marks=needs_localhost_on_ipv6),
+        pytest.param("::", "[::1]", marks=needs_ipv6),
+        pytest.param("::", "127.0.0.1", marks=needs_ipv6),
+        ("0.0.0.0", "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0"),
+    ],
+)
+async def test_loopback_of_both_versions(start_emulator, recorder, eventually, host, name):
+    emulator = await start_emulator("--broadcast-seconds", "0.2", "--host", host)
+    url = f"http://{name}:{emulator.url.rpartition(':')[2]}"
+    async with Odyssey("ody_local", api_url=url, advanced=QUICK) as client:
+        await client.connect(**recorder.callbacks(frames=True))
+        await client.start_stream("a harbour at dawn", portrait=False, broadcast=True)
+        await eventually(lambda: len(recorder.frames) > 3)
+        (info,) = (await eventually(lambda: recorder.named("on_broadcast_ready")))[0]
+        assert info.webrtc_url.startswith(f"{url}/live/")
+        watched = []
+        async with await connect_to_stream(info.webrtc_url, info.spectator_token, watched.append):
+            await eventually(lambda: len(watched) > 2)
+    assert recorder.named("on_error") == []
+
+
+async def test_a_spectator_follows_the_redirects_of_the_service(start_emulator, recorder, eventually):
+    emulator = await start_emulator("--broadcast-seconds", "0.2")
+    other = await start_emulator()
+    async with (
+        Odyssey("ody_local", api_url=emulator.url, advanced=QUICK) as client,
+        httpx.AsyncClient(base_url=emulator.url, trust_env=False) as http,
+    ):
+        await client.connect(**recorder.callbacks(frames=True))
+        await client.start_stream("a harbour at dawn", portrait=False, broadcast=True)
+        (info,) = (await eventually(lambda: recorder.named("on_broadcast_ready")))[0]
+
+        async def redirect(**fields):
+            fault = {"fault": "http_redirect", **fields}
+            assert (await http.post("/control/faults", json=fault)).status_code == 201
+
+        await redirect(count=2)
+        await redirect(status=308)
+        watched = []
+        async with await connect_to_stream(info.webrtc_url, info.spectator_token, watched.append):
+            await eventually(lambda: len(watched) > 2)
+        await redirect(location=f"{other.url}/live/x/whep")
+        with pytest.raises(OdysseyNotFoundError):
+            await connect_to_stream(info.webrtc_url, info.spectator_token)
+        await redirect(status=302)
+        with pytest.raises(OdysseyConnectionError, match="302"):
+            await connect_to_stream(info.webrtc_url, info.spectator_token)
+        counters = (await http.get("/control/state")).json()["counters"]
+    assert (counters["http.whep_offer.307"], counters["http.whep_offer.308"]) == (3, 1)
 
 
 async def test_the_client_reconnects_to_a_restarted_service(start_emulator, recorder, eventually):

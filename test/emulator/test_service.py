@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 import odyssey_ros.emulator
+from ipv6 import needs_ipv6
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.faults import HttpStatus
 from odyssey_ros.emulator.faults.schedule import Schedule
@@ -50,6 +52,28 @@ async def test_the_url_names_a_host_that_can_be_reached(host, url):
             assert (await http.get("/config")).status_code == 200
     finally:
         await emulator.close()
+
+
+@needs_ipv6
+async def test_all_addresses_of_both_versions_are_served():
+    async with Emulator(EmulatorConfig(host="::")) as emulator:
+        port = urlsplit(emulator.url).port
+        assert emulator.url in {f"http://127.0.0.1:{port}", f"http://[::1]:{port}"}
+        hosts = ["127.0.0.1", "[::1]"] if socket.has_dualstack_ipv6() else ["[::1]"]
+        for host in hosts:
+            async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as http:
+                assert (await http.get("/config")).status_code == 200
+                # The addresses of IPv4 clients are in IPv6 notation here.
+                assert (await http.get("/control/state")).status_code == 200
+
+
+@needs_ipv6
+async def test_a_port_in_use_on_all_addresses_leaves_nothing_behind():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        emulator = Emulator(EmulatorConfig(host="::", port=taken.getsockname()[1]))
+        with pytest.raises(OSError, match="in use"):
+            await emulator.start()
+        assert emulator._temporary_directory is None
 
 
 async def test_a_port_in_use_leaves_nothing_behind():

@@ -65,6 +65,8 @@ def test_values_of_an_option_have_the_type_of_their_field(text, fault, schedule)
         ("http_status,status=many", "status: must be an integer"),
         ("http_status,status=600", "status: must be between 200 and 599"),
         ("http_malformed,status=199", "status: must be between 200 and 599"),
+        ("http_redirect,status=200", "status: must be between 300 and 399"),
+        ("http_redirect,location=/a\r\nX: y", "location: must consist of printable ASCII characters"),
         ("http_drop,endpoint=nowhere", r"endpoint: must be \* or one of auth_token, "),
         ("video_black,x=1", "x: is not a field of video_black"),
         ("video_resize,width=17", "width: sides must be even"),

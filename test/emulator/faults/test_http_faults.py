@@ -15,6 +15,7 @@ from odyssey_ros.emulator.faults import (
     HttpDrop,
     HttpHang,
     HttpMalformed,
+    HttpRedirect,
     HttpStatus,
     HttpUsageError,
 )
@@ -157,3 +158,15 @@ async def test_the_signaling_handshake_is_refused(service):
     # The session survives a refusal: the same token is valid for the next attempt.
     _, socket = await caller.open_socket()
     await socket.close()
+
+
+async def test_a_redirect_names_its_location_or_the_url_of_the_request(service):
+    emulator, caller = service
+    emulator.faults.arm(HttpRedirect())
+    answer = await caller.http.post("/live/some/whep?token=x")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/live/some/whep?token=x")
+    emulator.faults.arm(HttpRedirect(endpoint="config", status=308, location="http://example.org/config"))
+    answer = await caller.http.get("/config")
+    assert (answer.status_code, answer.headers["location"]) == (308, "http://example.org/config")
+    assert emulator.counters["http.config.308"] == 1
+    assert (await caller.http.get("/config")).status_code == 200
