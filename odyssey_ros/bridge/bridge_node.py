@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from rclpy.qos import QoSProfile
@@ -212,7 +211,3 @@ def retries(parameters: BridgeParameters) -> int | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bridge as a process."""
     return spin_node(BridgeNode, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

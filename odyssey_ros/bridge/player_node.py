@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -236,7 +235,3 @@ def episode_fetcher(request: EpisodeRequest, parameters: PlayerParameters) -> Ep
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the player as a process, and return its exit status."""
     return spin_node(PlayerNode, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.bridge.api_key import read_spectator_token
@@ -56,7 +55,3 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the spectator as a process."""
     return spin_node(SpectatorNode, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,5 +1,11 @@
 """A client of the Odyssey API for asyncio, with the public names of the Odyssey SDK. Needs no ROS."""
 
+# ruff: noqa: E402 -- the check is first, so that an old package is named and not an import that it lacks
+
+from odyssey_ros.requirements import require as _require
+
+_require()
+
 from odyssey_ros.client.callbacks import (
     BroadcastReadyCallback,
     ConnectedCallback,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from odyssey_ros.client.errors import OdysseyImageError
+from odyssey_ros.requirements import EXTRAS, MissingPackageError, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,10 +72,8 @@ def prepare_image(image: ImageInput, *, portrait: bool) -> str:
         OdysseyImageError: The file cannot be read, is larger than 25 MB, has an unsupported type, is damaged,
             or has more than `MAX_IMAGE_PIXELS`; or the package that decodes it is not installed.
     """
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise OdysseyImageError("images need Pillow: pip install 'odyssey-ros[images]'") from error
+    _require_package("pillow")
+    from PIL import Image, ImageOps
 
     size = PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE
     try:
@@ -186,21 +185,25 @@ def _decode(data: bytes) -> Image.Image:
     return picture
 
 
+def _require_package(name: str) -> None:
+    try:
+        require("images", packages={name: EXTRAS["images"][name]})
+    except MissingPackageError as error:
+        raise OdysseyImageError(str(error)) from None
+
+
 def _require_decoder(name: str) -> None:
     from PIL import Image
 
     Image.init()
     if name == "HEIF":
-        try:
-            import pillow_heif
-        except ImportError as error:
-            raise OdysseyImageError(
-                "HEIC and HEIF images need pillow-heif: pip install 'odyssey-ros[images]'"
-            ) from error
+        _require_package("pillow-heif")
+        import pillow_heif
+
         pillow_heif.register_heif_opener()
     elif name not in Image.OPEN:
         raise OdysseyImageError(
-            f"{name} images need a newer Pillow: pip install --upgrade 'odyssey-ros[images]'"
+            f"This Pillow cannot decode {name} images. Run: pip install --upgrade --force-reinstall pillow"
         )
 
 

@@ -10,7 +10,6 @@ A proxy URL may contain a password. No text of this module contains more of a va
 from __future__ import annotations
 
 import fnmatch
-import importlib.util
 import ipaddress
 import os
 import re
@@ -22,6 +21,7 @@ from urllib.request import getproxies_environment
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConfigurationError, OdysseyConnectionError
 from odyssey_ros.client.loopback import is_loopback_host, parsed_address
+from odyssey_ros.requirements import EXTRAS, MissingPackageError, require
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -41,7 +41,6 @@ _PROXY_KINDS: Final = {
     "socks5h": "socks5",
 }
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080}
-_SOCKS_PACKAGES: Final = ("socksio", "python_socks")
 _HOST_NAME: Final = re.compile(r"[\w.-]+", re.ASCII)
 _BYPASS_ENTRY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/@]+)(?::(\d{1,5}))?")
 
@@ -253,8 +252,9 @@ def _parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network |
 
 
 def _require_socks_packages(variable: str) -> None:
-    if not all(importlib.util.find_spec(name) for name in _SOCKS_PACKAGES):
+    try:
+        require("socks", packages=EXTRAS["socks"])
+    except MissingPackageError as error:
         raise OdysseyConfigurationError(
-            f"{variable} names a SOCKS proxy, which needs the extra `socks` of this package: run "
-            f"pip install socksio 'python-socks[asyncio]', or unset {variable}"
-        )
+            f"{variable} names a SOCKS proxy, but {error}, or unset {variable}"
+        ) from None

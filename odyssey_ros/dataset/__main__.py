@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from odyssey_ros.dataset.cli import main
+from odyssey_ros.requirements import exit_unless_installed
+
+
+def main() -> int:
+    """Run the command and return its exit status; see `odyssey_ros.dataset.cli.main`.
+
+    Raises:
+        SystemExit: A Python package is missing.
+    """
+    exit_unless_installed("odyssey-dataset", "dataset")
+    from odyssey_ros.dataset import cli  # noqa: PLC0415 -- needs the packages
+
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -160,7 +160,3 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds between two polls of the job (default: %(default)g)",
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

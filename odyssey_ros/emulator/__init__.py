@@ -41,4 +41,5 @@ def __getattr__(name: str) -> object:
     # end the program quietly during that time too.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import_module("odyssey_ros.requirements").require("emulator")
     return getattr(import_module(f"odyssey_ros.emulator.{_MODULES.get(name, 'config')}"), name)

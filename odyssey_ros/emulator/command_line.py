@@ -26,6 +26,7 @@ from odyssey_ros.emulator.config import (
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.limits import UNLIMITED_LIFETIME, Limits
+from odyssey_ros.requirements import exit_unless_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -285,6 +286,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"odyssey emulator: {error}\n")
         return 2
+    exit_unless_installed("odyssey emulator", "emulator")
     try:
         asyncio.run(serve(config))
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import traceback
 
 import pytest
@@ -211,16 +210,6 @@ def test_an_unusable_exception_is_an_error_that_names_the_variable(environment, 
 def test_an_unusable_exception_matters_only_with_a_proxy(environment):
     environment(NO_PROXY="10.0.0.0/99")
     assert proxy_for(HTTPS) is None
-
-
-@pytest.mark.parametrize("missing", ["socksio", "python_socks"])
-def test_a_socks_proxy_without_the_extra_is_an_error_that_names_it(environment, monkeypatch, missing):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else find(name))
-    environment(ALL_PROXY=f"socks5://user:{SECRET}@proxy:1")
-    with pytest.raises(OdysseyConfigurationError, match=r"ALL_PROXY .* extra `socks`.*pip install") as caught:
-        proxy_for(HTTPS)
-    assert SECRET not in str(caught.value)
 
 
 def test_the_errors_of_a_proxy():

@@ -209,7 +209,7 @@ def planet(rng: np.random.Generator, size: int, colour: RGB) -> Image.Image:
     pixels = np.empty((size, size, 4), dtype=np.uint8)
     pixels[..., :3] = np.clip(shade * np.array(colour, dtype=np.float32), 0, 255)
     pixels[..., 3] = np.clip((1 - distance) * size / 2 + 0.5, 0, 1) * 255
-    return Image.fromarray(pixels, "RGBA")
+    return Image.fromarray(pixels)
 
 
 def road(size: tuple[int, int], meadow: RGB, asphalt: RGB, dash: RGB | None) -> Planes:
