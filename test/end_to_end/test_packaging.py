@@ -90,7 +90,7 @@ class Environment:
     def __init__(self, programs, folder):
         self._programs = programs
         self.folder = folder
-        self._variables = {name: value for name, value in os.environ.items() if name not in DROPPED and not name.lower().endswith("_proxy")}
+        self._variables = {name: value for name, value in os.environ.items() if name not in OF_ROS}
 
     def options(self, **variables):
         """The options with which subprocess starts a program here."""
@@ -139,7 +139,7 @@ class Environment:
         assert (process.returncode, errors) == (0, "")
 
 
-DROPPED = {
+OF_ROS = {
     "AMENT_PREFIX_PATH",
     "CMAKE_PREFIX_PATH",
     "LD_LIBRARY_PATH",
@@ -221,10 +221,12 @@ def test_each_command_works_or_names_the_extra_that_it_needs(extra, environment,
         else:
             assert text.endswith(" is not installed. Run: pip install 'odyssey_ros[images]'\n")
 
-    proxy = {"ALL_PROXY": "socks5://user:secret@127.0.0.1:1"}  # no server has this port
+    proxy = {"http_proxy": "socks5://user:secret@127.0.0.1:1", "no_proxy": ""}  # no server has this port
     text = environment.works("python", "-c", RECORDINGS, **proxy)
-    assert text.startswith("UNREACHABLE " if has_socks else "CONFIGURATION ALL_PROXY names a SOCKS proxy, but ")
-    assert ("Run: pip install 'odyssey_ros[socks]', or unset ALL_PROXY" in text) is not has_socks
+    assert text.startswith(
+        "UNREACHABLE " if has_socks else "CONFIGURATION http_proxy names a SOCKS proxy, but "
+    )
+    assert ("Run: pip install 'odyssey_ros[socks]', or unset http_proxy" in text) is not has_socks
     assert "secret" not in text
 
     for command in EMULATOR_COMMANDS:
