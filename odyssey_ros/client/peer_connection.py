@@ -171,7 +171,7 @@ def _close_cancelled_allocations() -> None:
             getattr(self, _RELAY).transport.close()
             raise
 
-    TurnTransport._connect = connect_or_close  # noqa: SLF001
+    TurnTransport._connect = connect_or_close  # type: ignore[method-assign]  # noqa: SLF001
 
 
 _close_cancelled_allocations()
