@@ -13,6 +13,7 @@ from odyssey_ros.bridge.bridge_parameters import SETTINGS, BridgeParameters
 from odyssey_ros.bridge.calls.call_target import CallTarget
 from odyssey_ros.bridge.calls.services import BridgeServices
 from odyssey_ros.bridge.calls.simulation_action import SimulationAction
+from odyssey_ros.bridge.live.cv_bridge_conversion import CvBridgeConversion
 from odyssey_ros.bridge.live.diagnostics import bridge_diagnostics, service_host
 from odyssey_ros.bridge.live.image_prompt import ImagePrompt
 from odyssey_ros.bridge.live.stream_node import StreamNode
@@ -48,6 +49,7 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
     def __init__(self, node_name: str = "odyssey", **options: Any) -> None:
         super().__init__(node_name, SETTINGS, BridgeParameters, **options)
         self._holds_key = False
+        self._cv_bridge = CvBridgeConversion(self._cv_bridge_unusable)
         # When both subscriptions have a message, the executor takes the one of the older subscription first.
         # An image that is sent before a prompt is therefore stored before the prompt starts a stream.
         try:
@@ -126,7 +128,10 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         except OdysseyImageError as error:
             self.report_event(Event.of_error(error, message=f"~/image_prompt: {error}"))
             return
-        self.start(self._binding.session.set_next_image(prompt.load))
+        self.start(self._binding.session.set_next_image(lambda: prompt.load(self._cv_bridge)))
+
+    def _cv_bridge_unusable(self, reason: str) -> None:
+        self.get_logger().warning(f"Images of ~/image_prompt are converted without cv_bridge: {reason}")
 
     def _prompt(self, text: str) -> None:
         if self._binding is None:

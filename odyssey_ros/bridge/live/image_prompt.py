@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from sensor_msgs.msg import Image
 
 from odyssey_ros.client import ErrorCode, OdysseyImageError
 from odyssey_ros.client.images import MAX_IMAGE_PIXELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sensor_msgs.msg import Image
+
+    from odyssey_ros.bridge.live.cv_bridge_conversion import CvBridgeConversion
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """The layout of a sensor_msgs encoding, in terms of libswscale.
+    """The layout of a sensor_msgs encoding, in terms of libswscale and cv_bridge.
 
     Attributes:
         little: libav's name of the pixel format.
@@ -42,6 +44,7 @@ class PixelLayout:
         planes: The planes in the order of the message.
         even_width: Whether the width must be even.
         even_height: Whether the height must be even.
+        cv_bridge: The name of the encoding in cv_bridge; None when cv_bridge cannot convert it.
     """
 
     little: str
@@ -49,39 +52,40 @@ class PixelLayout:
     planes: tuple[Plane, ...]
     even_width: bool = False
     even_height: bool = False
+    cv_bridge: str | None = None
 
 
-def _packed(name: str, depth: int) -> PixelLayout:
-    return PixelLayout(name, None, (Plane(depth),))
+def _packed(encoding: str, name: str, depth: int) -> dict[str, PixelLayout]:
+    return {encoding: PixelLayout(name, None, (Plane(depth),), cv_bridge=encoding)}
 
 
-def _packed_16(name: str, depth: int) -> PixelLayout:
-    return PixelLayout(f"{name}le", f"{name}be", (Plane(depth),))
+def _packed_16(encoding: str, name: str, depth: int) -> dict[str, PixelLayout]:
+    return {encoding: PixelLayout(f"{name}le", f"{name}be", (Plane(depth),), cv_bridge=encoding)}
 
 
 def _bayer(pattern: str) -> dict[str, PixelLayout]:
     name = f"bayer_{pattern}"
     return {
-        f"{name}8": PixelLayout(f"{name}8", None, (Plane(1),), True, True),
-        f"{name}16": PixelLayout(f"{name}16le", f"{name}16be", (Plane(2),), True, True),
+        f"{name}8": PixelLayout(f"{name}8", None, (Plane(1),), True, True, f"{name}8"),
+        f"{name}16": PixelLayout(f"{name}16le", f"{name}16be", (Plane(2),), True, True, f"{name}16"),
     }
 
 
-_UYVY = PixelLayout("uyvy422", None, (Plane(2),), even_width=True)
-_YUYV = PixelLayout("yuyv422", None, (Plane(2),), even_width=True)
+_UYVY = PixelLayout("uyvy422", None, (Plane(2),), even_width=True, cv_bridge="yuv422")
+_YUYV = PixelLayout("yuyv422", None, (Plane(2),), even_width=True, cv_bridge="yuv422_yuy2")
 
-# sensor_msgs/image_encodings.hpp
+# sensor_msgs/image_encodings.hpp. cv_bridge (3.2 and 3.4 were read) can convert no other encoding to rgb8.
 LAYOUTS: dict[str, PixelLayout] = {
-    "rgb8": _packed("rgb24", 3),
-    "bgr8": _packed("bgr24", 3),
-    "rgba8": _packed("rgba", 4),
-    "bgra8": _packed("bgra", 4),
-    "mono8": _packed("gray", 1),
-    "rgb16": _packed_16("rgb48", 6),
-    "bgr16": _packed_16("bgr48", 6),
-    "rgba16": _packed_16("rgba64", 8),
-    "bgra16": _packed_16("bgra64", 8),
-    "mono16": _packed_16("gray16", 2),
+    **_packed("rgb8", "rgb24", 3),
+    **_packed("bgr8", "bgr24", 3),
+    **_packed("rgba8", "rgba", 4),
+    **_packed("bgra8", "bgra", 4),
+    **_packed("mono8", "gray", 1),
+    **_packed_16("rgb16", "rgb48", 6),
+    **_packed_16("bgr16", "bgr48", 6),
+    **_packed_16("rgba16", "rgba64", 8),
+    **_packed_16("bgra16", "bgra64", 8),
+    **_packed_16("mono16", "gray16", 2),
     **_bayer("rggb"),
     **_bayer("bggr"),
     **_bayer("gbrg"),
@@ -115,31 +119,33 @@ class ImagePrompt:
         if width * height > MAX_IMAGE_PIXELS:
             raise OdysseyImageError(f"the image has too many pixels: {width}x{height}")
         layout = LAYOUTS.get(message.encoding)
-        if layout is not None:
-            _check(message, layout)
-        elif not has_cv_bridge():
+        if layout is None:
             raise OdysseyImageError(
                 f"the encoding {message.encoding!r} is not supported: use one of {', '.join(LAYOUTS)}",
                 code=ErrorCode.UNSUPPORTED_ENCODING,
             )
+        _check(message, layout)
         return cls(message)
 
-    def load(self) -> NDArray[np.uint8]:
+    def load(self, cv_bridge: CvBridgeConversion | None = None) -> NDArray[np.uint8]:
         """Return the image as RGB, uint8, shape (height, width, 3). Takes milliseconds; for any thread.
 
         YUV is interpreted as BT.601 with limited range, as in OpenCV. Transparency is dropped, and 16 bits
         are reduced to 8.
 
+        Args:
+            cv_bridge: Converts the encodings that it knows; libswscale converts the others, and all of them
+                when cv_bridge cannot be used. The results are alike.
+
         Raises:
-            OdysseyImageError: cv_bridge, which converts encodings that are not in `LAYOUTS`, fails.
+            OdysseyImageError: The image cannot be converted.
         """
-        layout = LAYOUTS.get(self.message.encoding)
-        return _by_cv_bridge(self.message) if layout is None else _by_libswscale(self.message, layout)
-
-
-def has_cv_bridge() -> bool:
-    """Return whether cv_bridge is installed, without importing it, which takes long."""
-    return importlib.util.find_spec("cv_bridge") is not None
+        layout = LAYOUTS[self.message.encoding]
+        if cv_bridge is not None and layout.cv_bridge is not None:
+            image = cv_bridge.rgb(_unpadded(self.message, layout, layout.cv_bridge))
+            if image is not None:
+                return image
+        return _by_libswscale(self.message, layout)
 
 
 def _check(message: Image, layout: PixelLayout) -> None:
@@ -155,6 +161,32 @@ def _check(message: Image, layout: PixelLayout) -> None:
         raise OdysseyImageError(f"data has {len(message.data)} bytes, but the image needs {needed}")
 
 
+def _unpadded(message: Image, layout: PixelLayout, encoding: str) -> Image:
+    """Return a message with one plane as cv_bridge needs it: no row padding, and the machine's byte order.
+
+    cv_bridge shears an image whose padding is no multiple of a pixel, and the byte order of the other machine
+    raises an exception with numpy 2.
+    """
+    width = layout.planes[0].row_bytes * message.width
+    rows = _rows(np.frombuffer(message.data, np.uint8), message.height, message.step)[:, :width]
+    if layout.big is not None and bool(message.is_bigendian) != (sys.byteorder == "big"):
+        rows = np.ascontiguousarray(rows).view(np.uint16).byteswap().view(np.uint8)
+    return Image(
+        height=message.height,
+        width=message.width,
+        encoding=encoding,
+        is_bigendian=sys.byteorder == "big",
+        step=width,
+        data=rows.tobytes(),
+    )
+
+
+def _rows(data: NDArray[np.uint8], rows: int, stride: int) -> NDArray[np.uint8]:
+    """Return a plane as rows; the padding of the last row may be missing."""
+    data = data[: rows * stride]
+    return np.pad(data, (0, rows * stride - len(data))).reshape(rows, stride)
+
+
 def _by_libswscale(message: Image, layout: PixelLayout) -> NDArray[np.uint8]:
     name = layout.big if message.is_bigendian and layout.big else layout.little
     frame = av.VideoFrame(message.width, message.height, name)
@@ -163,8 +195,7 @@ def _by_libswscale(message: Image, layout: PixelLayout) -> NDArray[np.uint8]:
     for plane, target in zip(layout.planes, frame.planes, strict=True):
         rows, stride = message.height // plane.rows_of_height, plane.steps * message.step
         width = plane.row_bytes * message.width
-        source = data[start : start + rows * stride]
-        source = np.pad(source, (0, rows * stride - len(source))).reshape(rows, stride)
+        source = _rows(data[start:], rows, stride)
         pixels: NDArray[np.uint8] = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
         pixels[:rows, :width] = source[:, :width]
         start += rows * stride
@@ -172,15 +203,3 @@ def _by_libswscale(message: Image, layout: PixelLayout) -> NDArray[np.uint8]:
         return np.asarray(frame.reformat(format="rgb24").to_ndarray(), np.uint8)
     except (av.error.FFmpegError, ValueError) as error:
         raise OdysseyImageError(f"the image cannot be converted: {error}") from None
-
-
-def _by_cv_bridge(message: Image) -> NDArray[np.uint8]:
-    try:
-        from cv_bridge import CvBridge  # noqa: PLC0415 -- optional and slow to import
-
-        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"), np.uint8)
-    except Exception as error:  # noqa: BLE001 -- OpenCV and numpy raise many kinds
-        raise OdysseyImageError(
-            f"cv_bridge cannot convert {message.encoding!r} to RGB: {error}",
-            code=ErrorCode.UNSUPPORTED_ENCODING,
-        ) from None

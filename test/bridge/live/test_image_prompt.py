@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from odyssey_ros.srv import EndStream, StartStream
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
+from odyssey_ros.bridge.live.cv_bridge_conversion import CvBridgeConversion
 from odyssey_ros.bridge.live.image_prompt import LAYOUTS, ImagePrompt
 from odyssey_ros.client import OdysseyImageError
 
@@ -166,8 +166,7 @@ def test_invalid_images(changes, reason):
         ImagePrompt.parse(message)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("cv_bridge") is not None, reason="cv_bridge is installed")
-@pytest.mark.parametrize("encoding", ["", "32FC1", "jpeg", "rgb9"])
+@pytest.mark.parametrize("encoding", ["", "32FC1", "foo8", "8UC3", "16UC1", "jpeg", "rgb9"])
 def test_unsupported_encodings(encoding):
     message = Image(height=1, width=1, encoding=encoding, step=4, data=bytes(4))
     with pytest.raises(OdysseyImageError, match="is not supported: use one of") as raised:
@@ -175,21 +174,48 @@ def test_unsupported_encodings(encoding):
     assert raised.value.code == "UNSUPPORTED_ENCODING"
 
 
-def test_a_refusal_of_cv_bridge_is_an_image_error(monkeypatch):
-    module = types.ModuleType("cv_bridge", "A cv_bridge that does not fit this numpy.")
-    module.__spec__ = importlib.util.spec_from_loader("cv_bridge", None)
-    monkeypatch.setitem(sys.modules, "cv_bridge", module)
-    prompt = ImagePrompt.parse(Image(height=1, width=1, encoding="32FC1", step=4, data=bytes(4)))
-    with pytest.raises(OdysseyImageError, match="cv_bridge cannot convert '32FC1' to RGB"):
-        prompt.load()
+class Recorder:
+    """Stores what cv_bridge is asked to convert, and declines."""
+
+    def __init__(self):
+        self.messages = []
+
+    def rgb(self, message):
+        self.messages.append(message)
 
 
-@pytest.mark.parametrize("encoding", sorted(name for name in LAYOUTS if not name.startswith("nv2")))
-def test_images_equal_those_of_cv_bridge(encoding):
-    cv_bridge = pytest.importorskip("cv_bridge")
-    message = message_of(encoding, quarters(), padding=8)
-    theirs = cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8")
-    ours = ImagePrompt.parse(message).load()
+@pytest.mark.parametrize("encoding", sorted(LAYOUTS))
+@pytest.mark.parametrize("big", [False, True])
+def test_cv_bridge_gets_the_encodings_that_it_knows_without_padding(encoding, big):
+    picture, recorder = quarters(), Recorder()
+    message = message_of(encoding, picture, padding=10, big=big, last_row_short=True)
+    assert_alike(ImagePrompt.parse(message).load(recorder), picture, encoding)
+    if encoding.startswith("nv2"):
+        assert not recorder.messages
+        return
+    [asked] = recorder.messages
+    name = {"uyvy": "yuv422", "yuyv": "yuv422_yuy2"}.get(encoding, encoding)
+    assert asked == message_of(name, picture, big=sys.byteorder == "big")
+
+
+def test_the_image_of_cv_bridge_is_used():
+    class Grey:
+        def rgb(self, message):
+            return np.full((message.height, message.width, 3), GREY, np.uint8)
+
+    assert (ImagePrompt.parse(message_of("rgb8", quarters())).load(Grey()) == GREY).all()
+
+
+@pytest.mark.parametrize("encoding", sorted(name for name, layout in LAYOUTS.items() if layout.cv_bridge))
+@pytest.mark.parametrize(("padding", "big"), [(0, False), (8, False), (24, False), (8, True)])
+def test_images_equal_those_of_cv_bridge(encoding, padding, big):
+    pytest.importorskip("cv_bridge")
+    reports = []
+    picture = quarters()
+    prompt = ImagePrompt.parse(message_of(encoding, picture, padding=padding, big=big))
+    theirs, ours = prompt.load(CvBridgeConversion(reports.append)), prompt.load()
+    assert not reports
+    assert_alike(theirs, picture, encoding)
     assert np.abs(theirs.astype(int) - ours)[4:-4:8, 4:-4:8].max() <= 4
 
 
@@ -290,6 +316,30 @@ def test_a_resumed_stream_starts_from_its_image(start_bridge, camera, emulator, 
     )
     image = wait_until(lambda: picture_of(started[1], labels, images), "a picture")
     assert is_like(image, RED)
+
+
+def test_unreadable_images_and_a_cv_bridge_that_crashes_cost_no_prompt(
+    start_bridge, camera, probe, wait_until, tmp_path
+):
+    (tmp_path / "cv_bridge").mkdir()
+    (tmp_path / "cv_bridge" / "__init__.py").write_text(
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    )
+    images, events, statuses = probe.listen(Image, "/odyssey/image_raw", 5), probe.events(), probe.statuses()
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    process = start_bridge(PYTHONPATH=path)
+    wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.CONNECTED, "a connection")
+    pictures, prompts = camera(events), probe.publisher(String, "/odyssey/prompt")
+    pictures.publish(message_of("rgb8", np.full((90, 160, 3), RED, np.uint8), padding=8))
+    probe.wait_for_taking()
+    pictures.publish(Image(height=1, width=1, encoding="foo8", step=1, data=bytes(1)))
+    wait_until(lambda: any("'foo8'" in e.message for e in events), "the refusal")
+    prompts.publish(String(data="the sea"))
+    wait_until(lambda: images, "a picture")
+    assert is_like(images[0], RED), upper_left(images[0])  # the refused image replaces nothing
+    errors = [e.error_code for e in events if e.type == StreamEvent.ERROR]
+    assert errors == ["UNSUPPORTED_ENCODING"] * 2
+    assert process.text.count("converted without cv_bridge: it crashes (SIGSEGV)") == 1
 
 
 def test_a_streamer_that_cannot_start_from_images(start_emulator, start_node, camera, probe, wait_until):
