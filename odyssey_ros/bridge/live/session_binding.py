@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from odyssey_ros.bridge.frames.image_topics import ImageTopics
+from odyssey_ros.bridge.frames.node_time import node_time_ns
 from odyssey_ros.bridge.frames.stamping import ArrivalStamps, MediaStamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from rclpy.clock import ROSClock
 
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.live.stream_state import Event, SessionObserver, SessionState
@@ -81,7 +80,7 @@ class SessionBinding(Generic[S]):
         stamp_source: str,
     ) -> None:
         self._calls = node.calls
-        self._clock = cast("ROSClock", node.get_clock())  # the clock of every node
+        self._node = node
         self._handlers = handlers
         self._detached = False
         self._stream_start_ns = 0
@@ -104,9 +103,7 @@ class SessionBinding(Generic[S]):
 
     def frame_arrived(self, decoded: DecodedFrame) -> None:
         """Stamp a frame and offer it to the topics."""
-        arrival_ns = self._clock.now().nanoseconds
-        if not self._clock.ros_time_is_active:
-            arrival_ns -= time.monotonic_ns() - decoded.arrival_ns
+        arrival_ns = node_time_ns(self._node, time.monotonic_ns() - decoded.arrival_ns)
         stamp_ns = self._stamps.stamp(arrival_ns, decoded.media_time_ns)
         if decoded.index == 0:
             self._stream_start_ns = decoded.media_time_ns

@@ -11,6 +11,7 @@ from rosgraph_msgs.msg import Clock
 
 from odyssey_ros.bridge.conversions import text_field
 from odyssey_ros.bridge.frames.frame_publisher import IMAGE_QOS, FramePublisher
+from odyssey_ros.bridge.frames.node_time import node_time_ns
 from odyssey_ros.bridge.frames.stamping import ArrivalStamps
 from odyssey_ros.bridge.player.subscriber_acks import SubscriberAcks
 from odyssey_ros.msg import PlaybackStatus, StreamEvent
@@ -114,7 +115,7 @@ class PlayerTopics:
         by_name = dict(zip(TOPIC_NAMES, publishers, strict=True))
         self._required = [by_name[name] for name in wait_for]
         self._stamps = ArrivalStamps()
-        self._origin_ns: int = node.get_clock().now().nanoseconds
+        self._origin_ns = node_time_ns(node)
         self._time_ns = self._origin_ns  # the last published time
 
     def destroy(self) -> None:
@@ -142,8 +143,8 @@ class PlayerTopics:
             playback_ns: Playback time of the frame, ns.
         """
         if self._clock is None:
-            now_ns = self._now_ns()
-            return self._stamps.stamp(now_ns - (self._steady_ns() - due_ns), playback_ns)
+            stamp_ns = node_time_ns(self._node, self._steady_ns() - due_ns)
+            return self._stamps.stamp(stamp_ns, playback_ns)
         self._time_ns = max(self._time_ns, self._origin_ns + playback_ns)
         self._publish_time()
         return self._time_ns
@@ -163,7 +164,8 @@ class PlayerTopics:
 
     def publish_state(self, state: PlaybackState) -> None:
         """Publish the state of playback."""
-        self._status.publish(status_message(state, self._now_ns() if self._clock is None else self._time_ns))
+        stamp_ns = node_time_ns(self._node) if self._clock is None else self._time_ns
+        self._status.publish(status_message(state, stamp_ns))
 
     def publish_clock(self, playback_ns: int | None) -> None:
         """Publish a playback time on `/clock`, or the last time again for None."""
@@ -183,10 +185,6 @@ class PlayerTopics:
         end_ns = self._steady_ns() + int(timeout_s * 1e9)
         for publisher in (*self.frames.publishers, self._events, self._status):
             publisher.wait_for_all_acked(Duration(nanoseconds=max(0, end_ns - self._steady_ns())))
-
-    def _now_ns(self) -> int:
-        now_ns: int = self._node.get_clock().now().nanoseconds
-        return now_ns
 
     def _publish_time(self) -> None:
         if self._clock is not None:

@@ -9,8 +9,10 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rosgraph_msgs.msg import Clock
 
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
+from odyssey_ros.bridge.runtime.clock_messages import without_negative_times
 from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
 from odyssey_ros.bridge.runtime.qos_events import publisher_events, subscription_events
 from odyssey_ros.bridge.runtime.qos_overrides import unused_overrides
@@ -67,11 +69,18 @@ class ManagedNode(LifecycleNode):
         return super().create_publisher(msg_type, topic, *arguments, **options)
 
     def create_subscription(
-        self, msg_type: type, topic: str, *arguments: Any, **options: Any
+        self,
+        msg_type: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        *arguments: Any,
+        **options: Any,
     ) -> Subscription:
         """Create a subscription that logs publishers with incompatible quality of service."""
         options.setdefault("event_callbacks", subscription_events(self, msg_type, topic))
-        return super().create_subscription(msg_type, topic, *arguments, **options)
+        if msg_type is Clock:  # also of rclpy itself, for `use_sim_time`
+            callback = without_negative_times(self, callback)
+        return super().create_subscription(msg_type, topic, callback, *arguments, **options)
 
     @property
     def services(self) -> Iterator[Service]:

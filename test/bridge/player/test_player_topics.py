@@ -6,7 +6,9 @@ import time
 
 import av
 import pytest
+from builtin_interfaces.msg import Time
 from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
@@ -135,6 +137,27 @@ def test_stamps_are_due_times_in_the_clock_of_the_node(node, make_topics):
     after_ns = node.get_clock().now().nanoseconds
     assert before_ns <= stamp_ns + 2 * S <= after_ns
     assert topics.stamp(clock() - 2 * S, 0) > stamp_ns
+
+
+def test_simulated_time_stamps_frames_and_states(node, on_executor, make_topics, probe):
+    """Frames that are late on the steady clock are stamped with the simulated time, whatever it is."""
+    statuses = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
+    on_executor(lambda: node.set_parameters([Parameter("use_sim_time", value=True)]))
+    clock = FakeClock()
+    topics = make_topics(steady_ns=clock)
+    assert [topics.stamp(clock() - 2 * S, 0), topics.stamp(clock() - S, 0)] == [0, 1]
+    publisher = probe.publisher(Clock, "/clock")
+    for seconds in (100, 1):  # the simulation restarts
+
+        def received(seconds=seconds):
+            publisher.publish(Clock(clock=Time(sec=seconds)))
+            return node.get_clock().now().nanoseconds == seconds * S
+
+        wait_until(received, "the simulated time")
+        assert topics.stamp(clock() - 2 * S, 0) == seconds * S
+    topics.publish_state(PlaybackState(PlaybackPhase.PAUSED))
+    wait_until(lambda: statuses, "the state")
+    assert nanoseconds(statuses[0].stamp) == S
 
 
 def test_with_a_clock_stamps_are_playback_times(make_topics, probe):

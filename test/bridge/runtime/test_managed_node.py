@@ -6,10 +6,13 @@ import asyncio
 import threading
 
 import pytest
+from builtin_interfaces.msg import Time
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
 
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode
 
@@ -126,6 +129,21 @@ def test_every_service_retries_its_responses_and_keeps_its_identity(device):
     names = {service.srv_name for service in device.services}
     assert {"/device/change_state", "/device/get_state"} <= names
     assert [id(service) for service in device.services] == [id(service) for service in device.services]
+
+
+def test_a_negative_time_on_the_clock_does_not_end_the_process(local_graph):
+    parameters = [Parameter("use_sim_time", value=True)]
+    device = local_graph.add(Device(context=local_graph.context, parameter_overrides=parameters))
+    simulator = local_graph.add(Node("simulator", context=local_graph.context))
+    clock = simulator.create_publisher(Clock, "/clock", 10)
+
+    def reached(seconds):
+        clock.publish(Clock(clock=Time(sec=-seconds)))
+        clock.publish(Clock(clock=Time(sec=seconds)))
+        return device.get_clock().now().nanoseconds == seconds * 1_000_000_000
+
+    local_graph.until(lambda: reached(5))
+    local_graph.until(lambda: reached(3))
 
 
 def test_a_failing_coroutine_is_logged_not_raised(device):
