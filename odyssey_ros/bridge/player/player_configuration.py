@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
 from odyssey_ros.bridge.player.player_topics import TOPIC_NAMES
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused
-from odyssey_ros.dataset.paths import HomeFolderError, user_path
 
 if TYPE_CHECKING:
     from odyssey_ros.bridge.player.episode_library import EpisodeRequest
@@ -32,8 +31,8 @@ def episode_request(parameters: PlayerParameters) -> EpisodeRequest:
         return RecordingRequest(parameters.stream_id)
     if parameters.job_id:
         return JobRequest(parameters.job_id, parameters.script_index)
-    video = _path("video_file", parameters.video_file)
-    events = _path("events_file", parameters.events_file) if parameters.events_file else None
+    video = Path(parameters.video_file)
+    events = Path(parameters.events_file) if parameters.events_file else None
     for path in (video, events):
         if path is not None and not path.is_file():
             raise ConfigurationRefused(f"there is no file {path}")
@@ -67,16 +66,8 @@ def episode_folder(cache_dir: str) -> Path:
     try:
         if not cache_dir:
             return Path(tempfile.mkdtemp(prefix="odyssey_player_"))
-        folder = _path("cache_dir", cache_dir)
+        folder = Path(cache_dir)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationRefused(f"cannot create a folder for the videos: {error.strerror}") from None
     return folder
-
-
-def _path(name: str, text: str) -> Path:
-    """Return the path in a parameter; `~` is the home folder."""
-    try:
-        return user_path(text)
-    except HomeFolderError as error:
-        raise ConfigurationRefused(f"{name}: {error}") from None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 
+from odyssey_ros.bridge.runtime.file_paths import expand_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from rclpy.parameter import Parameter
 
 P = TypeVar("P")
+
+
+def _no_fault(_: object) -> None:
+    """Allow every value."""
 
 
 class Change(enum.Enum):
@@ -37,6 +43,8 @@ class Setting:
         change: When a change takes effect.
         choices: The allowed values; empty allows all.
         bounds: The smallest and the largest value; None allows all.
+        is_path: Whether the value is a path, in which `~` is the home folder.
+        fault: Returns the reason why a value is not allowed, or None.
     """
 
     name: str
@@ -45,6 +53,8 @@ class Setting:
     change: Change
     choices: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
+    is_path: bool = False
+    fault: Callable[[Any], str | None] = _no_fault
 
     def descriptor(self) -> ParameterDescriptor:
         """Return the descriptor, which `ros2 param describe` shows."""
@@ -69,7 +79,12 @@ class Setting:
         """Return the reason why a value is not allowed, or None. rclpy checks types and ranges."""
         if self.choices and value not in self.choices:
             return f"{self.name} is {value!r}: set it to one of: {', '.join(self.choices)}"
-        return None
+        reason = self.fault(value)
+        return None if reason is None else f"{self.name} is {value!r}: {reason}"
+
+    def read(self, value: Any) -> Any:
+        """Return what the node uses for a value: a path without `~`, else the value."""
+        return expand_path(value) if self.is_path else value
 
 
 @dataclass(slots=True)
@@ -84,7 +99,8 @@ class ParameterTable(Generic[P]):
         make: Makes the typed values from one keyword argument for each setting.
         is_configured: Returns whether the node is configured.
         on_changed: Called with the new values and the names of the parameters that changed.
-        check: Returns the reason why new values are not allowed, or None.
+        check: Returns the reason why a change of values is not allowed, or None. It is not called for the
+            values with which the node starts.
         current: The current values.
     """
 
@@ -95,6 +111,7 @@ class ParameterTable(Generic[P]):
     on_changed: Callable[[P, frozenset[str]], None]
     check: Callable[[dict[str, Any]], str | None] = field(default=lambda _: None)
     current: P = field(init=False)
+    _declared: bool = field(init=False, default=False)
 
     def declare(self) -> None:
         """Declare all parameters, taking overrides from the command line and from files.
@@ -105,12 +122,16 @@ class ParameterTable(Generic[P]):
         self.node.add_on_set_parameters_callback(self._refuse_or_accept)
         for setting in self.settings:
             self.node.declare_parameter(setting.name, setting.default, setting.descriptor())
+        self._declared = True
         self.current = self._read()
         self.node.add_post_set_parameters_callback(self._changed)
 
     def _read(self) -> P:
         return self.make(
-            **{setting.name: self.node.get_parameter(setting.name).value for setting in self.settings}
+            **{
+                setting.name: setting.read(self.node.get_parameter(setting.name).value)
+                for setting in self.settings
+            }
         )
 
     def _refuse_or_accept(self, parameters: Iterable[Parameter]) -> SetParametersResult:
@@ -127,6 +148,8 @@ class ParameterTable(Generic[P]):
                 )
             if reason is not None:
                 return SetParametersResult(successful=False, reason=reason)
+        if not self._declared:
+            return SetParametersResult(successful=True)
         reason = self.check({parameter.name: parameter.value for parameter in parameters})
         return SetParametersResult(successful=reason is None, reason=reason or "")
 
@@ -137,7 +160,10 @@ class ParameterTable(Generic[P]):
             parameter.name
             for parameter in parameters
             if parameter.name in names
-            and (parameter.name == "prompt" or getattr(before, parameter.name) != parameter.value)
+            and (
+                parameter.name == "prompt"
+                or getattr(before, parameter.name) != getattr(self.current, parameter.name)
+            )
         )
         if changed:
             self.on_changed(self.current, changed)

@@ -21,13 +21,12 @@ def test_a_recording_or_a_job():
     assert episode_request(replace(DEFAULTS, job_id="b", script_index=2)) == JobRequest("b", 2)
 
 
-def test_a_file_with_and_without_events(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_a_file_with_and_without_events(tmp_path):
     video, events = tmp_path / "a.mp4", tmp_path / "a.jsonl"
     video.touch()
     events.touch()
-    assert episode_request(replace(DEFAULTS, video_file="~/a.mp4")) == FileRequest(video)
-    parameters = replace(DEFAULTS, video_file=str(video), events_file="~/a.jsonl")
+    assert episode_request(replace(DEFAULTS, video_file=str(video))) == FileRequest(video)
+    parameters = replace(DEFAULTS, video_file=str(video), events_file=str(events))
     assert episode_request(parameters) == FileRequest(video, events)
 
 
@@ -54,9 +53,8 @@ def test_required_topics():
         required_topics("image_raw,pictures")
 
 
-def test_a_folder_is_created(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert episode_folder("~/a/b") == tmp_path / "a" / "b"
+def test_a_folder_is_created(tmp_path):
+    assert episode_folder(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
     assert (tmp_path / "a" / "b").is_dir()
 
 

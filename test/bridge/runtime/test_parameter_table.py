@@ -17,6 +17,14 @@ SETTINGS = (
     Setting("quality", 85, "Quality.", Change.ALWAYS, bounds=(1, 100)),
     Setting("timeout", 2.5, "Timeout.", Change.UNCONFIGURED, bounds=(0.5, 10.0)),
     Setting("autostart", True, "Autostart.", Change.NEVER),
+    Setting("folder", "", "Folder.", Change.ALWAYS, is_path=True),
+    Setting(
+        "even",
+        0,
+        "Even.",
+        Change.ALWAYS,
+        fault=lambda value: "set it to an even number" if value % 2 else None,
+    ),
 )
 
 
@@ -27,6 +35,8 @@ class Values:
     quality: int
     timeout: float
     autostart: bool
+    folder: str
+    even: int
 
 
 class Bench:
@@ -65,7 +75,7 @@ def make(local_graph):
 def test_defaults_and_overrides_are_read(make):
     bench = make(quality=50)
     bench.table.declare()
-    assert bench.table.current == Values("", "rgb8", 50, 2.5, True)
+    assert bench.table.current == Values("", "rgb8", 50, 2.5, True, "", 0)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +83,32 @@ def test_defaults_and_overrides_are_read(make):
     [
         ({"encoding": "yuv9"}, InvalidParameterValueException),
         ({"quality": 0}, InvalidParameterValueException),
+        ({"even": 3}, InvalidParameterValueException),
         ({"quality": "high"}, InvalidParameterTypeException),
     ],
 )
 def test_invalid_overrides_are_refused(make, overrides, error):
     with pytest.raises(error):
         make(**overrides).table.declare()
+
+
+def test_the_table_s_check_is_for_changes(make):
+    bench = make(quality=13)
+    bench.table.declare()
+    assert bench.table.current.quality == 13
+
+
+def test_the_home_folder_is_expanded_in_paths(make, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/robot")
+    bench = make(folder="~/videos", prompt="~/no path")
+    bench.table.declare()
+    assert bench.table.current.folder == "/home/robot/videos"
+    assert bench.table.current.prompt == "~/no path"
+    assert bench.node.get_parameter("folder").value == "~/videos"
+    assert bench.set("folder", "~/videos").successful  # the same value
+    assert not bench.changes
+    assert bench.set("folder", "~").successful
+    assert bench.table.current.folder == "/home/robot"
 
 
 def test_descriptors(make):
@@ -116,6 +146,7 @@ def test_the_same_prompt_is_reported_again(make):
         ("timeout", 3.0, "run `ros2 lifecycle set /table cleanup` first"),
         ("quality", 13, "no such quality"),
         ("quality", 101, "quality"),
+        ("even", 3, "even is 3: set it to an even number"),
         ("autostart", False, "read-only"),
     ],
 )
