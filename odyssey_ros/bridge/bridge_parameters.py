@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from odyssey_ros.bridge.frames.static_transform import OPTICAL_RPY, triple_fault
 from odyssey_ros.bridge.runtime.parameter_table import Change, Setting
 
 ENCODINGS = ("rgb8", "bgr8", "mono8")
@@ -40,12 +41,14 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "File (chmod 600) with the API key; empty uses the environment variable ODYSSEY_API_KEY.",
         Change.UNCONFIGURED,
+        is_path=True,
     ),
     Setting(
         "credentials_file",
         "",
         "File (chmod 600) with client credentials as JSON, for a robot without an API key.",
         Change.UNCONFIGURED,
+        is_path=True,
     ),
     Setting(
         "autostart",
@@ -88,6 +91,27 @@ SETTINGS: tuple[Setting, ...] = (
         Change.ALWAYS,
     ),
     Setting(
+        "parent_frame",
+        "",
+        "Frame of the robot that has frame_id as a child on /tf_static; empty publishes no transform.",
+        Change.UNCONFIGURED,
+    ),
+    Setting(
+        "parent_xyz",
+        "0.0 0.0 0.0",
+        "Origin of frame_id in parent_frame: x, y and z in m, separated by spaces.",
+        Change.UNCONFIGURED,
+        fault=triple_fault,
+    ),
+    Setting(
+        "parent_rpy",
+        OPTICAL_RPY,
+        "Rotation of frame_id in parent_frame: roll, pitch and yaw in rad, as in URDF. The default is that "
+        "of an optical frame in a body frame (REP-103).",
+        Change.UNCONFIGURED,
+        fault=triple_fault,
+    ),
+    Setting(
         "encoding",
         "rgb8",
         "Encoding of ~/image_raw.",
@@ -105,8 +129,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "camera_info_url",
         "",
-        "URL (file:// or package://) of a calibration YAML for ~/camera_info; empty publishes only the size, "
-        "which means uncalibrated.",
+        "URL (file:// or package://) of a calibration file for ~/camera_info, to which ~/set_camera_info "
+        "saves; empty publishes only the size, which means uncalibrated.",
         Change.ALWAYS,
     ),
     Setting(
@@ -155,6 +179,9 @@ class BridgeParameters:
     queue_timeout: float
     frame_timeout: float
     frame_id: str
+    parent_frame: str
+    parent_xyz: str
+    parent_rpy: str
     encoding: str
     stamp_source: str
     camera_info_url: str

@@ -14,8 +14,9 @@ from odyssey_ros import srv
 from odyssey_ros.bridge.api_key import SecretError, read_api_key
 from odyssey_ros.bridge.calls.services import SERVICE_QOS
 from odyssey_ros.bridge.conversions import text_field
-from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration
+from odyssey_ros.bridge.frames.camera_info_service import CameraInfoService
 from odyssey_ros.bridge.frames.image_settings import image_settings
+from odyssey_ros.bridge.frames.static_transform import StaticTransform, TransformError
 from odyssey_ros.bridge.player.episode_library import FileRequest, fetch_episodes, open_file
 from odyssey_ros.bridge.player.playback_state import PlaybackState
 from odyssey_ros.bridge.player.player_configuration import episode_folder, episode_request, required_topics
@@ -58,6 +59,10 @@ class PlayerNode(ManagedNode):
             self._refusal,
         )
         self._settings.declare()
+        self._camera_info = CameraInfoService(
+            self, lambda: self._settings.current.camera_info_url, self._apply_images
+        )
+        self._transform = StaticTransform(self)
         self._status = self.create_publisher(PlaybackStatus, "~/playback", STATUS_QOS)
         self._group = ReentrantCallbackGroup()
         self._serve(Trigger, "pause", self._pause)
@@ -79,7 +84,9 @@ class PlayerNode(ManagedNode):
             if parameters.publish_clock and self.get_parameter("use_sim_time").value:
                 raise ConfigurationRefused("publish_clock and use_sim_time exclude each other")
             fetch = episode_fetcher(request, parameters)
-            settings = image_settings(parameters)
+            self._transform.configure(parameters)
+            self._camera_info.load()
+            settings = image_settings(parameters, self._camera_info.calibration)
             self._session = session = PlayerSession(
                 self,
                 self._status,
@@ -91,11 +98,11 @@ class PlayerNode(ManagedNode):
             )
             folder = episode_folder(parameters.cache_dir)
         except (
-            CalibrationError,
             ConfigurationRefused,
             OdysseyArgumentError,
             OverrideError,
             SecretError,
+            TransformError,
         ) as error:
             self.release()
             self._publish_unconfigured(OdysseyError(str(error), code=ErrorCode.CONFIGURATION))
@@ -107,10 +114,12 @@ class PlayerNode(ManagedNode):
     def activate(self) -> None:
         """Start or continue to play."""
         assert self._session is not None  # noqa: S101 -- an inactive node has a session
+        self._transform.activate(self._settings.current)
         self._session.playback.set_active(active=True)
 
     def deactivate(self) -> None:
         """Stop playing."""
+        self._transform.deactivate()
         assert self._session is not None  # noqa: S101 -- an active node has a session
         # Playback may have ended by an error; the timeout limits the wait for a frame or a file in progress.
         with contextlib.suppress(OdysseyError, FutureTimeoutError):
@@ -118,6 +127,7 @@ class PlayerNode(ManagedNode):
 
     def release(self) -> None:
         """End playing and fetching, and delete the temporary files."""
+        self._transform.release()
         if self._session is None:
             return
         session, self._session = self._session, None
@@ -127,8 +137,18 @@ class PlayerNode(ManagedNode):
     # -- parameters --------------------------------------------------------------------------------
 
     def _parameters_changed(self, parameters: PlayerParameters, changed: frozenset[str]) -> None:
+        if "camera_info_url" in changed:
+            self._camera_info.url_changed()
+        self._apply_images()
+        if "frame_id" in changed:
+            self._transform.apply(parameters)
+
+    def _apply_images(self) -> None:
+        """Apply the parameters and the calibration to the session."""
         if self._session is not None:
-            self._session.apply(image_settings(parameters), parameters.rate, loop=parameters.loop)
+            parameters = self._settings.current
+            settings = image_settings(parameters, self._camera_info.calibration)
+            self._session.apply(settings, parameters.rate, loop=parameters.loop)
 
     def _refusal(self, changes: dict[str, Any]) -> str | None:
         """Return why a change is refused, or None."""
@@ -136,7 +156,7 @@ class PlayerNode(ManagedNode):
             lossless = self._settings.current.rate == 0
             if (changes["rate"] == 0) != lossless:
                 return "rate can become 0, or cease to be 0, only while the node is unconfigured"
-        return check_calibration(changes)
+        return self._camera_info.refusal(changes)
 
     # -- services ----------------------------------------------------------------------------------
 

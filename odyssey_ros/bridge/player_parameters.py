@@ -14,6 +14,9 @@ _BRIDGE_PARAMETERS: Final = frozenset(
         "api_key_file",
         "autostart",
         "frame_id",
+        "parent_frame",
+        "parent_xyz",
+        "parent_rpy",
         "encoding",
         "camera_info_url",
         "jpeg_quality",
@@ -35,12 +38,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Change.UNCONFIGURED,
         bounds=(-1, 1_000_000),
     ),
-    Setting("video_file", "", "The video file to play.", Change.UNCONFIGURED),
+    Setting("video_file", "", "The video file to play.", Change.UNCONFIGURED, is_path=True),
     Setting(
         "events_file",
         "",
         "The events log of video_file; empty uses <video_file without suffix>.events.jsonl if it exists.",
         Change.UNCONFIGURED,
+        is_path=True,
     ),
     Setting(
         "rate",
@@ -75,6 +79,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "",
         "Folder that keeps downloaded videos for later; empty uses a temporary folder.",
         Change.UNCONFIGURED,
+        is_path=True,
     ),
     Setting(
         "exit_when_finished",
@@ -107,6 +112,9 @@ class PlayerParameters:
     api_key_file: str
     autostart: bool
     frame_id: str
+    parent_frame: str
+    parent_xyz: str
+    parent_rpy: str
     encoding: str
     camera_info_url: str
     jpeg_quality: int

@@ -13,6 +13,9 @@ SHARED = frozenset(
         "max_retries",
         "frame_timeout",
         "frame_id",
+        "parent_frame",
+        "parent_xyz",
+        "parent_rpy",
         "encoding",
         "stamp_source",
         "camera_info_url",
@@ -34,6 +37,7 @@ SETTINGS: tuple[Setting, ...] = (
         "File (chmod 600) with the spectator token; empty uses the environment variable "
         "ODYSSEY_SPECTATOR_TOKEN.",
         Change.UNCONFIGURED,
+        is_path=True,
     ),
     *(setting for setting in bridge_parameters.SETTINGS if setting.name in SHARED),
 )
@@ -49,6 +53,9 @@ class SpectatorParameters:
     max_retries: int
     frame_timeout: float
     frame_id: str
+    parent_frame: str
+    parent_xyz: str
+    parent_rpy: str
     encoding: str
     stamp_source: str
     camera_info_url: str

@@ -10,6 +10,7 @@ import time
 import httpx
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
@@ -26,6 +27,7 @@ from odyssey_ros.dataset.pixels import Rgb8Converter
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
+from small_video import write_video
 from waiting import eventually
 
 KEY = "ody_test_key"
@@ -457,6 +459,37 @@ def test_a_failed_job_and_a_script_that_does_not_exist(emulator, job, start_play
     )
     assert failed.job_id in status.message
     assert "out of memory" in status.message
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_simulated_time_and_the_home_folder(start_node, probe, wait_until, tmp_path, broken):
+    """Nothing fails before the first /clock, nor when /clock goes back; a bad calibration ends nothing."""
+    write_video(tmp_path / "a.mp4", frames=30)
+    (tmp_path / "camera.yaml").write_text("{" if broken else "image_width: 64")
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    images = probe.listen(Image, "/player/image_raw", 5)
+    parameters = {"video_file": "~/a.mp4", "use_sim_time": True, "loop": True}
+    process = start_node(
+        "player",
+        {**parameters, "camera_info_url": "file://~/camera.yaml"},
+        environment={"HOME": str(tmp_path)},
+    )
+    wait_until(lambda: len(images) > 3, "frames before the first time")
+    assert all(image.header.stamp.sec == 0 for image in images)
+    clock = probe.publisher(Clock, "/clock")
+    for seconds in (1000, 5, 2000):
+
+        def reached(seconds=seconds):
+            clock.publish(Clock(clock=Time(sec=seconds)))
+            clock.publish(Clock(clock=Time(sec=-1)))
+            return images[-1].header.stamp.sec == seconds
+
+        wait_until(reached, f"frames at {seconds} s")
+    wait_until(status_that(statuses, PlaybackStatus.EPISODE_COMPLETE), "the end of the video")
+    assert not [status.message for status in statuses if status.error_code]
+    assert process.text.count("~/camera_info is uncalibrated") == 1
+    assert "Ignored a negative time on /clock" in process.text
+    assert "Traceback" not in process.text
 
 
 def test_retries_of_an_unreachable_service_are_logged(start_player, wait_until):

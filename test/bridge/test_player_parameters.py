@@ -29,7 +29,7 @@ def test_the_docs_list_each_parameter_with_its_default():
     }
     own = [setting for setting in SETTINGS if setting.name in documented]
     assert documented == {setting.name: setting.default for setting in own}
-    shared = re.search(r"^((?:`\w+`(?:, | and )?)+) are the same as for", table, re.MULTILINE)
+    shared = re.search(r"^((?:`\w+`(?:,\s| and )?)+) are the same as for", table, re.MULTILINE)
     names = {setting.name for setting in SETTINGS if setting not in own}
     assert set(re.findall(r"`(\w+)`", shared[1])) == names
 

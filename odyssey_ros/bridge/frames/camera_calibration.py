@@ -1,25 +1,43 @@
-"""Calibrations in the YAML format of camera_calibration, loaded by URL."""
+"""The calibration of a camera, and the camera info for an image."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Final
 
-import yaml
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_SIZE: Final = (1 << 32) - 1
+MAX_COEFFICIENTS: Final = 100  # OpenCV knows no model with more than 14
+MAX_MODEL_LENGTH: Final = 100
 
 
 class CalibrationError(Exception):
-    """A calibration is invalid; the text gives the reason."""
+    """A calibration is invalid; the text gives the reason and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The region of interest of a calibration; zeros mean the whole image."""
+
+    x_offset: int = 0
+    y_offset: int = 0
+    height: int = 0
+    width: int = 0
+    do_rectify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The contents of a calibration file, named as in sensor_msgs/CameraInfo."""
+    """A calibration, with the fields of sensor_msgs/CameraInfo.
+
+    Raises:
+        CalibrationError: A value is invalid.
+    """
 
     width: int
     height: int
@@ -28,49 +46,56 @@ class Calibration:
     k: tuple[float, ...]
     r: tuple[float, ...]
     p: tuple[float, ...]
+    binning_x: int = 0
+    binning_y: int = 0
+    roi: Region = Region()
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if not (0 < self.width <= MAX_SIZE and 0 < self.height <= MAX_SIZE):
+            raise CalibrationError(f"the size {self.width}x{self.height} is not the size of an image")
+        if len(self.distortion_model) > MAX_MODEL_LENGTH or not self.distortion_model.isprintable():
+            raise CalibrationError("distortion_model is not the name of a model")
+        if len(self.d) > MAX_COEFFICIENTS:
+            raise CalibrationError(f"there are {len(self.d)} distortion coefficients: too many")
+        for name, values, count in (
+            ("camera_matrix", self.k, 9),
+            ("rectification_matrix", self.r, 9),
+            ("projection_matrix", self.p, 12),
+            ("distortion_coefficients", self.d, len(self.d)),
+        ):
+            if len(values) != count:
+                raise CalibrationError(f"{name} has {len(values)} numbers instead of {count}")
+            if not all(math.isfinite(value) for value in values):
+                raise CalibrationError(f"{name} contains a number that is not finite")
+        roi = self.roi
+        for value in (
+            *(self.binning_x, self.binning_y),
+            *(roi.x_offset, roi.y_offset, roi.height, roi.width),
+        ):
+            if not 0 <= value <= MAX_SIZE:
+                raise CalibrationError(f"{value} is not valid for the binning or the region of interest")
 
 
-def load_calibration(url: str) -> Calibration | None:
-    """Return the calibration at a `file://` or `package://` URL; None for an empty URL.
+def calibration_of(message: CameraInfo) -> Calibration:
+    """Return the calibration in a message.
 
     Raises:
-        CalibrationError: The URL does not name a readable calibration.
+        CalibrationError: A value is invalid.
     """
-    if not url:
-        return None
-    path = _path(url)
-    try:
-        if not path.is_file():  # reading a pipe, for example, could block forever
-            raise CalibrationError(f"camera_info_url: there is no file {path}")
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CalibrationError(f"camera_info_url: cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise CalibrationError(f"camera_info_url: {path} is not YAML") from None
-    try:
-        return Calibration(
-            width=int(document["image_width"]),
-            height=int(document["image_height"]),
-            distortion_model=str(document["distortion_model"]),
-            d=_numbers(document["distortion_coefficients"], None),
-            k=_numbers(document["camera_matrix"], 9),
-            r=_numbers(document["rectification_matrix"], 9),
-            p=_numbers(document["projection_matrix"], 12),
-        )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise CalibrationError(
-            f"camera_info_url: {path} is not a calibration of camera_calibration "
-            f"({type(error).__name__}: {error})"
-        ) from None
-
-
-def check_calibration(changes: dict[str, Any]) -> str | None:
-    """Return the reason why a new `camera_info_url` is invalid, or None."""
-    try:
-        load_calibration(changes.get("camera_info_url", ""))
-    except CalibrationError as error:
-        return str(error)
-    return None
+    roi = message.roi
+    return Calibration(
+        width=message.width,
+        height=message.height,
+        distortion_model=message.distortion_model,
+        d=_floats(message.d),
+        k=_floats(message.k),
+        r=_floats(message.r),
+        p=_floats(message.p),
+        binning_x=message.binning_x,
+        binning_y=message.binning_y,
+        roi=Region(roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify),
+    )
 
 
 def camera_info(width: int, height: int, calibration: Calibration | None) -> CameraInfo:
@@ -84,31 +109,17 @@ def camera_info(width: int, height: int, calibration: Calibration | None) -> Cam
         message.distortion_model = calibration.distortion_model
         message.d, message.k = list(calibration.d), list(calibration.k)
         message.r, message.p = list(calibration.r), list(calibration.p)
+        message.binning_x, message.binning_y = calibration.binning_x, calibration.binning_y
+        roi = calibration.roi
+        message.roi = RegionOfInterest(
+            x_offset=roi.x_offset,
+            y_offset=roi.y_offset,
+            height=roi.height,
+            width=roi.width,
+            do_rectify=roi.do_rectify,
+        )
     return message
 
 
-def _path(url: str) -> Path:
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise CalibrationError(f"camera_info_url: {url!r} is not a URL: {error}") from None
-    path = unquote(parts.path)
-    if "\0" in path:
-        raise CalibrationError(f"camera_info_url: {url!r} does not name a file")
-    if parts.scheme == "file":
-        return Path(path)
-    if parts.scheme == "package":
-        try:
-            return Path(get_package_share_directory(parts.netloc)) / path.lstrip("/")
-        except (PackageNotFoundError, ValueError):
-            raise CalibrationError(f"camera_info_url: there is no package {parts.netloc!r}") from None
-    raise CalibrationError(f"camera_info_url: {url!r} must start with file:// or package://")
-
-
-def _numbers(matrix: Any, count: int | None) -> tuple[float, ...]:
-    values = tuple(float(value) for value in matrix["data"])
-    if count is not None and len(values) != count:
-        raise ValueError(f"a matrix has {len(values)} numbers instead of {count}")
-    if not all(math.isfinite(value) for value in values):
-        raise ValueError("a matrix contains a number that is not finite")
-    return values
+def _floats(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

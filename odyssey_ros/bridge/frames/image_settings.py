@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from odyssey_ros.bridge.frames.camera_calibration import load_calibration
-
 if TYPE_CHECKING:
     from odyssey_ros.bridge.frames.camera_calibration import Calibration
 
@@ -43,20 +41,12 @@ class ImageParameters(Protocol):
     def jpeg_quality(self) -> int:
         """The quality of `~/image_raw/compressed`, 1 to 100."""
 
-    @property
-    def camera_info_url(self) -> str:
-        """The `file://` or `package://` URL of a calibration; empty for none."""
 
-
-def image_settings(parameters: ImageParameters) -> ImageSettings:
-    """Return the image settings of a node's parameters. Reads the calibration file.
-
-    Raises:
-        CalibrationError: `camera_info_url` does not name a readable calibration.
-    """
+def image_settings(parameters: ImageParameters, calibration: Calibration | None) -> ImageSettings:
+    """Return the image settings of a node's parameters, with a calibration."""
     return ImageSettings(
         frame_id=parameters.frame_id,
         encoding=parameters.encoding,
         jpeg_quality=parameters.jpeg_quality,
-        calibration=load_calibration(parameters.camera_info_url),
+        calibration=calibration,
     )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from rclpy.clock import Clock, ClockType
 
 from odyssey_ros.bridge.api_key import SecretError
-from odyssey_ros.bridge.frames.camera_calibration import CalibrationError, check_calibration
+from odyssey_ros.bridge.frames.camera_info_service import CameraInfoService
 from odyssey_ros.bridge.frames.image_settings import ImageParameters, image_settings
 from odyssey_ros.bridge.frames.image_topics import FrameCounters
+from odyssey_ros.bridge.frames.static_transform import StaticTransform, TransformError, TransformParameters
 from odyssey_ros.bridge.live.diagnostics_topic import DiagnosticsTopic
 from odyssey_ros.bridge.live.event_topic import EventTopic
 from odyssey_ros.bridge.live.health_watch import HealthWatch
@@ -36,8 +37,12 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.runtime.parameter_table import Setting
 
 
-class StreamParameters(ImageParameters, Protocol):
+class StreamParameters(ImageParameters, TransformParameters, Protocol):
     """The parameters that all these nodes have."""
+
+    @property
+    def camera_info_url(self) -> str:
+        """The `file://` or `package://` URL of a calibration; empty for none."""
 
     @property
     def autostart(self) -> bool:
@@ -81,9 +86,13 @@ class StreamNode(ManagedNode, Generic[P, S]):
             make,
             lambda: self._binding is not None,
             self.parameters_changed,
-            check_calibration,
+            self._refusal,
         )
         self._settings.declare()
+        self._camera_info = CameraInfoService(
+            self, lambda: self._settings.current.camera_info_url, self._apply_images
+        )
+        self._transform = StaticTransform(self)
         self._status = StatusTopic(self)
         self._events = EventTopic(self)
         self._health = HealthWatch()
@@ -112,8 +121,22 @@ class StreamNode(ManagedNode, Generic[P, S]):
 
     def parameters_changed(self, parameters: P, changed: frozenset[str]) -> None:
         """Apply parameters that have changed."""
+        if "camera_info_url" in changed:
+            self._camera_info.url_changed()
+        self._apply_images()
+        if "frame_id" in changed:
+            self._transform.apply(parameters)
+
+    def _apply_images(self) -> None:
+        """Apply the parameters and the calibration to the image topics."""
         if self._binding is not None:
-            self._binding.apply(image_settings(parameters), parameters.stamp_source)
+            parameters = self._settings.current
+            settings = image_settings(parameters, self._camera_info.calibration)
+            self._binding.apply(settings, parameters.stamp_source)
+
+    def _refusal(self, changes: dict[str, Any]) -> str | None:
+        """Return why a change of parameters is refused, or None."""
+        return self._camera_info.refusal(changes)
 
     # -- lifecycle ---------------------------------------------------------------------------------
 
@@ -128,9 +151,12 @@ class StreamNode(ManagedNode, Generic[P, S]):
         )
         try:
             make_session = self.session_maker(parameters)
-            settings = image_settings(parameters)
+            self._transform.configure(parameters)
+            self._camera_info.load()
+            settings = image_settings(parameters, self._camera_info.calibration)
             binding = SessionBinding(self, make_session, handlers, settings, parameters.stamp_source)
-        except (SecretError, CalibrationError, OverrideError, OdysseyArgumentError) as error:
+        except (SecretError, TransformError, OverrideError, OdysseyArgumentError) as error:
+            self._transform.release()
             self._state = replace(
                 SessionState(),
                 connection=ConnectionStatus.FAILED,
@@ -149,13 +175,16 @@ class StreamNode(ManagedNode, Generic[P, S]):
     def activate(self) -> None:
         """Start publishing."""
         self.binding.images.activate()
+        self._transform.activate(self._settings.current)
 
     def deactivate(self) -> None:
         """Stop publishing and stay connected."""
         self.binding.images.deactivate()
+        self._transform.deactivate()
 
     def release(self) -> None:
         """Release everything; the disconnection continues in the background."""
+        self._transform.release()
         if self._binding is None:
             return
         binding, self._binding = self._binding, None
