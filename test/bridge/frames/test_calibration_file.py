@@ -194,7 +194,7 @@ def test_only_files_are_read(name, tmp_path):
 
 
 def test_a_name_that_is_too_long(tmp_path):
-    with pytest.raises(CalibrationError, match=r"cannot read .*xxx: File name too long"):
+    with pytest.raises(CalibrationError, match=r"(cannot read|there is no file) .*xxx"):
         read_calibration(tmp_path / ("x" * 300))
 
 
