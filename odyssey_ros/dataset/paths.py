@@ -10,10 +10,8 @@ class HomeFolderError(ValueError):
     """A path begins with the name of a user who has no home folder."""
 
 
-def user_path(text: str) -> Path:
-    """Return the path in a text. A leading `~` or `~user` is a home folder.
-
-    A shell does this only for `~` at the beginning of an argument, not in `--output=~/walks`.
+def expand_home(text: str) -> str:
+    """Return a text in which `~` or `~user` at the start is replaced by the home folder.
 
     Raises:
         HomeFolderError: The user has no home folder.
@@ -22,4 +20,15 @@ def user_path(text: str) -> Path:
     if expanded.startswith("~"):
         user = text.partition("/")[0]
         raise HomeFolderError(f"{text}: {user} has no home folder; if this is a file name, write ./{text}")
-    return Path(expanded)
+    return expanded
+
+
+def user_path(text: str) -> Path:
+    """Return the path in a text. A leading `~` or `~user` is a home folder.
+
+    A shell does this only for `~` at the beginning of an argument, not in `--output=~/walks`.
+
+    Raises:
+        HomeFolderError: The user has no home folder.
+    """
+    return Path(expand_home(text))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
 from odyssey_ros.bridge.frames.camera_calibration import CalibrationError
-from odyssey_ros.bridge.runtime.file_paths import expand_path
+from odyssey_ros.dataset.paths import HomeFolderError, expand_home, user_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _VARIABLE: Final = re.compile(r"\$\{(.*?)\}")
 
@@ -60,7 +62,7 @@ def _value(found: re.Match[str], url: str, camera_name: str) -> str:
     if found[1] == "NAME":
         return camera_name
     if found[1] == "ROS_HOME":
-        return os.environ.get("ROS_HOME") or expand_path("~/.ros")
+        return os.environ.get("ROS_HOME") or expand_home("~/.ros")
     raise CalibrationError(
         f"{url!r} contains the unknown variable {found[0]}: use ${{NAME}} or ${{ROS_HOME}}"
     )
@@ -69,4 +71,7 @@ def _value(found: re.Match[str], url: str, camera_name: str) -> str:
 def _file(path: str, url: str) -> Path:
     if "\0" in path or not path.strip("/"):
         raise CalibrationError(f"{url!r} does not name a file")
-    return Path(expand_path(path))
+    try:
+        return user_path(path)
+    except HomeFolderError as error:
+        raise CalibrationError(f"{url!r}: {error}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 
-from odyssey_ros.bridge.runtime.file_paths import expand_path
+from odyssey_ros.dataset.paths import HomeFolderError, expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,12 +79,17 @@ class Setting:
         """Return the reason why a value is not allowed, or None. rclpy checks types and ranges."""
         if self.choices and value not in self.choices:
             return f"{self.name} is {value!r}: set it to one of: {', '.join(self.choices)}"
+        if self.is_path:
+            try:
+                expand_home(value)
+            except HomeFolderError as error:
+                return f"{self.name} is {error}"
         reason = self.fault(value)
         return None if reason is None else f"{self.name} is {value!r}: {reason}"
 
     def read(self, value: Any) -> Any:
         """Return what the node uses for a value: a path without `~`, else the value."""
-        return expand_path(value) if self.is_path else value
+        return expand_home(value) if self.is_path else value
 
 
 @dataclass(slots=True)

@@ -19,7 +19,6 @@ from odyssey_ros.bridge.frames.camera_calibration import CalibrationError
         ("file://localhost/a/camera.yaml", "/a/camera.yaml"),
         ("file:///a%20b/2026-01-01T10:30:00.yaml", "/a b/2026-01-01T10:30:00.yaml"),
         ("file://~/camera.yaml", "/home/robot/camera.yaml"),
-        ("file://~no_such_user/camera.yaml", "~no_such_user/camera.yaml"),
         ("file://${ROS_HOME}/camera_info/${NAME}.yaml", "/home/robot/.ros/camera_info/eye.yaml"),
         ("file:///a$b/c.yaml", "/a$b/c.yaml"),
     ],
@@ -49,6 +48,7 @@ def test_a_file_of_a_package(tmp_path, monkeypatch):
     [
         ("/camera.yaml", "must start with file:// or package://"),
         ("~/camera.yaml", "must start with file:// or package://"),
+        ("file://~no_such_user/camera.yaml", "~no_such_user has no home folder"),
         ("http://x/camera.yaml", "must start with file:// or package://"),
         ("file:///%00", "does not name a file"),
         ("file:///", "does not name a file"),

@@ -107,6 +107,8 @@ def test_the_home_folder_is_expanded_in_paths(make, monkeypatch):
     assert bench.node.get_parameter("folder").value == "~/videos"
     assert bench.set("folder", "~/videos").successful  # the same value
     assert not bench.changes
+    refused = bench.set("folder", "~no-such-user/videos")
+    assert "folder is ~no-such-user/videos: ~no-such-user has no home folder" in refused.reason
     assert bench.set("folder", "~").successful
     assert bench.table.current.folder == "/home/robot"
 
