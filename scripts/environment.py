@@ -100,7 +100,7 @@ def check_wheels_fit() -> None:
 def stamp_text(distro: str | None, files: list[Path]) -> str:
     """Return a digest of everything that the environment depends on."""
     digest = hashlib.sha256()
-    for part in (str(distro), sys.executable, sys.version, str(VENV)):
+    for part in (str(distro), str(Path(sys.executable).resolve()), sys.version, str(VENV)):
         digest.update(part.encode() + b"\0")
     for file in (*files, Path(__file__)):
         digest.update(file.read_bytes())
@@ -168,8 +168,16 @@ def make() -> None:
     STAMP.write_text(stamp)
 
 
+def leave_environment() -> None:
+    """Continue with the Python from which .venv was made, if .venv is active: it may be made again."""
+    base: str = sys._base_executable  # noqa: SLF001 -- it has no public name
+    if Path(sys.prefix).resolve() == VENV and base != sys.executable:
+        os.execv(base, [base, *sys.argv])  # noqa: S606
+
+
 def main() -> int:
     """Make the environment; print the reason when that fails. Return the exit status."""
+    leave_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         make()

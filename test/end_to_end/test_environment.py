@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
+import venv
 from collections import namedtuple
 from pathlib import Path
 
@@ -88,3 +90,26 @@ def test_an_error_is_printed_without_a_traceback():
     assert done.returncode == 1
     assert done.stderr.startswith("setup: ")
     assert "Traceback" not in done.stderr
+
+
+def test_an_active_environment_is_left_before_it_is_made_again(tmp_path):
+    """`make` in a shell where .venv is active runs with the Python inside .venv."""
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copytree(SCRIPT.parent, project / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    venv.create(project / ".venv", with_pip=False, symlinks=True)
+    inside = project / ".venv" / "bin" / "python3"
+    program = (
+        "import sys; sys.path.insert(0, 'scripts'); sys.argv = ['-c', sys.argv[1]]\n"
+        "import environment; environment.leave_environment(); print('not left')"
+    )
+    done = subprocess.run(
+        [inside, "-c", program, "import sys; print(sys.prefix)"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == sys.base_prefix
