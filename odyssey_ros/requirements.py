@@ -35,7 +35,7 @@ EXTRAS: Final[Mapping[str, Mapping[str, str]]] = {
         "rosbags": "0.11",
         "simplejpeg": "1.8",
     },
-    "socks": {"python-socks[asyncio]": "2.4", "socksio": "1.0"},
+    "socks": {"python-socks[asyncio]": "2.6.1", "socksio": "1.0"},
 }
 """The further packages of each extra of the pip package."""
 

@@ -7,20 +7,12 @@ import contextlib
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidProxyStatus,
-    InvalidStatus,
-    InvalidURI,
-    ProxyError,
-    WebSocketException,
-)
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
-from odyssey_ros.client.certificates import shared_tls_context, untrusted_certificate
+from odyssey_ros.client.certificates import untrusted_certificate
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
@@ -28,10 +20,7 @@ from odyssey_ros.client.loopback import is_loopback_host
 from odyssey_ros.client.proxies import ProxySettings
 from odyssey_ros.client.service_text import clean_text
 from odyssey_ros.client.tasks import within
-
-if TYPE_CHECKING:
-    from odyssey_ros.client.errors import OdysseyError
-    from odyssey_ros.client.proxies import Proxy
+from odyssey_ros.client.websocket_proxy import route_options, socket_failure
 
 logger = logging.getLogger(__name__)
 
@@ -161,22 +150,16 @@ class Signaling:
         """
         url = endpoint.client_url(session_id, session_token)
         proxy = ProxySettings().proxy_for(url)
-        options: dict[str, Any] = {}
-        if url.startswith("wss:"):
-            options["ssl"] = await shared_tls_context()
-        if proxy is not None and proxy.kind == "https":
-            options["proxy_ssl"] = await shared_tls_context()
         try:
             socket = await connect(
                 url,
-                proxy=None if proxy is None else proxy.url(scheme="socks5h" if proxy.is_socks else None),
+                **await route_options(url, proxy),
                 open_timeout=open_timeout_s,
                 close_timeout=close_timeout_s,
                 max_size=_MAX_MESSAGE_BYTES,
                 # Large messages hold images, which are already compressed.
                 compression=None,
                 logger=_wire_logger,
-                **options,
             )
         except InvalidStatus as error:
             raise _refused(error.response.status_code) from None
@@ -189,7 +172,7 @@ class Signaling:
             ) from None
         except (OSError, WebSocketException, EOFError) as error:
             if proxy is not None:
-                raise _proxy_failure(error, endpoint, proxy) from None
+                raise socket_failure(error, urlsplit(url).hostname or "", proxy) from None
             reason = untrusted_certificate(error) or _without_url(error)
             raise OdysseyConnectionError(f"The signaling server cannot be reached: {reason}") from None
         return cls(socket, close_timeout_s=close_timeout_s)
@@ -264,16 +247,6 @@ def _lost(closed: ConnectionClosed) -> OdysseyConnectionError:
         return OdysseyConnectionError("Disconnected from signaling server")
     reason = f": {text}" if (text := clean_text(frame.reason)) else ""
     return OdysseyConnectionError(f"Signaling disconnected ({frame.code}){reason}", code=ErrorCode.CLOSED)
-
-
-def _proxy_failure(error: Exception, endpoint: SignalingEndpoint, proxy: Proxy) -> OdysseyError:
-    host = urlsplit(endpoint.ws_base).hostname or ""
-    if isinstance(error, InvalidProxyStatus):
-        return proxy.refused(error.response.status_code, host)
-    reason = str(error.__cause__ or "") if isinstance(error, ProxyError) else ""
-    if "authentication" in reason:  # the words of python-socks
-        return proxy.login_refused()
-    return proxy.failed(host, untrusted_certificate(error) or clean_text(reason) or _without_url(error))
 
 
 def _without_url(error: Exception) -> str:
