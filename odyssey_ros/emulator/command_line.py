@@ -298,6 +298,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: OSError, config: EmulatorConfig) -> str:
+    if error.filename is not None and error.filename == os.environ.get("SSLKEYLOGFILE"):
+        return f"cannot use SSLKEYLOGFILE={error.filename} ({error.strerror}); correct or unset the variable"
     if error.filename is not None:
         return f"cannot use {error.filename} ({error.strerror}); check --data-dir"
     address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"

@@ -6,10 +6,27 @@ import traceback
 
 import pytest
 
-from odyssey_ros.client import ErrorCode, OdysseyArgumentError, OdysseyConfigurationError, OdysseyError
+from odyssey_ros.client import (
+    ErrorCode,
+    OdysseyArgumentError,
+    OdysseyConfigurationError,
+    OdysseyError,
+    proxies,
+)
 from odyssey_ros.client.proxies import Proxy, ProxySettings
 
 HTTPS = "https://api.example.org/x"
+
+
+@pytest.fixture(autouse=True)
+def socks_extra(monkeypatch):
+    """Let the tests of values pass without the extra `socks`; returns a setter of its packages."""
+
+    def require(**packages):
+        monkeypatch.setattr(proxies, "EXTRAS", {"socks": packages})
+
+    require()
+    return require
 
 
 def proxy_for(url):
@@ -210,6 +227,15 @@ def test_an_unusable_exception_is_an_error_that_names_the_variable(environment, 
 def test_an_unusable_exception_matters_only_with_a_proxy(environment):
     environment(NO_PROXY="10.0.0.0/99")
     assert proxy_for(HTTPS) is None
+
+
+def test_a_socks_proxy_without_the_extra_is_an_error_that_names_it(environment, socks_extra):
+    socks_extra(httpx="0.27", a_missing_package="1.5")
+    environment(ALL_PROXY=f"socks5://user:{SECRET}@proxy:1")
+    with pytest.raises(OdysseyConfigurationError, match=r"ALL_PROXY .*a_missing_package.*pip") as caught:
+        proxy_for(HTTPS)
+    assert caught.value.code is ErrorCode.CONFIGURATION
+    assert SECRET not in str(caught.value)
 
 
 def test_the_errors_of_a_proxy():

@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from ipv6 import needs_ipv6
 from odyssey_ros.emulator.command_line import configuration, main, parser
 from odyssey_ros.emulator.limits import UNLIMITED_LIFETIME, Limits
 
@@ -258,6 +259,28 @@ def test_a_wrong_option_is_an_error_of_one_line(capsys, arguments, status, text)
     assert text in error.splitlines()[-1]
     assert "Traceback" not in error
     assert "secret" not in error
+
+
+async def test_a_key_log_that_cannot_be_written_is_an_error_of_one_line(program, monkeypatch, tmp_path):
+    """aiohttp opens the file when it is imported."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "missing" / "keys"))
+    process = await program("--port", "0")
+    _, error = await asyncio.wait_for(process.communicate(), 80)
+    assert process.returncode == 1
+    assert error.decode().startswith("odyssey emulator: cannot use SSLKEYLOGFILE=")
+    assert len(error.splitlines()) == 1
+
+
+@needs_ipv6
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+async def test_an_ipv6_address_is_printed_in_brackets(program, host):
+    process = await program("--host", host, "--port", "0")
+    line = (await asyncio.wait_for(process.stdout.readline(), 80)).decode()
+    assert line.startswith("odyssey emulator ready at http://[::1]:")
+    port = line.strip().rpartition(":")[2]
+    other = await program("--host", host, "--port", port)
+    _, error = await asyncio.wait_for(other.communicate(), 80)
+    assert f"[::1]:{port} is in use" in error.decode()
 
 
 async def test_a_damaged_file_is_skipped_with_a_warning(program, tmp_path):
