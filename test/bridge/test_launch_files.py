@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ament_index_python.packages import get_package_share_directory
-from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
+from odyssey_ros.msg import FrameInfo, PlaybackStatus
 from rcl_interfaces.srv import GetParameters
 from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -113,14 +113,14 @@ def test_the_demo_keeps_what_the_user_has_set(launch, probe, wait_until, tmp_pat
         "credentials_file: /no/credentials, expected_frame_rate: 5.0, jpeg_quality: 30, "
         "qos_overrides: {image_raw: {publisher: {depth: 3}}}}}"
     )
-    events = probe.events("/robot/eye")
+    images = probe.listen(Image, "/robot/eye/image_raw", 5)
     port = free_port()
     process = launch(
         "demo",
         *(f"port:={port}", "fps:=10", "name:=eye", "namespace:=robot", "params_file:=~/mine.yaml"),
         HOME=str(tmp_path),
     )
-    wait_until(lambda: [event for event in events if event.type == StreamEvent.STARTED], "a stream")
+    wait_until(lambda: images, "an image")
     names = ("api_url", "api_key_file", "credentials_file", "expected_frame_rate", "jpeg_quality")
     depth = "qos_overrides./robot/eye/image_raw.publisher.depth"
     url = f"http://127.0.0.1:{port}"

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import re
 import time
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -530,3 +531,40 @@ def test_relative_paths_with_a_colon(job, start_player, start_node, probe, wait_
     start_node("player", {"video_file": f"{time}.mp4", **parameters})
     played = wait_until(status_that(statuses, PlaybackStatus.EPISODE_COMPLETE), "the end of the file")
     assert played.frame_count == downloaded.frame_count == 12
+
+
+def exit_status(process, wait_until):
+    """Wait until a process ends itself; return its exit status."""
+    wait_until(lambda: process.popen.poll() is not None, lambda: f"the end of:\n{process.text}")
+    return process.stop()
+
+
+@pytest.mark.parametrize("rate", [0.0, 100.0])
+def test_the_process_ends_when_everything_has_been_received(start_node, probe, wait_until, tmp_path, rate):
+    video = write_video(tmp_path / "a.mp4", frames=20)
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    process = start_node(
+        "player",
+        {
+            "video_file": video,
+            "rate": rate,
+            "exit_when_finished": True,
+            "wait_for": "frame_info,playback",
+            "qos_overrides./player/frame_info.publisher.depth": 1000 if rate else 1,
+        },
+    )
+    assert exit_status(process, wait_until) == 0
+    wait_until(lambda: len(labels) == 20, "the last frames, which are still in the queue")
+    wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end of playback")
+
+
+@pytest.mark.parametrize("parameters", [{}, {"job_id": "none"}, {"video_file": "broken.mp4"}])
+def test_the_process_ends_when_nothing_can_be_played(
+    start_player, wait_until, tmp_path, monkeypatch, parameters
+):
+    monkeypatch.chdir(tmp_path)  # the process inherits it
+    Path("broken.mp4").write_bytes(b"no video at all")
+    process = start_player({**parameters, "exit_when_finished": True})
+    assert exit_status(process, wait_until) == 1
+    assert "ERROR" in process.text

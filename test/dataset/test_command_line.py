@@ -57,7 +57,7 @@ def test_every_path_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPat
     [
         ([], "required: COMMAND"),
         (["simulate", "-o", "out"], "required: FILE"),
-        (["simulate", "a.yaml"], "required: -o/--output"),
+        (["recordings", "x"], "required: -o/--output"),
         (["jobs", "-o", "out"], "required: JOB_ID"),
         (["dance"], "invalid choice: 'dance'"),
         (["simulate", "a.yaml", "-o", "out", "--portrait", "--landscape"], "not allowed with"),
