@@ -9,15 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from launch.actions import (
-    DeclareLaunchArgument,
-    EmitEvent,
-    ExecuteProcess,
-    OpaqueFunction,
-    RegisterEventHandler,
-)
-from launch.event_handlers import OnProcessExit, OnProcessIO
-from launch.events import Shutdown
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, RegisterEventHandler
+from launch.event_handlers import OnProcessIO
 from launch.substitutions import PathJoinSubstitution
 from launch_ros.substitutions import FindPackagePrefix
 
@@ -27,7 +20,7 @@ from odyssey_ros.bridge.launch_arguments import (
     NodeArguments,
     OutputLines,
     argument,
-    fail,
+    end_with,
     node_arguments,
     parameter_arguments,
     rviz_argument,
@@ -36,7 +29,7 @@ from odyssey_ros.bridge.launch_arguments import (
 from odyssey_ros.bridge.launch_values import parse_float, parse_int
 
 if TYPE_CHECKING:
-    from launch.events.process import ProcessExited, ProcessIO
+    from launch.events.process import ProcessIO
 
     from launch import LaunchContext, LaunchDescriptionEntity
 
@@ -62,26 +55,20 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     )
     output = OutputLines()
 
-    def start_bridge(event: ProcessIO) -> LaunchDescriptionEntity | None:
+    def start_bridge(event: ProcessIO) -> list[LaunchDescriptionEntity]:
         urls = [line.removeprefix(READY).strip() for line in output.add(event.text) if line.startswith(READY)]
         if not urls:
-            return None
-        return bridge.node(
+            return []
+        node = bridge.node(
             defaults={"expected_frame_rate": fps},
             fixed={"api_url": urls[0], "api_key_file": "", "credentials_file": ""},
             environment={"ODYSSEY_API_KEY": LOCAL_KEY},
         )
-
-    def end(event: ProcessExited, context: LaunchContext) -> LaunchDescriptionEntity | None:
-        if context.is_shutdown:
-            return None
-        if event.returncode == 0:
-            return EmitEvent(event=Shutdown(reason="the emulator has exited"))
-        return fail(f"the emulator has exited with status {event.returncode}; its output gives the reason")
+        return [end_with(node, "the bridge", respawn=bridge.respawn), node]
 
     return [
         RegisterEventHandler(OnProcessIO(target_action=emulator, on_stdout=start_bridge)),
-        RegisterEventHandler(OnProcessExit(target_action=emulator, on_exit=end)),
+        end_with(emulator, "the emulator"),
         emulator,
         *rviz,
     ]

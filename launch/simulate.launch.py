@@ -11,15 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from launch.actions import (
-    DeclareLaunchArgument,
-    EmitEvent,
-    ExecuteProcess,
-    OpaqueFunction,
-    RegisterEventHandler,
-)
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessIO
-from launch.events import Shutdown
 from launch.substitutions import PathJoinSubstitution
 from launch_ros.substitutions import FindPackagePrefix
 
@@ -28,6 +21,7 @@ from odyssey_ros.bridge.launch_arguments import (
     NodeArguments,
     OutputLines,
     argument,
+    end_with,
     fail,
     node_arguments,
     parameter_arguments,
@@ -78,14 +72,7 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             return [fail(f"simulate has exited with status {event.returncode}; its output gives the reason")]
         (job_id,) = lines  # the only output of simulate
         node = player.node(defaults=DEFAULTS, fixed={**dict.fromkeys(SOURCES, ""), "job_id": job_id.strip()})
-        return [RegisterEventHandler(OnProcessExit(target_action=node, on_exit=end)), node]
-
-    def end(event: ProcessExited, context: LaunchContext) -> LaunchDescriptionEntity | None:
-        if context.is_shutdown or (player.respawn and event.returncode != 0):
-            return None
-        if event.returncode != 0:
-            return fail(f"the player has exited with status {event.returncode}; its output gives the reason")
-        return EmitEvent(event=Shutdown(reason="the job has been played"))
+        return [end_with(node, "the player", respawn=player.respawn), node]
 
     return [
         RegisterEventHandler(OnProcessIO(target_action=simulate, on_stdout=read_output)),

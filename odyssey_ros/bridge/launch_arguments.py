@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
@@ -31,17 +33,19 @@ from odyssey_ros.bridge.launch_values import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from launch.actions import ExecuteProcess
+    from launch.events.process import ProcessExited
     from launch.launch_context import LaunchContext
     from launch.launch_description_entity import LaunchDescriptionEntity
 
     from odyssey_ros.bridge.launch_values import Value
     from odyssey_ros.bridge.runtime.parameter_table import Setting
 
-# Patterns for all nodes. rclpy reads the sections of all files in the order in which their names appear first
-# and keeps the last value. No file of a user has the second name, so its values win, also over a section with
-# the name of the node.
-_ALL_NODES: Final = "/**"
-_ALL_NODES_LAST: Final = "/**/**"
+# Patterns for all nodes, which no file of a user has. rclpy reads the sections of all files in the order in
+# which their names appear first, and the last value wins: that of an argument, also over a section with the
+# name of the node. In two sections of one name, rcl keeps the first value if the second has another type.
+_DEFAULTS: Final = "/**/**/**"
+_ARGUMENTS: Final = "/**/**"
 _PROFILE_VARIABLES: Final = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 _LOG_LEVEL: Final = re.compile(r"(\S+:=)?(debug|info|warn|error|fatal)", re.IGNORECASE)
 
@@ -240,13 +244,11 @@ class NodeArguments:
         """
         files = [self.params_file]
         if defaults:
-            packaged = share_file("config", "odyssey.yaml")
-            files = [packaged, write_parameters(_ALL_NODES, defaults)]
-            if not Path(self.params_file).samefile(packaged):
-                files.append(self.params_file)
+            packaged = Path(self.params_file).samefile(share_file("config", "odyssey.yaml"))
+            files.insert(1 if packaged else 0, write_parameters(_DEFAULTS, defaults))
         values = {**self.given, **(fixed or {})}
         if values:
-            files.append(write_parameters(_ALL_NODES_LAST, values))
+            files.append(write_parameters(_ARGUMENTS, values))
         return Node(
             package="odyssey_ros",
             executable=self.executable,
@@ -281,6 +283,25 @@ def fail(reason: str) -> OpaqueFunction:
         raise RuntimeError(reason)
 
     return OpaqueFunction(function=end)
+
+
+def end_with(process: ExecuteProcess, name: str, *, respawn: bool = False) -> RegisterEventHandler:
+    """Return the handler that ends the launch with a process: with exit status 1 if the process has failed.
+
+    Args:
+        process: The process.
+        name: Its name in the log.
+        respawn: Whether a process that has failed is started again.
+    """
+
+    def end(event: ProcessExited, context: LaunchContext) -> LaunchDescriptionEntity | None:
+        if context.is_shutdown or (respawn and event.returncode != 0):
+            return None
+        if event.returncode == 0:
+            return EmitEvent(event=Shutdown(reason=f"{name} has ended"))
+        return fail(f"{name} has exited with status {event.returncode}; its output gives the reason")
+
+    return RegisterEventHandler(OnProcessExit(target_action=process, on_exit=end))
 
 
 def launch_node(

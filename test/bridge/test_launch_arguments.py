@@ -85,11 +85,17 @@ def test_defaults_are_before_the_file_of_the_user_and_fixed_values_at_the_end(co
     mine.write_text("")
     context.launch_configurations.update({"params_file": str(mine), "title": "given"})
     node = read(context).node(defaults={"rate": 5.0}, fixed={"title": "fixed"})
-    packaged, defaults, user, given = parameter_files(node, context)
-    assert packaged.samefile(launch_arguments.share_file("config", "odyssey.yaml"))
-    assert yaml.safe_load(defaults.read_text()) == {"/**": {"ros__parameters": {"rate": 5.0}}}
+    defaults, user, given = parameter_files(node, context)
+    assert [*yaml.safe_load(defaults.read_text()).values()] == [{"ros__parameters": {"rate": 5.0}}]
     assert user == mine
     assert "fixed" in given.read_text()
+
+
+def test_defaults_are_behind_the_file_of_this_package(context):
+    node = read(context).node(defaults={"rate": 5.0})
+    packaged, defaults = parameter_files(node, context)
+    assert packaged.samefile(launch_arguments.share_file("config", "odyssey.yaml"))
+    assert "5.0" in defaults.read_text()
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,14 @@ def test_the_demo_ends_with_the_emulator(launch, wait_until):
     assert "[bridge" not in process.text
 
 
+def test_the_demo_ends_with_the_bridge(launch, wait_until, tmp_path):
+    (tmp_path / "bad.yaml").write_text("/**: {ros__parameters: {jpeg_quality: best}}")
+    process = launch("demo", "port:=0", f"params_file:={tmp_path / 'bad.yaml'}")
+    assert exit_status(process, wait_until) == 1
+    assert "bridge: cannot start: " in process.text
+    assert "the bridge has exited with status 1; its output gives the reason" in process.text
+
+
 def test_the_demo_does_not_offer_what_it_sets_itself():
     offered = arguments_of("demo").keys()
     assert {"port", "fps", "prompt", "rviz", "expected_frame_rate", "name", "use_sim_time"} <= offered

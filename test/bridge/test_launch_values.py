@@ -76,11 +76,14 @@ def test_ros_reads_back_every_type(domain_id, tmp_path, node):
 
 
 @pytest.mark.parametrize("order", [("/robot/eye", "/**"), ("/**", "/robot/eye")])
-def test_the_pattern_of_the_arguments_wins_over_every_section_of_a_file(domain_id, tmp_path, order):
+def test_arguments_win_over_every_section_of_a_file_and_defaults_over_none(domain_id, tmp_path, order):
     user, given = tmp_path / "user.yaml", tmp_path / "given.yaml"
-    user.write_text("".join(parameter_file(node, {"prompt": f"of {node}"}) for node in order))
+    user.write_text("".join(parameter_file(node, {"prompt": 5, "rate": 2.0}) for node in order))
     given.write_text(parameter_file("/**/**", {"prompt": "given"}))
-    assert read_back(user, given, domain=domain_id) == {"prompt": "given"}
+    assert read_back(user, given, domain=domain_id) == {"prompt": "given", "rate": 2.0}
+    defaults = tmp_path / "defaults.yaml"
+    defaults.write_text(parameter_file("/**/**/**", {"rate": "default", "loop": True}))
+    assert read_back(defaults, user, domain=domain_id) == {"prompt": 5, "rate": 2.0, "loop": True}
 
 
 @pytest.mark.parametrize(
