@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / "build" / "tf2_msgs"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"  # each interpreter needs modules of its own
+FOLDER = Path(__file__).resolve().parents[2] / "build" / f"tf2_msgs-python{VERSION}"
 FILES = {
     "msg/TFMessage.msg": "geometry_msgs/TransformStamped[] transforms\n",
     "CMakeLists.txt": """cmake_minimum_required(VERSION 3.16)
