@@ -28,6 +28,7 @@ BUILT = (TOP / "build" / "odyssey_ros", TOP / "install")  # they hold paths of t
 WHEEL_DISTRO = os.environ.get("ODYSSEY_ROS_WHEELS", "jazzy")
 FIRST_PYTHON, LAST_WHEEL_PYTHON = (3, 10), (3, 14)
 OLDEST_GLIBC = (2, 28)
+TOO_OLD = ("foxy", "galactic", "humble", "iron")
 
 
 class SetupError(Exception):
@@ -39,6 +40,11 @@ def sourced_ros() -> str | None:
     distro = os.environ.get("ROS_DISTRO")
     if not distro:
         return None
+    if distro in TOO_OLD:
+        raise SetupError(
+            f"ROS 2 {distro} lacks functions that the nodes use (docs/platforms.md). Source Jazzy or later, "
+            f"or `unset ROS_DISTRO` to use ROS from wheels."
+        )
     command = [sys.executable, "-c", "import rclpy"]
     probe = subprocess.run(command, capture_output=True, text=True, check=False)
     if probe.returncode == 0:

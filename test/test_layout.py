@@ -229,3 +229,25 @@ def test_a_cycle_is_found():
     assert cycles([("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")]) == [["a", "b", "c"]]
     assert cycles([("a", "a")]) == [["a"]]
     assert cycles([("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")]) == []
+
+
+def test_launch_files_reach_no_library():
+    """`ros2 launch` runs with the Python of the system, whose libraries may be too old for the client."""
+    edges: dict[str, set[str]] = {}
+    for found in IMPORTS:
+        if not found.type_checking:
+            edges.setdefault(found.importer, set()).add(found.imported)
+    waiting = [
+        node.module
+        for path in (TOP / "launch").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES
+    ]
+    assert waiting
+    reached: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting += edges.get(module, ())
+    assert {layer(module) for module in reached} == {"bridge"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import odyssey_ros
 from odyssey_ros.requirements import BRIDGE, CLIENT, EXTRAS, MissingPackageError, main, require
 
 TOP = Path(__file__).resolve().parents[1]
 MODULE = TOP / "odyssey_ros" / "requirements.py"
+EXECUTABLES = Path(odyssey_ros.__file__).resolve().parents[3] / "odyssey_ros"
 
 
 @pytest.fixture
@@ -147,6 +150,31 @@ def test_an_import_names_an_old_package(environment: Path, module: str) -> None:
     error = done.stderr.splitlines()[-1]
     assert error.startswith("odyssey_ros.requirements.MissingPackageError: the Python package ")
     assert "websockets 10.4 is too old: 15 or later is required" in error
+
+
+@pytest.mark.parametrize("executable", ["bridge", "spectator", "player", "simulate", "dataset", "emulator"])
+def test_each_executable_names_an_old_package(tmp_path: Path, executable: str) -> None:
+    """As on a system with old packages, for which no virtual environment was made."""
+    for name, version in (("websockets", "10.4"), ("aiortc", "1.6.0")):
+        add_package(tmp_path, name, version)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [EXECUTABLES / executable],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    reason, python_and_remedy = done.stderr.split(" Run: ")
+    assert reason == (
+        f"{executable}: the Python package aiortc 1.6.0 is too old: 1.15 or later is required; "
+        "the Python package websockets 10.4 is too old: 15 or later is required."
+    )
+    interpreter, remedy = python_and_remedy.split(" ", 1)
+    assert interpreter.startswith(f"{sys.prefix}/bin/python")
+    assert remedy == "-m pip install 'aiortc>=1.15' 'websockets>=15'\n"
 
 
 def test_setup_reads_the_same_list() -> None:

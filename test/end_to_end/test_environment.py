@@ -113,3 +113,15 @@ def test_an_active_environment_is_left_before_it_is_made_again(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == sys.base_prefix
+
+
+@pytest.mark.parametrize("distro", ["humble", "iron"])
+def test_a_distribution_that_is_too_old_is_an_error_with_a_remedy(environment, monkeypatch, distro):
+    monkeypatch.setenv("ROS_DISTRO", distro)
+    with pytest.raises(environment.SetupError, match=rf"{distro} lacks .* Source Jazzy or later, or `unset"):
+        environment.sourced_ros()
+
+
+def test_cmake_refuses_the_same_distributions(environment):
+    cmake = (SCRIPT.parents[1] / "CMakeLists.txt").read_text()
+    assert f'MATCHES "^({"|".join(environment.TOO_OLD)})$"' in cmake
