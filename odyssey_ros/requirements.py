@@ -67,7 +67,10 @@ def require(feature: str = "", *, packages: Mapping[str, str] | None = None) -> 
     problems = {name: problem for name, oldest in packages.items() if (problem := _problem(name, oldest))}
     if problems:
         wanted = [f"{name}>={packages[name]}" for name in problems]
-        raise MissingPackageError(f"{'; '.join(problems.values())}. {_remedy(feature, wanted)}")
+        found = ", ".join(problems.values())
+        raise MissingPackageError(
+            f"Python packages are missing or too old: {found}. {_remedy(feature, wanted)}"
+        )
 
 
 def exit_unless_installed(program: str, feature: str = "") -> None:
@@ -96,10 +99,10 @@ def _problem(name: str, oldest: str) -> str:
         # Some distributions remove the metadata of packages. A version that is not known is accepted.
         if find_spec(_MODULES.get(name, name.replace("-", "_"))) is not None:
             return ""
-        return f"the Python package {name} ({oldest} or later) is not installed"
+        return f"{name} (not installed)"
     if _release(installed) >= _release(oldest):
         return ""
-    return f"the Python package {name} {installed} is too old: {oldest} or later is required"
+    return f"{name} {installed} ({oldest} or later is required)"
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -267,7 +267,7 @@ def test_a_damaged_image_is_converted_or_refused(kind: str, data: st.DataObject)
 def test_a_package_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, package: str, kind: str) -> None:
     """test_packaging.py tests missing packages."""
     monkeypatch.setitem(images.EXTRAS["images"], package, "999")
-    with pytest.raises(OdysseyImageError, match=rf"{package} [\d.]+ is too old: 999 or later is required"):
+    with pytest.raises(OdysseyImageError, match=rf"{package} [\d.]+ \(999 or later is required\)"):
         prepare_image(_SEEDS[kind], portrait=False)
 
 

@@ -116,7 +116,7 @@ class Environment:
         done = self.run(name, *arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert re.fullmatch(
-            rf"[^\n]* not installed\. Run: pip install 'odyssey_ros\[{extra}\]'\n", done.stderr
+            rf"[^\n]* \(not installed\)\. Run: pip install 'odyssey_ros\[{extra}\]'\n", done.stderr
         )
 
     @contextmanager
@@ -219,7 +219,7 @@ def test_each_command_works_or_names_the_extra_that_it_needs(extra, environment,
         if has_images:
             assert text == "data:image/jpeg;base64\n"
         else:
-            assert text.endswith(" is not installed. Run: pip install 'odyssey_ros[images]'\n")
+            assert text.endswith(" (not installed). Run: pip install 'odyssey_ros[images]'\n")
 
     proxy = {"http_proxy": "socks5://user:secret@127.0.0.1:1", "no_proxy": ""}  # no server has this port
     text = environment.works("python", "-c", RECORDINGS, **proxy)
