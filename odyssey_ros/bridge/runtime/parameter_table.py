@@ -81,7 +81,7 @@ class Setting:
             return f"{self.name} is {value!r}: set it to one of: {', '.join(self.choices)}"
         if self.is_path:
             try:
-                expand_home(value)
+                expand_home(str(value))
             except HomeFolderError as error:
                 return f"{self.name} is {error}"
         reason = self.fault(value)
