@@ -32,6 +32,7 @@ PREFIX = TOP / "install" / "odyssey_ros"
 EXECUTABLES = PREFIX / "lib" / "odyssey_ros"
 CONFIG = PREFIX / "share" / "odyssey_ros" / "config"
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+TRANSPORTS_VARIABLE = "FASTDDS_BUILTIN_TRANSPORTS"
 RESULTS = ("contact_sheet.png", "summary.json")
 LOCAL_KEY = "ody_local"
 DOMAINS = range(1, 101)
@@ -171,7 +172,7 @@ def run_in_domain(
     environment: dict[str, str], duration: str, fps: str, output: Path, interrupts: Interrupts
 ) -> int:
     """Run the demo in the ROS domain of the environment; return the exit status."""
-    if not any(environment.get(variable) for variable in PROFILE_VARIABLES):
+    if not any(environment.get(variable) for variable in (*PROFILE_VARIABLES, TRANSPORTS_VARIABLE)):
         environment |= dict.fromkeys(PROFILE_VARIABLES, str(CONFIG / "fastdds.xml"))
     real = bool(environment.get("ODYSSEY_API_KEY"))
     place = f"in ROS domain {environment['ROS_DOMAIN_ID']}"

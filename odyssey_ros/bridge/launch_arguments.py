@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _DEFAULTS: Final = "/**/**/**"
 _ARGUMENTS: Final = "/**/**"
 _PROFILE_VARIABLES: Final = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+_TRANSPORTS_VARIABLE: Final = "FASTDDS_BUILTIN_TRANSPORTS"
 _LOG_LEVEL: Final = re.compile(r"(\S+:=)?(debug|info|warn|error|fatal)", re.IGNORECASE)
 
 
@@ -161,9 +162,9 @@ def rviz_with_images(context: LaunchContext) -> list[Node]:
 def fastdds_profile() -> dict[str, str]:
     """Return the environment with a Fast DDS profile that has room for images.
 
-    It is empty when the user has set a profile.
+    It is empty when the user has set a profile, or has chosen the transports, which a profile would override.
     """
-    if any(os.environ.get(variable) for variable in _PROFILE_VARIABLES):
+    if any(os.environ.get(variable) for variable in (*_PROFILE_VARIABLES, _TRANSPORTS_VARIABLE)):
         return {}
     return dict.fromkeys(_PROFILE_VARIABLES, share_file("config", "fastdds.xml"))
 

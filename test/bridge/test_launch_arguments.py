@@ -55,14 +55,22 @@ def test_an_argument_describes_its_parameter():
     assert argument.description == "A count. (Default: as in params_file, else 3.)"
 
 
-def test_the_fastdds_profile_is_set_unless_the_user_has_one(monkeypatch):
+@pytest.mark.parametrize(
+    ("choice", "value"),
+    [
+        ("FASTRTPS_DEFAULT_PROFILES_FILE", "/mine.xml"),
+        ("FASTDDS_DEFAULT_PROFILES_FILE", "/mine.xml"),
+        ("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4"),
+    ],
+)
+def test_the_fastdds_profile_is_set_unless_the_user_has_one(monkeypatch, choice, value):
     variables = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-    for variable in variables:
+    for variable in (*variables, "FASTDDS_BUILTIN_TRANSPORTS"):
         monkeypatch.delenv(variable, raising=False)
     profile = launch_arguments.fastdds_profile()
     assert set(profile) == set(variables)
     assert all(Path(path).is_file() for path in profile.values())
-    monkeypatch.setenv(variables[1], "/mine.xml")
+    monkeypatch.setenv(choice, value)
     assert launch_arguments.fastdds_profile() == {}
 
 

@@ -54,13 +54,13 @@ async function pictureOf(video, prompt) {
   return picture(video, 0);
 }
 
-async function watch(stream) {
+async function watch(stream, whose = "the stream") {
   const video = document.createElement("video");
   video.muted = true;
   video.srcObject = stream;
   document.body.append(video);
   // The video plays only when frames arrive, that is, after the start of a stream.
-  await within(LIMIT_S, video.play(), "playing the stream");
+  await within(LIMIT_S, video.play(), `playing ${whose}`);
   return video;
 }
 
@@ -241,7 +241,9 @@ export async function broadcast({ apiKey, prompts }) {
   const info = await within(LIMIT_S, announced, "the broadcast");
   const join = (token) => within(LIMIT_S, Odyssey.connectToStream(info.webrtcUrl, token), "joining");
   const spectators = await Promise.all([0, 1].map(() => join(info.spectatorToken)));
-  const videos = await Promise.all(spectators.map((spectator) => watch(spectator.stream)));
+  const videos = await Promise.all(
+    spectators.map((spectator, index) => watch(spectator.stream, `the stream of spectator ${index}`)),
+  );
   const before = await Promise.all([own, ...videos].map((video) => picture(video)));
   await within(LIMIT_S, client.interact({ prompt: prompts[1].text }), "interacting");
   const after = await Promise.all([own, ...videos].map((video) => pictureOf(video, prompts[1])));
