@@ -10,6 +10,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
+from aioice.ice import CandidatePair
 from aioice.turn import TurnTransport
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
@@ -68,7 +69,9 @@ class PeerConnection(RTCPeerConnection):
     ) -> None:
         """Gather candidates, with `loopback_only` on loopback only."""
         for transport in self._ice_transports():
-            _adapt_gathering(_connection_of(transport), loopback_only=self._loopback_only)
+            connection = _connection_of(transport)
+            _adapt_gathering(connection, loopback_only=self._loopback_only)
+            _expect_further_candidates(connection)
         await super().setLocalDescription(sessionDescription)
 
     async def close(self) -> None:
@@ -158,6 +161,26 @@ def _adapt_gathering(connection: Any, *, loopback_only: bool) -> None:
         return found
 
     connection.get_component_candidates = gather_uninterrupted
+
+
+def _expect_further_candidates(connection: Any) -> None:
+    """Keep aioice 0.10, the newest for Python 3.10, from failing while further candidates can arrive.
+
+    It fails when the checks of the candidates so far have failed. Later versions wait for the end of the
+    candidates, if the peer announces one.
+    """
+    if hasattr(connection, "_remote_candidates_expected"):
+        return
+    complete = connection.check_complete
+
+    def check_complete(pair: CandidatePair) -> None:
+        failed = all(one.state is CandidatePair.State.FAILED for one in connection._check_list)  # noqa: SLF001
+        if failed and not connection._remote_candidates_end:  # noqa: SLF001
+            pair.task = None
+        else:
+            complete(pair)
+
+    connection.check_complete = check_complete
 
 
 def _close_cancelled_allocations() -> None:

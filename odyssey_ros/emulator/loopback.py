@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from aioice.ice import CandidatePair
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -44,7 +46,9 @@ def gather_on(choose: Callable[[list[str]], list[str]], peer: RTCPeerConnection)
     if peer.sctp is not None:
         transports.add(peer.sctp.transport)
     for transport in transports:
-        _gather_on(choose, transport.transport.iceGatherer._connection)  # noqa: SLF001 - no public access
+        connection = transport.transport.iceGatherer._connection  # noqa: SLF001 - no public access
+        _gather_on(choose, connection)
+        _expect_further_candidates(connection)
 
 
 def _gather_on(choose: Callable[[list[str]], list[str]], connection: Connection) -> None:
@@ -58,3 +62,23 @@ def _gather_on(choose: Callable[[list[str]], list[str]], connection: Connection)
         return await gather(component=component, addresses=choose(addresses), timeout=timeout)
 
     connection.get_component_candidates = get_component_candidates  # type: ignore[method-assign]
+
+
+def _expect_further_candidates(connection: Connection) -> None:
+    """Keep a connection from failing while further candidates can arrive.
+
+    aioice 0.10, the newest for Python 3.10, fails when the checks of the candidates so far have failed. On
+    loopback that is soon: a browser names addresses of other interfaces, and its packets come from loopback.
+    """
+    if hasattr(connection, "_remote_candidates_expected"):
+        return  # aioice waits by itself
+    complete = connection.check_complete
+
+    def check_complete(pair: CandidatePair) -> None:
+        failed = all(one.state is CandidatePair.State.FAILED for one in connection._check_list)  # noqa: SLF001
+        if failed and not connection._remote_candidates_end:  # noqa: SLF001
+            pair.task = None
+        else:
+            complete(pair)
+
+    connection.check_complete = check_complete

@@ -10,10 +10,11 @@ import pytest
 from aioice import stun
 from aiortc import RTCPeerConnection
 
+from misleading_candidates import connect_after_a_failed_check
 from odyssey_ros.client import OdysseyConnectionError
 from odyssey_ros.client.ice import parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject
-from odyssey_ros.client.peer_connection import PeerConnection
+from odyssey_ros.client.peer_connection import PeerConnection, _expect_further_candidates
 
 
 class Relay(asyncio.DatagramProtocol):
@@ -135,3 +136,7 @@ async def test_aiortc_accepts_all_parsed_servers(nothing_left_behind):
     peer = PeerConnection(servers, loopback_only=True)
     peer.addTransceiver("video")
     await peer.close()
+
+
+async def test_a_failed_check_does_not_end_the_wait_for_further_candidates(eventually):
+    await connect_after_a_failed_check(_expect_further_candidates, eventually)

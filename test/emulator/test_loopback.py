@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-from odyssey_ros.emulator.loopback import gather_on, is_loopback
+from misleading_candidates import connect_after_a_failed_check
+from odyssey_ros.emulator.loopback import _expect_further_candidates, gather_on, is_loopback
+from waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,7 @@ async def test_a_browser_that_hides_its_addresses_connects(service):
     _, caller = service
     connection = await caller.connect(hide_addresses=True)
     assert (await connection.start())["type"] == "stream_started"
+
+
+async def test_a_failed_check_does_not_end_the_wait_for_further_candidates():
+    await connect_after_a_failed_check(_expect_further_candidates, eventually)
