@@ -81,4 +81,4 @@ def _expect_further_candidates(connection: Connection) -> None:
         else:
             complete(pair)
 
-    connection.check_complete = check_complete
+    connection.check_complete = check_complete  # type: ignore[method-assign]
