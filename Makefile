@@ -1,7 +1,7 @@
 # make demo    images on a ROS 2 topic        make test    lint, types, build, all tests
 # make bench   speed against a baseline       make clean   remove builds and environment
 # make coverage   branch coverage of each module, checked against the limits
-# make other-pythons   build, demo and ROS-free tests with each other Python of this machine
+# make other-pythons   build, demo and ROS-free tests with the other Pythons of this machine
 PYTHON ?= python3
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
