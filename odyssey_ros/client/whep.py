@@ -1,4 +1,4 @@
-"""The requests of a WHEP client (RFC 9725, without trickle ICE): offer, redirects, end of the session."""
+"""The requests of a WHEP client (draft-ietf-wish-whep, without trickle ICE): offer, redirects, end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_REDIRECTS: Final = 5
-# Only these keep the method and the body of a request (RFC 9110, 15.4; RFC 9725, 4.5).
+# Only these keep the method and the body of a request (RFC 9110, 15.4; as in WHIP, RFC 9725, 4.5).
 _REDIRECTS: Final = frozenset({307, 308})
 _LOCATION: Final = "odyssey_location"
 
@@ -142,7 +142,7 @@ class WhepClient:
         if response.is_success:
             return response.text
         if 300 <= status < 400:
-            raise _bad_redirect(f"status {status} loses the offer; the server must use 307", status)
+            raise _bad_redirect(f"status {status} loses the offer; the server must use 307 or 308", status)
         if status in {401, 403}:
             raise OdysseyAuthError("Invalid spectator token", status_code=status)
         if status == 404:
