@@ -17,6 +17,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Prompt of the stream that starts when the node is activated; empty waits for ~/prompt. "
         "Setting it on an active node has the effect of a message on ~/prompt.",
         Change.ALWAYS,
+        repeatable=True,
     ),
     Setting(
         "portrait",
@@ -132,6 +133,7 @@ SETTINGS: tuple[Setting, ...] = (
         "URL (file:// or package://) of a calibration file for ~/camera_info, to which ~/set_camera_info "
         "saves; empty publishes only the size, which means uncalibrated.",
         Change.ALWAYS,
+        repeatable=True,
     ),
     Setting(
         "jpeg_quality",

@@ -68,8 +68,8 @@ class CameraInfoService:
             self.calibration, assumed = read_calibration(calibration_path(url, self._node.get_name()))
         except CalibrationError as error:
             logger.warning(
-                f"~/camera_info is uncalibrated: camera_info_url: {error}. Configure the node again "
-                f"with a valid file, or call {self._node.get_fully_qualified_name()}/set_camera_info"
+                f"~/camera_info is uncalibrated: camera_info_url: {error}. Then set camera_info_url "
+                f"again, or call {self._node.get_fully_qualified_name()}/set_camera_info"
             )
             return
         if assumed:

@@ -44,6 +44,7 @@ class Setting:
         choices: The allowed values; empty allows all.
         bounds: The smallest and the largest value; None allows all.
         is_path: Whether the value is a path, in which `~` is the home folder.
+        repeatable: Whether setting the present value again has an effect, as with a file that was edited.
         fault: Returns the reason why a value is not allowed, or None.
     """
 
@@ -54,6 +55,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
     is_path: bool = False
+    repeatable: bool = False
     fault: Callable[[Any], str | None] = _no_fault
 
     def descriptor(self) -> ParameterDescriptor:
@@ -161,12 +163,13 @@ class ParameterTable(Generic[P]):
     def _changed(self, parameters: Iterable[Parameter]) -> None:
         before, self.current = self.current, self._read()
         names = {setting.name for setting in self.settings}
+        repeatable = {setting.name for setting in self.settings if setting.repeatable}
         changed = frozenset(
             parameter.name
             for parameter in parameters
             if parameter.name in names
             and (
-                parameter.name == "prompt"
+                parameter.name in repeatable
                 or getattr(before, parameter.name) != getattr(self.current, parameter.name)
             )
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from odyssey_ros.msg import FrameInfo
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
@@ -151,6 +153,9 @@ def test_camera_info_has_the_header_of_its_image(start_bridge, probe, wait_until
         request = SetParameters.Request(parameters=[Parameter(name="camera_info_url", value=value)])
         return probe.call(SetParameters, "/odyssey/set_parameters", request).results[0]
 
+    write_calibration(path, replace(CALIBRATION, k=(1234.5, *K[1:])), "odyssey")
+    assert change(f"file://{path}").successful  # the present value: the file is read again
+    wait_until(lambda: heard["camera_info"][-1].k[0] == 1234.5, "the edited calibration")
     for url, reason in (
         ("file://[", "is not a URL"),
         ("file:///%00", "does not name a file"),

@@ -12,7 +12,7 @@ from rclpy.parameter import Parameter
 from odyssey_ros.bridge.runtime.parameter_table import Change, ParameterTable, Setting
 
 SETTINGS = (
-    Setting("prompt", "", "Prompt.", Change.ALWAYS),
+    Setting("prompt", "", "Prompt.", Change.ALWAYS, repeatable=True),
     Setting("encoding", "rgb8", "Encoding.", Change.ALWAYS, choices=("rgb8", "mono8")),
     Setting("quality", 85, "Quality.", Change.ALWAYS, bounds=(1, 100)),
     Setting("timeout", 2.5, "Timeout.", Change.UNCONFIGURED, bounds=(0.5, 10.0)),
