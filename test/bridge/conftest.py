@@ -302,8 +302,8 @@ class Probe:
             tell(f"{topic}: {len(messages)} messages received, {publishers} publishers in the graph")
         # A callback that ends while the executor shuts down uses what the shutdown has destroyed.
         self._closing.set()
-        self.executor.wake()
-        self._thread.join(10)
+        self.executor.create_task(lambda: None)  # spin_once returns only when it has something to do
+        self._thread.join()
         self.executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self.context)
