@@ -8,6 +8,7 @@ that runs this script is left out, since `make test` tests it. This script needs
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import os
 import shutil
 import signal
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 
 TOP = Path(__file__).resolve().parent.parent
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
-MADE_HERE = shutil.ignore_patterns(
-    *(".git", ".venv", "build", "install", "log", "demo_output", "bench_output", "__pycache__", ".*_cache")
-)
+# In the top folder; scripts/build is a source.
+MADE_HERE = frozenset({".git", ".venv", "build", "install", "log", "demo_output", "bench_output"})
 PROBE = (
     "import pathlib, sys, sysconfig\n"
     "import ensurepip, venv\n"
@@ -112,7 +112,7 @@ def check(python: Path) -> list[str]:
     results = []
     with tempfile.TemporaryDirectory(prefix="odyssey-ros-") as folder:
         copy = Path(folder) / "odyssey_ros"
-        shutil.copytree(TOP, copy, ignore=MADE_HERE, symlinks=True)
+        shutil.copytree(TOP, copy, ignore=made_here, symlinks=True)
         for name, command in steps(python):
             print(f"== {python}: {name}", flush=True)
             started = time.monotonic()
@@ -123,6 +123,12 @@ def check(python: Path) -> list[str]:
                 break
             results.append(f"{name} passed ({seconds:.0f} s)")
     return results
+
+
+def made_here(folder: str, names: list[str]) -> set[str]:
+    """Return the names in a folder that are not sources."""
+    caches = set(fnmatch.filter(names, "__pycache__")) | set(fnmatch.filter(names, ".*_cache"))
+    return caches | (MADE_HERE.intersection(names) if Path(folder) == TOP else set())
 
 
 def clean_environment() -> dict[str, str]:

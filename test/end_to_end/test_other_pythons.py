@@ -13,8 +13,11 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 CURRENT = ".".join(map(str, sys.version_info[:2]))
 REAL = os.path.realpath(sys.executable)
-MAKEFILE = """env build:
+MAKEFILE = """.PHONY: build
+env:
 	@echo $@ >>$(RECORD)
+build:
+	@test ! -e build && scripts/build
 demo:
 	@echo $@ $(DURATION) $(PYTHON) >>$(RECORD)
 	@exit $(DEMO_STATUS)
@@ -29,6 +32,8 @@ def machine(tmp_path):
     shutil.copy(TOP / "scripts" / "other_pythons.py", project / "scripts")
     (project / "Makefile").write_text(MAKEFILE)
     executable(project / "scripts" / "test", 'echo tests "$1" >>"$RECORD"')
+    executable(project / "scripts" / "build", 'echo build >>"$RECORD"')
+    (project / "build").mkdir()  # of this machine: the copy must not have it
     (tmp_path / "bin").mkdir()
     (tmp_path / "tools").mkdir()
     for tool in ("make", "sh"):
