@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import yaml
 
 from odyssey_ros.bridge.frames.calibration_ini import parse_ini
 from odyssey_ros.bridge.frames.camera_calibration import Calibration, CalibrationError, Region
 from odyssey_ros.dataset.durable import replace_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_FILE_BYTES: Final = 100_000  # a calibration has less than 2,000
 _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -115,7 +114,9 @@ def write_calibration(path: Path, calibration: Calibration, camera_name: str) ->
     if path.suffix == ".ini":
         raise CalibrationError(f"cannot save to {path}: let camera_info_url name a .yaml file")
     try:
-        target = path.resolve()
+        target = Path(os.path.realpath(path))  # Path.resolve raises for a loop only before Python 3.13
+        if target.is_symlink():
+            raise CalibrationError(f"cannot save to {path}: it is a loop of symbolic links")
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and not stat.S_ISREG(mode):
             raise CalibrationError(f"cannot save to {path}: it is not a file")
@@ -123,9 +124,8 @@ def write_calibration(path: Path, calibration: Calibration, camera_name: str) ->
         replace_file(target, format_yaml(calibration, camera_name).encode("ascii"))
         if mode is not None:
             target.chmod(stat.S_IMODE(mode))
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CalibrationError(f"cannot save to {path}: {reason}") from None
+    except OSError as error:
+        raise CalibrationError(f"cannot save to {path}: {error.strerror}") from None
 
 
 def format_yaml(calibration: Calibration, camera_name: str) -> str:
