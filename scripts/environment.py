@@ -176,9 +176,9 @@ def make() -> None:
 
 def leave_environment() -> None:
     """Continue with the Python from which .venv was made, if .venv is active: it may be made again."""
-    base: str = sys._base_executable  # noqa: SLF001 -- it has no public name
-    if Path(sys.prefix).resolve() == VENV and base != sys.executable:
-        os.execv(base, [base, *sys.argv])  # noqa: S606
+    base = Path(sys.executable).resolve()  # .venv has a link to it
+    if Path(sys.prefix).resolve() == VENV and VENV not in base.parents:
+        os.execv(base, [str(base), *sys.argv])  # noqa: S606
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from odyssey_ros.emulator.loopback import gather_on
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack, VideoFanout
 from odyssey_ros.emulator.peer import NegotiationError, ice_configuration, on_keyframe_request
+from odyssey_ros.emulator.peer_closing import end_connecting_quietly
 from odyssey_ros.emulator.sdp import MALFORMED_DESCRIPTION, mime_type, without_mdns_candidates
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class BroadcastRegistry:
         if broadcast is None:
             raise UnknownBroadcastError
         peer = RTCPeerConnection(ice_configuration(self._ice_servers))
+        end_connecting_quietly(peer)
         resource_id = str(uuid.uuid4())
         track = EncodedVideoTrack(lambda: None)
         try:

@@ -19,6 +19,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from odyssey_ros.emulator.loopback import gather_on
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
+from odyssey_ros.emulator.peer_closing import end_connecting_quietly
 from odyssey_ros.emulator.sdp import (
     MALFORMED_DESCRIPTION,
     is_mdns,
@@ -102,6 +103,7 @@ class StreamerPeer:
         self.connected = asyncio.Event()
         self.video = EncodedVideoTrack(lambda: None)
         self.connection = RTCPeerConnection(ice_configuration(ice_servers))
+        end_connecting_quietly(self.connection)
         self.connection.on("connectionstatechange", self._state_changed)
         self.sender: RTCRtpSender | None = None
         if with_track:
