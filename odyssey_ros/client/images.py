@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from odyssey_ros.client.errors import OdysseyImageError
+from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.requirements import EXTRAS, MissingPackageError, require
 
 if TYPE_CHECKING:
@@ -146,11 +147,11 @@ def _open(image: ImageInput) -> Image.Image:
 
 def _file_bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_IMAGE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise OdysseyImageError(f"cannot read image {str(path)!r}: {reason}") from error
+        return read_regular_file(path, MAX_IMAGE_BYTES)
+    except RegularFileError as error:
+        if error.fault is FileFault.TOO_LARGE:
+            raise OdysseyImageError(_too_large()) from error
+        raise OdysseyImageError(f"cannot read image {str(path)!r}: {error.reason}") from error
 
 
 def _data_url_bytes(url: str) -> bytes:

@@ -43,8 +43,7 @@ def _api_key(path: Path | None) -> str:
     except KeyFileError as error:
         if error.fault is KeyFileFault.EMPTY:
             raise PlanError(f"{path} holds no API key: it is empty") from error
-        kind = type(error.__cause__).__name__
-        raise PlanError(f"the API key cannot be read from {path}: {kind}") from error
+        raise PlanError(f"the API key cannot be read from {path}: {error.reason}") from error
 
 
 def path(text: str) -> Path:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from odyssey_ros.client.errors import OdysseyScriptError
+from odyssey_ros.client.images import MAX_IMAGE_BYTES
+from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.client.scripts import check_script
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.paths import HomeFolderError, user_path
@@ -165,14 +167,9 @@ def _image_digest(where: str, image: str) -> str:
     if image.startswith("data:"):
         return hashlib.sha256(image.encode()).hexdigest()
     try:
-        with open(image, "rb") as file:  # noqa: PTH123 - a path of the file's, as text
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-            return digest.hexdigest()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise PlanError(f"{where}: cannot read the image {image}: {reason}") from error
+        return hashlib.sha256(read_regular_file(image, MAX_IMAGE_BYTES)).hexdigest()
+    except RegularFileError as error:
+        raise PlanError(f"{where}: cannot read the image {image}: {error.reason}") from error
 
 
 def _slug(text: str) -> str:

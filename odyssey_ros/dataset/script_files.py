@@ -29,12 +29,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import yaml
 
+from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.dataset.errors import PlanError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Value: TypeAlias = str | int | float | bool
+
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+"""Maximum size of a script file, whose images may be data URLs."""
 
 MAX_EPISODES: Final = 100_000
 """More than any account can run; a file that asks for more is a mistake."""
@@ -116,10 +120,11 @@ def read_script_file(path: Path) -> ScriptFile:
 
 def _load(path: Path) -> object:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PlanError(f"{path}: cannot be read: {reason}") from error
+        text = read_regular_file(path, MAX_FILE_BYTES).decode("utf-8")
+    except RegularFileError as error:
+        raise PlanError(f"{path}: cannot be read: {error.reason}") from error
+    except UnicodeDecodeError as error:
+        raise PlanError(f"{path}: cannot be read: it is not UTF-8 text") from error
     try:
         if path.suffix.lower() == ".json":
             return cast("object", json.loads(text))

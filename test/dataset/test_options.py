@@ -74,8 +74,8 @@ def test_the_key_of_the_file_comes_before_the_environment(
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (None, "the API key cannot be read from .*key: FileNotFoundError"),
-        (b"\xff", "the API key cannot be read from .*key: UnicodeDecodeError"),
+        (None, "the API key cannot be read from .*key: No such file"),
+        (b"\xff", "the API key cannot be read from .*key: it is not text"),
         (b" \n", "key holds no API key: it is empty"),
     ],
 )

@@ -179,6 +179,9 @@ def test_missing_and_duplicate_files(tmp_path: Path) -> None:
     where = r"walk.yaml: script\[0\] \(start at 0 ms\)"
     with pytest.raises(PlanError, match=rf"{where}: cannot read the image .*none.png: No such file"):
         read_plans([_file(tmp_path, script)])
+    script[0]["start"]["image"] = "/dev/zero"
+    with pytest.raises(PlanError, match=rf"{where}: cannot read the image /dev/zero: it is not a regular"):
+        read_plans([_file(tmp_path, script)])
     script[0]["start"]["image"] = "~no-such-user/a.png"
     with pytest.raises(PlanError, match=rf"{where}: image: .*: ~no-such-user has no home folder"):
         read_plans([_file(tmp_path, script)])

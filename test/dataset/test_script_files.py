@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 
 from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.script_files import ScriptFile, ScriptTemplate, SweepMode, read_script_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from odyssey_ros.dataset.script_files import (
+    MAX_FILE_BYTES,
+    ScriptFile,
+    ScriptTemplate,
+    SweepMode,
+    read_script_file,
+)
 
 
 def _read(folder: Path, text: str) -> ScriptFile:
@@ -63,3 +67,17 @@ def test_a_file_that_is_neither_yaml_nor_json(name: str, content: bytes, text: s
     path.write_bytes(content)
     with pytest.raises(PlanError, match=text):
         read_script_file(path)
+
+
+def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "walk.yaml")
+    for path in (tmp_path / "walk.yaml", Path("/dev/zero")):
+        with pytest.raises(PlanError, match=f"{path}: cannot be read: it is not a regular file"):
+            read_script_file(path)
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    with (tmp_path / "walk.yaml").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(PlanError, match=r"walk.yaml: cannot be read: it is larger than 64 MiB"):
+        read_script_file(tmp_path / "walk.yaml")

@@ -12,9 +12,10 @@ import yaml
 
 from odyssey_ros.bridge.frames.calibration_ini import parse_ini
 from odyssey_ros.bridge.frames.camera_calibration import Calibration, CalibrationError, Region
+from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.dataset.durable import replace_file
 
-MAX_FILE_BYTES: Final = 100_000  # a calibration has less than 2,000
+MAX_FILE_BYTES: Final = 100 * 1024  # a calibration has less than 2,000
 _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 # OpenCV's FileStorage writes the version with a colon, which is no YAML directive.
 _OPENCV_HEADER: Final = re.compile(r"\A%YAML:[^\r\n]*")
@@ -40,14 +41,13 @@ def read_calibration(path: Path) -> tuple[Calibration, list[str]]:
         CalibrationError: The file cannot be read, or does not contain a valid calibration.
     """
     try:
-        if not path.is_file():  # reading a pipe, for example, could block forever
-            raise CalibrationError(f"there is no file {path}")
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise CalibrationError(f"cannot read {path}: {error.strerror}") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise CalibrationError(f"{path} is not a calibration: it has more than {MAX_FILE_BYTES} bytes")
+        data = read_regular_file(path, MAX_FILE_BYTES)
+    except RegularFileError as error:
+        if error.fault is FileFault.TOO_LARGE:
+            raise CalibrationError(f"{path} is not a calibration: {error.reason}") from None
+        if error.missing:
+            raise CalibrationError(f"there is no file {path}") from None
+        raise CalibrationError(f"cannot read {path}: {error.reason}") from None
     try:
         text = data.decode("utf-8-sig")
         return (parse_ini(text), []) if path.suffix == ".ini" else parse_yaml(text)

@@ -159,7 +159,7 @@ def test_an_ini_file_is_read(tmp_path):
         ("image_width: &a [*a]", "it is not YAML in line 1: found unconstructable recursive node"),
         ("image_width: [1]", "it has no camera_matrix"),
         (b"\xff\xfe\xfd", "it is not text"),
-        (b"#" * 100_001, "it has more than 100000 bytes"),
+        (b"#" * (100 * 1024 + 1), "it is larger than 100 KiB"),
         (TEXT.replace("1280", "wide"), "image_width contains 'wide', which is not a number"),
         (TEXT.replace("1280", "1280.5"), "image_width is '1280.5', which is not a whole number"),
         (TEXT.replace("1280", ".inf"), "image_width contains '.inf', which is not a number"),
@@ -186,10 +186,19 @@ def test_invalid_files(content, reason, tmp_path):
     assert f"{path} is not a calibration: {reason}" in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["missing.yaml", ".", "pipe"])
-def test_only_files_are_read(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing.yaml", "there is no file "),
+        (".", "cannot read .*: it is a folder"),
+        ("pipe", "cannot read .*pipe: it is not a regular file"),
+        ("/dev/zero", "cannot read /dev/zero: it is not a regular file"),
+        ("/dev/ptmx", "cannot read /dev/ptmx: it is not a regular file"),
+    ],
+)
+def test_only_files_are_read(name, reason, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(CalibrationError, match="there is no file "):
+    with pytest.raises(CalibrationError, match=reason):
         read_calibration(tmp_path / name)
 
 
