@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 LOCAL_KEY = "ody_local"  # valid only for the emulator
 FIRST_PROMPT = "a harbour at dawn, calm water"
 READY = "odyssey emulator ready at "
-SERVICE = ("api_url", "api_key_file", "credentials_file")  # not arguments: the bridge uses the emulator
+SERVICE = (
+    "api_url",
+    "api_key_file",
+    "credentials_file",
+    "allow_insecure",
+)  # not arguments: the bridge uses the emulator
 PARAMETERS = [setting for setting in SETTINGS if setting.name not in SERVICE]
 
 

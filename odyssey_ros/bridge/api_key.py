@@ -77,7 +77,7 @@ def read_credentials(credentials_file: str) -> ClientCredentials:
     try:
         document = json.loads(text)
         return ClientCredentials.from_dict(document if isinstance(document, dict) else {})
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SecretError(
             f"the credentials file {credentials_file} is not the JSON of ClientCredentials.to_dict()"
         ) from None

@@ -31,6 +31,7 @@ from odyssey_ros.client import (
     OdysseyImageError,
     as_odyssey_error,
 )
+from odyssey_ros.client.session_access import MintedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,6 +78,8 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
     def session_maker(self, parameters: BridgeParameters) -> Callable[[SessionObserver], StreamSupervisor]:
         """Read the key or the credentials, and return a function that makes the supervisor."""
         credentials = read_credentials(parameters.credentials_file) if parameters.credentials_file else None
+        if credentials is not None:
+            MintedSession(credentials, allow_insecure=parameters.allow_insecure)
         client = make_client(parameters, "" if credentials else read_api_key(parameters.api_key_file))
         self._holds_key = credentials is None
         return lambda observer: StreamSupervisor(
@@ -186,11 +189,12 @@ def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:
     """Make the client that the parameters describe, without connecting it.
 
     Raises:
-        OdysseyArgumentError: `api_url` is invalid.
+        OdysseyArgumentError: `api_url` is invalid, or insecure and not allowed.
     """
     return Odyssey(
         api_key,
         api_url=parameters.api_url or None,
+        allow_insecure=parameters.allow_insecure,
         advanced=AdvancedConfig(
             max_retries=retries(parameters),
             max_retry_delay_ms=30_000,
@@ -203,7 +207,9 @@ def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:
 def api_url(parameters: BridgeParameters) -> str:
     """Return the address of the service; empty when it is invalid."""
     try:
-        return ClientConfig.resolve(api_url=parameters.api_url).api_url
+        return ClientConfig.resolve(
+            api_url=parameters.api_url, allow_insecure=parameters.allow_insecure
+        ).api_url
     except OdysseyArgumentError:
         return ""
 

@@ -52,6 +52,12 @@ SETTINGS: tuple[Setting, ...] = (
         is_path=True,
     ),
     Setting(
+        "allow_insecure",
+        False,
+        "Allow http:// and ws:// addresses of other machines, which receive keys and tokens in clear text.",
+        Change.NEVER,
+    ),
+    Setting(
         "autostart",
         True,
         "Configure and activate the node when it starts, without a lifecycle manager.",
@@ -175,6 +181,7 @@ class BridgeParameters:
     api_url: str
     api_key_file: str
     credentials_file: str
+    allow_insecure: bool
     autostart: bool
     resume_stream: bool
     max_retries: int

@@ -23,7 +23,7 @@ from odyssey_ros.bridge.player.player_configuration import episode_folder, episo
 from odyssey_ros.bridge.player.player_session import PlayerSession
 from odyssey_ros.bridge.player.player_topics import STATUS_QOS, status_message
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
-from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode
+from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, refusal_code
 from odyssey_ros.bridge.runtime.node_process import spin_node
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
@@ -105,7 +105,7 @@ class PlayerNode(ManagedNode):
             TransformError,
         ) as error:
             self.release()
-            self._publish_unconfigured(OdysseyError(str(error), code=ErrorCode.CONFIGURATION))
+            self._publish_unconfigured(OdysseyError(str(error), code=refusal_code(error)))
             if parameters.autostart and parameters.exit_when_finished:
                 self.end_process(EXIT_FAILED)
             raise ConfigurationRefused(str(error)) from None
@@ -248,7 +248,11 @@ def episode_fetcher(request: EpisodeRequest, parameters: PlayerParameters) -> Ep
     """
     if isinstance(request, FileRequest):
         return lambda _, observer: open_file(request, observer)
-    client = Odyssey(read_api_key(parameters.api_key_file), api_url=parameters.api_url or None)
+    client = Odyssey(
+        read_api_key(parameters.api_key_file),
+        api_url=parameters.api_url or None,
+        allow_insecure=parameters.allow_insecure,
+    )
     return partial(fetch_episodes, request, client)
 
 

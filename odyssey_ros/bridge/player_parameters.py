@@ -12,6 +12,7 @@ _BRIDGE_PARAMETERS: Final = frozenset(
     (
         "api_url",
         "api_key_file",
+        "allow_insecure",
         "autostart",
         "frame_id",
         "parent_frame",
@@ -110,6 +111,7 @@ class PlayerParameters:
     exit_when_finished: bool
     api_url: str
     api_key_file: str
+    allow_insecure: bool
     autostart: bool
     frame_id: str
     parent_frame: str

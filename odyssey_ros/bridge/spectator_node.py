@@ -39,13 +39,15 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
                 "no broadcast: set the parameter webrtc_url to the address that ~/get_broadcast returns"
             )
         token = read_spectator_token(parameters.spectator_token_file)
-        WhepEndpoint.parse(parameters.webrtc_url, token)
+        WhepEndpoint.parse(parameters.webrtc_url, token, allow_insecure=parameters.allow_insecure)
         config = AdvancedConfig(
             max_retries=None if parameters.max_retries < 0 else parameters.max_retries,
             max_retry_delay_ms=30_000,
             frame_timeout_s=parameters.frame_timeout,
         )
-        return lambda observer: SpectatorSupervisor(parameters.webrtc_url, token, observer, config)
+        return lambda observer: SpectatorSupervisor(
+            parameters.webrtc_url, token, observer, config, allow_insecure=parameters.allow_insecure
+        )
 
     def assess(self, health: Health) -> tuple[str, Mapping[str, Assessment]]:
         """Assess the connection and the frames."""

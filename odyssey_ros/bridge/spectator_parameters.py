@@ -9,6 +9,7 @@ from odyssey_ros.bridge.runtime.parameter_table import Change, Setting
 
 SHARED = frozenset(
     (
+        "allow_insecure",
         "autostart",
         "max_retries",
         "frame_timeout",
@@ -49,6 +50,7 @@ class SpectatorParameters:
 
     webrtc_url: str
     spectator_token_file: str
+    allow_insecure: bool
     autostart: bool
     max_retries: int
     frame_timeout: float

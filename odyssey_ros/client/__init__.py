@@ -2,6 +2,8 @@
 
 # ruff: noqa: E402 -- the check is first, so that an old package is named and not an import that it lacks
 
+import pkgutil as _pkgutil
+
 from odyssey_ros.requirements import require as _require
 
 _require()
@@ -42,6 +44,7 @@ from odyssey_ros.client.errors import (
 )
 from odyssey_ros.client.observer import ClientObserver
 from odyssey_ros.client.odyssey import Odyssey
+from odyssey_ros.client.redaction import redact_logs as _redact_logs
 from odyssey_ros.client.scripts import InteractAction, ScriptEntry, StartAction
 from odyssey_ros.client.spectator import SpectatorConnection, connect_to_stream
 from odyssey_ros.client.types import (
@@ -60,6 +63,12 @@ from odyssey_ros.client.types import (
     StreamRecordingInfo,
     StreamRecordingsList,
     VideoFrame,
+)
+
+# Every logger of this package, and those of the libraries whose records may repeat what the service sent.
+_redact_logs(
+    *(f"{__name__}.{module.name}" for module in _pkgutil.iter_modules(__path__)),
+    "asyncio",
 )
 
 __all__ = [

@@ -19,7 +19,8 @@ from odyssey_ros.client.errors import (
     StreamDurationExceededError,
 )
 from odyssey_ros.client.json_object import JsonObject, MalformedError
-from odyssey_ros.client.service_text import clean_text
+from odyssey_ros.client.retry_after import parse_retry_after, utc_now
+from odyssey_ros.client.service_text import clean_text, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,7 @@ def error_of(
     what: str,
     not_found: str = "Not found",
     retry_after: str | None = None,
+    date: str | None = None,
 ) -> OdysseyError:
     """Return the error for an HTTP error response.
 
@@ -50,10 +52,11 @@ def error_of(
         body: The body, unchecked.
         what: Name of the operation, as in "Session request failed: 500 Internal Server Error".
         not_found: Message for status 404.
-        retry_after: The Retry-After header; only the form in seconds is read.
+        retry_after: The Retry-After header.
+        date: The Date header, to which a date in `retry_after` is relative.
     """
     answer = _object_of(body)
-    details = retry_after_details(retry_after)
+    details = retry_after_details(retry_after, date)
     usage = _usage_error(status, answer, details)
     if usage is not None:
         return usage
@@ -105,7 +108,7 @@ def _usage_error(
         name = fields.message("error") or fields.message("code")
         message = fields.message("message")
         action = fields.message("action")
-        action_url = fields.message("action_url") or None
+        action_url = _page(fields, "action_url")
         details = {**details, **fields.details("details")}
     except MalformedError:
         return None
@@ -119,6 +122,14 @@ def _usage_error(
         details=details,
         status_code=status,
     )
+
+
+def _page(fields: JsonObject, name: str) -> str | None:
+    """Return the address of a page for users; None without a valid one."""
+    url = fields.get(name)
+    if url is not None and not isinstance(url, str):
+        raise MalformedError(f"{name} must be a string")
+    return url if url and url.startswith("https://") and len(url) <= 2000 and is_plain(url) else None
 
 
 def _object_of(body: bytes) -> JsonObject | None:
@@ -136,11 +147,10 @@ def _validation_text(item: object) -> str:
     return f"{where}: {message}" if where and isinstance(message, str) else str(message or "")
 
 
-def retry_after_details(retry_after: str | None) -> dict[str, object]:
-    """Return the details of an error with this Retry-After header; only the form in seconds is read."""
-    if retry_after is None or not (retry_after.isascii() and retry_after.isdigit()):
-        return {}
-    return {"retry_after_seconds": float(retry_after)}
+def retry_after_details(retry_after: str | None, date: str | None = None) -> dict[str, object]:
+    """Return the details of an error with these Retry-After and Date headers; the wait is capped."""
+    wait_s = parse_retry_after(retry_after, date=date, now=utc_now)
+    return {} if wait_s is None else {"retry_after_seconds": wait_s}
 
 
 def _phrase(status: int) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from odyssey_ros.client.errors import OdysseyArgumentError
+from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.service_address import parse_address, require_encryption
 
 DEFAULT_API_URL = "https://api.odyssey.ml"
 
@@ -90,12 +91,15 @@ class ClientConfig:
         api_url: Base URL of the HTTP API.
         debug: Whether the client's loggers emit DEBUG records.
         advanced: Retries, timeouts and intervals.
+        allow_insecure: Whether keys and tokens may be sent over http and ws to other machines. There is no
+            environment variable for it.
     """
 
     api_key: str = field(default="", repr=False)
     api_url: str = DEFAULT_API_URL
     debug: bool = False
     advanced: AdvancedConfig = field(default_factory=AdvancedConfig)
+    allow_insecure: bool = False
 
     @classmethod
     def resolve(
@@ -105,25 +109,28 @@ class ClientConfig:
         advanced: AdvancedConfig | None = None,
         *,
         debug: bool = False,
+        allow_insecure: bool = False,
     ) -> ClientConfig:
         """Return a configuration; missing values come from `ODYSSEY_API_KEY` and `ODYSSEY_API_URL`.
 
         Raises:
-            OdysseyArgumentError: The URL is not an http or https URL.
+            OdysseyArgumentError: The URL is not an http or https URL, or it is an http URL of another machine
+                and `allow_insecure` is not set (code `INSECURE_ADDRESS`).
         """
         url = (api_url or os.environ.get("ODYSSEY_API_URL") or DEFAULT_API_URL).rstrip("/")
         try:
-            parts = urlsplit(url)
-            host, _port = parts.hostname, parts.port
-        except ValueError:
-            host = None
-        if not host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+            address = parse_address(url)
+        except MalformedError:
+            address = None
+        if address is None or address.query:
             raise OdysseyArgumentError("The API URL must be an http:// or https:// URL")
+        require_encryption(address, "The API", allow_insecure=allow_insecure, error=OdysseyArgumentError)
         return cls(
             api_key=api_key or os.environ.get("ODYSSEY_API_KEY", ""),
             api_url=url,
             debug=debug,
             advanced=advanced or AdvancedConfig(),
+            allow_insecure=allow_insecure,
         )
 
 

@@ -31,6 +31,9 @@ SESSION_ENDED_CODES = frozenset(
     {ErrorCode.STREAMER_NOT_AVAILABLE, ErrorCode.DURATION_LIMIT_REACHED, ErrorCode.SESSION_NOT_FOUND}
 )
 
+# A streamer with ten interfaces, two IP versions and a relay has fewer than 50.
+_MAX_CANDIDATES = 256
+
 _SERVER_ERRORS = {
     "streamer_not_available": (ErrorCode.STREAMER_NOT_AVAILABLE, "The streamer is not available"),
     "streamer_disconnected": (ErrorCode.STREAMER_DISCONNECTED, "The streamer disconnected"),
@@ -169,6 +172,7 @@ class ConnectionAttempt:
             return PUBLIC_STUN
 
     async def _receive(self, signaling: Signaling, servers: Sequence[IceServer]) -> None:
+        candidates = 0
         while True:
             message = await signaling.receive()
             if isinstance(message, ServerError):
@@ -177,7 +181,10 @@ class ConnectionAttempt:
                 )
                 raise OdysseyConnectionError(text, code=code, reason=message.reason)
             if isinstance(message, RemoteCandidate):
-                if self._peer is None:
+                candidates += 1
+                if candidates > _MAX_CANDIDATES:
+                    logger.debug("Ignoring an ICE candidate after the first %d", _MAX_CANDIDATES)
+                elif self._peer is None:
                     self._early_candidates.append(message)
                 else:
                     await self._peer.add_candidate(message)

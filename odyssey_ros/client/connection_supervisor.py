@@ -230,7 +230,13 @@ class ConnectionSupervisor:
             await self._wait_before_retry(reason, retries)
 
     async def _wait_before_retry(self, error: OdysseyError, retries: Iterator[float]) -> None:
-        delay_s = retry_delay_s(error, retries, retry_forever=self._config.max_retries is None)
+        delay_s = retry_delay_s(
+            error,
+            retries,
+            retry_forever=self._config.max_retries is None,
+            jitter=self._config.retry_jitter,
+            uniform=self._uniform,
+        )
         if delay_s is None:
             raise error
         logger.info("Trying again in %.1f s: %s", delay_s, error)

@@ -28,6 +28,9 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.client.redaction import KNOWN_SECRETS
+from odyssey_ros.client.retry_after import capped_wait_s
+from odyssey_ros.client.service_text import error_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 class OdysseyError(Exception):
     """Base class of every error that this client raises.
+
+    All texts are cleaned: they are single lines without secrets of this process.
 
     Attributes:
         message: Description for users.
@@ -59,13 +64,18 @@ class OdysseyError(Exception):
         details: Mapping[str, object] | None = None,
         status_code: int | None = None,
     ) -> None:
+        message = error_text(message)
         super().__init__(message)
         self.message = message
         self.code = self.default_code if code is None else code
-        self.reason = reason
-        self.action = action
-        self.action_url = action_url
-        self.details: dict[str, object] = dict(details or {})
+        self.reason = error_text(reason)
+        self.action = error_text(action)
+        # The query of this page is no secret, but it may repeat one.
+        self.action_url = None if action_url is None else KNOWN_SECRETS.redact(action_url)
+        self.details: dict[str, object] = {
+            error_text(name): error_text(value) if isinstance(value, str) else value
+            for name, value in (details or {}).items()
+        }
         self.status_code = status_code
 
     def __str__(self) -> str:
@@ -78,10 +88,13 @@ class OdysseyError(Exception):
 
     @property
     def retry_after_s(self) -> float | None:
-        """Return the wait in seconds that the service asks for before a retry; None when it gave none."""
+        """Return the wait in seconds that the service asks for before a retry; None when it gave none.
+
+        A wait of more than `odyssey_ros.client.retry_after.MAX_WAIT_S` counts as that.
+        """
         value = self.details.get("retry_after_seconds")
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
-            return float(value)
+            return float(capped_wait_s(value))
         return None
 
 

@@ -22,16 +22,19 @@ from odyssey_ros.client.errors import (
     OdysseyError,
     OdysseyNotFoundError,
 )
-from odyssey_ros.client.http_transport import EnvironmentTransport
+from odyssey_ros.client.http_exchange import MAX_ERROR_BYTES, HttpExchange
 from odyssey_ros.client.ice import parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
-from odyssey_ros.client.tasks import within
+from odyssey_ros.client.redaction import KNOWN_SECRETS
+from odyssey_ros.client.service_address import parse_address, require_encryption, require_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from odyssey_ros.client.http_exchange import HttpAnswer
     from odyssey_ros.client.ice import IceServer
     from odyssey_ros.client.responses import AccessToken, Region, SessionGrant, SessionToken
+    from odyssey_ros.client.service_address import ServiceAddress
     from odyssey_ros.client.types import (
         Recording,
         SimulationJobDetail,
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _STALE_BEFORE_EXPIRY_S = 60.0
+_MAX_ANSWER_BYTES = 1 << 20
+# Each of the streams of a job, and each row of a page, has URLs and texts of some kilobytes.
+_MAX_LIST_BYTES = 8 << 20
 
 _T = TypeVar("_T")
 
@@ -80,31 +86,59 @@ class HttpApi:
         api_key: The API key; empty when none is needed.
         tokens: Keeps the bearer token.
         timeout_s: Maximum seconds of one request in total.
+        allow_insecure: Whether secrets may be sent over http and ws to other machines.
+
+    Raises:
+        OdysseyArgumentError: The URL is malformed, or insecure and not allowed.
     """
 
-    def __init__(self, api_url: str, api_key: str, tokens: TokenCache, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        api_key: str,
+        tokens: TokenCache,
+        *,
+        timeout_s: float,
+        allow_insecure: bool = False,
+    ) -> None:
         self._api_url = api_url
         self._api_key = api_key
         self._tokens = tokens
         self._timeout_s = timeout_s
+        self._allow_insecure = allow_insecure
+        try:
+            self._address = parse_address(api_url)
+        except MalformedError:
+            raise OdysseyArgumentError("The API URL must be an http:// or https:// URL") from None
+        require_encryption(
+            self._address, "The API", allow_insecure=allow_insecure, error=OdysseyArgumentError
+        )
+        KNOWN_SECRETS.add(api_key)
         self._exchange_lock = asyncio.Lock()
-        self._http = httpx.AsyncClient(transport=EnvironmentTransport(), timeout=timeout_s, trust_env=False)
+        self._http = HttpExchange(timeout_s=timeout_s)
 
     async def close(self) -> None:
         """Close the HTTP connections."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def authenticate(self) -> None:
         """Obtain a bearer token, unless a valid one is stored."""
         await self._access_token()
 
     async def regions(self) -> list[Region]:
-        """List the regions."""
-        return _parsed(responses.parse_regions, await self._call("GET", "/regions", what="Region list"))
+        """List the regions whose latency may be measured.
+
+        A region is left out when its ping URL is not encrypted, unless that is allowed, or when a remote
+        service names this machine.
+        """
+        answer = await self._call("GET", "/regions", what="Region list")
+        return [
+            region for region in _parsed(responses.parse_regions, answer) if self._may_ping(region.address)
+        ]
 
     async def ping(self, url: str) -> bool:
         """Fetch a region's ping URL without authentication; return whether the response is a success."""
-        response = await self._http.get(url)
+        response = await self._http.send("GET", url, max_bytes=MAX_ERROR_BYTES)
         return response.is_success
 
     async def request_session(self, region_latencies_ms: Mapping[str, int]) -> SessionGrant:
@@ -127,7 +161,9 @@ class HttpApi:
                     status_code=503,
                 ) from None
             raise
-        return _parsed(responses.parse_session, answer)
+        grant = _parsed(responses.parse_session, answer)
+        self._check_named(grant.endpoint.address, "The signaling server")
+        return grant
 
     async def session_token(self, session_id: str) -> SessionToken:
         """Request a token that opens the session's socket.
@@ -142,14 +178,19 @@ class HttpApi:
             not_found="Session not found or not authorized",
             body=_encoded({"session_id": session_id}),
         )
-        return _parsed(responses.parse_session_token, answer)
+        token = _parsed(responses.parse_session_token, answer)
+        KNOWN_SECRETS.add(token.token, issued=True)
+        return token
 
     async def ice_servers(self, signaling_http_base: str) -> tuple[IceServer, ...]:
         """Fetch the ICE servers from a signaling server."""
         response = await self._send("GET", f"{signaling_http_base}/config", what="ICE configuration request")
         if not response.is_success:
-            raise error_of(response.status_code, response.content, what="ICE configuration request")
-        return _parsed(parse_ice_servers, _json_of(response))
+            raise error_of(response.status, response.body, what="ICE configuration request")
+        servers = _parsed(parse_ice_servers, _json_of(response))
+        for server in servers:
+            KNOWN_SECRETS.add(server.credential, issued=True)
+        return servers
 
     async def recording(self, stream_id: str) -> Recording:
         """Return the URLs of a stream's artifacts."""
@@ -162,18 +203,28 @@ class HttpApi:
         query = _query(limit=limit, offset=offset)
         return _parsed(
             responses.parse_recordings,
-            await self._call("GET", "/stream-recordings", what="Recording list", query=query),
+            await self._call(
+                "GET", "/stream-recordings", what="Recording list", query=query, max_bytes=_MAX_LIST_BYTES
+            ),
         )
 
     async def submit_job(self, body: bytes) -> SimulationJobDetail:
         """Submit a simulation job; `body` is the encoded JSON."""
-        answer = await self._call("POST", "/simulation-jobs", what="Simulation submission", body=body)
+        answer = await self._call(
+            "POST", "/simulation-jobs", what="Simulation submission", body=body, max_bytes=_MAX_LIST_BYTES
+        )
         return _parsed(responses.parse_job, answer)
 
     async def job(self, job_id: str) -> SimulationJobDetail:
         """Return a simulation job with its streams."""
         path = f"/simulation-jobs/{quote(job_id, safe='')}"
-        answer = await self._call("GET", path, what="Simulation request", not_found="Simulation not found")
+        answer = await self._call(
+            "GET",
+            path,
+            what="Simulation request",
+            not_found="Simulation not found",
+            max_bytes=_MAX_LIST_BYTES,
+        )
         return _parsed(responses.parse_job, answer)
 
     async def jobs(
@@ -181,7 +232,9 @@ class HttpApi:
     ) -> SimulationJobsList:
         """Return a page of simulation jobs."""
         query = _query(status=status, active=active, limit=limit, offset=offset)
-        answer = await self._call("GET", "/simulation-jobs", what="Simulation list", query=query)
+        answer = await self._call(
+            "GET", "/simulation-jobs", what="Simulation list", query=query, max_bytes=_MAX_LIST_BYTES
+        )
         return _parsed(responses.parse_jobs, answer)
 
     async def cancel_job(self, job_id: str) -> SimulationJobInfo:
@@ -209,25 +262,28 @@ class HttpApi:
         not_found: str = "Not found",
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        max_bytes: int = _MAX_ANSWER_BYTES,
     ) -> JsonObject:
+        url = self._api_url + path
         token = await self._access_token()
         response = await self._send(
-            method, self._api_url + path, what=what, token=token, query=query, body=body
+            method, url, what=what, token=token, query=query, body=body, max_bytes=max_bytes
         )
-        if response.status_code == 401:
+        if response.status == 401:
             # The token may have been revoked before it expired. A second refusal is final.
             self._tokens.discard(token)
             token = await self._access_token()
             response = await self._send(
-                method, self._api_url + path, what=what, token=token, query=query, body=body
+                method, url, what=what, token=token, query=query, body=body, max_bytes=max_bytes
             )
         if not response.is_success:
             raise error_of(
-                response.status_code,
-                response.content,
+                response.status,
+                response.body,
                 what=what,
                 not_found=not_found,
                 retry_after=response.headers.get("retry-after"),
+                date=response.headers.get("date"),
             )
         return _json_of(response)
 
@@ -252,9 +308,11 @@ class HttpApi:
             what="Authentication",
             body=_encoded({"api_key": self._api_key}),
         )
-        status = response.status_code
+        status = response.status
         if response.is_success:
-            return _parsed(responses.parse_access_token, _json_of(response), "Invalid auth response")
+            access = _parsed(responses.parse_access_token, _json_of(response), "Invalid auth response")
+            KNOWN_SECRETS.add(access.token, issued=True)
+            return access
         if status == 401:
             raise OdysseyAuthError("Invalid API key", code=ErrorCode.INVALID_API_KEY, status_code=status)
         if status == 422:
@@ -262,10 +320,14 @@ class HttpApi:
                 "Invalid API key format", code=ErrorCode.INVALID_API_KEY, status_code=status
             )
         error = error_of(
-            status, response.content, what="Authentication", retry_after=response.headers.get("retry-after")
+            status,
+            response.body,
+            what="Authentication",
+            retry_after=response.headers.get("retry-after"),
+            date=response.headers.get("date"),
         )
         if isinstance(error, OdysseyAuthError):
-            text = detail_text(response.content).replace(self._api_key, "…")
+            text = detail_text(response.body)
             raise OdysseyAuthError(text or "API key access denied", status_code=status)
         if isinstance(error, OdysseyNotFoundError):
             raise OdysseyConnectionError(
@@ -284,27 +346,45 @@ class HttpApi:
         token: str | None = None,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> httpx.Response:
+        max_bytes: int = _MAX_ANSWER_BYTES,
+    ) -> HttpAnswer:
         headers = {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if body is not None:
             headers["Content-Type"] = "application/json"
-        request = self._http.request(method, url, headers=headers, params=query, content=body)
         try:
-            # The timeout of httpx bounds each phase of a request, not the whole.
-            return await within(self._timeout_s, request)
-        except (asyncio.TimeoutError, httpx.TimeoutException):
+            return await self._http.send(
+                method, url, max_bytes=max_bytes, headers=headers, query=query, body=body
+            )
+        except asyncio.TimeoutError:
             raise OdysseyConnectionError(
                 f"{what}: no answer within {self._timeout_s:g} s", code=ErrorCode.TIMEOUT
             ) from None
+        except MalformedError as error:
+            raise _invalid(error) from None
         except OdysseyError:
             raise
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            where = urlsplit(url).netloc.rpartition("@")[2]
+            where = urlsplit(url).netloc
             raise OdysseyConnectionError(
                 f"{what}: {where} cannot be reached ({type(error).__name__})", code=ErrorCode.UNREACHABLE
             ) from None
+
+    def _check_named(self, address: ServiceAddress, what: str) -> None:
+        """Refuse an address that an answer names: insecure ones, and this machine if the API is remote."""
+        try:
+            require_reachable(address, what, named_by_loopback=self._address.is_loopback)
+        except MalformedError as error:
+            raise _invalid(error) from None
+        require_encryption(address, what, allow_insecure=self._allow_insecure)
+
+    def _may_ping(self, address: ServiceAddress) -> bool:
+        try:
+            require_reachable(address, "ping_url", named_by_loopback=self._address.is_loopback)
+        except MalformedError:
+            return False
+        return address.is_encrypted or address.is_loopback or self._allow_insecure
 
 
 def _encoded(body: Mapping[str, object]) -> bytes:
@@ -320,9 +400,9 @@ def _query(**values: str | float | bool | None) -> dict[str, str]:
     }
 
 
-def _json_of(response: httpx.Response) -> JsonObject:
+def _json_of(response: HttpAnswer) -> JsonObject:
     try:
-        return JsonObject.parse(response.content)
+        return JsonObject.parse(response.body)
     except MalformedError as error:
         raise _invalid(error) from None
 

@@ -7,6 +7,7 @@ and the sleep function as arguments.
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -66,6 +67,7 @@ async def call_with_retries(
     *,
     retry_forever: bool,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    uniform: Callable[[float, float], float] = random.uniform,
 ) -> T:
     """Repeat an idempotent request while it fails with a transient error.
 
@@ -75,6 +77,7 @@ async def call_with_retries(
         on_retry: Receives the error, and the seconds until the next attempt.
         retry_forever: See `odyssey_ros.client.retry.retry_decision`.
         sleep: Waits some seconds.
+        uniform: Returns a random number between its two arguments.
 
     Raises:
         OdysseyError: The first error that is not transient, or the error after the last retry.
@@ -83,7 +86,7 @@ async def call_with_retries(
         try:
             return await request()
         except OdysseyError as error:
-            delay_s = retry_delay_s(error, delays, retry_forever=retry_forever)
+            delay_s = retry_delay_s(error, delays, retry_forever=retry_forever, uniform=uniform)
             if delay_s is None:
                 raise
             on_retry(error, delay_s)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from odyssey_ros.client.service_text import clean_text
+from odyssey_ros.client.redaction import redact
+from odyssey_ros.client.service_text import clean_text, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_MAX_VALUES: Final = 200_000
+_MAX_DIGITS: Final = 40
+_MAX_TEXT: Final = 16_384
+_MAX_IDENTIFIER: Final = 512
 
 
 class MalformedError(ValueError):
@@ -39,10 +45,18 @@ class JsonObject:
 
     @classmethod
     def parse(cls, text: str | bytes) -> JsonObject:
-        """Parse JSON text that must hold an object."""
+        """Parse JSON text that must hold an object. Its size must be bounded by the caller.
+
+        A text with more than 200,000 values is malformed, since a value of two bytes takes a hundred bytes of
+        memory. So are an integer of more than 40 digits, NaN and infinity.
+        """
         try:
-            value: object = json.loads(text)
-        except (ValueError, RecursionError):
+            if _count_values(text) > _MAX_VALUES:
+                raise MalformedError("too many values")
+            value: object = json.loads(text, parse_int=_parse_integer, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, MalformedError):
+                raise
             raise MalformedError("not JSON") from None
         return cls.of(value)
 
@@ -61,11 +75,29 @@ class JsonObject:
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Return a string, or None. A string that cannot be encoded is malformed."""
+        """Return a string, or None.
+
+        A string with a character that `clean_text` removes, such as a line break, is malformed, and so is one
+        of more than 16,384 characters.
+        """
         value = self._optional_string(name)
-        if value is None or is_encodable(value):
+        if value is None or (len(value) <= _MAX_TEXT and is_plain(value)):
             return value
-        raise MalformedError(f"{name} must be a string")
+        raise MalformedError(f"{name} must be a string of printable characters")
+
+    def identifier(self, name: str) -> str:
+        """Return an identifier, which may be published: at most 512 characters, and no secret."""
+        value = self.text(name)
+        if len(value) > _MAX_IDENTIFIER or redact(value) != value:
+            raise MalformedError(f"{name} must be an identifier")
+        return value
+
+    def document(self, name: str) -> str:
+        """Return a text of several lines that must be present, such as a session description."""
+        value = self._optional_string(name)
+        if not value or not is_encodable(value):
+            raise MalformedError(f"{name} must be a text")
+        return value
 
     def message(self, name: str) -> str:
         """Return a text for users, cleaned and bounded by `clean_text`; empty when the field is absent."""
@@ -153,3 +185,20 @@ class JsonObject:
         if value is None or isinstance(value, str):
             return value
         raise MalformedError(f"{name} must be a string")
+
+
+def _count_values(text: str | bytes) -> int:
+    """Return an upper bound of the number of values in a JSON text."""
+    if isinstance(text, str):
+        return text.count(",") + text.count("[") + text.count("{") + 1
+    return text.count(b",") + text.count(b"[") + text.count(b"{") + 1
+
+
+def _parse_integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise MalformedError("a number is too long")
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> object:
+    raise MalformedError(f"{name} is not JSON")

@@ -87,11 +87,13 @@ class Odyssey:
             https://api.odyssey.ml.
         advanced: Retries, timeouts and intervals.
         debug: Whether this package's loggers emit DEBUG records.
+        allow_insecure: Whether keys and tokens may be sent over http and ws to other machines, to the API and
+            to the signaling servers that it or client credentials name. A warning is logged then.
         **sdk_options: Options of the SDK that are ignored here, such as `enable_telemetry`: there is no
             telemetry.
 
     Raises:
-        OdysseyArgumentError: The URL is not an http or https URL.
+        OdysseyArgumentError: The URL is not an http or https URL, or insecure and not allowed.
     """
 
     def __init__(
@@ -101,9 +103,12 @@ class Odyssey:
         api_url: str | None = None,
         advanced: AdvancedConfig | None = None,
         debug: bool = False,
+        allow_insecure: bool = False,
         **sdk_options: object,
     ) -> None:
-        self._config = ClientConfig.resolve(api_key, api_url, advanced, debug=debug)
+        self._config = ClientConfig.resolve(
+            api_key, api_url, advanced, debug=debug, allow_insecure=allow_insecure
+        )
         if debug:
             logging.getLogger("odyssey_ros.client").setLevel(logging.DEBUG)
         for option in sorted(sdk_options.keys() - _IGNORED_SDK_OPTIONS):
@@ -218,9 +223,10 @@ class Odyssey:
         those of `connect`.
 
         Raises:
-            OdysseyArgumentError: The signaling URL of the credentials is invalid.
+            OdysseyArgumentError: The signaling URL of the credentials is invalid, or insecure and not allowed
+                by the client's `allow_insecure`.
         """
-        minted = MintedSession(credentials)
+        minted = MintedSession(credentials, allow_insecure=self._config.allow_insecure)
         await self._open(
             lambda _api, _report: minted,
             OdysseyEventHandlers(
@@ -419,6 +425,11 @@ class Odyssey:
     # State
 
     @property
+    def api_url(self) -> str:
+        """Return the base URL of the service."""
+        return self._config.api_url
+
+    @property
     def is_connected(self) -> bool:
         """Return whether the client is connected."""
         return self.current_status is ConnectionStatus.CONNECTED
@@ -504,6 +515,7 @@ class Odyssey:
                 self._config.api_key,
                 self._tokens,
                 timeout_s=self._config.advanced.request_timeout_s,
+                allow_insecure=self._config.allow_insecure,
             )
             self._lease = lease = _Lease(api, loop)
         lease.users += 1

@@ -14,6 +14,7 @@ from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.frames import discard
 from odyssey_ros.client.ice import parse_candidate
 from odyssey_ros.client.peer_connection import PeerConnection
+from odyssey_ros.client.service_text import error_text
 from odyssey_ros.client.tasks import TaskOwner
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 SEND_CHANNEL = "clientToStreamer"
 RECEIVE_CHANNEL = "streamerToClient"
+
+MAX_MESSAGE_LENGTH = 1 << 20
+"""Characters of a message from the streamer; a longer one is ignored."""
 
 _MAX_MESSAGE_SIZE = re.compile(r"^a=max-message-size:(\d{1,12})\s*$", re.MULTILINE)
 _DEFAULT_MAX_MESSAGE_SIZE = 65536
@@ -108,7 +112,8 @@ class Peer:
         except Exception as error:  # aiortc raises many kinds for an invalid description
             logger.debug("Invalid offer", exc_info=True)
             raise OdysseyConnectionError(
-                f"The streamer's offer cannot be used ({type(error).__name__})"
+                f"The streamer's offer cannot be used ({type(error).__name__})",
+                code=ErrorCode.INVALID_RESPONSE,
             ) from None
         self._max_message_size = max_message_size(offer)
         return self._connection.localDescription.sdp
@@ -123,8 +128,8 @@ class Peer:
             return
         try:
             await self._connection.addIceCandidate(candidate)
-        except ValueError as error:
-            logger.warning("Ignoring an ICE candidate: %s", error)
+        except (ValueError, OSError) as error:
+            logger.warning("Ignoring an ICE candidate: %s", error_text(str(error)))
 
     def can_send(self, text: str) -> bool:
         """Return whether the channel to the streamer is open and accepts a message of this size."""
@@ -190,7 +195,10 @@ class Peer:
         if self._ended:
             return
         if isinstance(data, str):
-            self._on_message(data)
+            if len(data) > MAX_MESSAGE_LENGTH:
+                logger.warning("Ignoring a message of the streamer of %d characters", len(data))
+            else:
+                self._on_message(data)
         else:
             logger.warning("Ignoring a binary message from the streamer")
 

@@ -15,6 +15,7 @@ from aioice.turn import TurnTransport
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
 from odyssey_ros.client.loopback import LOOPBACK_ADDRESSES
+from odyssey_ros.client.redaction import redact_logs
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from odyssey_ros.client.ice import IceServer
 
 logger = logging.getLogger(__name__)
+redact_logs(
+    *(f"aioice.{name}" for name in ("ice", "mdns", "turn")),
+    *(f"aiortc.{name}" for name in ("rtcdtlstransport", "rtcicetransport", "rtcpeerconnection")),
+    *(f"aiortc.{name}" for name in ("rtcrtpreceiver", "rtcsctptransport")),
+)
 
 _CLOSE_TIMEOUT_S = 3.0
 _RELAY_TIMEOUT_S = 1.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from odyssey_ros.client.errors import OdysseyError
+from odyssey_ros.client.json_object import MalformedError
 from odyssey_ros.client.tasks import within
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class RegionLatencies:
             started = self._clock()
             try:
                 answered = await api.ping(region.ping_url)
-            except (OdysseyError, httpx.HTTPError, httpx.InvalidURL, OSError):
+            except (OdysseyError, httpx.HTTPError, OSError, MalformedError, asyncio.TimeoutError):
                 return
             if not answered:
                 return

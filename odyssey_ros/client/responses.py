@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.client.signaling import SignalingEndpoint
 from odyssey_ros.client.types import (
     Recording,
@@ -21,9 +22,11 @@ from odyssey_ros.client.types import (
 
 if TYPE_CHECKING:
     from odyssey_ros.client.json_object import JsonObject
+    from odyssey_ros.client.service_address import ServiceAddress
 
 _DEFAULT_ACCESS_LIFETIME_S = 3600.0
 _DEFAULT_SESSION_LIFETIME_S = 600
+_MAX_REGIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,11 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A region with streamers, and the URL for measuring its latency."""
+    """A region with streamers, and the address for measuring its latency."""
 
     region_id: str
     ping_url: str
+    address: ServiceAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,15 @@ def parse_access_token(answer: JsonObject) -> AccessToken:
 
 
 def parse_regions(answer: JsonObject) -> list[Region]:
-    """Parse the response to GET /regions. Regions without an http or https ping URL are left out."""
-    regions = [Region(item.text("id"), item.text("ping_url")) for item in answer.objects("regions")]
-    return [region for region in regions if region.ping_url.startswith(("http://", "https://"))]
+    """Parse the response to GET /regions; leave out invalid regions, and those after 32."""
+    regions = []
+    for item in answer.objects("regions"):
+        try:
+            url = item.text("ping_url")
+            regions.append(Region(item.identifier("id"), url, parse_address(url)))
+        except MalformedError:  # noqa: PERF203 -- one invalid region must not affect the others
+            continue
+    return regions[:_MAX_REGIONS]
 
 
 def parse_session(answer: JsonObject) -> SessionGrant:
@@ -80,7 +90,7 @@ def parse_session(answer: JsonObject) -> SessionGrant:
     capabilities = answer.optional_object("capabilities")
     url = answer.text("signalling_url")
     return SessionGrant(
-        session_id=answer.text("session_id"),
+        session_id=answer.identifier("session_id"),
         signaling_url=url,
         endpoint=SignalingEndpoint.parse(url),
         capabilities=StreamerCapabilities.from_dict({} if capabilities is None else capabilities.to_dict()),
@@ -97,7 +107,7 @@ def parse_session_token(answer: JsonObject) -> SessionToken:
 def parse_recording(answer: JsonObject) -> Recording:
     """Parse the response to GET /recordings/{stream_id}."""
     return Recording(
-        stream_id=answer.text("stream_id"),
+        stream_id=answer.identifier("stream_id"),
         video_url=answer.optional_text("video_url"),
         events_url=answer.optional_text("events_url"),
         thumbnail_url=answer.optional_text("thumbnail_url"),
@@ -111,7 +121,7 @@ def parse_recordings(answer: JsonObject) -> StreamRecordingsList:
     """Parse the response to GET /stream-recordings."""
     rows = [
         StreamRecordingInfo(
-            stream_id=row.text("stream_id"),
+            stream_id=row.identifier("stream_id"),
             width=row.optional_integer("width"),
             height=row.optional_integer("height"),
             started_at=row.optional_text("started_at") or "",
@@ -126,7 +136,7 @@ def parse_recordings(answer: JsonObject) -> StreamRecordingsList:
 def parse_job(answer: JsonObject) -> SimulationJobDetail:
     """Parse the response to POST /simulation-jobs or GET /simulation-jobs/{job_id}."""
     return SimulationJobDetail(
-        job_id=answer.text("job_id"),
+        job_id=answer.identifier("job_id"),
         status=_job_status(answer),
         priority=answer.optional_text("priority") or "normal",
         created_at=answer.optional_text("created_at") or "",
@@ -144,7 +154,7 @@ def parse_job(answer: JsonObject) -> SimulationJobDetail:
 def parse_job_row(answer: JsonObject) -> SimulationJobInfo:
     """Parse a row of GET /simulation-jobs, or the response to DELETE /simulation-jobs/{job_id}."""
     return SimulationJobInfo(
-        job_id=answer.text("job_id"),
+        job_id=answer.identifier("job_id"),
         status=_job_status(answer),
         priority=answer.optional_text("priority") or "normal",
         created_at=answer.optional_text("created_at") or "",
@@ -166,7 +176,7 @@ def _job_status(answer: JsonObject) -> SimulationJobStatus:
 
 def _job_stream(stream: JsonObject) -> SimulationStream:
     return SimulationStream(
-        stream_id=stream.text("stream_id"),
+        stream_id=stream.identifier("stream_id"),
         video_url=stream.optional_text("video_url"),
         events_url=stream.optional_text("events_url"),
         thumbnail_url=stream.optional_text("thumbnail_url"),

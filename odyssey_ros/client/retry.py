@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.errors import (
     AccountSuspendedError,
@@ -11,15 +12,19 @@ from odyssey_ros.client.errors import (
     MonthlyLimitReachedError,
     NoStreamerError,
     OdysseyConnectionError,
+    OdysseyError,
     OdysseyUsageError,
     RateLimitError,
     StreamDurationExceededError,
 )
+from odyssey_ros.client.retry_after import spread_wait_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from odyssey_ros.client.config import AdvancedConfig
+
+DEFAULT_JITTER: Final = 0.2
 
 # The signaling server answers 409 while the session's previous socket is closing.
 _RETRYABLE_CLIENT_ERRORS = frozenset({408, 409, 425, 429})
@@ -62,14 +67,42 @@ def retry_decision(error: BaseException, *, retry_forever: bool) -> RetryDecisio
     return RetryDecision(transient=False)
 
 
-def retry_delay_s(error: BaseException, delays: Iterator[float], *, retry_forever: bool) -> float | None:
+def retry_delay_s(
+    error: BaseException,
+    delays: Iterator[float],
+    *,
+    retry_forever: bool,
+    jitter: float = DEFAULT_JITTER,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> float | None:
     """Return the seconds to wait before a failed request is repeated; None when it must not be repeated.
 
-    The result is the next delay, or the time that the service asks for when that is longer.
+    Args:
+        error: The failure of the request.
+        delays: Yields the delay before each retry.
+        retry_forever: See `retry_decision`.
+        jitter: Random share by which a wait that the service asks for is prolonged.
+        uniform: Returns a random number between its two arguments.
+
+    Returns:
+        The next delay, or the time that the service asks for when that is longer, spread by
+        `spread_wait_s`.
     """
     decision = retry_decision(error, retry_forever=retry_forever)
     delay_s = next(delays, None) if decision.transient else None
-    return None if delay_s is None else max(delay_s, decision.wait_s or 0.0)
+    return None if delay_s is None else longer_wait_s(delay_s, error, jitter=jitter, uniform=uniform)
+
+
+def longer_wait_s(
+    delay_s: float,
+    error: BaseException,
+    *,
+    jitter: float = DEFAULT_JITTER,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> float:
+    """Return `delay_s`, or the wait in seconds that an error of the service asks for, if that is longer."""
+    asked_s = error.retry_after_s if isinstance(error, OdysseyError) else None
+    return delay_s if asked_s is None else max(delay_s, spread_wait_s(asked_s, jitter, uniform))
 
 
 def backoff(config: AdvancedConfig, uniform: Callable[[float, float], float]) -> Iterator[float]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 MAX_WAIT_S: Final = 300.0
 """Seconds of the longest wait that is obeyed.
@@ -35,6 +35,11 @@ def parse_retry_after(value: str | None, *, date: str | None, now: Callable[[], 
     if then is None:
         return None
     return capped_wait_s((then - (_parsed_date(date or "") or now())).total_seconds())
+
+
+def utc_now() -> datetime:
+    """Return the time of this machine."""
+    return datetime.now(timezone.utc)
 
 
 def capped_wait_s(wait_s: float) -> float:

@@ -14,6 +14,9 @@ from odyssey_ros.client.errors import (
     OdysseyNotFoundError,
 )
 from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.redaction import KNOWN_SECRETS
+from odyssey_ros.client.retry_after import spread_wait_s
+from odyssey_ros.client.service_address import require_encryption
 from odyssey_ros.client.signaling import SignalingEndpoint
 from odyssey_ros.client.types import ClientCredentials, StreamerCapabilities
 
@@ -149,33 +152,49 @@ class RequestedSessions:
                 return await self._api.request_session(latencies_ms)
             except NoStreamerError as error:
                 busy = error
-            remaining_s = deadline - self._clock()
             if self._config.queue_timeout_s == 0:
                 raise busy
-            if remaining_s <= 0:
+            jitter = self._config.retry_jitter
+            wait_s = self._config.queue_poll_interval_s * self._uniform(1 - jitter, 1 + jitter)
+            remaining_s = deadline - self._clock()
+            asked_s = busy.retry_after_s or 0.0
+            if remaining_s <= 0 or asked_s > remaining_s:
+                # A request before the time that the service asks for would be refused.
+                advice = f"; the service asks to wait {asked_s:g} s" if asked_s > remaining_s else ""
                 raise NoStreamerError(
-                    f"Timed out waiting for a streamer ({self._config.queue_timeout_s:g}s)",
+                    f"Timed out waiting for a streamer ({self._config.queue_timeout_s:g}s){advice}",
                     code=ErrorCode.NO_STREAMER,
                     details=busy.details,
                     status_code=busy.status_code,
                 )
             self._on_waiting("Waiting for a streamer")
-            jitter = self._config.retry_jitter
-            interval_s = self._config.queue_poll_interval_s * self._uniform(1 - jitter, 1 + jitter)
-            await self._sleep(min(remaining_s, busy.retry_after_s or interval_s))
+            if asked_s > 0:
+                wait_s = spread_wait_s(asked_s, jitter, self._uniform)
+            await self._sleep(max(asked_s, min(remaining_s, wait_s)))
 
 
 class MintedSession:
-    """Provides the one session of client credentials."""
+    """Provides the one session of client credentials.
+
+    Raises:
+        OdysseyArgumentError: The signaling URL is malformed, or insecure and not allowed.
+    """
 
     authenticates = False
     has_others = False
 
-    def __init__(self, credentials: ClientCredentials) -> None:
+    def __init__(self, credentials: ClientCredentials, *, allow_insecure: bool = False) -> None:
         try:
             endpoint = SignalingEndpoint.parse(credentials.signaling_url)
         except MalformedError as error:
             raise OdysseyArgumentError(f"The credentials are invalid: {error}") from None
+        require_encryption(
+            endpoint.address,
+            "The signaling server of the credentials",
+            allow_insecure=allow_insecure,
+            error=OdysseyArgumentError,
+        )
+        KNOWN_SECRETS.add(credentials.session_token)
         self._session = SessionAccess(
             session_id=credentials.session_id,
             endpoint=endpoint,

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,17 +17,22 @@ from odyssey_ros.client.certificates import untrusted_certificate
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
-from odyssey_ros.client.loopback import is_loopback_host
 from odyssey_ros.client.proxies import ProxySettings
+from odyssey_ros.client.redaction import redact_logs
+from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.client.service_text import clean_text
 from odyssey_ros.client.tasks import within
 from odyssey_ros.client.websocket_proxy import route_options, socket_failure
+
+if TYPE_CHECKING:
+    from odyssey_ros.client.service_address import ServiceAddress
 
 logger = logging.getLogger(__name__)
 
 # At DEBUG the library logs the request line, which holds the session token, and messages, which hold images.
 _wire_logger = logging.getLogger("odyssey_ros.client.signaling.wire")
 _wire_logger.setLevel(logging.WARNING)
+redact_logs(_wire_logger.name)
 
 # An offer has about 10 kB.
 _MAX_MESSAGE_BYTES = 1 << 20
@@ -39,12 +45,17 @@ class SignalingEndpoint:
     Attributes:
         ws_base: `ws://` or `wss://` URL without a trailing slash.
         http_base: The same address as an `http://` or `https://` URL.
-        is_loopback: Whether the host name or address literal means this machine.
+        address: The same address, parsed.
     """
 
     ws_base: str
     http_base: str
-    is_loopback: bool
+    address: ServiceAddress
+
+    @property
+    def is_loopback(self) -> bool:
+        """Return whether the host name or address literal means this machine."""
+        return self.address.is_loopback
 
     @classmethod
     def parse(cls, url: str) -> SignalingEndpoint:
@@ -57,18 +68,16 @@ class SignalingEndpoint:
         if "://" not in url:
             url = f"ws://{url}"
         try:
-            parts = urlsplit(url)
-            host, _port = parts.hostname, parts.port
-        except ValueError:
+            address = parse_address(url, ("ws", "wss", "http", "https"))
+        except MalformedError:
             raise MalformedError("the signaling URL is malformed") from None
-        secure = {"ws": False, "http": False, "wss": True, "https": True}.get(parts.scheme.lower())
-        if secure is None or not host or parts.query or parts.fragment:
+        if address.query:
             raise MalformedError("the signaling URL is malformed")
-        rest = f"{parts.netloc}{parts.path.rstrip('/')}"
+        rest = f"{address.netloc}{address.path.rstrip('/')}"
         return cls(
-            ws_base=("wss://" if secure else "ws://") + rest,
-            http_base=("https://" if secure else "http://") + rest,
-            is_loopback=is_loopback_host(host),
+            ws_base=("wss://" if address.is_encrypted else "ws://") + rest,
+            http_base=("https://" if address.is_encrypted else "http://") + rest,
+            address=address,
         )
 
     def client_url(self, session_id: str, session_token: str) -> str:
@@ -111,7 +120,7 @@ def parse_message(text: str) -> SignalingMessage | None:
     message = JsonObject.parse(text)
     kind = message.text("type")
     if kind == "offer":
-        return Offer(message.text("sdp"))
+        return Offer(message.document("sdp"))
     if kind == "ice_candidate":
         return RemoteCandidate(
             message.optional_text("candidate") or "",
@@ -121,6 +130,14 @@ def parse_message(text: str) -> SignalingMessage | None:
     if kind == "error":
         return ServerError(message.message("reason") or "unknown")
     return None
+
+
+class _ConnectWithoutRedirects(connect):
+    """Refuses redirects, which could lead the token to another server, or the client to this machine."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Return the error, so that it is raised."""
+        return exc
 
 
 class Signaling:
@@ -151,7 +168,7 @@ class Signaling:
         url = endpoint.client_url(session_id, session_token)
         proxy = ProxySettings().proxy_for(url)
         try:
-            socket = await connect(
+            socket = await _ConnectWithoutRedirects(
                 url,
                 **await route_options(url, proxy),
                 open_timeout=open_timeout_s,
@@ -165,12 +182,15 @@ class Signaling:
             raise _refused(error.response.status_code) from None
         # From None: the original exceptions may hold the URL, and with it the token.
         except InvalidURI:
-            raise OdysseyConnectionError("The signaling URL is invalid") from None
+            raise OdysseyConnectionError(
+                "The signaling URL is invalid", code=ErrorCode.INVALID_RESPONSE
+            ) from None
         except asyncio.TimeoutError:
             raise OdysseyConnectionError(
                 f"The signaling server did not answer within {open_timeout_s:g} s"
             ) from None
-        except (OSError, WebSocketException, EOFError) as error:
+        # A UnicodeError comes from the resolver, for a name that it cannot encode.
+        except (OSError, WebSocketException, EOFError, UnicodeError) as error:
             if proxy is not None:
                 raise socket_failure(error, urlsplit(url).hostname or "", proxy) from None
             reason = untrusted_certificate(error) or _without_url(error)
@@ -197,7 +217,9 @@ class Signaling:
                 if str(error) == "not JSON":
                     logger.warning("Ignoring a signaling message that is not JSON")
                     continue
-                raise OdysseyConnectionError(f"Malformed signaling message: {error}") from None
+                raise OdysseyConnectionError(
+                    f"Malformed signaling message: {error}", code=ErrorCode.INVALID_RESPONSE
+                ) from None
             if message is not None:
                 return message
             logger.debug("Ignoring a signaling message of an unknown type")

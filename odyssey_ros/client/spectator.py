@@ -104,13 +104,22 @@ class SpectatorConnection:
         peer.on("track", self._track_added)
         peer.addTransceiver("video", direction="recvonly")
         peer.addTransceiver("audio", direction="recvonly")
-        await peer.setLocalDescription(await peer.createOffer())
+        try:
+            await peer.setLocalDescription(await peer.createOffer())
+        except Exception as error:  # aioice raises many kinds for servers that it cannot use
+            logger.debug("No offer", exc_info=True)
+            raise OdysseyConnectionError(
+                f"No offer can be made with the ICE configuration ({type(error).__name__})",
+                code=ErrorCode.INVALID_RESPONSE,
+            ) from None
         answer = await self._whep.post_offer(peer.localDescription.sdp)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
         except Exception as error:  # aiortc raises many kinds for an invalid description
             logger.debug("Invalid answer", exc_info=True)
-            raise OdysseyConnectionError(f"The server's answer is invalid ({type(error).__name__})") from None
+            raise OdysseyConnectionError(
+                f"The server's answer is invalid ({type(error).__name__})", code=ErrorCode.INVALID_RESPONSE
+            ) from None
         if self._frames.converter is not None:
             self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
         # Not awaited directly: a cancellation would complete the future, as an established connection does.
@@ -196,6 +205,7 @@ async def connect_to_stream(
     on_decoded_frame: DecodedFrameCallback | None = None,
     observer: ClientObserver | None = None,
     advanced: AdvancedConfig | None = None,
+    allow_insecure: bool = False,
 ) -> SpectatorConnection:
     """Watch a broadcast. Needs no API key.
 
@@ -209,6 +219,7 @@ async def connect_to_stream(
         on_decoded_frame: Called with every frame as soon as it is decoded, without conversion.
         observer: Receives the same events, and the error that ended the broadcast.
         advanced: Timeouts; retries do not apply. No frame for `frame_timeout_s` counts as a loss.
+        allow_insecure: Whether the token may be sent over http to another machine. A warning is logged then.
 
     Returns:
         The established connection. `await connection.close()` leaves the broadcast.
@@ -217,13 +228,13 @@ async def connect_to_stream(
         OdysseyAuthError: The token was refused.
         OdysseyNotFoundError: The broadcast does not exist.
         OdysseyConnectionError: The server is unreachable, or no media connection was established.
-        OdysseyArgumentError: The URL is invalid.
+        OdysseyArgumentError: The URL is invalid, or insecure and not allowed.
         OdysseyConfigurationError: A variable of the environment cannot be used, or the proxy refuses it.
     """
     if debug:
         logging.getLogger("odyssey_ros.client").setLevel(logging.DEBUG)
     config = advanced or AdvancedConfig()
-    endpoint = WhepEndpoint.parse(webrtc_url, spectator_token)
+    endpoint = WhepEndpoint.parse(webrtc_url, spectator_token, allow_insecure=allow_insecure)
     callbacks = CallbackObserver(
         {"on_video_frame": on_video_frame, "on_disconnected": on_disconnected}, on_decoded_frame
     )

@@ -20,6 +20,7 @@ from odyssey_ros.client.errors import (
     StreamDurationExceededError,
 )
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.redaction import KNOWN_SECRETS
 from odyssey_ros.client.tasks import within
 from odyssey_ros.client.types import BroadcastInfo
 
@@ -95,7 +96,7 @@ def parse_streamer_message(text: str) -> StreamerMessage | None:
     message = JsonObject.parse(text)
     kind = message.text("type")
     if kind == "stream_started":
-        return StreamStarted(message.text("stream_id"), message.optional_prompt("applied_prompt"))
+        return StreamStarted(message.identifier("stream_id"), message.optional_prompt("applied_prompt"))
     if kind == "update_acknowledged":
         return UpdateAcknowledged(message.optional_prompt("prompt") or "")
     if kind == "stream_ended":
@@ -104,6 +105,7 @@ def parse_streamer_message(text: str) -> StreamerMessage | None:
         url, token = message.optional_text("webrtc_url"), message.optional_text("spectator_token")
         if not url or not token:
             return BroadcastReady(None)
+        KNOWN_SECRETS.add(token, issued=True)
         return BroadcastReady(BroadcastInfo(url, token, message.optional_text("broadcast_url") or None))
     if kind == "interactive_stream_error":
         return StreamFailed(

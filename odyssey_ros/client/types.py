@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import jwt
 
 from odyssey_ros.client.errors import OdysseyArgumentError
-from odyssey_ros.client.json_object import is_encodable
+from odyssey_ros.client.json_object import JsonObject, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -324,9 +324,9 @@ def session_id_of(session_token: str) -> str:
     """
     try:
         claims = jwt.decode(session_token, options={"verify_signature": False})
-    except (jwt.PyJWTError, UnicodeError):
+    except (jwt.PyJWTError, ValueError, RecursionError):
         raise OdysseyArgumentError("The session token is not a JWT") from None
-    session_id = claims.get("session_id")
-    if not isinstance(session_id, str) or not session_id or not is_encodable(session_id):
-        raise OdysseyArgumentError("The session token has no session_id")
-    return session_id
+    try:
+        return JsonObject(claims).identifier("session_id")
+    except MalformedError:
+        raise OdysseyArgumentError("The session token has no session_id") from None

@@ -20,16 +20,17 @@ from odyssey_ros.client.errors import (
     OdysseyError,
     OdysseyNotFoundError,
 )
-from odyssey_ros.client.http_transport import EnvironmentTransport
+from odyssey_ros.client.http_exchange import HttpExchange
 from odyssey_ros.client.ice import PUBLIC_STUN, parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
-from odyssey_ros.client.loopback import is_loopback_host
-from odyssey_ros.client.tasks import within
+from odyssey_ros.client.redaction import KNOWN_SECRETS
+from odyssey_ros.client.service_address import parse_address, require_encryption, require_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from odyssey_ros.client.config import AdvancedConfig
+    from odyssey_ros.client.http_exchange import HttpAnswer
     from odyssey_ros.client.ice import IceServer
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ logger = logging.getLogger(__name__)
 MAX_REDIRECTS: Final = 5
 # Only these keep the method and the body of a request (RFC 9110, 15.4; as in WHIP, RFC 9725, 4.5).
 _REDIRECTS: Final = frozenset({307, 308})
-_LOCATION: Final = "odyssey_location"
+# A session description has about 10 kB.
+_MAX_ANSWER_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +59,30 @@ class WhepEndpoint:
     is_loopback: bool
 
     @classmethod
-    def parse(cls, webrtc_url: str, spectator_token: str) -> WhepEndpoint:
+    def parse(cls, webrtc_url: str, spectator_token: str, *, allow_insecure: bool = False) -> WhepEndpoint:
         """Parse the values of `BroadcastInfo`. The URL may end with a slash; a query is kept.
 
+        Args:
+            webrtc_url: The URL.
+            spectator_token: The token.
+            allow_insecure: Whether the token may be sent over http to another machine.
+
         Raises:
-            OdysseyArgumentError: The URL is not an http or https URL.
+            OdysseyArgumentError: The URL is not an http or https URL, or insecure and not allowed.
         """
         try:
-            parts = urlsplit(webrtc_url.strip())
-            host, _port = parts.hostname, parts.port
-        except ValueError:
-            host = None
-        if not host or parts.scheme not in {"http", "https"}:
-            raise OdysseyArgumentError("The WebRTC URL must be an http:// or https:// URL")
-        path = f"{parts.path.rstrip('/')}/whep"
+            address = parse_address(webrtc_url.strip())
+        except MalformedError:
+            raise OdysseyArgumentError("The WebRTC URL must be an http:// or https:// URL") from None
+        require_encryption(
+            address, "The broadcast", allow_insecure=allow_insecure, error=OdysseyArgumentError
+        )
+        path = f"{address.path.rstrip('/')}/whep"
         return cls(
-            offer_url=urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")),
-            config_url=urlunsplit((parts.scheme, parts.netloc, "/config", "", "")),
+            offer_url=urlunsplit((address.scheme, address.netloc, path, address.query, "")),
+            config_url=urlunsplit((address.scheme, address.netloc, "/config", "", "")),
             token=spectator_token,
-            is_loopback=is_loopback_host(host),
+            is_loopback=address.is_loopback,
         )
 
 
@@ -91,10 +98,8 @@ class WhepClient:
         self._endpoint = endpoint
         self._config = config
         self._resource_url: str | None = None
-        self._transport = _SecretQueries(EnvironmentTransport())
-        self._http = httpx.AsyncClient(
-            transport=self._transport, timeout=config.request_timeout_s, trust_env=False
-        )
+        self._http = HttpExchange(timeout_s=config.request_timeout_s)
+        KNOWN_SECRETS.add(endpoint.token)
 
     async def ice_servers(self) -> Sequence[IceServer]:
         """Fetch the ICE servers; without an answer, return a public STUN server, or none on loopback.
@@ -103,9 +108,10 @@ class WhepClient:
             OdysseyConfigurationError: A variable of the environment cannot be used.
         """
         try:
-            response = await within(self._config.request_timeout_s, self._http.get(self._endpoint.config_url))
-            response.raise_for_status()
-            return parse_ice_servers(JsonObject.parse(response.content))
+            answer = await self._http.send("GET", self._endpoint.config_url, max_bytes=_MAX_ANSWER_BYTES)
+            if not answer.is_success:
+                raise MalformedError(f"status {answer.status}")
+            servers = parse_ice_servers(JsonObject.parse(answer.body))
         except OdysseyConfigurationError:
             raise
         except (httpx.HTTPError, OSError, MalformedError, asyncio.TimeoutError) as error:
@@ -115,6 +121,9 @@ class WhepClient:
                 "Cannot fetch the ICE configuration; using a public STUN server: %s", type(error).__name__
             )
             return PUBLIC_STUN
+        for server in servers:
+            KNOWN_SECRETS.add(server.credential, issued=True)
+        return servers
 
     async def post_offer(self, sdp: str) -> str:
         """Post the offer and return the answer. Redirects with status 307 and 308 are followed.
@@ -130,17 +139,18 @@ class WhepClient:
         """
         url = self._endpoint.offer_url
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._post(url, sdp)
-            if response.status_code not in _REDIRECTS:
+            answer = await self._post(url, sdp)
+            location = answer.headers.get("location", "")
+            if answer.status not in _REDIRECTS:
                 break
-            url = _redirect_target(url, _location_of(response))
+            url = _redirect_target(url, location)
         else:
             raise _bad_redirect(f"there are more than {MAX_REDIRECTS} redirects")
-        status = response.status_code
-        if status == 201 and (location := _location_of(response)):
+        status = answer.status
+        if status == 201 and location:
             self._resource_url = _on_same_origin(url, location)
-        if response.is_success:
-            return response.text
+        if answer.is_success:
+            return answer.body.decode("utf-8", "replace")
         if 300 <= status < 400:
             raise _bad_redirect(f"status {status} loses the offer; the server must use 307 or 308", status)
         if status in {401, 403}:
@@ -149,7 +159,7 @@ class WhepClient:
             raise OdysseyNotFoundError("Stream not found", status_code=status)
         raise OdysseyConnectionError(
             f"WHEP connection failed: {status}",
-            details=retry_after_details(response.headers.get("retry-after")),
+            details=retry_after_details(answer.headers.get("retry-after"), answer.headers.get("date")),
             status_code=status,
         )
 
@@ -158,79 +168,41 @@ class WhepClient:
         if self._resource_url is None:
             return
         try:
-            await within(self._config.close_timeout_s, self._http.delete(self._resource_url))
-        except (OdysseyError, httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
+            await self._http.send(
+                "DELETE",
+                self._resource_url,
+                max_bytes=_MAX_ANSWER_BYTES,
+                timeout_s=self._config.close_timeout_s,
+            )
+        except (OdysseyError, httpx.HTTPError, OSError, MalformedError, asyncio.TimeoutError) as error:
             logger.debug("Cannot end the WHEP session; the server will expire it: %s", type(error).__name__)
 
     async def close(self) -> None:
         """Close the HTTP connections."""
-        await self._http.aclose()
+        await self._http.close()
 
-    async def _post(self, url: str, sdp: str) -> httpx.Response:
-        token = self._endpoint.token if _origin(url) == _origin(self._endpoint.offer_url) else ""
-        # The query of a redirect may be a secret of the server.
-        visible = url if url == self._endpoint.offer_url else self._transport.hide_query(url)
-        self._transport.hide_token(visible, token)
-        request = self._http.post(visible, content=sdp.encode(), headers={"Content-Type": "application/sdp"})
+    async def _post(self, url: str, sdp: str) -> HttpAnswer:
+        target = httpx.URL(url)
+        if _origin(url) == _origin(self._endpoint.offer_url) and "token" not in target.params:
+            target = target.copy_add_param("token", self._endpoint.token)
         try:
-            return await within(self._config.request_timeout_s, request)
+            return await self._http.send(
+                "POST",
+                target,
+                max_bytes=_MAX_ANSWER_BYTES,
+                body=sdp.encode(),
+                headers={"Content-Type": "application/sdp"},
+            )
         except OdysseyError:
             raise
+        except MalformedError as error:
+            raise OdysseyConnectionError(
+                f"Invalid answer of the broadcast: {error}", code=ErrorCode.INVALID_RESPONSE
+            ) from None
         except (httpx.HTTPError, OSError, asyncio.TimeoutError) as error:
             raise OdysseyConnectionError(
                 f"The broadcast cannot be reached ({type(error).__name__})", code=ErrorCode.UNREACHABLE
             ) from None
-
-
-class _SecretQueries(httpx.AsyncBaseTransport):
-    """Adds secret queries to POST requests, below the layer at which httpx logs URLs.
-
-    The Location of a response becomes one of its extensions.
-    """
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-        self._queries: dict[str, str] = {}
-        self._tokens: dict[str, str] = {}
-
-    def hide_query(self, url: str) -> str:
-        """Return the URL without its query, which is added to the requests."""
-        parts = urlsplit(url)
-        visible = str(httpx.URL(urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))))
-        self._queries[visible] = parts.query
-        return visible
-
-    def hide_token(self, url: str, token: str) -> None:
-        """Add `token` to the query of requests to a URL, unless the query has one; empty adds nothing."""
-        self._tokens[str(httpx.URL(url))] = token
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        key = str(request.url)
-        if request.method == "POST":
-            url = request.url
-            if query := self._queries.get(key):
-                url = url.copy_with(query=query.encode())
-            if (token := self._tokens.get(key)) and "token" not in url.params:
-                url = url.copy_add_param("token", token)
-            request = httpx.Request(
-                request.method,
-                url,
-                headers=request.headers,
-                stream=request.stream,
-                extensions=request.extensions,
-            )
-        response = await self._transport.handle_async_request(request)
-        # httpx parses the Location of a redirect even when it does not follow it, with exceptions of its own.
-        response.extensions[_LOCATION] = response.headers.pop("location", "")
-        return response
-
-    async def aclose(self) -> None:
-        await self._transport.aclose()
-
-
-def _location_of(response: httpx.Response) -> str:
-    location: str = response.extensions[_LOCATION]
-    return location
 
 
 def _redirect_target(url: str, location: str) -> str:
@@ -239,22 +211,25 @@ def _redirect_target(url: str, location: str) -> str:
     Raises:
         OdysseyConnectionError: The redirect must not be followed.
     """
-    try:
-        target = urljoin(url, location)
-        before, after, given = urlsplit(url), urlsplit(target), urlsplit(location)
-        host, _port = after.hostname or "", after.port
-        httpx.URL(target)
-    except (ValueError, httpx.InvalidURL):
-        raise _bad_redirect("its Location is malformed") from None
-    incomplete = not location or not host or (given.scheme and not given.netloc)
-    if incomplete or after.scheme not in {"http", "https"} or after.username is not None:
+    if not location:
         raise _bad_redirect("it has no usable Location")
-    if before.scheme == "https" and after.scheme != "https":
+    try:
+        before, given = parse_address(url), urlsplit(location)
+        after = parse_address(urljoin(url, location).partition("#")[0])
+    except ValueError:  # also a MalformedError
+        raise _bad_redirect("its Location is malformed") from None
+    if given.scheme and not given.netloc:
+        raise _bad_redirect("it has no usable Location")
+    if before.is_encrypted and not after.is_encrypted:
         raise _bad_redirect("it leads from https to http")
-    if is_loopback_host(host) != is_loopback_host(before.hostname or ""):
+    if after.is_loopback != before.is_loopback:
         # The candidates of the offer belong to one side, and a remote server must not choose a service on
         # this machine.
         raise _bad_redirect("it leads from or to this machine")
+    try:
+        require_reachable(after, "it", named_by_loopback=before.is_loopback)
+    except MalformedError as error:
+        raise _bad_redirect(str(error)) from None
     return urlunsplit((after.scheme, after.netloc, after.path, after.query, ""))
 
 
@@ -268,7 +243,11 @@ def _bad_redirect(reason: str, status: int | None = None) -> OdysseyConnectionEr
 
 def _on_same_origin(base: str, location: str) -> str | None:
     """Return the absolute URL of a WHEP session; None when it is not on the same server."""
-    url = urljoin(base, location)
+    try:
+        url = urljoin(base, location)
+        parse_address(url)
+    except ValueError:  # also a MalformedError
+        return None
     return url if _origin(url) == _origin(base) else None
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
-from odyssey_ros.client.config import ClientConfig
 from odyssey_ros.client.errors import OdysseyConfigurationError
 from odyssey_ros.client.http_transport import check_environment
 from odyssey_ros.dataset import options
@@ -155,7 +154,7 @@ async def _collect(
     width = Width(arguments.jobs, arguments.downloads, arguments.decoders)
     service = options.service_of(arguments)
     try:
-        await check_environment(ClientConfig.resolve(api_url=arguments.api_url).api_url)
+        await check_environment(service.api_url)
     except OdysseyConfigurationError as error:
         raise PlanError(str(error)) from error
     with ExitStack() as stack:

@@ -159,4 +159,5 @@ def _add_common(command: argparse.ArgumentParser, *, output_required: bool = Tru
     service.add_argument(
         "--api-key-file", type=options.path, metavar="FILE", help="file that contains only the API key"
     )
+    options.add_allow_insecure(service)
     command.add_argument("-v", "--verbose", action="store_true", help="detailed log lines instead of bars")

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def service_of(arguments: argparse.Namespace) -> Odyssey:
-    """Return the client for `--api-url` and `--api-key-file`, or for the environment.
+    """Return the client for `--api-url`, `--api-key-file` and `--allow-insecure`, or for the environment.
 
     Raises:
-        PlanError: There is no key, or the URL is invalid.
+        PlanError: There is no key, or the URL is invalid, or insecure and not allowed.
     """
     key = _api_key(arguments.api_key_file)
     if not key and not os.environ.get("ODYSSEY_API_KEY"):
@@ -29,7 +29,7 @@ def service_of(arguments: argparse.Namespace) -> Odyssey:
             "there is no API key: set ODYSSEY_API_KEY, or pass a file that contains it (--api-key-file)"
         )
     try:
-        return Odyssey(key, api_url=arguments.api_url)
+        return Odyssey(key, api_url=arguments.api_url, allow_insecure=arguments.allow_insecure)
     except OdysseyArgumentError as error:
         raise PlanError(str(error)) from error
 
@@ -44,6 +44,15 @@ def _api_key(path: Path | None) -> str:
         if error.fault is KeyFileFault.EMPTY:
             raise PlanError(f"{path} holds no API key: it is empty") from error
         raise PlanError(f"the API key cannot be read from {path}: {error.reason}") from error
+
+
+def add_allow_insecure(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add the option `--allow-insecure`."""
+    parser.add_argument(
+        "--allow-insecure",
+        action="store_true",
+        help="allow http:// addresses of other machines, to which the key and tokens are sent in clear text",
+    )
 
 
 def path(text: str) -> Path:

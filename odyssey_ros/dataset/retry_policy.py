@@ -58,6 +58,7 @@ class RetryPolicy:
             lambda error, wait_s: self.on_retry(f"{error}; trying again in {wait_s:.0f} s"),
             retry_forever=False,
             sleep=self.sleep,
+            uniform=self.uniform,
         )
 
 

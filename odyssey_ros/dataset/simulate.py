@@ -152,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--api-key-file", type=options.path, metavar="FILE", help="file that contains only the API key"
     )
+    options.add_allow_insecure(parser)
     parser.add_argument(
         "--poll",
         type=options.seconds,

@@ -26,6 +26,7 @@ from odyssey_ros.client.errors import (
     OdysseyUsageError,
 )
 from odyssey_ros.client.job_polling import poll_until_terminal
+from odyssey_ros.client.retry import longer_wait_s
 from odyssey_ros.client.types import SimulationJobStatus
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError
 from odyssey_ros.dataset.events import EventKind, script_events
@@ -165,14 +166,14 @@ class SimulationJobs:
                 # A limit ends when other jobs end, which takes any time: the only bound is a refusal.
                 report.phase("waiting for the account's limits")
                 await self._limits.retry_policy.sleep(
-                    self._jittered(error.retry_after_s or self._limits.poll_s)
+                    self._wait_s(self._jittered(self._limits.poll_s), error)
                 )
             except OdysseyConnectionError as error:
                 wait_s = next(waits, None)
                 if wait_s is None:
                     raise _service_failed(error) from error
                 report.phase("the service cannot be reached")
-                await self._limits.retry_policy.sleep(max(wait_s, error.retry_after_s or 0.0))
+                await self._limits.retry_policy.sleep(self._wait_s(wait_s, error))
             except OdysseyConfigurationError as error:
                 raise _service_failed(error) from error
             except OdysseyError as error:
@@ -274,6 +275,9 @@ class SimulationJobs:
 
     def _jittered(self, seconds: float) -> float:
         return seconds * self._limits.retry_policy.uniform(0.8, 1.2)
+
+    def _wait_s(self, seconds: float, error: OdysseyError) -> float:
+        return longer_wait_s(seconds, error, uniform=self._limits.retry_policy.uniform)
 
 
 def resembles(plan: EpisodePlan, log: EventLog | None, duration_s: float | None) -> bool:

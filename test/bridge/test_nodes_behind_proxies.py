@@ -90,7 +90,12 @@ def test_a_bridge_and_a_spectator(proxy, remote_emulator, start_node, probe, wai
     watched = probe.listen(Image, "/spectator/image_raw", 5)
     bridge = start_node(
         "bridge",
-        {"api_url": behind(remote_emulator), "prompt": "a calm sea", "broadcast": True},
+        {
+            "api_url": behind(remote_emulator),
+            "allow_insecure": True,
+            "prompt": "a calm sea",
+            "broadcast": True,
+        },
         environment={**variables, "ODYSSEY_API_KEY": KEY},
     )
     wait_until(lambda: len(images) > 3, "pictures")
@@ -101,7 +106,7 @@ def test_a_bridge_and_a_spectator(proxy, remote_emulator, start_node, probe, wai
     before = len(proxy.targets)
     spectator = start_node(
         "spectator",
-        {"webrtc_url": answer.broadcast.webrtc_url},
+        {"webrtc_url": answer.broadcast.webrtc_url, "allow_insecure": True},
         environment={**variables, TOKEN: answer.broadcast.spectator_token},
     )
     wait_until(lambda: len(watched) > 3, "pictures of the spectator")
@@ -119,7 +124,12 @@ def test_a_player(proxy, emulator, start_node, probe, wait_until):
     playback = probe.listen(PlaybackStatus, "/player/playback", STATUS)
     process = start_node(
         "player",
-        {"api_url": behind(emulator), "job_id": job.job_id, "loop": True},
+        {
+            "api_url": behind(emulator),
+            "allow_insecure": True,
+            "job_id": job.job_id,
+            "loop": True,
+        },
         environment={"ALL_PROXY": proxy.login_url, "ODYSSEY_API_KEY": KEY},
     )
     wait_until(lambda: len(images) > 3, lambda: f"pictures; the player said:\n{process.text}")
@@ -214,7 +224,7 @@ def test_nothing_is_read_for_a_service_on_loopback(host, start_emulator, start_n
     )
     start_node(
         "spectator",
-        {"webrtc_url": answer.broadcast.webrtc_url},
+        {"webrtc_url": answer.broadcast.webrtc_url, "allow_insecure": True},
         environment={**variables, TOKEN: answer.broadcast.spectator_token},
     )
     start_node("player", {"api_url": emulator.url, "job_id": job.job_id, "loop": True}, environment=variables)
@@ -236,7 +246,7 @@ def test_a_spectator_follows_a_redirect(start_emulator, start_node, probe, wait_
     emulator.fault(fault="http_redirect", count=3)
     process = start_node(
         "spectator",
-        {"webrtc_url": answer.broadcast.webrtc_url},
+        {"webrtc_url": answer.broadcast.webrtc_url, "allow_insecure": True},
         environment={TOKEN: answer.broadcast.spectator_token},
     )
     wait_until(lambda: len(watched) > 3, lambda: f"pictures; the spectator said:\n{process.text}")

@@ -31,6 +31,7 @@ def test_the_configuration_takes_the_sdks_arguments_by_position():
         "api_url",
         "debug",
         "advanced",
+        "allow_insecure",
     ]
     assert ClientConfig() == ClientConfig("", "https://api.odyssey.ml", False, AdvancedConfig())
 

@@ -71,7 +71,7 @@ async def test_a_remote_service_without_ice_configuration_uses_public_stun(servi
             super().__init__((), **{**options, "loopback_only": True})
 
     monkeypatch.setattr(connection_attempt, "Peer", RecordedPeer)
-    monkeypatch.setattr("odyssey_ros.client.signaling.is_loopback_host", lambda _host: False)
+    monkeypatch.setattr(SignalingEndpoint, "is_loopback", False)
     service.script("GET /signal/config", 500, {})
     client = make_client()
     await client.connect()

@@ -74,7 +74,8 @@ def test_a_full_queue_is_retried_only_by_a_client_that_retries_forever():
     ("error", "retry_forever", "expected"),
     [
         (OdysseyConnectionError("lost"), False, 2.0),
-        (RateLimitError("slow", details={"retry_after_seconds": 30}), False, 30.0),
+        (RateLimitError("slow", details={"retry_after_seconds": 30}), False, 36.0),
+        (RateLimitError("slow", details={"retry_after_seconds": 999_999_999}), False, 360.0),
         (RateLimitError("slow", details={"retry_after_seconds": 1}), False, 2.0),
         (OdysseyConnectionError("refused", status_code=404), False, None),
         (MonthlyLimitReachedError("used up"), True, None),
@@ -84,7 +85,8 @@ def test_a_full_queue_is_retried_only_by_a_client_that_retries_forever():
     ],
 )
 def test_the_delay_after_an_error(error, retry_forever, expected):
-    assert retry_delay_s(error, iter([2.0]), retry_forever=retry_forever) == expected
+    delay_s = retry_delay_s(error, iter([2.0]), retry_forever=retry_forever, uniform=lambda _low, high: high)
+    assert delay_s == expected
 
 
 def test_no_delay_is_left_after_the_last_retry():

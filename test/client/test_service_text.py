@@ -21,7 +21,7 @@ from odyssey_ros.client.stream import parse_streamer_message, stream_error_of
 
 # A text with an escape sequence, a forged log line, a C1 control and half a character.
 HOSTILE = "no\x1b[31m\r\n[ERROR] forged\x85\u2028line\x00\ud83d"
-CLEAN = "no [31m [ERROR] forged line"
+CLEAN = "no [ERROR] forged line"
 # Every code point, lone surrogates included.
 any_text = st.text(st.characters(codec=None, categories=None), max_size=2 * MAX_LENGTH)
 
@@ -36,7 +36,7 @@ any_text = st.text(st.characters(codec=None, categories=None), max_size=2 * MAX_
         ("\x00\x07a\x7f\x9bstorm", "a storm", "astorm"),
         ("half \ud800 a \udc00character", "half a character", "half  a character"),
         ("Gewitter über 東京 👩‍🚀", "Gewitter über 東京 👩‍🚀", "Gewitter über 東京 👩‍🚀"),
-        (HOSTILE, CLEAN, "no[31m\n[ERROR] forged\u2028line"),
+        (HOSTILE, CLEAN, "no\n[ERROR] forged\u2028line"),
         ("x" * 999, "x" * MAX_LENGTH, "x" * 999),
     ],
 )
@@ -70,7 +70,7 @@ async def test_close_reasons_of_the_signaling_server():
 
     with pytest.raises(ConnectionError) as caught:
         await Signaling(Closed(), close_timeout_s=1).receive()
-    assert str(caught.value) == "Signaling disconnected (1011): no [31m forged"
+    assert str(caught.value) == "Signaling disconnected (1011): no forged"
 
 
 def test_errors_of_the_streamer():
@@ -112,7 +112,7 @@ def test_usage_errors_of_the_http_api():
     }
     error = error_of(429, json.dumps(usage).encode(), what="Request")
     assert (error.code, error.reason) == (ErrorCode.MONTHLY_LIMIT_REACHED, "MONTHLY_LIMIT_REACHED")
-    assert (str(error), error.action, error.action_url) == (CLEAN, CLEAN, "https://example.org/ upgrade")
+    assert (str(error), error.action, error.action_url) == (CLEAN, CLEAN, None)
     assert error.details == {"reset_date": CLEAN}
 
 

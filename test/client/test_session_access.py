@@ -60,9 +60,23 @@ async def test_defect_20_the_queue_is_polled_with_jitter():
 
 
 async def test_defect_20_the_queue_is_polled_when_the_service_asks():
-    source, waits, _texts = make_source(Api(2, retry_after_seconds=7))
+    source, waits, _texts = make_source(Api(2, retry_after_seconds=7), retry_jitter=0)
     await source.acquire(None)
     assert waits == [7, 7]
+
+
+async def test_a_wait_that_the_service_asks_for_is_prolonged_at_random():
+    source, waits, _texts = make_source(Api(2, retry_after_seconds=10), retry_jitter=0.5)
+    await source.acquire(None)
+    assert waits == [15, 15]
+
+
+async def test_the_queue_is_left_when_the_service_asks_to_wait_longer_than_the_timeout():
+    api = Api(10**6, retry_after_seconds=999_999_999)
+    source, waits, _texts = make_source(api)
+    with pytest.raises(NoStreamerError, match=r"\(30s\); the service asks to wait 300 s") as caught:
+        await source.acquire(None)
+    assert (waits, api.requests, caught.value.retry_after_s) == ([], 1, 300)
 
 
 async def test_the_queue_timeout_is_exact():

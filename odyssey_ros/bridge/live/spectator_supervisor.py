@@ -23,7 +23,7 @@ from odyssey_ros.client import (
     as_odyssey_error,
     connect_to_stream,
 )
-from odyssey_ros.client.retry import backoff
+from odyssey_ros.client.retry import backoff, longer_wait_s
 from odyssey_ros.client.tasks import uninterrupted
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class SpectatorSupervisor(ClientObserver):
         spectator_token: The token of its spectators; a secret.
         observer: Receives frames, states and events. `streaming` in the state means connected.
         config: Timeouts and retries. No frame for `frame_timeout_s` counts as a loss.
+        allow_insecure: Whether the token may be sent over http to another machine.
         sleep: Waits a number of seconds.
         clock: Returns seconds, monotonic.
         uniform: Draws a number between two.
@@ -59,6 +60,7 @@ class SpectatorSupervisor(ClientObserver):
         observer: SessionObserver,
         config: AdvancedConfig,
         *,
+        allow_insecure: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -67,6 +69,7 @@ class SpectatorSupervisor(ClientObserver):
         self._token = spectator_token
         self._observer = observer
         self._config = config
+        self._allow_insecure = allow_insecure
         self._sleep = sleep
         self._clock = clock
         self._uniform = uniform
@@ -137,7 +140,7 @@ class SpectatorSupervisor(ClientObserver):
             delay_s = next(delays, None)
             if delay_s is None:
                 raise error
-            delay_s = max(delay_s, error.retry_after_s or 0.0)
+            delay_s = longer_wait_s(delay_s, error, jitter=self._config.retry_jitter, uniform=self._uniform)
             self._reporter.report_failure(error, message=f"{error}; trying again in {delay_s:.1f} s")
             await self._sleep(delay_s)
 
@@ -149,7 +152,13 @@ class SpectatorSupervisor(ClientObserver):
         """
         lost: asyncio.Future[OdysseyError] = asyncio.get_running_loop().create_future()
         self._lost = lost
-        connection = await connect_to_stream(self._url, self._token, observer=self, advanced=self._config)
+        connection = await connect_to_stream(
+            self._url,
+            self._token,
+            observer=self,
+            advanced=self._config,
+            allow_insecure=self._allow_insecure,
+        )
         self._connected_at = self._clock()
         try:
             self._reporter.set_state(

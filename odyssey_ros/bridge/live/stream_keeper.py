@@ -18,6 +18,7 @@ from odyssey_ros.client import (
     OdysseyStreamError,
     OdysseyUsageError,
 )
+from odyssey_ros.client.retry import longer_wait_s
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -133,7 +134,7 @@ class StreamKeeper:
                 )
                 return
             if isinstance(refusal, OdysseyUsageError) and refusal.retry_after_s is not None:
-                await self._sleep(max(refusal.retry_after_s, delay_s))
+                await self._sleep(longer_wait_s(delay_s, refusal))
             elif await self._request_changes_within(delay_s, request):
                 return
             delay_s = min(delay_s * 2, MAX_RETRY_DELAY_S)

@@ -18,13 +18,12 @@ from odyssey_ros.bridge.live.health_watch import HealthWatch
 from odyssey_ros.bridge.live.session_binding import LiveSession, SessionBinding, SessionHandlers
 from odyssey_ros.bridge.live.status_topic import StatusTopic
 from odyssey_ros.bridge.live.stream_state import SessionState
-from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode
+from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, refusal_code
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.client import (
     ClientStatistics,
     ConnectionStatus,
-    ErrorCode,
     OdysseyArgumentError,
     OdysseyError,
 )
@@ -160,7 +159,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             self._state = replace(
                 SessionState(),
                 connection=ConnectionStatus.FAILED,
-                error_code=ErrorCode.CONFIGURATION,
+                error_code=refusal_code(error),
                 message=str(error),
             )
             self._publish_status()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from rclpy.exceptions import InvalidHandle
 from rclpy.task import Future
 
+from odyssey_ros.client.service_text import error_text
+
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable
@@ -24,7 +26,8 @@ class ExecutorCalls:
 
     A guard condition wakes the executor, so that no timer polls and no thread waits. It belongs to the node's
     default callback group: even in a multi-threaded executor, calls run one after the other, and never at the
-    same time as a timer, a transition or a message callback of this group.
+    same time as a timer, a transition or a message callback of this group. A call that raises is logged; the
+    next ones run.
     """
 
     def __init__(self, node: Node) -> None:
@@ -68,4 +71,9 @@ class ExecutorCalls:
                 call = self._calls.get_nowait()
             except queue.Empty:
                 return
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 -- it would end the executor, and with it the process
+                self._node.get_logger().error(
+                    f"A posted call failed: {type(error).__name__}: {error_text(str(error))}"
+                )

@@ -17,6 +17,8 @@ from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
 from odyssey_ros.bridge.runtime.qos_events import publisher_events, subscription_events
 from odyssey_ros.bridge.runtime.qos_overrides import unused_overrides
 from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, RetryingService
+from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.client.service_text import error_text
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -32,6 +34,13 @@ SHUTDOWN_S = 3.5  # limit of the whole shutdown, so that a process ends within f
 
 class ConfigurationRefused(Exception):  # noqa: N818 -- a refusal is not a defect
     """The node cannot be configured; the text gives the reason and the remedy."""
+
+
+def refusal_code(error: Exception) -> ErrorCode:
+    """Return the code of an error that leaves a node unconfigured."""
+    if isinstance(error, OdysseyError) and error.code is ErrorCode.INSECURE_ADDRESS:
+        return error.code
+    return ErrorCode.CONFIGURATION
 
 
 class ManagedNode(LifecycleNode):
@@ -136,7 +145,7 @@ class ManagedNode(LifecycleNode):
 
     def _coroutine_ended(self, future: concurrent.futures.Future[None]) -> None:
         if not future.cancelled() and (error := future.exception()) is not None:
-            self.get_logger().error(f"Internal error: {type(error).__name__}: {error}")
+            self.get_logger().error(f"Internal error: {type(error).__name__}: {error_text(str(error))}")
 
     def finish_in_background(self, future: concurrent.futures.Future[None]) -> None:
         """Let `destroy_node` wait for a future, up to a limit."""
@@ -215,7 +224,7 @@ class ManagedNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _transition_failed(self, name: str, error: Exception) -> TransitionCallbackReturn:
-        self.get_logger().error(f"Could not {name}: {type(error).__name__}: {error}")
+        self.get_logger().error(f"Could not {name}: {type(error).__name__}: {error_text(str(error))}")
         return TransitionCallbackReturn.ERROR
 
     def _guarded(

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import rclpy
 from rclpy.exceptions import NameValidationException, ParameterException
@@ -17,11 +17,15 @@ from rclpy.signals import SignalHandlerOptions
 
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.bridge.runtime.response_retry import RCLError
+from odyssey_ros.client.service_text import error_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+
+MAX_FAILURES: Final = 100
+"""Callbacks that fail one after the other, without a success in between, after which the process ends."""
 
 RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
 UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
@@ -67,9 +71,24 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
     threading.Thread(target=wait_for_signal, name="signals", daemon=True).start()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    failures = 0
     try:
         while not stop.is_set() and node.exit_status is None:
-            executor.spin_once()
+            try:
+                executor.spin_once()
+            except ExternalShutdownException:  # noqa: PERF203 -- each callback can fail
+                raise
+            except Exception as error:
+                # A timer, a message or a request that fails must not end the process. An executor that can
+                # do nothing any more must.
+                failures += 1
+                if failures >= MAX_FAILURES:
+                    raise
+                node.get_logger().error(
+                    f"A callback failed: {type(error).__name__}: {error_text(str(error))}"
+                )
+            else:
+                failures = 0
     except ExternalShutdownException:
         pass
     finally:
