@@ -14,6 +14,8 @@ from rosgraph_msgs.msg import Clock
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.runtime.clock_messages import without_negative_times
 from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
+from odyssey_ros.bridge.runtime.file_access import FileAccess
+from odyssey_ros.bridge.runtime.parameter_requests import guarded
 from odyssey_ros.bridge.runtime.qos_events import publisher_events, subscription_events
 from odyssey_ros.bridge.runtime.qos_overrides import unused_overrides
 from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, RetryingService
@@ -65,8 +67,10 @@ class ManagedNode(LifecycleNode):
             weakref.WeakKeyDictionary()
         )
         super().__init__(node_name, **options)
+        self._services_of_rclpy = frozenset(super().services)
         self.asyncio_thread = AsyncioThread(f"{node_name}_asyncio")
         self.calls = ExecutorCalls(self)
+        self.files = FileAccess(self.asyncio_thread)
         self._response_retry = ResponseRetry(self.calls, self.asyncio_thread)
         self._finishing: list[concurrent.futures.Future[None]] = []
         self.exit_status: int | None = None
@@ -111,6 +115,8 @@ class ManagedNode(LifecycleNode):
             callback: Callable[..., Any] = service.callback
             if service is self._service_change_state:
                 callback = self._guarded(callback)
+            elif service in self._services_of_rclpy:
+                callback = guarded(self, service)
             retrying = RetryingService(service, callback, self._response_retry)
             self._retrying_services[service] = retrying
         return retrying

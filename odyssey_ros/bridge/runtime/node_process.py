@@ -15,6 +15,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
+from odyssey_ros.bridge.runtime.process_end import ProcessEnd
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.bridge.runtime.response_retry import RCLError
 from odyssey_ros.client.service_text import error_text
@@ -31,7 +32,26 @@ RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
 UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 
 
-def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+def run_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+    """Run a node as `spin_node` does, in a process that ends in bounded time afterwards.
+
+    Whatever the threads of the process do, it ends within `END_S` after a signal, with the same exit status.
+
+    Args:
+        make_node: Makes the node once rclpy is initialized.
+        arguments: The command line; None takes that of the process.
+
+    Returns:
+        The exit status. The process has to exit with it now.
+    """
+    return spin_node(make_node, arguments, ProcessEnd())
+
+
+def spin_node(
+    make_node: Callable[[], ManagedNode],
+    arguments: Sequence[str] | None = None,
+    end: ProcessEnd | None = None,
+) -> int:
     """Run a node until SIGINT or SIGTERM, or until it ends the process itself, then shut it down.
 
     A signal interrupts nothing, including the shutdown, and the node can use the graph until the shutdown is
@@ -40,6 +60,7 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
     Args:
         make_node: Makes the node once rclpy is initialized.
         arguments: The command line; None takes that of the process.
+        end: Bounds the time from the signal to the end of the process; None for a process that continues.
 
     Returns:
         The exit status: 0, the status of `ManagedNode.end_process`, or 1 when the node could not be made
@@ -63,8 +84,13 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
     ) as error:
         return _cannot_start(error)
 
+    def bound_the_end() -> None:
+        if end is not None:
+            end.request(lambda: node.exit_status or 0)
+
     def wait_for_signal() -> None:
         signalled.recv(1)
+        bound_the_end()
         stop.set()
         node.calls.post(lambda: None)
 
@@ -92,9 +118,12 @@ def spin_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | N
     except ExternalShutdownException:
         pass
     finally:
+        bound_the_end()
         node.destroy_node()
         executor.shutdown()  # without it the garbage collector warns about destroyed entities
         rclpy.try_shutdown()
+        if end is not None:
+            end.released()
     return node.exit_status or 0
 
 

@@ -18,6 +18,7 @@ SETTINGS = (
     Setting("timeout", 2.5, "Timeout.", Change.UNCONFIGURED, bounds=(0.5, 10.0)),
     Setting("autostart", True, "Autostart.", Change.NEVER),
     Setting("folder", "", "Folder.", Change.ALWAYS, is_path=True),
+    Setting("folders", (), "Folders.", Change.ALWAYS, is_path=True),
     Setting(
         "even",
         0,
@@ -36,6 +37,7 @@ class Values:
     timeout: float
     autostart: bool
     folder: str
+    folders: tuple[str, ...]
     even: int
 
 
@@ -75,7 +77,7 @@ def make(local_graph):
 def test_defaults_and_overrides_are_read(make):
     bench = make(quality=50)
     bench.table.declare()
-    assert bench.table.current == Values("", "rgb8", 50, 2.5, True, "", 0)
+    assert bench.table.current == Values("", "rgb8", 50, 2.5, True, "", (), 0)
 
 
 @pytest.mark.parametrize(
@@ -175,3 +177,50 @@ def test_other_parameters_of_the_node_are_ignored(make):
     bench.node.declare_parameter("other", 1)
     assert bench.set("other", 2).successful
     assert not bench.changes
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (Parameter("folders", Parameter.Type.NOT_SET, None), ()),  # what rcl makes of an empty list
+        (Parameter("folders", value=[]), ()),  # a list of bytes, for rclpy
+        (Parameter("folders", Parameter.Type.STRING_ARRAY, ["", "/a", "~/b"]), ("/a", "/home/robot/b")),
+    ],
+)
+def test_a_list_of_folders(make, monkeypatch, given, read):
+    monkeypatch.setenv("HOME", "/home/robot")
+    bench = make()
+    bench.node._parameter_overrides["folders"] = given
+    bench.table.declare()
+    assert bench.table.current.folders == read
+    refused = bench.set("folders", ["/a", "b"])
+    assert refused.reason == "folders contains 'b': write absolute paths, or paths from ~"
+    assert "has no home folder" in bench.set("folders", ["~no-such-user/b"]).reason
+    assert bench.set("folders", ["/c"]).successful
+    assert bench.table.current.folders == ("/c",)
+
+
+def test_a_list_with_a_relative_path_or_another_type_is_refused(make):
+    for value in (["a"], "/a"):
+        with pytest.raises((InvalidParameterValueException, InvalidParameterTypeException)):
+            make(folders=value).table.declare()
+
+
+def test_long_texts_are_refused_and_not_repeated(make):
+    bench = make()
+    bench.table.declare()
+    assert bench.set("prompt", "a" * 4096).successful
+    assert bench.set("prompt", "a" * 4097).reason == "prompt has 4097 characters: set it to at most 4096"
+    assert len(bench.set("encoding", "a" * 4000).reason) < 300
+
+
+def test_an_error_of_a_check_is_a_refusal(make):
+    bench = make()
+    bench.table.declare()
+
+    def check(_):
+        raise RecursionError("too deep")
+
+    bench.table.check = check
+    assert bench.set("quality", 20).reason == "internal error: RecursionError: too deep"
+    assert bench.table.current.quality == 85
