@@ -45,7 +45,7 @@ def read_api_key(api_key_file: str, environment: Mapping[str, str] = os.environ)
     if not key:
         raise SecretError(
             "no API key: set the environment variable ODYSSEY_API_KEY, or write the key to a file "
-            "(chmod 600) and set the parameter api_key_file to its path"
+            "(chmod 600) and start the node with its path in the parameter api_key_file"
         )
     return _one_word(key, "API key")
 
@@ -62,7 +62,7 @@ def read_spectator_token(token_file: str, environment: Mapping[str, str] = os.en
     if not token:
         raise SecretError(
             "no spectator token: set the environment variable ODYSSEY_SPECTATOR_TOKEN, or write the token to "
-            "a file (chmod 600) and set the parameter spectator_token_file to its path"
+            "a file (chmod 600) and start the node with its path in the parameter spectator_token_file"
         )
     return _one_word(token, "spectator token")
 

@@ -11,6 +11,7 @@ from std_msgs.msg import String
 from odyssey_ros.bridge.api_key import read_api_key, read_credentials
 from odyssey_ros.bridge.bridge_parameters import SETTINGS, BridgeParameters
 from odyssey_ros.bridge.calls.call_target import CallTarget
+from odyssey_ros.bridge.calls.request_pictures import PictureFiles
 from odyssey_ros.bridge.calls.services import BridgeServices
 from odyssey_ros.bridge.calls.simulation_action import SimulationAction
 from odyssey_ros.bridge.live.cv_bridge_conversion import CvBridgeConversion
@@ -19,7 +20,7 @@ from odyssey_ros.bridge.live.image_prompt import ImagePrompt
 from odyssey_ros.bridge.live.stream_node import StreamNode
 from odyssey_ros.bridge.live.stream_state import Event, StreamRequest
 from odyssey_ros.bridge.live.stream_supervisor import StreamSupervisor
-from odyssey_ros.bridge.runtime.node_process import spin_node
+from odyssey_ros.bridge.runtime.node_process import run_node
 from odyssey_ros.bridge.runtime.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
 from odyssey_ros.client import (
     AdvancedConfig,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.bridge.live.diagnostics import Assessment, Health
     from odyssey_ros.bridge.live.stream_state import SessionObserver
+    from odyssey_ros.client import ClientCredentials
 
 
 class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
@@ -65,11 +67,13 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
             raise OverrideError(f"{self.resolve_topic_name('~/image_prompt')}: {error}") from None
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
         may_mint = self._settings.current.allow_credential_minting
-        BridgeServices(self, self.call_target, self.call_failed, may_mint=may_mint)
+        pictures = PictureFiles(self.files, self._settings.current.image_folders)
+        BridgeServices(self, self.call_target, self.call_failed, pictures, may_mint=may_mint)
         self._simulations = SimulationAction(
             self,
             self.call_target,
             self.call_failed,
+            pictures,
             poll_period_s=lambda: self._settings.current.simulation_poll_period,
             max_retries=lambda: retries(self._settings.current),
         )
@@ -77,10 +81,10 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
 
     def session_maker(self, parameters: BridgeParameters) -> Callable[[SessionObserver], StreamSupervisor]:
         """Read the key or the credentials, and return a function that makes the supervisor."""
-        credentials = read_credentials(parameters.credentials_file) if parameters.credentials_file else None
+        credentials, key = self.files.wait_for(lambda: _secrets(parameters))
         if credentials is not None:
             MintedSession(credentials, allow_insecure=parameters.allow_insecure)
-        client = make_client(parameters, "" if credentials else read_api_key(parameters.api_key_file))
+        client = make_client(parameters, key)
         self._holds_key = credentials is None
         return lambda observer: StreamSupervisor(
             client, observer, credentials=credentials, resume_stream=parameters.resume_stream
@@ -185,6 +189,13 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
             self.get_logger().error(f"A call failed: {as_odyssey_error(error).advice}")
 
 
+def _secrets(parameters: BridgeParameters) -> tuple[ClientCredentials | None, str]:
+    """Return the credentials, if there is a file of them, and the API key; one of them is empty."""
+    if parameters.credentials_file:
+        return read_credentials(parameters.credentials_file), ""
+    return None, read_api_key(parameters.api_key_file)
+
+
 def make_client(parameters: BridgeParameters, api_key: str) -> Odyssey:
     """Make the client that the parameters describe, without connecting it.
 
@@ -221,4 +232,4 @@ def retries(parameters: BridgeParameters) -> int | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bridge as a process."""
-    return spin_node(BridgeNode, arguments)
+    return run_node(BridgeNode, arguments)

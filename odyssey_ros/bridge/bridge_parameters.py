@@ -18,6 +18,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Setting it on an active node has the effect of a message on ~/prompt.",
         Change.ALWAYS,
         repeatable=True,
+        max_length=None,
     ),
     Setting(
         "portrait",
@@ -35,20 +36,20 @@ SETTINGS: tuple[Setting, ...] = (
         "api_url",
         "",
         "URL of the service; empty uses ODYSSEY_API_URL, else the public service.",
-        Change.UNCONFIGURED,
+        Change.NEVER,
     ),
     Setting(
         "api_key_file",
         "",
         "File (chmod 600) with the API key; empty uses the environment variable ODYSSEY_API_KEY.",
-        Change.UNCONFIGURED,
+        Change.NEVER,
         is_path=True,
     ),
     Setting(
         "credentials_file",
         "",
         "File (chmod 600) with client credentials as JSON, for a robot without an API key.",
-        Change.UNCONFIGURED,
+        Change.NEVER,
         is_path=True,
     ),
     Setting(
@@ -137,9 +138,26 @@ SETTINGS: tuple[Setting, ...] = (
         "camera_info_url",
         "",
         "URL (file:// or package://) of a calibration file for ~/camera_info, to which ~/set_camera_info "
-        "saves; empty publishes only the size, which means uncalibrated.",
+        "saves; empty publishes only the size, which means uncalibrated. At run time it can be empty, the "
+        "value with which the node started, or a file in one of the calibration_folders.",
         Change.ALWAYS,
         repeatable=True,
+    ),
+    Setting(
+        "calibration_folders",
+        (),
+        "Folders with calibration files that camera_info_url may name at run time, and to which "
+        "~/set_camera_info may then save.",
+        Change.NEVER,
+        is_path=True,
+    ),
+    Setting(
+        "image_folders",
+        (),
+        "Folders with the pictures that requests may name in image_path; without one, pictures come only in "
+        "the requests themselves and over ~/image_prompt.",
+        Change.NEVER,
+        is_path=True,
     ),
     Setting(
         "jpeg_quality",
@@ -194,6 +212,8 @@ class BridgeParameters:
     encoding: str
     stamp_source: str
     camera_info_url: str
+    calibration_folders: tuple[str, ...]
+    image_folders: tuple[str, ...]
     jpeg_quality: int
     expected_frame_rate: float
     simulation_poll_period: float

@@ -91,10 +91,15 @@ def parameter_arguments(settings: Sequence[Setting]) -> list[DeclareLaunchArgume
         DeclareLaunchArgument(
             setting.name,
             default_value="",
-            description=f"{setting.description} (Default: as in params_file, else {setting.default!r}.)",
+            description=f"{setting.description} (Default: as in params_file, else {default_text(setting)}.)",
         )
         for setting in settings
     ]
+
+
+def default_text(setting: Setting) -> str:
+    """Return the default value of a parameter for a description."""
+    return repr(list(setting.default) if isinstance(setting.default, tuple) else setting.default)
 
 
 def argument(context: LaunchContext, name: str) -> str:

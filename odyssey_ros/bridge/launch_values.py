@@ -17,7 +17,7 @@ from odyssey_ros.dataset.paths import HomeFolderError, user_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Value: TypeAlias = bool | int | float | str
+Value: TypeAlias = bool | int | float | str | list[str]
 
 USE_SIM_TIME: Final = Setting(
     "use_sim_time", False, "Use the time on /clock instead of the time of the system.", Change.ALWAYS
@@ -44,6 +44,8 @@ def parse_value(setting: Setting, text: str) -> Value:
     if isinstance(setting.default, float):
         low, high = setting.bounds or (-math.inf, math.inf)
         return parse_float(setting.name, text, low, high)
+    if isinstance(setting.default, tuple):
+        return parse_list(setting.name, text)
     value = parse_text(setting.name, text)
     if setting.choices and value not in setting.choices:
         raise ValueError(f"{_shown(setting.name, text)} has to be one of: {', '.join(setting.choices)}")
@@ -102,6 +104,24 @@ def parse_text(name: str, text: str) -> str:
     return text
 
 
+def parse_list(name: str, text: str) -> list[str]:
+    """Convert the text of an argument to a list: a YAML list such as `[/a, /b]`, or paths joined by colons.
+
+    Raises:
+        ValueError: The text is neither, or was not UTF-8.
+    """
+    parse_text(name, text)
+    if not text.lstrip().startswith("["):
+        return text.split(":")
+    try:
+        items = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 -- reads every scalar as a text
+    except (yaml.YAMLError, RecursionError):
+        items = None
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError(f"{_shown(name, text)} has to be a list of texts, as in {name}:='[/a, /b]'")
+    return items
+
+
 def parse_file(name: str, text: str) -> str:
     """Return the path of a file, with `~` replaced by the home directory.
 
@@ -135,6 +155,9 @@ def parameter_file(node: str, values: Mapping[str, Value]) -> str:
 def _scalar(value: Value) -> str:
     if isinstance(value, str):
         return yaml.safe_dump(value, default_style='"', width=math.inf).strip()
+    if isinstance(value, list):
+        # rcl gives an empty list no type; the nodes ignore an empty text.
+        return "[" + ", ".join(_scalar(item) for item in value or [""]) + "]"
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 

@@ -24,10 +24,10 @@ from odyssey_ros.bridge.player.player_session import PlayerSession
 from odyssey_ros.bridge.player.player_topics import STATUS_QOS, status_message
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, refusal_code
-from odyssey_ros.bridge.runtime.node_process import spin_node
+from odyssey_ros.bridge.runtime.node_process import run_node
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
-from odyssey_ros.client import ErrorCode, Odyssey, OdysseyArgumentError, OdysseyError, as_odyssey_error
+from odyssey_ros.client import ErrorCode, Odyssey, OdysseyError, as_odyssey_error
 from odyssey_ros.msg import PlaybackStatus
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ class PlayerNode(ManagedNode):
         )
         self._settings.declare()
         self._camera_info = CameraInfoService(
-            self, lambda: self._settings.current.camera_info_url, self._apply_images
+            self,
+            lambda: self._settings.current.camera_info_url,
+            self._apply_images,
+            self._settings.current.calibration_folders,
         )
         self._transform = StaticTransform(self)
         self._status = self.create_publisher(PlaybackStatus, "~/playback", STATUS_QOS)
@@ -79,11 +82,11 @@ class PlayerNode(ManagedNode):
         """Read the parameters and the key, and begin to fetch in the background."""
         parameters = self._settings.current
         try:
-            request = episode_request(parameters)
+            request = self.files.wait_for(lambda: episode_request(parameters))
             wait_for = required_topics(parameters.wait_for)
             if parameters.publish_clock and self.get_parameter("use_sim_time").value:
                 raise ConfigurationRefused("publish_clock and use_sim_time exclude each other")
-            fetch = episode_fetcher(request, parameters)
+            fetch = self.files.wait_for(lambda: episode_fetcher(request, parameters))
             self._transform.configure(parameters)
             self._camera_info.load()
             settings = image_settings(parameters, self._camera_info.calibration)
@@ -96,10 +99,10 @@ class PlayerNode(ManagedNode):
                 self._playback_failed,
                 self._playback_finished,
             )
-            folder = episode_folder(parameters.cache_dir)
+            folder = self.files.wait_for(lambda: episode_folder(parameters.cache_dir))
         except (
             ConfigurationRefused,
-            OdysseyArgumentError,
+            OdysseyError,
             OverrideError,
             SecretError,
             TransformError,
@@ -258,4 +261,4 @@ def episode_fetcher(request: EpisodeRequest, parameters: PlayerParameters) -> Ep
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the player as a process, and return its exit status."""
-    return spin_node(PlayerNode, arguments)
+    return run_node(PlayerNode, arguments)

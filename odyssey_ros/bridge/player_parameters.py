@@ -20,6 +20,7 @@ _BRIDGE_PARAMETERS: Final = frozenset(
         "parent_rpy",
         "encoding",
         "camera_info_url",
+        "calibration_folders",
         "jpeg_quality",
     )
 )
@@ -39,12 +40,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Change.UNCONFIGURED,
         bounds=(-1, 1_000_000),
     ),
-    Setting("video_file", "", "The video file to play.", Change.UNCONFIGURED, is_path=True),
+    Setting("video_file", "", "The video file to play.", Change.NEVER, is_path=True),
     Setting(
         "events_file",
         "",
         "The events log of video_file; empty uses <video_file without suffix>.events.jsonl if it exists.",
-        Change.UNCONFIGURED,
+        Change.NEVER,
         is_path=True,
     ),
     Setting(
@@ -79,7 +80,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "cache_dir",
         "",
         "Folder that keeps downloaded videos for later; empty uses a temporary folder.",
-        Change.UNCONFIGURED,
+        Change.NEVER,
         is_path=True,
     ),
     Setting(
@@ -87,7 +88,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         False,
         "End the process after the last frame, or when nothing can be played. The exit status is 0 if every "
         "episode was played to its end, else 1.",
-        Change.ALWAYS,
+        Change.NEVER,
     ),
     *(setting for setting in bridge_parameters.SETTINGS if setting.name in _BRIDGE_PARAMETERS),
 )
@@ -119,4 +120,5 @@ class PlayerParameters:
     parent_rpy: str
     encoding: str
     camera_info_url: str
+    calibration_folders: tuple[str, ...]
     jpeg_quality: int

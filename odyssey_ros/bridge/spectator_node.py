@@ -8,7 +8,7 @@ from odyssey_ros.bridge.api_key import read_spectator_token
 from odyssey_ros.bridge.live.diagnostics import service_host, spectator_diagnostics
 from odyssey_ros.bridge.live.spectator_supervisor import SpectatorSupervisor
 from odyssey_ros.bridge.live.stream_node import StreamNode
-from odyssey_ros.bridge.runtime.node_process import spin_node
+from odyssey_ros.bridge.runtime.node_process import run_node
 from odyssey_ros.bridge.spectator_parameters import SETTINGS, SpectatorParameters
 from odyssey_ros.client import AdvancedConfig, OdysseyArgumentError
 from odyssey_ros.client.whep import WhepEndpoint
@@ -36,9 +36,10 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
         """Read the token and check the address."""
         if not parameters.webrtc_url:
             raise OdysseyArgumentError(
-                "no broadcast: set the parameter webrtc_url to the address that ~/get_broadcast returns"
+                "no broadcast: start the node with the parameter webrtc_url, which is in the response of "
+                "~/get_broadcast"
             )
-        token = read_spectator_token(parameters.spectator_token_file)
+        token = self.files.wait_for(lambda: read_spectator_token(parameters.spectator_token_file))
         WhepEndpoint.parse(parameters.webrtc_url, token, allow_insecure=parameters.allow_insecure)
         config = AdvancedConfig(
             max_retries=None if parameters.max_retries < 0 else parameters.max_retries,
@@ -56,4 +57,4 @@ class SpectatorNode(StreamNode[SpectatorParameters, SpectatorSupervisor]):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the spectator as a process."""
-    return spin_node(SpectatorNode, arguments)
+    return run_node(SpectatorNode, arguments)

@@ -20,6 +20,7 @@ SHARED = frozenset(
         "encoding",
         "stamp_source",
         "camera_info_url",
+        "calibration_folders",
         "jpeg_quality",
         "expected_frame_rate",
     )
@@ -30,14 +31,14 @@ SETTINGS: tuple[Setting, ...] = (
         "webrtc_url",
         "",
         "URL of the broadcast: webrtc_url in the response of a bridge's ~/get_broadcast.",
-        Change.UNCONFIGURED,
+        Change.NEVER,
     ),
     Setting(
         "spectator_token_file",
         "",
         "File (chmod 600) with the spectator token; empty uses the environment variable "
         "ODYSSEY_SPECTATOR_TOKEN.",
-        Change.UNCONFIGURED,
+        Change.NEVER,
         is_path=True,
     ),
     *(setting for setting in bridge_parameters.SETTINGS if setting.name in SHARED),
@@ -61,5 +62,6 @@ class SpectatorParameters:
     encoding: str
     stamp_source: str
     camera_info_url: str
+    calibration_folders: tuple[str, ...]
     jpeg_quality: int
     expected_frame_rate: float

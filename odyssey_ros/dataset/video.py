@@ -10,6 +10,7 @@ from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 
 from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.client.regular_file import RegularFileError, require_regular_file
 from odyssey_ros.dataset.errors import EpisodeError
 
 if TYPE_CHECKING:
@@ -70,8 +71,11 @@ class Video:
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         try:
+            require_regular_file(path)  # FFmpeg would wait for a pipe, or read a device without end
             # Without the prefix, FFmpeg takes the beginning of a name with a colon for a protocol.
             self._container = av.open(f"file:{path}")
+        except RegularFileError as error:
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, f"the video cannot be read: {error.reason}") from error
         except (FFmpegError, OSError) as error:
             raise _broken(error) from error
         if not self._container.streams.video:

@@ -49,7 +49,7 @@ def test_a_file_with_more_than_a_key_is_refused(tmp_path, text, reason):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(SecretError, match="No such file"):
         read_api_key(str(tmp_path / "none"), {})
-    with pytest.raises(SecretError, match="directory"):
+    with pytest.raises(SecretError, match="it is a folder"):
         read_api_key(str(tmp_path), {})
 
 

@@ -397,9 +397,15 @@ def test_the_shipped_parameter_file_contains_the_defaults(start_node, probe):
     start_node("bridge", {"autostart": False}, "--params-file", str(file))
     names = [setting.name for setting in SETTINGS]
     answer = probe.call(GetParameters, "/odyssey/get_parameters", GetParameters.Request(names=names))
-    fields = {1: "bool_value", 2: "integer_value", 3: "double_value", 4: "string_value"}
+    fields = {
+        1: "bool_value",
+        2: "integer_value",
+        3: "double_value",
+        4: "string_value",
+        9: "string_array_value",
+    }
     values = {name: getattr(v, fields[v.type]) for name, v in zip(names, answer.values, strict=True)}
-    assert {**values, "autostart": True} == {setting.name: setting.default for setting in SETTINGS}
+    assert {**values, "autostart": True} == {setting.name: setting.declared_default for setting in SETTINGS}
     lines = [line for line in file.read_text().splitlines() if line.startswith("    ")]
     assert set(names) == {line.split(":")[0].strip() for line in lines if not line.strip().startswith("#")}
 
@@ -418,7 +424,8 @@ def test_changes_at_run_time(start_bridge, probe, wait_until):
     wait_until(lambda: statuses[-1].prompt.startswith("a red desert"), "the prompt")
     for name, value, reason in (
         ("encoding", "yuv9", "set it to one of: rgb8, bgr8, mono8"),
-        ("api_url", "http://127.0.0.1:1", "cleanup"),
+        ("api_url", "http://127.0.0.1:1", "read-only"),
+        ("queue_timeout", 3.0, "cleanup"),
         ("jpeg_quality", 101, "range"),
         ("camera_info_url", "http://x", "file://"),
         ("autostart", False, "read-only"),

@@ -25,6 +25,7 @@ LIMITED = Setting("limited", 3, "A count.", Change.ALWAYS, bounds=(-1, 10))
 RATE = Setting("rate", 1.5, "A rate.", Change.ALWAYS)
 SLOW = Setting("slow", 1.5, "A rate.", Change.ALWAYS, bounds=(0.0, 2.0))
 NAME = Setting("name", "", "A name.", Change.ALWAYS)
+FOLDERS = Setting("folders", (), "Folders.", Change.ALWAYS, is_path=True)
 COLOR = Setting("color", "red", "A color.", Change.ALWAYS, choices=("red", "blue"))
 
 # Texts that YAML, in one of its versions, does not read as a string, or cannot read without quotes.
@@ -144,7 +145,8 @@ def test_a_refused_value_is_refused_by_the_node_too():
     """The bounds and choices of the arguments are those of the parameters, and every default is inside."""
     for settings in (bridge_parameters.SETTINGS, spectator_parameters.SETTINGS, player_parameters.SETTINGS):
         for setting in settings:
-            assert parse_value(setting, str(setting.default)) == setting.default
+            default = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+            assert parse_value(setting, str(default)) == default
 
 
 def test_numbers_have_limits():
@@ -166,3 +168,25 @@ def test_only_an_existing_file_is_a_file(tmp_path, monkeypatch):
         parse_file("params_file", "~/no.yaml")
     with pytest.raises(ValueError, match=r"params_file:=~no_such_user/p\.yaml: ~no_such_user has no home"):
         parse_file("params_file", "~no_such_user/p.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("/a", ["/a"]),
+        ("/a:~/b c:/d,e", ["/a", "~/b c", "/d,e"]),
+        ("[/a, '~/b:c', 1e3, yes, null]", ["/a", "~/b:c", "1e3", "yes", "null"]),
+        ("[]", []),
+    ],
+)
+def test_a_list_is_read_back(text, value, domain_id, tmp_path):
+    parsed = parse_value(FOLDERS, text)
+    assert parsed == value
+    (tmp_path / "parameters.yaml").write_text(parameter_file("/**", {"folders": parsed}))
+    assert read_back(tmp_path / "parameters.yaml", domain=domain_id) == {"folders": value or [""]}
+
+
+@pytest.mark.parametrize("text", ["[/a", "[[/a]]", "[{a: b}]", "[" * 10_000, "[a]: b"])
+def test_what_is_no_list_is_refused(text):
+    with pytest.raises(ValueError, match=r"folders:=\[.* has to be a list of texts"):
+        parse_value(FOLDERS, text)

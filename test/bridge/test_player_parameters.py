@@ -16,7 +16,7 @@ DOCS = (Path(__file__).resolve().parents[2] / "docs" / "player.md").read_text()
 
 
 def test_each_setting_is_a_field_of_the_same_type():
-    types = {field.name: field.type for field in fields(PlayerParameters)}
+    types = {field.name: str(field.type).partition("[")[0] for field in fields(PlayerParameters)}
     assert types == {setting.name: type(setting.default).__name__ for setting in SETTINGS}
 
 

@@ -129,7 +129,7 @@ def test_a_wrong_token_is_fatal(start_node, broadcast, probe, wait_until):
 @pytest.mark.parametrize(
     ("parameters", "environment", "reason"),
     [
-        ({}, {TOKEN: "x"}, "set the parameter webrtc_url"),
+        ({}, {TOKEN: "x"}, "start the node with the parameter webrtc_url"),
         ({"webrtc_url": "http://127.0.0.1:9/live/x"}, {}, "ODYSSEY_SPECTATOR_TOKEN"),
         ({"webrtc_url": "ftp://x"}, {TOKEN: "x"}, "http:// or https:// URL"),
         ({"webrtc_url": "http://127.0.0.1:9/live/x"}, {TOKEN: "two words"}, "alone on one line"),

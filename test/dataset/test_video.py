@@ -102,6 +102,14 @@ def test_a_broken_file_is_an_episode_error(
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["fifo", "/dev/zero", "/dev/ptmx"])
+def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(EpisodeError, match="the video cannot be read: it is not a regular file") as caught:
+        Video(tmp_path / name)
+    assert caught.value.code is ErrorCode.VIDEO_BROKEN
+
+
 def test_a_missing_file_and_a_file_without_video(tmp_path: Path, make_video: MakeVideo) -> None:
     with pytest.raises(EpisodeError, match="No such file"):
         Video(tmp_path / "none.mp4")

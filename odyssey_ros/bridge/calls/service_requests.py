@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from odyssey_ros.bridge.calls.request_pictures import PictureFile
 from odyssey_ros.client import OdysseyArgumentError, OdysseyImageError, OdysseyScriptError
 from odyssey_ros.msg import ScriptEntry as ScriptEntryMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from sensor_msgs.msg import CompressedImage
 
+    from odyssey_ros.bridge.calls.request_pictures import PictureReader
     from odyssey_ros.client import Odyssey, ScriptEntry, SimulationJobDetail, StartAction
     from odyssey_ros.msg import Script
 
@@ -58,14 +59,38 @@ class SimulationRequest:
             bypass_prompt_expansion=tristate("bypass_prompt_expansion", fields.bypass_prompt_expansion),
         )
 
-    def submit(self, client: Odyssey) -> Coroutine[Any, Any, SimulationJobDetail]:
-        """Return the call that submits the job."""
-        return client.simulate(
-            script=self.script,
-            scripts=self.scripts,
-            script_url=self.script_url,
-            portrait=self.portrait,
-            bypass_prompt_expansion=self.bypass_prompt_expansion,
+    async def submit(self, client: Odyssey, pictures: PictureReader) -> SimulationJobDetail:
+        """Read the files of the pictures, and submit the job.
+
+        Raises:
+            OdysseyError: A file cannot be used, or the job cannot be submitted.
+        """
+        read = await self._read(pictures)
+        return await client.simulate(
+            script=read.script,
+            scripts=read.scripts,
+            script_url=read.script_url,
+            portrait=read.portrait,
+            bypass_prompt_expansion=read.bypass_prompt_expansion,
+        )
+
+    async def _read(self, pictures: PictureReader) -> SimulationRequest:
+        """Return the request with the contents of its picture files."""
+
+        async def entry_with_picture(entry: ScriptEntry) -> ScriptEntry:
+            start = entry.get("start")
+            picture = None if start is None else start.get("image")
+            if start is None or not isinstance(picture, PictureFile):
+                return entry
+            return {**entry, "start": {**start, "image": await pictures.read(picture)}}
+
+        async def with_pictures(script: list[ScriptEntry]) -> list[ScriptEntry]:
+            return [await entry_with_picture(entry) for entry in script]
+
+        return replace(
+            self,
+            script=None if self.script is None else await with_pictures(self.script),
+            scripts=None if self.scripts is None else [await with_pictures(one) for one in self.scripts],
         )
 
 
@@ -86,8 +111,8 @@ def optional_count(value: int) -> int | None:
     return None if value == -1 else value
 
 
-def picture(image: CompressedImage, image_path: str, where: str = "") -> bytes | str | None:
-    """Return the picture of a request: the contents of a file, a path, or None.
+def picture(image: CompressedImage, image_path: str, where: str = "") -> bytes | PictureFile | None:
+    """Return the picture of a request: the contents of a file, a file to read, or None.
 
     Args:
         image: The field with the contents of a file.
@@ -101,7 +126,9 @@ def picture(image: CompressedImage, image_path: str, where: str = "") -> bytes |
         raise OdysseyImageError(f"{where}image and image_path are both set: set one of them")
     if image_path.startswith("data:"):
         raise OdysseyImageError(f"{where}image_path must be a path, not a data URL")
-    return bytes(image.data) if image.data else image_path or None
+    if image.data:
+        return bytes(image.data)
+    return PictureFile(image_path, where) if image_path else None
 
 
 def _script(entries: Sequence[ScriptEntryMessage], name: str) -> list[ScriptEntry]:

@@ -12,6 +12,7 @@ from rclpy.qos import QoSProfile
 
 from odyssey_ros import srv
 from odyssey_ros.bridge.calls.client_calls import ClientCalls
+from odyssey_ros.bridge.calls.request_pictures import PictureFile
 from odyssey_ros.bridge.calls.service_requests import SimulationRequest, optional_count, picture, tristate
 from odyssey_ros.bridge.conversions import (
     broadcast_message,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from odyssey_ros.bridge.calls.call_target import CallTarget
+    from odyssey_ros.bridge.calls.request_pictures import PictureFiles
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
     from odyssey_ros.client import Odyssey
 
@@ -59,6 +61,7 @@ class BridgeServices:
         node: The node that serves.
         target: Returns the target of a call; raises OdysseyError while the node is unconfigured.
         on_failure: Receives the error of a call, after its response is filled. On the executor's thread.
+        pictures: Reads the pictures that requests name.
         may_mint: Whether the node may create client credentials.
     """
 
@@ -67,12 +70,14 @@ class BridgeServices:
         node: ManagedNode,
         target: Callable[[], CallTarget],
         on_failure: Callable[[Exception], None],
+        pictures: PictureFiles,
         *,
         may_mint: bool,
     ) -> None:
         self._node = node
         self._target = target
         self._on_failure = on_failure
+        self._pictures = pictures
         self._may_mint = may_mint
         self._calls = ClientCalls(node.asyncio_thread, node.calls)
         self._group = ReentrantCallbackGroup()
@@ -135,11 +140,14 @@ class BridgeServices:
         self, request: srv.StartStream.Request, response: srv.StartStream.Response
     ) -> None:
         supervisor = self._target().supervisor
+        image = picture(request.image, request.image_path)
+        if isinstance(image, PictureFile):
+            image = await self._calls.result(self._pictures.reader().read(image))
         stream = StreamRequest(
             request.prompt,
             portrait=request.portrait,
             broadcast=request.broadcast,
-            image=picture(request.image, request.image_path),
+            image=image,
             bypass_prompt_expansion=tristate("bypass_prompt_expansion", request.bypass_prompt_expansion),
         )
         stream_id, applied_prompt = await self._calls.result(supervisor.start(stream))
@@ -192,7 +200,8 @@ class BridgeServices:
         self, request: srv.SubmitSimulationJob.Request, response: srv.SubmitSimulationJob.Response
     ) -> None:
         client = self._account()
-        job = await self._calls.result(SimulationRequest.parse(request).submit(client))
+        submission = SimulationRequest.parse(request).submit(client, self._pictures.reader())
+        job = await self._calls.result(submission)
         response.job = job_message(job)
 
     async def _get_job(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rclpy.action.server import ServerGoalHandle
 
     from odyssey_ros.bridge.calls.call_target import CallTarget
+    from odyssey_ros.bridge.calls.request_pictures import PictureFiles
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
     from odyssey_ros.client import Odyssey
 
@@ -58,6 +59,7 @@ class SimulationAction:
         node: The node that serves.
         target: Returns the target of a call; raises OdysseyError while the node is unconfigured.
         on_failure: Receives the error of a goal, after its result is filled. On the executor's thread.
+        pictures: Reads the pictures that goals name.
         poll_period_s: Returns the seconds between two polls of a job.
         max_retries: Returns how many polls in a row may fail with a transient error; None for no limit.
     """
@@ -67,6 +69,7 @@ class SimulationAction:
         node: ManagedNode,
         target: Callable[[], CallTarget],
         on_failure: Callable[[Exception], None],
+        pictures: PictureFiles,
         *,
         poll_period_s: Callable[[], float],
         max_retries: Callable[[], int | None],
@@ -74,6 +77,7 @@ class SimulationAction:
         self._node = node
         self._target = target
         self._on_failure = on_failure
+        self._pictures = pictures
         self._poll_period_s = poll_period_s
         self._max_retries = max_retries
         self._goals: dict[bytes, ActiveGoal] = {}
@@ -137,7 +141,7 @@ class SimulationAction:
             poll_period_s=self._poll_period_s,
             max_retries=self._max_retries(),
         )
-        following = run.follow(lambda: request.submit(client))
+        following = run.follow(lambda: request.submit(client, self._pictures.reader()))
         return ActiveGoal(run, self._node.asyncio_thread.submit(following))
 
     def _cancel_requested(self, goal: ServerGoalHandle) -> CancelResponse:

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -14,6 +14,9 @@ from odyssey_ros.bridge.frames.calibration_ini import parse_ini
 from odyssey_ros.bridge.frames.camera_calibration import Calibration, CalibrationError, Region
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.dataset.durable import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_FILE_BYTES: Final = 100 * 1024  # a calibration has less than 2,000
 _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -40,8 +43,21 @@ def read_calibration(path: Path) -> tuple[Calibration, list[str]]:
     Raises:
         CalibrationError: The file cannot be read, or does not contain a valid calibration.
     """
+    return parse_file(path, lambda: read_regular_file(path, MAX_FILE_BYTES))
+
+
+def parse_file(path: Path, read: Callable[[], bytes]) -> tuple[Calibration, list[str]]:
+    """Return the calibration in a file as `read_calibration` does, with another function that reads the file.
+
+    Args:
+        path: The file.
+        read: Returns its contents; raises RegularFileError.
+
+    Raises:
+        CalibrationError: The file cannot be read, or does not contain a valid calibration.
+    """
     try:
-        data = read_regular_file(path, MAX_FILE_BYTES)
+        data = read()
     except RegularFileError as error:
         if error.fault is FileFault.TOO_LARGE:
             raise CalibrationError(f"{path} is not a calibration: {error.reason}") from None
@@ -109,23 +125,44 @@ def write_calibration(path: Path, calibration: Calibration, camera_name: str) ->
     permissions. Blocks on the disk.
 
     Raises:
-        CalibrationError: The file cannot be written; the former file remains.
+        CalibrationError: The file cannot be written.
     """
-    if path.suffix == ".ini":
-        raise CalibrationError(f"cannot save to {path}: let camera_info_url name a .yaml file")
+    require_writable_format(path)
     try:
         target = Path(os.path.realpath(path))  # Path.resolve raises for a loop only before Python 3.13
         if target.is_symlink():
             raise CalibrationError(f"cannot save to {path}: it is a loop of symbolic links")
-        mode = target.stat().st_mode if target.exists() else None
-        if mode is not None and not stat.S_ISREG(mode):
-            raise CalibrationError(f"cannot save to {path}: it is not a file")
         target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, format_yaml(calibration, camera_name).encode("ascii"))
-        if mode is not None:
-            target.chmod(stat.S_IMODE(mode))
+        replace_calibration(target, calibration, camera_name)
+    except RegularFileError as error:
+        raise CalibrationError(f"cannot save to {path}: {error.reason}") from None
     except OSError as error:
         raise CalibrationError(f"cannot save to {path}: {error.strerror}") from None
+
+
+def require_writable_format(path: Path) -> None:
+    """Check that a file has the format that can be written.
+
+    Raises:
+        CalibrationError: It has not.
+    """
+    if path.suffix == ".ini":
+        raise CalibrationError(f"cannot save to {path}: let camera_info_url name a .yaml file")
+
+
+def replace_calibration(target: Path, calibration: Calibration, camera_name: str) -> None:
+    """Replace a file atomically by a calibration; the new file has the permissions of the former one.
+
+    Raises:
+        RegularFileError: There is something else than a regular file.
+        OSError: The file cannot be written.
+    """
+    mode = target.lstat().st_mode if os.path.lexists(target) else None
+    if mode is not None and not stat.S_ISREG(mode):
+        raise RegularFileError(FileFault.NOT_REGULAR, "it is not a regular file")
+    replace_file(target, format_yaml(calibration, camera_name).encode("ascii"))
+    if mode is not None:
+        target.chmod(stat.S_IMODE(mode))
 
 
 def format_yaml(calibration: Calibration, camera_name: str) -> str:
@@ -192,7 +229,7 @@ def _whole(document: dict[str, Any], name: str, default: int | None = None) -> i
         return default
     number = _number(name, document[name])
     if not number.is_integer():
-        raise CalibrationError(f"{name} is {document[name]!r}, which is not a whole number")
+        raise CalibrationError(f"{name} is {document[name]!r:.40}, which is not a whole number")
     return int(number)
 
 

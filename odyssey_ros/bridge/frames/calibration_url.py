@@ -15,6 +15,11 @@ from odyssey_ros.dataset.paths import HomeFolderError, expand_home, user_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+
+class UnknownPlaceError(CalibrationError):
+    """A URL names a package or a user of which this machine has none."""
+
+
 _VARIABLE: Final = re.compile(r"\$\{(.*?)\}")
 
 
@@ -29,7 +34,8 @@ def calibration_path(url: str, camera_name: str) -> Path:
         camera_name: The name of the camera.
 
     Raises:
-        CalibrationError: The URL does not name a file, or its package is not installed.
+        CalibrationError: The URL does not name a file.
+        UnknownPlaceError: Its package is not installed, or its user has no home folder.
     """
     resolved = _VARIABLE.sub(lambda found: _value(found, url, camera_name), url)
     if resolved.lower().startswith("file://~"):
@@ -52,7 +58,7 @@ def calibration_path(url: str, camera_name: str) -> Path:
         try:
             share = get_package_share_directory(parts.netloc)
         except (PackageNotFoundError, ValueError):
-            raise CalibrationError(f"there is no package {parts.netloc!r}") from None
+            raise UnknownPlaceError(f"there is no package {parts.netloc!r}") from None
         return _file(os.path.join(share, path.lstrip("/")), url)  # noqa: PTH118 -- checked as a text
     raise CalibrationError(f"{url!r} must start with file:// or package://")
 
@@ -74,4 +80,4 @@ def _file(path: str, url: str) -> Path:
     try:
         return user_path(path)
     except HomeFolderError as error:
-        raise CalibrationError(f"{url!r}: {error}") from None
+        raise UnknownPlaceError(f"{url!r}: {error}") from None

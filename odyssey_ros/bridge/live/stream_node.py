@@ -24,7 +24,6 @@ from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.client import (
     ClientStatistics,
     ConnectionStatus,
-    OdysseyArgumentError,
     OdysseyError,
 )
 
@@ -42,6 +41,10 @@ class StreamParameters(ImageParameters, TransformParameters, Protocol):
     @property
     def camera_info_url(self) -> str:
         """The `file://` or `package://` URL of a calibration; empty for none."""
+
+    @property
+    def calibration_folders(self) -> tuple[str, ...]:
+        """The folders of the calibrations that `camera_info_url` may name at run time."""
 
     @property
     def autostart(self) -> bool:
@@ -89,7 +92,10 @@ class StreamNode(ManagedNode, Generic[P, S]):
         )
         self._settings.declare()
         self._camera_info = CameraInfoService(
-            self, lambda: self._settings.current.camera_info_url, self._apply_images
+            self,
+            lambda: self._settings.current.camera_info_url,
+            self._apply_images,
+            self._settings.current.calibration_folders,
         )
         self._transform = StaticTransform(self)
         self._status = StatusTopic(self)
@@ -110,7 +116,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
         """Check the configuration, and return a function that makes a session from its observer.
 
         Raises:
-            SecretError, OdysseyArgumentError: The node cannot be configured; the text gives the reason.
+            SecretError, OdysseyError: The node cannot be configured; the text gives the reason.
         """
         raise NotImplementedError
 
@@ -154,7 +160,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             self._camera_info.load()
             settings = image_settings(parameters, self._camera_info.calibration)
             binding = SessionBinding(self, make_session, handlers, settings, parameters.stamp_source)
-        except (SecretError, TransformError, OverrideError, OdysseyArgumentError) as error:
+        except (SecretError, TransformError, OverrideError, OdysseyError) as error:
             self._transform.release()
             self._state = replace(
                 SessionState(),

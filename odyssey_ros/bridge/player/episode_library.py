@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from odyssey_ros.bridge.player.episode_errors import playback_error
 from odyssey_ros.client import ErrorCode, OdysseyError, SimulationJobStatus
+from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 ALL_SCRIPTS: Final = -1
 EVENTS_SUFFIX: Final = ".events.jsonl"
+MAX_EVENTS_BYTES: Final = 64 * 1024 * 1024  # of an events log, as for one that is downloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,10 @@ def _local_episode(request: FileRequest) -> Episode:
         beside = request.video.with_name(request.video.stem + EVENTS_SUFFIX)
         events = beside if beside.exists() else None
     try:
-        log = NO_EVENTS if events is None else parse_events(events.read_bytes())
-    except OSError as error:
-        raise EpisodeError(
-            ErrorCode.DISK_FAILED, f"the events log cannot be read: {error.strerror}"
-        ) from error
+        log = NO_EVENTS if events is None else parse_events(read_regular_file(events, MAX_EVENTS_BYTES))
+    except RegularFileError as error:
+        code = ErrorCode.WRONG_SIZE if error.fault is FileFault.TOO_LARGE else ErrorCode.DISK_FAILED
+        raise EpisodeError(code, f"the events log cannot be read: {error.reason}") from error
     return Episode(request.video.stem, request.video, log)
 
 

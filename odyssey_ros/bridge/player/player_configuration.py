@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
 from odyssey_ros.bridge.player.player_topics import TOPIC_NAMES
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused
+from odyssey_ros.client.regular_file import RegularFileError, require_regular_file
 
 if TYPE_CHECKING:
     from odyssey_ros.bridge.player.episode_library import EpisodeRequest
@@ -19,7 +20,8 @@ def episode_request(parameters: PlayerParameters) -> EpisodeRequest:
     """Return the request for the episodes that the parameters name.
 
     Raises:
-        ConfigurationRefused: The parameters name nothing, more than one thing, or a file that does not exist.
+        ConfigurationRefused: The parameters name nothing, more than one thing, or something that is not a
+            regular file.
     """
     named = [name for name in ("stream_id", "job_id", "video_file") if getattr(parameters, name)]
     if len(named) != 1:
@@ -34,9 +36,18 @@ def episode_request(parameters: PlayerParameters) -> EpisodeRequest:
     video = Path(parameters.video_file)
     events = Path(parameters.events_file) if parameters.events_file else None
     for path in (video, events):
-        if path is not None and not path.is_file():
-            raise ConfigurationRefused(f"there is no file {path}")
+        if path is not None:
+            _require_file(path)
     return FileRequest(video, events)
+
+
+def _require_file(path: Path) -> None:
+    try:
+        require_regular_file(path)
+    except RegularFileError as error:
+        if error.missing:
+            raise ConfigurationRefused(f"there is no file {path}") from None
+        raise ConfigurationRefused(f"cannot read {path}: {error.reason}") from None
 
 
 def required_topics(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from odyssey_ros.srv import SubmitSimulationJob
 from sensor_msgs.msg import CompressedImage
 
 from odyssey_ros import client
+from odyssey_ros.bridge.calls.request_pictures import PictureFile
 from odyssey_ros.bridge.calls.service_requests import SimulationRequest, optional_count, picture, tristate
 from odyssey_ros.client.scripts import check_sources
 
@@ -44,7 +45,8 @@ def test_a_batch_with_pictures():
         SubmitSimulationJob.Request(scripts=[Script(entries=script), Script(entries=other)])
     )
     assert request.scripts[0][0] == {"timestamp_ms": 0, "start": {"prompt": "", "image": b"\xff\xd8\xff"}}
-    assert request.scripts[1][0] == {"timestamp_ms": 0, "start": {"prompt": "x", "image": "/tmp/x.png"}}
+    named = PictureFile("/tmp/x.png", "scripts[1][0]: ")
+    assert request.scripts[1][0] == {"timestamp_ms": 0, "start": {"prompt": "x", "image": named}}
     assert (request.script, request.portrait, request.bypass_prompt_expansion) == (None, False, None)
 
 
@@ -87,7 +89,7 @@ def test_tristates_and_counts():
 def test_pictures():
     assert picture(CompressedImage(), "") is None
     assert picture(CompressedImage(data=b"abc"), "") == b"abc"
-    assert picture(CompressedImage(), "/tmp/a.png") == "/tmp/a.png"
+    assert picture(CompressedImage(), "/tmp/a.png") == PictureFile("/tmp/a.png")
     with pytest.raises(client.OdysseyImageError):
         picture(CompressedImage(data=b"abc"), "/tmp/a.png")
     with pytest.raises(client.OdysseyImageError):

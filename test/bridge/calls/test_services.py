@@ -132,7 +132,7 @@ def test_a_stream_from_start_to_recording(connected, probe, wait_until):
 
 
 def test_a_picture_to_start_from(connected, probe, tmp_path):
-    connected()
+    connected({"image_folders": [str(tmp_path)]})
     for fields in ({"image": CompressedImage(format="jpeg", data=jpeg())}, {"image_path": "sea.jpg"}):
         if "image_path" in fields:
             (tmp_path / "sea.jpg").write_bytes(jpeg())
@@ -142,7 +142,7 @@ def test_a_picture_to_start_from(connected, probe, tmp_path):
         assert call(probe, "end_stream").success
     for fields in (
         {"image": CompressedImage(data=b"no picture")},
-        {"image_path": "/nowhere/x.jpg"},
+        {"image_path": f"{tmp_path}/x.jpg"},
         {"image": CompressedImage(data=jpeg()), "image_path": "/nowhere/x.jpg"},
     ):
         refused = call(probe, "start_stream", prompt="the sea", **fields)
@@ -151,7 +151,7 @@ def test_a_picture_to_start_from(connected, probe, tmp_path):
 
 
 def test_simulation_jobs(connected, probe, wait_until, tmp_path):
-    connected()
+    connected({"image_folders": [str(tmp_path)]})
     (tmp_path / "sea.jpg").write_bytes(jpeg())
     batch = [script(prompt="a forest"), script(prompt="a city")]
     batch[0][0].image = CompressedImage(data=jpeg())

@@ -274,7 +274,7 @@ def test_a_file_that_cannot_be_written(tmp_path):
     loop.symlink_to(loop)
     for path, reason in (
         (tmp_path / "camera.ini", "let camera_info_url name a .yaml file"),
-        (tmp_path, "it is not a file"),
+        (tmp_path, "it is not a regular file"),
         (tmp_path / "file" / "camera.yaml", "File exists"),
         (loop, "it is a loop of symbolic links"),
     ):

@@ -35,17 +35,23 @@ class Quiet(ManagedNode):
 
 
 class Bench:
-    """A node with the service, and a client."""
+    """A node with the service, which is started with a URL, and a client."""
 
     def __init__(self, graph):
         self.url, self.changes = "", []
         self._graph = graph
-        node = graph.add(Quiet("eye", context=graph.context))
-        self.info = CameraInfoService(
-            node, lambda: self.url, lambda: self.changes.append(self.info.calibration)
-        )
+        self._node = graph.add(Quiet("eye", context=graph.context))
         caller = graph.add(Node("calibrator", context=graph.context))
         self._client = caller.create_client(SetCameraInfo, "/eye/set_camera_info")
+
+    def start(self, url="", *folders):
+        self.url = url
+        self.info = CameraInfoService(
+            self._node,
+            lambda: self.url,
+            lambda: self.changes.append(self.info.calibration),
+            [str(folder) for folder in folders],
+        )
 
     def set(self, request=REQUEST):
         self._graph.until(self._client.service_is_ready)
@@ -60,7 +66,7 @@ def bench(local_graph):
 
 
 def test_a_calibration_is_applied_and_saved(bench, tmp_path):
-    bench.url = f"file://{tmp_path}/camera_info/${{NAME}}.yaml"
+    bench.start(f"file://{tmp_path}/camera_info/${{NAME}}.yaml")
     bench.info.load()
     assert bench.info.calibration is None
     response = bench.set()
@@ -74,6 +80,7 @@ def test_a_calibration_is_applied_and_saved(bench, tmp_path):
 
 
 def test_without_a_url_it_lasts_as_long_as_the_process(bench):
+    bench.start()
     response = bench.set()
     assert response.success
     assert "set camera_info_url" in response.status_message
@@ -85,19 +92,22 @@ def test_without_a_url_it_lasts_as_long_as_the_process(bench):
 
 def test_a_calibration_that_cannot_be_saved_is_applied(bench, tmp_path):
     (tmp_path / "file").touch()
-    bench.url = f"file://{tmp_path}/file/camera.yaml"
+    bench.start(f"file://{tmp_path}/file/camera.yaml")
     response = bench.set()
     assert not response.success
     assert response.status_message.startswith(
         f"Applied, but not saved: cannot save to {tmp_path}/file/camera.yaml"
     )
     assert bench.info.calibration == CALIBRATION
-    bench.url = "package://no_such_package/camera.yaml"
+
+
+def test_a_package_that_is_not_installed(bench):
+    bench.start("package://no_such_package/camera.yaml")
     assert "there is no package 'no_such_package'" in bench.set().status_message
 
 
 def test_an_invalid_calibration_changes_nothing(bench, tmp_path):
-    bench.url = f"file://{tmp_path}/camera.yaml"
+    bench.start(f"file://{tmp_path}/camera.yaml")
     invalid = SetCameraInfo.Request(camera_info=CameraInfo(width=1280, height=704, d=[float("nan")]))
     response = bench.set(invalid)
     assert (response.success, response.status_message) == (
@@ -111,6 +121,7 @@ def test_an_invalid_calibration_changes_nothing(bench, tmp_path):
 def test_changes_of_the_url_are_checked(bench, tmp_path):
     path = tmp_path / "camera.yaml"
     write_calibration(path, CALIBRATION, "eye")
+    bench.start("", tmp_path)
     assert bench.info.refusal({"prompt": "a calm sea"}) is None
     assert bench.info.refusal({"camera_info_url": ""}) is None
     assert bench.info.refusal({"camera_info_url": f"file://{path}"}) is None
@@ -119,6 +130,35 @@ def test_changes_of_the_url_are_checked(bench, tmp_path):
     assert bench.info.refusal({"camera_info_url": "camera.yaml"}).startswith(
         "camera_info_url: 'camera.yaml' must"
     )
+
+
+def test_the_calibration_that_was_checked_is_applied(bench, tmp_path):
+    """The file is read once: it may be gone when the change is applied."""
+    path = tmp_path / "camera.yaml"
+    write_calibration(path, CALIBRATION, "eye")
+    bench.start("", tmp_path)
+    assert bench.info.refusal({"camera_info_url": f"file://{path}"}) is None
+    path.unlink()
+    bench.url = f"file://{path}"
+    bench.info.url_changed()
+    assert bench.info.calibration == CALIBRATION
+    bench.info.url_changed()  # without a check: the file is read
+    assert bench.info.calibration is None
+
+
+def test_a_calibration_is_saved_in_an_allowed_folder(bench, tmp_path):
+    bench.start("", tmp_path / "allowed")
+    bench.url = f"file://{tmp_path}/allowed/camera.yaml"
+    assert "Applied, but not saved: cannot save to" in bench.set().status_message  # there is no folder
+    (tmp_path / "allowed").mkdir()
+    for _ in range(2):
+        response = bench.set()
+        assert (response.success, response.status_message) == (True, f"Saved to {bench.url[7:]}")
+    assert read_calibration(tmp_path / "allowed" / "camera.yaml") == (CALIBRATION, [])
+    bench.url = f"file://{tmp_path}/allowed/camera.ini"
+    assert "let camera_info_url name a .yaml file" in bench.set().status_message
+    bench.url = f"file://{tmp_path}/camera.yaml"
+    assert "the path is not in a folder that this node allows" in bench.set().status_message
 
 
 # -- on a graph ----------------------------------------------------------------------------------------------
@@ -159,7 +199,7 @@ def test_camera_info_has_the_header_of_its_image(start_bridge, probe, wait_until
     for url, reason in (
         ("file://[", "is not a URL"),
         ("file:///%00", "does not name a file"),
-        ("file:///dev/zero", "no file"),
+        ("file:///dev/zero", "PATH_NOT_ALLOWED"),
     ):
         refused = change(url)
         assert (refused.successful, reason in refused.reason) == (False, True), url

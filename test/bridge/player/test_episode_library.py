@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 
 import pytest
 
 from odyssey_ros.bridge.player.episode_library import (
+    MAX_EVENTS_BYTES,
     FileRequest,
     JobRequest,
     RecordingRequest,
@@ -122,7 +124,24 @@ async def test_an_events_log_that_cannot_be_read_is_an_error(observer, tmp_path)
     await open_file(FileRequest(write_video(tmp_path / "walk.mp4"), tmp_path), observer)
     error = observer.episodes[0].episode
     assert error.code is ErrorCode.DISK_FAILED
-    assert error.message.startswith("the events log cannot be read: ")
+    assert error.message == "the events log cannot be read: it is a folder"
+
+
+async def test_a_pipe_in_place_of_the_events_log_is_an_error(observer, tmp_path):
+    os.mkfifo(tmp_path / "walk.events.jsonl")
+    await open_file(FileRequest(write_video(tmp_path / "walk.mp4")), observer)
+    assert "it is not a regular file" in observer.episodes[0].episode.message
+
+
+async def test_an_events_log_that_is_too_large_is_an_error(observer, tmp_path):
+    with (tmp_path / "walk.events.jsonl").open("wb") as file:
+        file.truncate(MAX_EVENTS_BYTES + 1)
+    await open_file(FileRequest(write_video(tmp_path / "walk.mp4")), observer)
+    error = observer.episodes[0].episode
+    assert (error.code, error.message) == (
+        ErrorCode.WRONG_SIZE,
+        "the events log cannot be read: it is larger than 64 MiB",
+    )
 
 
 # -- jobs and recordings -----------------------------------------------------------------------------

@@ -37,6 +37,9 @@ def test_a_file_with_and_without_events(tmp_path):
         ({"stream_id": "a", "job_id": "b"}, "not stream_id and job_id"),
         ({"video_file": "/nowhere.mp4"}, "there is no file /nowhere.mp4"),
         ({"video_file": __file__, "events_file": "/nowhere.jsonl"}, "there is no file /nowhere.jsonl"),
+        ({"video_file": "/dev/zero"}, "cannot read /dev/zero: it is not a regular file"),
+        ({"video_file": __file__, "events_file": "/dev/ptmx"}, "cannot read /dev/ptmx: it is not a regular"),
+        ({"video_file": "/"}, "cannot read /: it is a folder"),
     ],
 )
 def test_an_invalid_request_is_refused(changes, reason):
