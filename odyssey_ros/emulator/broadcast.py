@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
@@ -13,12 +13,15 @@ from odyssey_ros.emulator.loopback import gather_on
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack, VideoFanout
 from odyssey_ros.emulator.peer import NegotiationError, ice_configuration, on_keyframe_request
 from odyssey_ros.emulator.peer_closing import end_connecting_quietly
-from odyssey_ros.emulator.sdp import MALFORMED_DESCRIPTION, mime_type, without_mdns_candidates
+from odyssey_ros.emulator.sdp import MALFORMED_DESCRIPTION, check_size, mime_type, without_mdns_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.emulator.config import Codec, IceServer
+
+MAX_SPECTATORS: Final = 32
+"""Most spectators of a stream, those whose connection is being negotiated included."""
 
 
 @dataclass(slots=True)
@@ -29,15 +32,21 @@ class Broadcast:
         video: the stream's encoded frames.
         codec: the codec of the frames.
         spectators: the spectators' peers, by resource id.
+        joining: number of spectators whose connection is being negotiated.
     """
 
     video: VideoFanout
     codec: Codec
     spectators: dict[str, RTCPeerConnection] = field(default_factory=dict)
+    joining: int = 0
 
 
 class UnknownBroadcastError(Exception):
     """There is no broadcast of this stream."""
+
+
+class TooManySpectatorsError(Exception):
+    """The stream has `MAX_SPECTATORS` spectators already."""
 
 
 class BroadcastRegistry:
@@ -87,11 +96,21 @@ class BroadcastRegistry:
 
         Raises:
             UnknownBroadcastError: there is no broadcast of this stream.
+            TooManySpectatorsError: the stream has too many spectators.
             NegotiationError: the offer is unusable.
         """
         broadcast = self._broadcasts.get(stream_id)
         if broadcast is None:
             raise UnknownBroadcastError
+        if len(broadcast.spectators) + broadcast.joining >= MAX_SPECTATORS:
+            raise TooManySpectatorsError
+        broadcast.joining += 1
+        try:
+            return await self._join(stream_id, broadcast, offer)
+        finally:
+            broadcast.joining -= 1
+
+    async def _join(self, stream_id: str, broadcast: Broadcast, offer: str) -> tuple[str, str]:
         peer = RTCPeerConnection(ice_configuration(self._ice_servers))
         end_connecting_quietly(peer)
         resource_id = str(uuid.uuid4())
@@ -133,8 +152,9 @@ class BroadcastRegistry:
         capabilities = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([c for c in capabilities if c.mimeType in usable])
         on_keyframe_request(transceiver.sender, track.need_keyframe)
-        offer = without_mdns_candidates(offer)
         try:
+            check_size(offer)
+            offer = without_mdns_candidates(offer)
             await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
             if transceiver.mid is None:
                 raise NegotiationError("the offer has no video")

@@ -102,6 +102,25 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
     )
     add("--no-control", action="store_true", help="do not serve the control endpoint")
     add(
+        "--allow-host",
+        action="append",
+        metavar="NAME",
+        help="a host name under which the service answers, for example behind a proxy; may be repeated "
+        "(default: addresses and names of this machine)",
+    )
+    add(
+        "--cors-origin",
+        action="append",
+        metavar="ORIGIN",
+        help="an origin whose web pages may use the service, such as https://app.example.org, or * for all; "
+        "may be repeated (default: pages of this machine)",
+    )
+    add(
+        "--allow-private-script-urls",
+        action="store_true",
+        help="fetch a script_url from a private address too, such as 127.0.0.1",
+    )
+    add(
         "--fault",
         action="append",
         metavar="NAME[,FIELD=VALUE...]",
@@ -219,6 +238,9 @@ def configuration(arguments: argparse.Namespace) -> EmulatorConfig:
         render_workers=arguments.render_workers,
         broadcast_seconds=arguments.broadcast_seconds,
         control=not arguments.no_control,
+        allow_hosts=tuple(arguments.allow_host or []),
+        cors_origins=tuple(arguments.cors_origin or []),
+        allow_private_script_urls=arguments.allow_private_script_urls,
         faults=tuple(_fault(text) for text in arguments.fault or []),
         limits=Limits(**{name: getattr(arguments, name) for name in _LIMIT_HELP}),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,9 @@ Codec = Literal["h264", "vp8"]
 CODECS: tuple[Codec, ...] = ("h264", "vp8")
 
 DEFAULT_API_KEY = "ody_local"
+
+_HOST_NAME = re.compile(r"\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+|[A-Za-z0-9._-]+")
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
 
 class ConfigurationError(ValueError):
@@ -82,6 +86,11 @@ class EmulatorConfig:
         render_workers: number of simulations rendered at once.
         broadcast_seconds: time from `stream_started` to `broadcast_ready`.
         control: whether the control endpoint is served.
+        allow_hosts: host names under which the service answers, besides addresses and names of this machine.
+        cors_origins: origins whose web pages may use the service, such as `https://app.example.org`, or `*`
+            for all; pages of this machine always may.
+        allow_private_script_urls: whether a `script_url` may lead to a private address, such as one of this
+            machine or its network.
         faults: faults to arm at the start.
         limits: see `Limits`.
 
@@ -106,6 +115,9 @@ class EmulatorConfig:
     render_workers: int = 1
     broadcast_seconds: float = 1.0
     control: bool = True
+    allow_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    allow_private_script_urls: bool = False
     faults: tuple[tuple[Fault, Schedule], ...] = ()
     limits: Limits = field(default_factory=Limits)
 
@@ -122,6 +134,7 @@ class EmulatorConfig:
             raise ConfigurationError("the number of streamers must not be negative")
         if not 0 <= self.port <= 65535:
             raise ConfigurationError(f"port must be between 0 and 65535, not {self.port}")
+        self._check_web_access()
         if not self.accounts:
             raise ConfigurationError("at least one API key is needed")
         keys = [account.api_key for account in self.accounts]
@@ -129,6 +142,16 @@ class EmulatorConfig:
             raise ConfigurationError("every account needs its own API key and its own name")
         if any(not key.startswith("ody_") or len(key) < 8 for key in keys):
             raise ConfigurationError("an API key starts with ody_ and has at least 8 characters")
+
+    def _check_web_access(self) -> None:
+        for name in self.allow_hosts:
+            if not _HOST_NAME.fullmatch(name):
+                raise ConfigurationError(f"an allowed host is a name without a port, not {name!r}")
+        for origin in self.cors_origins:
+            if origin not in {"*", "null"} and not _ORIGIN.fullmatch(origin):
+                raise ConfigurationError(
+                    f"an allowed origin has the form https://app.example.org[:port], not {origin!r}"
+                )
 
     def media_addresses(self, found: list[str]) -> list[str]:
         """Return the addresses to use for media.

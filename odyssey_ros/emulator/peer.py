@@ -22,6 +22,8 @@ from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
 from odyssey_ros.emulator.peer_closing import end_connecting_quietly
 from odyssey_ros.emulator.sdp import (
     MALFORMED_DESCRIPTION,
+    MAX_CANDIDATES,
+    check_size,
     is_mdns,
     mime_type,
     negotiated_codec,
@@ -100,6 +102,7 @@ class StreamerPeer:
         self.codec: Codec = codec
         self._on_lost = on_lost
         self._closed = False
+        self._candidates = 0
         self.connected = asyncio.Event()
         self.video = EncodedVideoTrack(lambda: None)
         self.connection = RTCPeerConnection(ice_configuration(ice_servers))
@@ -130,6 +133,7 @@ class StreamerPeer:
             NegotiationError: the answer is malformed, is the second one, or has no codec in common.
         """
         try:
+            check_size(sdp)
             codec = negotiated_codec(sdp, self._preferred)
             if codec is None and self.sender is not None:
                 raise NegotiationError("the answer has no usable video codec")
@@ -145,7 +149,7 @@ class StreamerPeer:
         An empty string (end of candidates) is ignored, because an answer may come without the others.
 
         Raises:
-            NegotiationError: the candidate is malformed.
+            NegotiationError: the candidate is malformed, or there are too many.
         """
         text = candidate.removeprefix("candidate:")
         if not text or is_mdns(candidate):
@@ -156,6 +160,9 @@ class StreamerPeer:
             parsed = candidate_from_sdp(text)
         except (AssertionError, IndexError, ValueError) as error:
             raise NegotiationError("malformed candidate") from error
+        self._candidates += 1
+        if self._candidates > MAX_CANDIDATES:
+            raise NegotiationError(f"more than {MAX_CANDIDATES} candidates")
         parsed.sdpMid, parsed.sdpMLineIndex = mid, line_index
         await self.connection.addIceCandidate(parsed)
 

@@ -11,6 +11,11 @@ from aiortc.sdp import SessionDescription
 if TYPE_CHECKING:
     from odyssey_ros.emulator.config import Codec
 
+_MAX_DESCRIPTION_CHARACTERS = 200_000
+_MAX_SECTIONS = 16
+MAX_CANDIDATES = 256
+"""Most candidates of a client; each is checked against each address of the service."""
+
 _MIME_TYPES: dict[Codec, str] = {"h264": "video/H264", "vp8": "video/VP8"}
 
 MALFORMED_DESCRIPTION = (
@@ -32,6 +37,21 @@ class LocalCandidate:
 def mime_type(codec: Codec) -> str:
     """Return the codec's name in session descriptions."""
     return _MIME_TYPES[codec]
+
+
+def check_size(sdp: str) -> None:
+    """Check that a client's session description is of a usual size, before objects are made from it.
+
+    Raises:
+        ValueError: the description is too long, or has too many media sections or candidates.
+    """
+    if len(sdp) > _MAX_DESCRIPTION_CHARACTERS:
+        raise ValueError(f"the description is longer than {_MAX_DESCRIPTION_CHARACTERS} characters")
+    lines = sdp.splitlines()
+    if sum(line.startswith("m=") for line in lines) > _MAX_SECTIONS:
+        raise ValueError(f"the description has more than {_MAX_SECTIONS} media sections")
+    if sum(line.startswith("a=candidate:") for line in lines) > MAX_CANDIDATES:
+        raise ValueError(f"the description has more than {MAX_CANDIDATES} candidates")
 
 
 def negotiated_codec(sdp: str, preferred: Codec) -> Codec | None:

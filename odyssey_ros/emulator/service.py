@@ -18,6 +18,7 @@ from odyssey_ros.emulator.accounts import AccountBook
 from odyssey_ros.emulator.broadcast import BroadcastRegistry
 from odyssey_ros.emulator.config import EmulatorConfig
 from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
+from odyssey_ros.emulator.http.connections import Connections
 from odyssey_ros.emulator.http.http_service import HttpService
 from odyssey_ros.emulator.jobs.armed_faults import ArmedJobFaults
 from odyssey_ros.emulator.jobs.job_service import JobService
@@ -29,6 +30,9 @@ from odyssey_ros.emulator.tokens import TokenAuthority
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+_KEEPALIVE_SECONDS = 75.0
+"""Longest time of a connection without a request."""
 
 _CLOSE_SECONDS = 3.0
 """Longest wait for the ends of the connections."""
@@ -70,6 +74,7 @@ class Emulator:
             monotonic=monotonic,
         )
         self._temporary_directory: tempfile.TemporaryDirectory[str] | None = None
+        self._connections = Connections()
         self._runner: web.AppRunner | None = None
         self._url: str | None = None
 
@@ -93,30 +98,29 @@ class Emulator:
         for fault, schedule in self.config.faults:
             self.faults.arm(fault, schedule)
         http = HttpService(await self._make_context(), self.sessions)
-        runner = web.AppRunner(http.application(), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            http.application(self._connections.middleware()),
+            access_log=None,
+            shutdown_timeout=1.0,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            auto_decompress=False,
+        )
         await runner.setup()
         self._runner = runner
         try:
-            await self._make_site(runner).start()
+            if runner.server is not None:
+                await self._connections.listen(runner.server, self.config.host, self.config.port)
         except OSError:
             await self.close()
             raise
         await self._jobs.start()
-        port = runner.addresses[0][1]
+        port = self._connections.port
         host = self.config.host
         if host == "::" and not socket.has_dualstack_ipv6():
             host = "::1"
         elif host in {"0.0.0.0", "::"}:
             host = "127.0.0.1"
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-    def _make_site(self, runner: web.AppRunner) -> web.BaseSite:
-        host, port = self.config.host, self.config.port
-        if host == "::" and socket.has_dualstack_ipv6():
-            # asyncio restricts its own IPv6 sockets to IPv6.
-            both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
-            return web.SockSite(runner, both)
-        return web.TCPSite(runner, host, port)
 
     async def _make_context(self) -> ServiceContext:
         directory = self._data_directory()
@@ -145,6 +149,7 @@ class Emulator:
             region=self.config.regions[0],
             queue_limit=self.config.limits.queued_jobs,
             max_image_bytes=self.config.limits.image_bytes,
+            allow_private_urls=self.config.allow_private_script_urls,
             faults=ArmedJobFaults(self.faults),
             now=lambda: datetime.fromtimestamp(self._now(), timezone.utc),
         )
@@ -161,6 +166,7 @@ class Emulator:
         if self._runner is None:
             return
         runner, self._runner, self._url = self._runner, None, None
+        await self._connections.close()
         sessions = self.sessions.live()
         for session in sessions:
             session.end(Ending(1001, "the service is shutting down"))

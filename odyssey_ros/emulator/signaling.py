@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 36 * 1024 * 1024
 """Largest message, bytes; a 25 MB image is about 35 MB of base64."""
 
 _MAX_INLINE_TEXT = 100_000

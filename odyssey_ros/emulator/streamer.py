@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MAX_WAITING_REQUESTS = 32
+
 _LEAVE_SECONDS = 3.0
 """A client that leaves closes its peer first and its socket soon after; after this time the peer is lost."""
 
@@ -112,6 +114,7 @@ class Streamer:
         self._faults = context.faults
         self._media_epoch = context.monotonic()
         self._requests: asyncio.Queue[_Request] = asyncio.Queue()
+        self._images_waiting = 0
         self._running: RunningStream | None = None
         self.idle_since: float = context.monotonic()
         self.peer = self._make_peer()
@@ -158,7 +161,15 @@ class Streamer:
         self.submit(message)
 
     def submit(self, message: ChannelMessage) -> None:
-        """Queue a request; the answer goes to the `streamerToClient` channel."""
+        """Queue a request; the answer goes to the `streamerToClient` channel.
+
+        When too many requests wait, or more than one of them has an image, the request is refused.
+        """
+        has_image = isinstance(message, StartStream) and message.image is not None
+        if self._requests.qsize() >= _MAX_WAITING_REQUESTS or (has_image and self._images_waiting):
+            self._refuse(StreamRefusedError("too_many_requests", "Too many requests wait; wait for answers"))
+            return
+        self._images_waiting += has_image
         self._requests.put_nowait(message)
 
     def end_stream(self, reason: str | None = None, message: str = "") -> None:
@@ -214,6 +225,7 @@ class Streamer:
     async def _serve_requests(self) -> None:
         while True:
             request = await self._requests.get()
+            self._images_waiting -= isinstance(request, StartStream) and request.image is not None
             try:
                 await self._serve(request)
             except StreamRefusedError as refusal:

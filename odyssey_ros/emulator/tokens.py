@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,8 @@ import jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_SECONDS = re.compile(r"[0-9]{1,12}")
 
 Audience = Literal["access", "session", "spectator"]
 
@@ -65,6 +68,8 @@ class TokenAuthority:
         Raises:
             InvalidTokenError: the token is invalid or has expired.
         """
+        if not token.isascii():
+            raise InvalidTokenError  # bytes of a header that are no text become lone surrogates
         try:
             claims = jwt.decode(
                 token,
@@ -93,7 +98,7 @@ class TokenAuthority:
         Raises:
             InvalidTokenError: the query string is invalid for this path or has expired.
         """
-        if not (expires.isascii() and expires.isdigit() and signature.isascii()):
+        if not (_SECONDS.fullmatch(expires) and signature.isascii()):
             raise InvalidTokenError
         if not hmac.compare_digest(self._signature(path, int(expires)), signature):
             raise InvalidTokenError

@@ -149,3 +149,13 @@ async def test_broadcast_ready_is_sent_after_the_configured_time(running):
         await connection.start(broadcast=True)
         ready = await connection.reply("broadcast_ready", timeout=5)
         assert set(ready) == {"type", "broadcast_url", "webrtc_url", "spectator_token"}
+
+
+async def test_the_number_of_spectators_is_bounded(service, spectators, monkeypatch):
+    monkeypatch.setattr("odyssey_ros.emulator.broadcast.MAX_SPECTATORS", 1)
+    _, caller = service
+    _, ready = await broadcast(caller)
+    first, second = spectators(), spectators()
+    await first.join(ready)
+    with pytest.raises(AssertionError, match="spectators; try again later"):
+        await second.join(ready)

@@ -6,6 +6,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from odyssey_ros.emulator.sdp import (
+    check_size,
     is_mdns,
     negotiated_codec,
     split_candidates,
@@ -58,3 +59,17 @@ def test_every_fingerprint_is_replaced(algorithm):
     assert "12:34" not in wrong
     assert wrong.count("a=fingerprint:sha-256 00:") == 1
     assert wrong.endswith("a=setup:actpass\r\n")
+
+
+@pytest.mark.parametrize(
+    ("sdp", "problem"),
+    [
+        ("m=video 9\r\n" * 17, "more than 16 media sections"),
+        (f"{PLAIN}\r\n" * 257, "more than 256 candidates"),
+        ("v" * 200_001, "longer than 200000"),
+    ],
+)
+def test_an_enormous_description_is_malformed(sdp, problem):
+    with pytest.raises(ValueError, match=problem):
+        check_size(sdp)
+    check_size(sdp[: len(sdp) // 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 
@@ -178,3 +179,24 @@ async def test_peers_connect_in_spite_of_unreachable_ice_servers(running):
     async with running(EmulatorConfig(ice_servers=servers)) as (_, caller):
         connection = await caller.connect()
         assert (await connection.start())["type"] == "stream_started"
+
+
+async def test_a_flood_of_candidates_is_ignored(service, until):
+    emulator, caller = service
+    connection = await caller.connect()
+    line = {"type": "ice_candidate", "sdpMid": "0", "sdpMLineIndex": 0}
+    for number in range(300):
+        candidate = f"candidate:{number} 1 udp 2122260223 127.0.0.1 {1024 + number} typ host"
+        await connection.socket.send(json.dumps({**line, "candidate": candidate}))
+    await until(lambda: emulator.counters["socket_messages_malformed"] == 300 - 256)
+    assert (await connection.start())["type"] == "stream_started"
+
+
+async def test_a_message_above_the_limit_closes_the_socket(service, until):
+    _, caller = service
+    _, socket = await caller.open_socket()
+    await socket.recv()
+    with contextlib.suppress(websockets.ConnectionClosed):
+        await socket.send("x" * (37 * 1024 * 1024))
+    await socket.wait_closed()
+    assert socket.close_code == 1009

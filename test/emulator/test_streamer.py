@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from odyssey_ros.emulator import Account, EmulatorConfig, Limits
+from odyssey_ros.emulator.faults import ReplyDelay
 from odyssey_ros.emulator.scene.marker import Marker, prompt_digest, read_marker
 
 
@@ -192,3 +193,27 @@ async def test_a_receiver_gets_a_keyframe_on_request(service, until):
     seen = len(connection.frames)
     await receiver._send_rtcp_pli(ssrc)
     await until(lambda: any(frame.key_frame for frame in connection.frames[seen:]))
+
+
+async def test_requests_that_a_client_does_not_wait_for_are_bounded(service, until):
+    emulator, caller = service
+    connection = await caller.connect()
+    emulator.faults.arm(ReplyDelay(request="start", delay_seconds=3))
+    connection.send(type="interactive_stream_start", prompt="a fox", portrait=False)
+    for _ in range(60):
+        connection.send(type="update", prompt="snow")
+    refusal = await connection.reply("interactive_stream_error")
+    assert refusal["reason"] == "too_many_requests"
+    await until(lambda: len(connection.messages) >= 61)  # each request has an answer
+    assert (await connection.end())["type"] == "stream_ended"
+
+
+async def test_only_one_image_waits(service):
+    emulator, caller = service
+    connection = await caller.connect()
+    emulator.faults.arm(ReplyDelay(request="start", delay_seconds=3))
+    connection.send(type="interactive_stream_start", prompt="a fox", portrait=False)
+    for _ in range(3):
+        connection.send(type="interactive_stream_start", prompt="x", input_image_base64="data:,")
+    reasons = [(await connection.reply("interactive_stream_error"))["reason"] for _ in range(3)]
+    assert sorted(reasons) == ["stream_already_active", "too_many_requests", "too_many_requests"]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from odyssey_ros.emulator.broadcast import UnknownBroadcastError
+from odyssey_ros.emulator.broadcast import MAX_SPECTATORS, TooManySpectatorsError, UnknownBroadcastError
 from odyssey_ros.emulator.http.http_answers import HttpError
+from odyssey_ros.emulator.http.request_bodies import read_body
 from odyssey_ros.emulator.peer import NegotiationError
 from odyssey_ros.emulator.tokens import InvalidTokenError
 
@@ -47,13 +48,13 @@ class BroadcastApi:
             raise HttpError(401, "Invalid token")
         if request.content_type != "application/sdp":
             raise HttpError(415, "The offer must be application/sdp")
-        body = await request.read()
-        if len(body) > _MAX_OFFER_BYTES:
-            raise HttpError(413, "The offer is too large")
+        body = await read_body(request, _MAX_OFFER_BYTES)
         try:
             resource_id, answer = await broadcasts.join(stream_id, body.decode())
         except UnknownBroadcastError:
             raise HttpError(404, "Stream not found") from None
+        except TooManySpectatorsError:
+            raise HttpError(503, f"The stream has {MAX_SPECTATORS} spectators; try again later") from None
         except (NegotiationError, UnicodeDecodeError) as error:
             raise HttpError(400, f"Unusable offer: {error}") from None
         return web.Response(

@@ -11,6 +11,7 @@ from aiohttp import web
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault
 from odyssey_ros.emulator.http.http_answers import CONTROL_PREFIX, HttpError
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
+from odyssey_ros.emulator.http.request_bodies import read_body
 from odyssey_ros.emulator.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _MAX_JOBS = 100
 """Most jobs of an account in the state."""
+
+_MAX_BODY_BYTES = 256 * 1024
+
+_MAX_FAULTS = 1000
+"""Most armed faults, spent ones included."""
 
 
 def describe_fault(armed: ArmedFault) -> dict[str, object]:
@@ -60,7 +66,7 @@ class ControlApi:
             web.get(f"{CONTROL_PREFIX}/faults", local(self._list_faults)),
             web.post(f"{CONTROL_PREFIX}/faults", local(self._arm_faults)),
             web.delete(f"{CONTROL_PREFIX}/faults", local(self._clear_faults)),
-            web.delete(f"{CONTROL_PREFIX}/faults/{{number:\\d+}}", local(self._disarm_fault)),
+            web.delete(f"{CONTROL_PREFIX}/faults/{{number:[0-9]{{1,9}}}}", local(self._disarm_fault)),
         ]
 
     def state(self) -> dict[str, object]:
@@ -117,10 +123,12 @@ class ControlApi:
             # A page of another origin cannot send this content type without a preflight, which fails here.
             raise HttpError(415, "Faults are application/json")
         try:
-            body = json.loads(await request.read())
-        except ValueError:
+            body = json.loads(await read_body(request, _MAX_BODY_BYTES))
+        except (ValueError, RecursionError):
             raise InvalidFieldError((), "not valid JSON") from None
         entries = body if isinstance(body, list) else [body]
+        if len(entries) + len(self._context.faults.armed()) > _MAX_FAULTS:
+            raise HttpError(429, f"At most {_MAX_FAULTS} faults can be armed; disarm others first")
         parsed = [parse_fault(Fields.of(entry, (index,))) for index, entry in enumerate(entries)]
         armed = tuple(self._context.faults.arm(fault, schedule) for fault, schedule in parsed)
         return self._faults_response(armed, status=201)

@@ -1,4 +1,4 @@
-"""HTTP answers of the service: JSON bodies, errors as `{"detail": ...}`, CORS headers for every origin."""
+"""HTTP answers of the service: JSON bodies, and errors as `{"detail": ...}`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 logger = logging.getLogger(__name__)
-
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Range",
-    "Access-Control-Expose-Headers": "Location, Content-Length, Content-Range, Accept-Ranges",
-    "Access-Control-Max-Age": "600",
-}
 
 CONTROL_PREFIX = "/control"
 
@@ -85,21 +77,6 @@ def _query_integer(request: web.Request, name: str, default: int) -> int:
         return int(request.query.get(name, default))
     except ValueError:
         raise InvalidQueryError((name,), "must be an integer") from None
-
-
-@web.middleware
-async def cross_origin(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Allow pages of every origin, as the real service does, except on the control endpoint."""
-    if request.path.startswith(CONTROL_PREFIX):
-        return await handler(request)
-    if request.method == "OPTIONS":
-        return web.Response(status=204, headers=_CORS)
-    response = await handler(request)
-    if not response.prepared:
-        response.headers.update(_CORS)
-    return response
 
 
 @web.middleware

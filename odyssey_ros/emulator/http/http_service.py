@@ -10,18 +10,22 @@ from odyssey_ros.emulator.faults.fault_middleware import fault_middleware
 from odyssey_ros.emulator.http.authorization import authorize
 from odyssey_ros.emulator.http.broadcast_api import BroadcastApi
 from odyssey_ros.emulator.http.control_api import ControlApi
-from odyssey_ros.emulator.http.http_answers import HttpError, base_url, cross_origin, errors_as_json
+from odyssey_ros.emulator.http.http_answers import HttpError, base_url, errors_as_json
 from odyssey_ros.emulator.http.jobs_api import JobsApi
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
 from odyssey_ros.emulator.http.recordings_api import RecordingsApi
+from odyssey_ros.emulator.http.request_bodies import read_body
+from odyssey_ros.emulator.http.web_access import HostRule, OriginRule, web_access
 from odyssey_ros.emulator.sessions import NoStreamerError, Session, SessionRefusedError, SessionRegistry
 from odyssey_ros.emulator.signaling import MAX_MESSAGE_BYTES, SignalingServer
 from odyssey_ros.emulator.tokens import InvalidTokenError
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
+
     from odyssey_ros.emulator.service_context import ServiceContext
 
-_MAX_BODY_BYTES = 256 * 1024 * 1024
+_MAX_BODY_BYTES = 64 * 1024
 _MODEL = "odyssey-emulator"
 _SOCKET_CLOSE_SECONDS = 1.0
 
@@ -42,17 +46,26 @@ class HttpService:
         self._sessions = sessions
         self._signaling = SignalingServer(context)
 
-    def application(self) -> web.Application:
-        """Return the aiohttp application; every endpoint that faults may name is a named route."""
+    def application(self, *outermost: Middleware) -> web.Application:
+        """Return the aiohttp application; every endpoint that faults may name is a named route.
+
+        Args:
+            outermost: middlewares that see each request first.
+        """
         context = self._context
+        config = context.config
         app = web.Application(
-            middlewares=[cross_origin, fault_middleware(context.faults, context.counters), errors_as_json],
-            client_max_size=_MAX_BODY_BYTES,
+            middlewares=[
+                *outermost,
+                web_access(HostRule(config.host, config.allow_hosts), OriginRule(config.cors_origins)),
+                fault_middleware(context.faults, context.counters),
+                errors_as_json,
+            ]
         )
         app.add_routes(RecordingsApi(context).routes())
         app.add_routes(JobsApi(context).routes())
         app.add_routes(BroadcastApi(context).routes())
-        if context.config.control:
+        if config.control:
             app.add_routes(ControlApi(context, self._sessions).routes())
         app.add_routes(
             [
@@ -69,7 +82,7 @@ class HttpService:
         return app
 
     async def _exchange_key(self, request: web.Request) -> web.Response:
-        api_key = Fields.parse(await request.read()).string("api_key")
+        api_key = Fields.parse(await read_body(request, _MAX_BODY_BYTES)).string("api_key")
         if not api_key.startswith("ody_"):
             raise InvalidFieldError(("api_key",), "Invalid API key format")
         account = self._context.accounts.by_key(api_key)
@@ -94,7 +107,7 @@ class HttpService:
 
     async def _request_session(self, request: web.Request) -> web.Response:
         account = authorize(self._context, request)
-        body = await request.read()
+        body = await read_body(request, _MAX_BODY_BYTES)
         latencies = Fields.parse(body or b"{}").integers_by_name("region_latencies")
         try:
             session = self._sessions.request(account, latencies)
@@ -115,7 +128,8 @@ class HttpService:
 
     async def _issue_session_token(self, request: web.Request) -> web.Response:
         account = authorize(self._context, request)
-        session = self._sessions.find(Fields.parse(await request.read()).string("session_id"))
+        body = await read_body(request, _MAX_BODY_BYTES)
+        session = self._sessions.find(Fields.parse(body).string("session_id"))
         if session is None or session.account is not account:
             raise HttpError(404, "Session not found or not authorized")
         lifetime = self._config.limits.session_token_seconds
@@ -132,7 +146,7 @@ class HttpService:
         return web.json_response({"iceServers": servers})
 
     async def _accept_telemetry(self, request: web.Request) -> web.Response:
-        await request.read()
+        await read_body(request, _MAX_BODY_BYTES)
         self._counters["telemetry_posts"] += 1
         return web.json_response({"status": "accepted"}, status=202)
 

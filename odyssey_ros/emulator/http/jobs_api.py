@@ -12,6 +12,7 @@ from odyssey_ros.emulator.http.authorization import authorize
 from odyssey_ros.emulator.http.http_answers import HttpError, page_of
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidQueryError
 from odyssey_ros.emulator.http.presigned_urls import presigned_url
+from odyssey_ros.emulator.http.request_bodies import LargeBodies, read_body
 from odyssey_ros.emulator.jobs.job import Job, JobStatus
 from odyssey_ros.emulator.jobs.job_request import JobRequest
 from odyssey_ros.emulator.jobs.job_service import JobNotCancellableError, QueueFullError
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _DEFAULT_PAGE = 20
 _MAX_PAGE = 100
+
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+_SMALL_BODY_BYTES = 1024 * 1024
+_BODY_SECONDS = 60.0
 
 
 class JobsApi:
@@ -33,6 +38,7 @@ class JobsApi:
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._jobs = context.jobs
+        self._large_bodies = LargeBodies(_SMALL_BODY_BYTES, _BODY_SECONDS)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
@@ -45,14 +51,16 @@ class JobsApi:
 
     async def _submit(self, request: web.Request) -> web.Response:
         account = authorize(self._context, request)
-        body = await request.read()
-        job_request = await asyncio.to_thread(_parse, body)
-        if job_request.bypass_expansion and not account.may_bypass_expansion:
-            raise HttpError(403, "This account may not bypass prompt expansion")
-        try:
-            job = await self._jobs.submit(account.name, job_request)
-        except QueueFullError as error:
-            raise HttpError(429, str(error)) from None
+        async with self._large_bodies.admit(request):
+            job_request = await asyncio.to_thread(
+                _parse, await read_body(request, _MAX_BODY_BYTES, seconds=_BODY_SECONDS)
+            )
+            if job_request.bypass_expansion and not account.may_bypass_expansion:
+                raise HttpError(403, "This account may not bypass prompt expansion")
+            try:
+                job = await self._jobs.submit(account.name, job_request)
+            except QueueFullError as error:
+                raise HttpError(429, str(error)) from None
         return self._describe(request, job)
 
     async def _get(self, request: web.Request) -> web.Response:

@@ -121,7 +121,7 @@ class Fields:
             if default is None:
                 raise InvalidFieldError(self.path_of(name), "field required")
             return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_finite(value):
             raise InvalidFieldError(self.path_of(name), "must be a number")
         return float(value)
 
@@ -161,3 +161,10 @@ class Fields:
         """Return an object whose values are all integers; empty when absent or null."""
         nested = self.fields(name)
         return {} if nested is None else {key: nested.integer(key) for key in nested.names()}
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that is no float
+        return False

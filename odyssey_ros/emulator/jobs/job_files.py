@@ -45,6 +45,8 @@ class JobFiles:
         for path in self._directory.glob("*.json"):
             if not path.name.endswith(_SCRIPTS):
                 try:
+                    if not path.is_file():  # opening a pipe or a device could block
+                        raise ValueError("not a regular file")
                     jobs.append(_read_job(path))
                 except (OSError, ValueError) as error:
                     logger.warning("%s is not a valid simulation job; it is skipped: %s", path, error)
@@ -94,6 +96,10 @@ class JobFiles:
             return ()
         batch = Fields.parse(path.read_bytes()).items("scripts")
         return tuple(parse_script(item, ("scripts", index)) for index, item in enumerate(batch))
+
+    def remove(self, job_id: str) -> None:
+        """Forget a finished job."""
+        (self._directory / f"{job_id}.json").unlink(missing_ok=True)
 
     def remove_scripts(self, job_id: str) -> None:
         """Remove the scripts of a finished job, if there are any."""

@@ -107,7 +107,9 @@ class JobService:
         workers: number of processes that render at once.
         region: the region of the workers.
         queue_limit: unfinished jobs that one account may have; None for no limit.
+        max_finished: finished jobs of an account that are kept; the oldest ones above are forgotten.
         max_image_bytes: largest decoded input image, bytes.
+        allow_private_urls: whether a `script_url` may lead to a private address.
         faults: injects failures, or None.
         now: the time, with time zone.
 
@@ -125,7 +127,9 @@ class JobService:
         workers: int = 1,
         region: str = "local",
         queue_limit: int | None = 10,
+        max_finished: int = 1000,
         max_image_bytes: int = 25 * 1024 * 1024,
+        allow_private_urls: bool = False,
         faults: JobFaults | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
@@ -136,7 +140,9 @@ class JobService:
         self._workers = workers
         self._region = region
         self._queue_limit = queue_limit
+        self._max_finished = max_finished
         self._max_image_bytes = max_image_bytes
+        self._allow_private_urls = allow_private_urls
         self._faults = faults or _NoFaults()
         self._now = now
         self._slots = asyncio.Semaphore(workers)
@@ -283,7 +289,20 @@ class JobService:
         self._files.write(job)
         if not job.status.active:
             self._files.remove_scripts(job.job_id)
+            self._forget_others(job)
         return job
+
+    def _forget_others(self, ended: Job) -> None:
+        """Forget the account's oldest finished jobs above the bound; their recordings are kept."""
+        others = [
+            job
+            for job in self._jobs.values()
+            if job.owner == ended.owner and not job.status.active and job.job_id != ended.job_id
+        ]
+        others.sort(key=lambda job: (job.completed_at or job.created_at, job.job_id), reverse=True)
+        for job in others[self._max_finished - 1 :]:
+            del self._jobs[job.job_id]
+            self._files.remove(job.job_id)
 
     def _requeue(self, job: Job, *, again: bool) -> None:
         for stream in job.streams:
@@ -380,7 +399,7 @@ class JobService:
 
     async def _fetch(self, url: str) -> Script:
         try:
-            script = await fetch_script(url)
+            script = await fetch_script(url, allow_private=self._allow_private_urls)
             await asyncio.to_thread(self._check_image, script, 0)
         except ScriptFetchError as error:
             raise _JobFailedError(str(error)) from None

@@ -149,7 +149,10 @@ class Recording:
             OSError: the file is missing or not readable.
             ValueError: the contents are invalid.
         """
-        fields = Fields.parse((directory / _METADATA).read_bytes())
+        path = directory / _METADATA
+        if path.exists() and not path.is_file():  # opening a pipe or a device could block
+            raise ValueError(f"{_METADATA} is not a regular file")
+        fields = Fields.parse(path.read_bytes())
         recording = cls(
             stream_id=fields.string("stream_id"),
             owner=fields.string("owner"),

@@ -1,4 +1,4 @@
-"""The unmodified official JavaScript SDK runs in a real browser against the emulator."""
+"""A real browser: the unmodified official JavaScript SDK, and hostile web pages, against the emulator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from PIL import Image
 
 from odyssey_ros.emulator import Emulator, EmulatorConfig
@@ -116,7 +116,7 @@ Run: TypeAlias = "Callable[..., Awaitable[dict[str, Any]]]"
 def run(browser: str, modules: Path, page_url: str, emulator: Emulator, tmp_path: Path) -> Run:
     """Runs a scenario in the browser: `await run(name, **arguments)`."""
 
-    async def run_scenario(name: str, **arguments: object) -> dict[str, Any]:
+    async def run_scenario(name: str, *, page: str = page_url, **arguments: object) -> dict[str, Any]:
         log = tmp_path / "browser.log"
         with log.open("wb") as log_file:
             process = await asyncio.create_subprocess_exec(
@@ -124,7 +124,7 @@ def run(browser: str, modules: Path, page_url: str, emulator: Emulator, tmp_path
                 str(HERE / "drive.mjs"),
                 str(modules),
                 browser,
-                f"{page_url}?api={emulator.url}",
+                f"{page}?api={emulator.url}",
                 name,
                 json.dumps({"apiKey": API_KEY, **arguments}),
                 stdout=asyncio.subprocess.PIPE,
@@ -238,3 +238,34 @@ async def test_spectators_see_the_same_stream_as_the_owner(run: Run) -> None:
         assert marker(before).counter < marker(after).counter
     assert "token" in seen["refusal"]
     assert seen["spectatorNotified"] is True
+
+
+async def test_a_page_of_a_foreign_origin_gets_nothing(run: Run, page_url: str, emulator: Emulator) -> None:
+    """The page knows the default key, and a session's token that it should not know."""
+    page = page_url.replace("127.0.0.1", "evil.example").replace("page.html", "attack.html")
+    async with ClientSession(emulator.url) as client:
+        async with client.post("/auth/token", json={"api_key": API_KEY}) as answer:
+            access = (await answer.json())["access_token"]
+        headers = {"Authorization": f"Bearer {access}"}
+        async with client.post("/sessions/request", json={}, headers=headers) as answer:
+            session_id = (await answer.json())["session_id"]
+        grant = {"session_id": session_id}
+        async with client.post("/sessions/token", json=grant, headers=headers) as answer:
+            token = (await answer.json())["session_token"]
+    before = dict(emulator.counters)
+    stolen = {"access": access, "session": session_id, "token": token}
+    seen = await run("attack", page=page, **stolen)
+    assert set(seen.values()) == {"refused"}
+    assert set(seen) >= {"token", "job", "socket", "faults", "state", "whep", "simple"}
+    assert dict(emulator.counters) == before
+    assert [session.state for session in emulator.sessions.live()] == ["provisioned"]
+    # The same page works from this machine, so the attack itself is not broken.
+    friendly = await run("attack", page=page_url.replace("page.html", "attack.html"), **stolen)
+    assert (friendly["token"], friendly["job"], friendly["socket"]) == ("200", "200", "open")
+    assert (friendly["faults"], friendly["state"]) == ("refused", "refused")
+
+
+async def test_a_rebound_host_name_gets_nothing(run: Run, emulator: Emulator) -> None:
+    """The name of the page's host has become an address of this machine, so all is of one origin."""
+    seen = await run("rebound", page=emulator.url.replace("127.0.0.1", "evil.example") + "/config")
+    assert seen == {"page": 421, "token": 421, "control": 421}

@@ -24,6 +24,7 @@ async def broadcast(service):
         ({"content": "nonsense"}, 400),
         ({"content": b"v=0\xff"}, 400),
         ({"content": "v" * 300_000}, 413),
+        ({"content": "v=0\r\n" + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n" * 1000}, 400),
     ],
 )
 async def test_an_unusable_offer_is_refused(broadcast, changes, status):

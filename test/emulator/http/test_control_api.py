@@ -105,8 +105,33 @@ async def test_a_page_of_another_origin_cannot_arm_faults(service):
         "/control/faults", content='{"fault": "track_end"}', headers={"Content-Type": "text/plain"}
     )
     assert answer.status_code == 415
-    answer = await caller.http.get("/control/state", headers={"Host": "rebound.example.org"})
-    assert answer.status_code == 403
+    for origin in ("https://page.example.org", "http://localhost:5173", "null"):
+        answer = await caller.http.post(
+            "/control/faults", json={"fault": "track_end"}, headers={"Origin": origin}
+        )
+        assert answer.status_code == 403
+    assert (await caller.http.get("/control/faults")).json()["faults"] == []
+
+
+async def test_a_host_that_is_allowed_for_a_proxy_does_not_reach_the_control_endpoint(running):
+    async with running(EmulatorConfig(allow_hosts=("odyssey.example.org",))) as (_, caller):
+        answer = await caller.http.get("/control/state", headers={"Host": "odyssey.example.org"})
+        assert answer.status_code == 403
+
+
+async def test_the_number_of_armed_faults_is_bounded(service):
+    _, caller = service
+    many = [{"fault": "track_end"}] * 600
+    assert (await caller.http.post("/control/faults", json=many)).status_code == 201
+    refused = await caller.http.post("/control/faults", json=many)
+    assert (refused.status_code, refused.json()["detail"]) == (
+        429,
+        "At most 1000 faults can be armed; disarm others first",
+    )
+    deep = await caller.http.post(
+        "/control/faults", content="[" * 200_000, headers={"Content-Type": "application/json"}
+    )
+    assert deep.status_code == 422
 
 
 async def test_control_stays_on_this_machine_when_the_service_does_not(running, new_caller):

@@ -1,4 +1,4 @@
-"""Answers, paging and CORS headers of a small application."""
+"""Answers and paging of a small application."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from odyssey_ros.emulator.http.http_answers import (
     HttpError,
     base_url,
-    cross_origin,
     errors_as_json,
     page_of,
     unprocessable,
@@ -23,7 +22,7 @@ async def answer(request):
     outcomes = {
         "error": HttpError(418, {"reason": "teapot"}),
         "field": InvalidFieldError(("a", 0), "must be a string"),
-        "redirect": web.HTTPFound("/control/fine"),
+        "redirect": web.HTTPFound("/fine"),
         "forbidden": web.HTTPForbidden(),
         "broken": RuntimeError("a secret"),
     }
@@ -35,9 +34,8 @@ async def answer(request):
 
 @pytest.fixture
 async def client():
-    app = web.Application(middlewares=[cross_origin, errors_as_json])
+    app = web.Application(middlewares=[errors_as_json])
     app.router.add_get("/{outcome}", answer)
-    app.router.add_get("/control/{outcome}", answer)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -55,7 +53,6 @@ async def client():
 async def test_every_failure_is_a_json_answer(client, path, status, detail):
     response = await client.get(path)
     assert (response.status, await response.json()) == (status, {"detail": detail})
-    assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
 async def test_an_unexpected_exception_is_logged(client, caplog):
@@ -65,15 +62,7 @@ async def test_an_unexpected_exception_is_logged(client, caplog):
 
 async def test_redirections_are_no_errors(client):
     response = await client.get("/redirect", allow_redirects=False)
-    assert (response.status, response.headers["Location"]) == (302, "/control/fine")
-
-
-async def test_a_preflight_is_answered_except_on_the_control_endpoint(client):
-    assert (await client.options("/fine")).status == 204
-    control = await client.options("/control/fine")
-    assert control.status == 405
-    assert "Access-Control-Allow-Origin" not in control.headers
-    assert "Access-Control-Allow-Origin" not in (await client.get("/control/fine")).headers
+    assert (response.status, response.headers["Location"]) == (302, "/fine")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ async def test_a_key_is_exchanged_for_a_token(service):
         (b"[]", 422),
         (b"{not json", 422),
         (b"", 422),
-        (b"[" * 100_000, 422),
+        (b"[" * 60_000, 422),
     ],
 )
 async def test_an_invalid_key_is_refused(service, body, status):
@@ -109,13 +109,13 @@ async def test_a_session_is_provisioned(service):
     assert jwt.get_unverified_header(grant["session_token"])["alg"] == "HS256"
 
 
-async def test_urls_have_the_secure_scheme_behind_a_tls_proxy(service):
-    _, caller = service
-    caller.http.headers.update({"X-Forwarded-Proto": "https", "Host": "odyssey.example.org"})
-    session = (await caller.request("POST", "/sessions/request", json={})).json()
-    assert session["signalling_url"] == "wss://odyssey.example.org"
-    [region] = (await caller.request("GET", "/regions")).json()["regions"]
-    assert region["ping_url"] == "https://odyssey.example.org/ping/local"
+async def test_urls_have_the_secure_scheme_behind_a_tls_proxy(running):
+    async with running(EmulatorConfig(allow_hosts=("odyssey.example.org",))) as (_, caller):
+        caller.http.headers.update({"X-Forwarded-Proto": "https", "Host": "odyssey.example.org"})
+        session = (await caller.request("POST", "/sessions/request", json={})).json()
+        assert session["signalling_url"] == "wss://odyssey.example.org"
+        [region] = (await caller.request("GET", "/regions")).json()["regions"]
+        assert region["ping_url"] == "https://odyssey.example.org/ping/local"
 
 
 async def test_the_body_of_a_session_request_is_optional_and_checked(service):
@@ -170,21 +170,6 @@ async def test_unknown_endpoints_and_methods_are_json_errors(service):
     assert (unknown.status_code, unknown.json()) == (404, {"detail": "Not Found"})
     wrong = await caller.http.put("/auth/token")
     assert (wrong.status_code, wrong.json()) == (405, {"detail": "Method Not Allowed"})
-
-
-async def test_pages_of_every_origin_may_use_the_service(service):
-    _, caller = service
-    origin = {"Origin": "http://127.0.0.1:5173", "Access-Control-Request-Method": "POST"}
-    preflight = await caller.http.options("/sessions/request", headers=origin)
-    assert preflight.status_code == 204
-    assert preflight.headers["access-control-allow-origin"] == "*"
-    assert "Authorization" in preflight.headers["access-control-allow-headers"]
-    refused = await caller.http.get("/regions", headers=origin)
-    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")
-    emulator, _ = service
-    assert emulator.counters["http.regions.401"] == 1
-    control = await caller.http.get("/control/state", headers=origin)
-    assert "access-control-allow-origin" not in control.headers
 
 
 async def test_secrets_are_left_out_of_logs_and_representations(running, caplog):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import time
+from urllib.parse import unquote
 
 import av
+import httpx
+import pytest
 from PIL import Image
 
 from odyssey_ros.emulator import Account, EmulatorConfig, Limits
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
+from odyssey_ros.emulator.tokens import TokenAuthority
 
 FIELDS = {
     "stream_id",
@@ -70,6 +76,62 @@ async def test_files_answer_range_requests(service, until):
     assert part.status_code == 206
     assert part.content == whole[100:200]
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
+
+
+async def test_many_ranges_are_refused(service, until):
+    _, caller = service
+    _, stream_id = await record(caller, until, frames=3)
+    url = (await caller.request("GET", f"/recordings/{stream_id}")).json()["video_url"]
+    size = int((await caller.http.get(url)).headers["content-length"])
+    for ranges in (
+        "bytes=" + ",".join(["0-"] * 1000),
+        "bytes=0-,5-9",
+        "bytes=9-2",
+        "bytes=-",
+        f"bytes={'9' * 5000}-",
+    ):
+        answer = await caller.http.get(url, headers={"Range": ranges})
+        assert (answer.status_code, len(answer.content) <= size) == (416, True), ranges[:20]
+
+
+async def test_paths_lead_out_of_no_folder(running, tmp_path, monkeypatch):
+    """Even with a valid signature of the path, which no client gets."""
+    tokens = TokenAuthority(time.time, b"k" * 32)
+    monkeypatch.setattr("odyssey_ros.emulator.service.TokenAuthority", lambda _: tokens)
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "video.mp4").write_text("secret")
+    async with running(EmulatorConfig(data_dir=tmp_path / "data")) as (emulator, _):
+        url = httpx.URL(emulator.url)
+        for path in (
+            "/files/../secret",
+            "/files/%2e%2e/video.mp4",
+            "/files/..%2f..%2fsecret/video.mp4",
+            "/files/%2e%2e%2f%2e%2e/secret",
+            "/files/incoming/video.mp4",
+            "/files//etc/passwd",
+            "/files/x/..%2f..%2fsecret",
+            "/files/x%00/video.mp4",
+        ):
+            signed = tokens.sign_path(unquote(path), 60)
+            # By hand, because a client library would normalize the path.
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            request = f"GET {path}?{signed} HTTP/1.1\r\nHost: {url.host}\r\nConnection: close\r\n\r\n"
+            writer.write(request.encode())
+            answer = await reader.read()
+            assert answer.split()[1] in {b"403", b"404"}, path
+            assert b"secret" not in answer
+            writer.close()
+            await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "query", ["", f"expires={'9' * 5000}&signature=x", "expires=\u0663&signature=\u0663"]
+)
+async def test_an_odd_signature_is_refused(service, query, caplog):
+    _, caller = service
+    assert (await caller.http.get(f"/files/x/video.mp4?{query}")).status_code == 403
+    assert "failed" not in caplog.text
 
 
 async def test_a_url_is_valid_only_for_its_file_and_lifetime(running, until):

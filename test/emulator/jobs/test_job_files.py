@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -104,3 +105,9 @@ def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         JobFiles(tmp_path / "file" / "jobs")
+
+
+def test_a_pipe_in_the_folder_does_not_block(tmp_path):
+    files = JobFiles(tmp_path)
+    os.mkfifo(tmp_path / "job.json")
+    assert files.read_all() == []

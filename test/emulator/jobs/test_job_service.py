@@ -78,6 +78,13 @@ class Harness:
         await eventually(lambda: not self.service.get(job.job_id).status.active)
         return self.service.get(job.job_id)
 
+    async def done_or_forgotten(self, job: Job) -> None:
+        def ended() -> bool:
+            known = self.service.get(job.job_id)
+            return known is None or not known.status.active
+
+        await eventually(ended)
+
     def video(self, job: Job, index: int = 0) -> list[Any]:
         path = self.recordings.path(job.streams[index].stream_id, Artifact.VIDEO)
         with av.open(path) as video:
@@ -416,7 +423,7 @@ async def script_server() -> AsyncIterator[str]:
 
 
 async def test_a_script_is_fetched_and_rendered(harness: Harness, script_server: str) -> None:
-    service = await harness.start()
+    service = await harness.start(allow_private_urls=True)
     done = await harness.done(await service.submit("local", request(script_url=f"{script_server}/script")))
     assert done.error_message is None
     assert [marker.counter for marker in harness.video(done)] == list(range(20))
@@ -425,15 +432,40 @@ async def test_a_script_is_fetched_and_rendered(harness: Harness, script_server:
 @pytest.mark.parametrize(
     ("path", "problem"),
     [
-        ("missing", "The script could not be fetched: HTTP 404"),
+        (
+            "missing",
+            "The script could not be fetched from its script_url; the log of the emulator has the reason",
+        ),
         ("image", "The script is not valid: scripts.0.0.start.image: the image cannot be decoded"),
     ],
 )
 async def test_an_unusable_script_fails_the_job_without_its_url(
     harness: Harness, script_server: str, path: str, problem: str
 ) -> None:
-    service = await harness.start()
+    service = await harness.start(allow_private_urls=True)
     done = await harness.done(
         await service.submit("local", request(script_url=f"{script_server}/{path}?secret=s3"))
     )
     assert (done.status, done.error_message) == (JobStatus.FAILED, problem)
+
+
+async def test_a_script_of_this_machine_is_not_fetched_by_default(
+    harness: Harness, script_server: str
+) -> None:
+    service = await harness.start()
+    done = await harness.done(await service.submit("local", request(script_url=f"{script_server}/script")))
+    assert done.status is JobStatus.FAILED
+    assert "--allow-private-script-urls" in str(done.error_message)
+
+
+async def test_the_oldest_finished_jobs_are_forgotten(harness: Harness) -> None:
+    service = await harness.start(max_finished=3, queue_limit=None)
+    for _ in range(3):
+        jobs = [await service.submit("local", request(script_url="http://127.0.0.1:9/")) for _ in range(4)]
+        for job in jobs:
+            await harness.done_or_forgotten(job)
+    listed, total = service.page("local")
+    assert total == 3
+    assert len(list((harness.folder / "jobs").glob("*.json"))) == 3
+    assert {job.job_id for job in listed} == {path.stem for path in (harness.folder / "jobs").glob("*.json")}
+    assert jobs[-1].job_id in {job.job_id for job in listed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -180,3 +181,9 @@ def test_ids_that_are_not_valid_as_a_folder_name_are_refused(store, stream_id):
         store.record(metadata(stream_id), fps=FPS)
     assert store.get(stream_id) is None
     assert store.path(stream_id, Artifact.VIDEO) is None
+
+
+def test_a_pipe_in_the_folder_does_not_block(tmp_path):
+    (tmp_path / "stream").mkdir()
+    os.mkfifo(tmp_path / "stream" / "metadata.json")
+    assert RecordingStore(tmp_path).get("stream") is None
