@@ -50,7 +50,8 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         options += ["--api-url", url]
     if key_file := argument(context, "api_key_file"):
         options += ["--api-key-file", key_file]
-    if parse_bool("allow_insecure", argument(context, "allow_insecure")):
+    allow_insecure = argument(context, "allow_insecure")
+    if allow_insecure and parse_bool("allow_insecure", allow_insecure):
         options += ["--allow-insecure"]
     player = NodeArguments.read(context, "player", PARAMETERS)
     simulate = ExecuteProcess(

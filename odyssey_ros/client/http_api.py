@@ -294,6 +294,7 @@ class HttpApi:
                 access = await self._exchange_key()
                 self._tokens.put(access)
                 token = access.token
+            KNOWN_SECRETS.add(token, issued=True)
             return token
 
     async def _exchange_key(self) -> AccessToken:
@@ -310,9 +311,7 @@ class HttpApi:
         )
         status = response.status
         if response.is_success:
-            access = _parsed(responses.parse_access_token, _json_of(response), "Invalid auth response")
-            KNOWN_SECRETS.add(access.token, issued=True)
-            return access
+            return _parsed(responses.parse_access_token, _json_of(response), "Invalid auth response")
         if status == 401:
             raise OdysseyAuthError("Invalid API key", code=ErrorCode.INVALID_API_KEY, status_code=status)
         if status == 422:

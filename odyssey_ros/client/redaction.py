@@ -14,11 +14,8 @@ import logging
 import re
 import threading
 from collections import Counter, OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MARK: Final = "…"
 """Stands for what was taken out."""
@@ -36,6 +33,14 @@ _QUERY: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+
+
+# The character that each encoding needs, and its decoder.
+_DECODERS: Final = (("%", unquote), ("&", html.unescape), ("\\", _unescape))
 
 
 class Secrets:
@@ -84,12 +89,13 @@ class Secrets:
         with self._lock:
             if not self._parts:
                 return text
-            redacted = self._redact_plain(text)
-            for decoded in _decodings(redacted):
-                found = self._redact_plain(decoded)
-                if found != decoded:
-                    redacted = found
-            return _BASE64.sub(self._redact_base64, redacted)
+            for mark, decode in _DECODERS:
+                if mark in text:
+                    decoded = decode(text)
+                    redacted = self._redact_plain(decoded)
+                    if redacted != decoded:
+                        text = redacted
+            return _BASE64.sub(self._redact_base64, self._redact_plain(text))
 
     def _count(self, folded: str, change: int) -> None:
         size = min(len(folded), _WINDOW)
@@ -172,12 +178,3 @@ def _fold(text: str) -> str:
     if len(folded) == len(text):
         return folded
     return "".join(character.lower() if character.isascii() else character for character in text)
-
-
-def _decodings(text: str) -> Iterator[str]:
-    if "%" in text:
-        yield unquote(text)
-    if "&" in text:
-        yield html.unescape(text)
-    if "\\" in text:
-        yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)

@@ -194,7 +194,6 @@ class MintedSession:
             allow_insecure=allow_insecure,
             error=OdysseyArgumentError,
         )
-        KNOWN_SECRETS.add(credentials.session_token)
         self._session = SessionAccess(
             session_id=credentials.session_id,
             endpoint=endpoint,
@@ -205,4 +204,5 @@ class MintedSession:
 
     async def acquire(self, previous: SessionAccess | None) -> SessionAccess:  # noqa: ARG002
         """Return the session; see `SessionSource`."""
+        KNOWN_SECRETS.add(self._session.token, issued=True)
         return self._session

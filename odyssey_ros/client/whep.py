@@ -99,7 +99,7 @@ class WhepClient:
         self._config = config
         self._resource_url: str | None = None
         self._http = HttpExchange(timeout_s=config.request_timeout_s)
-        KNOWN_SECRETS.add(endpoint.token)
+        KNOWN_SECRETS.add(endpoint.token, issued=True)
 
     async def ice_servers(self) -> Sequence[IceServer]:
         """Fetch the ICE servers; without an answer, return a public STUN server, or none on loopback.

@@ -330,6 +330,7 @@ async def test_recordings_by_id_and_by_date(
         (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "none"], "the API key cannot be read"),
         (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "empty"], "empty holds no API key"),
         (["simulate", "walk.yaml", "-o", "out", "--api-url", "service"], "The API URL must be an http"),
+        (["simulate", "walk.yaml", "-o", "out", "--api-url", "http://h.example"], "which is not encrypted"),
         (["recordings", "-o", "out"], "by --since and --until"),
         (["recordings", "x", "--since", "2020-01-01", "-o", "out"], "by --since and --until"),
         (["recordings", "--since", "yesterday", "-o", "out"], "is not an ISO 8601 time"),

@@ -56,14 +56,16 @@ def test_invalid_texts(parse: Callable[[str], object], text: str, reason: str) -
 
 
 def _arguments(**values: Any) -> argparse.Namespace:
-    return argparse.Namespace(**{"api_url": "http://127.0.0.1:9", "api_key_file": None, **values})
+    return argparse.Namespace(
+        **{"api_url": "http://127.0.0.1:9", "api_key_file": None, "allow_insecure": False, **values}
+    )
 
 
 def test_the_key_of_the_file_comes_before_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used: list[tuple[str, str]] = []
-    monkeypatch.setattr(options, "Odyssey", lambda key, api_url: used.append((key, api_url)))
+    monkeypatch.setattr(options, "Odyssey", lambda key, api_url, **_: used.append((key, api_url)))
     monkeypatch.setenv("ODYSSEY_API_KEY", "ody_environment")
     (tmp_path / "key").write_text("ody_file\n")
     options.service_of(_arguments(api_key_file=tmp_path / "key"))
@@ -94,3 +96,17 @@ def test_without_a_key_and_with_an_invalid_url(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
     with pytest.raises(PlanError, match="The API URL must be an http"):
         options.service_of(_arguments(api_url="service"))
+
+
+def test_an_insecure_address_needs_the_option(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ODYSSEY_API_KEY", "ody_key_of_the_test")
+    with pytest.raises(PlanError, match="use https or wss, or set allow_insecure"):
+        options.service_of(_arguments(api_url="http://dataset.example"))
+    options.service_of(_arguments(api_url="http://dataset.example", allow_insecure=True))
+    assert "INSECURE: The API (http://dataset.example) is not encrypted" in caplog.text
+    parser = argparse.ArgumentParser()
+    options.add_allow_insecure(parser)
+    assert parser.parse_args(["--allow-insecure"]).allow_insecure
+    assert not parser.parse_args([]).allow_insecure

@@ -69,3 +69,18 @@ def test_a_call_after_the_end_does_nothing(graph):
     calls.post(lambda: ran.append(1))
     executor.spin_once(timeout_sec=0.05)
     assert not ran
+
+
+def test_a_call_that_raises_is_logged_and_the_next_ones_run(graph, capfd):
+    _, calls, until, _ = graph
+    ran = []
+
+    def fail():
+        raise UnicodeEncodeError("utf-8", "half \ud800\n[ERROR] forged", 5, 6, "surrogates not allowed")
+
+    calls.post(fail)
+    calls.post(lambda: ran.append(1))
+    until(lambda: ran)
+    output = capfd.readouterr()
+    (line,) = [one for one in (output.out + output.err).splitlines() if "A posted call failed" in one]
+    assert "UnicodeEncodeError" in line

@@ -77,6 +77,45 @@ def test_a_node_can_end_its_process(status):
     assert not rclpy.ok()
 
 
+def test_a_callback_that_raises_does_not_end_the_process(capfd):
+    nodes, calls = [], []
+
+    def every_moment():
+        calls.append(1)
+        if len(calls) == 5:
+            nodes[0].end_process(4)
+        raise ValueError("half \ud800\n[ERROR] forged")
+
+    def make_node():
+        nodes.append(Idle("idle"))
+        nodes[0].create_timer(0.01, every_moment)
+        return nodes[0]
+
+    assert spin_node(make_node, []) == 4
+    output = capfd.readouterr()
+    lines = [one for one in (output.out + output.err).splitlines() if "forged" in one]
+    assert len(lines) == 5
+    assert all("A callback failed: ValueError: half [ERROR] forged" in line for line in lines)
+
+
+def test_an_executor_that_can_do_nothing_ends_the_process():
+    calls = []
+
+    def make_node():
+        node = Idle("idle")
+
+        def fail():
+            calls.append(1)
+            raise ZeroDivisionError
+
+        node.create_timer(0.001, fail)
+        return node
+
+    with pytest.raises(ZeroDivisionError):
+        spin_node(make_node, [])
+    assert len(calls) == node_process.MAX_FAILURES
+
+
 def test_a_failing_start_is_reported_in_one_line(capsys):
     def make_node():
         raise OverrideError("/topic:\n  no such policy")
