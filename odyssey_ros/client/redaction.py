@@ -51,7 +51,8 @@ class Secrets:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may log an exception, which is redacted, during a call.
+        self._lock = threading.RLock()
         self._parts: Counter[str] = Counter()
         self._lengths: Counter[int] = Counter()
         self._given: set[str] = set()

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
+from odyssey_ros.client.api_errors import retry_after_details
 from odyssey_ros.client.certificates import untrusted_certificate
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
@@ -25,6 +26,8 @@ from odyssey_ros.client.tasks import within
 from odyssey_ros.client.websocket_proxy import route_options, socket_failure
 
 if TYPE_CHECKING:
+    from websockets.http11 import Response
+
     from odyssey_ros.client.service_address import ServiceAddress
 
 logger = logging.getLogger(__name__)
@@ -179,7 +182,7 @@ class Signaling:
                 logger=_wire_logger,
             )
         except InvalidStatus as error:
-            raise _refused(error.response.status_code) from None
+            raise _refused(error.response) from None
         # From None: the original exceptions may hold the URL, and with it the token.
         except InvalidURI:
             raise OdysseyConnectionError(
@@ -252,7 +255,8 @@ class Signaling:
         await self._socket.close(1000, "Client disconnect")
 
 
-def _refused(status: int) -> OdysseyAuthError | OdysseyConnectionError:
+def _refused(response: Response) -> OdysseyAuthError | OdysseyConnectionError:
+    status = response.status_code
     if status in {401, 403}:
         return OdysseyAuthError("The signaling server refuses the session token", status_code=status)
     if status == 404:
@@ -260,7 +264,12 @@ def _refused(status: int) -> OdysseyAuthError | OdysseyConnectionError:
         return OdysseyConnectionError(
             "The signaling server does not know the session", code=ErrorCode.SESSION_NOT_FOUND
         )
-    return OdysseyConnectionError(f"The signaling server answered {status}", status_code=status)
+    waits, dates = response.headers.get_all("Retry-After"), response.headers.get_all("Date")
+    return OdysseyConnectionError(
+        f"The signaling server answered {status}",
+        details=retry_after_details(waits[0] if waits else None, dates[0] if dates else None),
+        status_code=status,
+    )
 
 
 def _lost(closed: ConnectionClosed) -> OdysseyConnectionError:

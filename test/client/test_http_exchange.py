@@ -374,6 +374,16 @@ async def test_a_date_is_a_wait_too():
         assert (await failure_of(client_of(service).list_simulations())).retry_after_s == 42
 
 
+async def test_a_wait_of_the_signaling_server_is_read_and_capped():
+    def session(_request):
+        url = service.url.replace("http", "ws")
+        return json_response(200, {"session_id": "s", "signalling_url": url})
+
+    refusal = response(503, b"", "Retry-After: 999999999", "Retry-After: 5", "Location: /", "Location: //[")
+    with serving(session=session, other=refusal) as service:
+        assert (await failure_of(client_of(service).connect())).retry_after_s == 300
+
+
 # Secrets
 
 

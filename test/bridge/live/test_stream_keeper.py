@@ -106,7 +106,8 @@ async def test_the_delay_that_the_service_asks_for_is_respected(bench):
     bench.outcomes = [RateLimitError("slow down", details={"retry_after_seconds": 7})]
     bench.keeper.set_request(SEA)
     await eventually(lambda: bench.streaming)
-    assert bench.waits == [7.0]
+    assert len(bench.waits) == 1
+    assert 7.0 <= bench.waits[0] <= 8.4  # with a random share
 
 
 @pytest.mark.parametrize(
