@@ -139,7 +139,8 @@ class PeerConnection(RTCPeerConnection):
         transports = [transceiver.receiver.transport for transceiver in self.getTransceivers()]
         if self.sctp is not None:
             transports.append(self.sctp.transport)
-        return {transport.transport for transport in transports}
+        # The channels of an offer that aiortc refused halfway have no transport.
+        return {transport.transport for transport in transports if transport is not None}
 
 
 def _connection_of(transport: RTCIceTransport) -> Any:

@@ -198,3 +198,12 @@ async def test_frames_arrive_over_a_path_with_loss_delay_and_reordering(
     assert indices == list(range(len(indices)))
     await client.disconnect()
     await asyncio.wait(delayed)
+
+
+async def test_a_peer_whose_offer_was_refused_halfway_can_be_closed(nothing_left_behind):
+    """aiortc then has channels without a transport, which its own `close` does not expect."""
+    local, _events = make_peer()
+    sdp = await offer_without("nothing")
+    with pytest.raises(OdysseyConnectionError, match="offer cannot be used"):
+        await local.answer(sdp.replace("m=video", "m=fideo"))
+    await local.close()
