@@ -66,7 +66,7 @@ class Journal:
                 self._apply(record)
             self._file = path.open("ab", buffering=0)
             self._end = end
-        except (OSError, ValueError, LookupError) as error:
+        except (OSError, ValueError, LookupError, RecursionError) as error:
             raise StateError(f"the log of submissions {path} cannot be used: {error}") from error
 
     def __enter__(self) -> Journal:
@@ -154,7 +154,7 @@ def jobs_in(paths: Iterable[Path]) -> set[str]:
     for path in paths:
         try:
             records, _ = _whole_lines(path.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         found |= {str(record["job_id"]) for record in records if "job_id" in record}
     return found

@@ -93,7 +93,7 @@ class ManifestEntry:
                 data["provenance"] = data.pop("making")
             files = tuple(FileEntry(**file) for file in data.pop("files"))
             return cls(files=files, prompts=tuple(data.pop("prompts")), **data)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ManifestError(f"not an entry of a manifest: {line[:80]!r}") from error
 
 

@@ -138,8 +138,14 @@ def _image_path(where: str, path: Path, image: str) -> str:
 
 def _point(path: Path, variables: Mapping[str, Value] | None) -> str:
     """Return the name of a file and a point of its sweep, for messages."""
-    point = ", ".join(f"{name}={value}" for name, value in (variables or {}).items())
+    point = ", ".join(f"{name}={_shown(value)}" for name, value in (variables or {}).items())
     return f"{path} with {point}" if point else str(path)
+
+
+def _shown(value: Value) -> str:
+    """Return a value for a message, which has one line."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def _digest(where: str, script: Sequence[ScriptEntry], *, portrait: bool, bypass: bool | None) -> str:

@@ -43,6 +43,9 @@ MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 MAX_EPISODES: Final = 100_000
 """More than any account can run; a file that asks for more is a mistake."""
 
+MAX_VALUES: Final = 1_000_000
+"""More than a file of the maximum size has without aliases of aliases."""
+
 _KEYS: Final = frozenset(
     ("script", "scripts", "variables", "sweep", "repeats", "portrait", "bypass_prompt_expansion")
 )
@@ -101,6 +104,7 @@ def read_script_file(path: Path) -> ScriptFile:
         PlanError: The file cannot be read, or a setting is invalid; the text names the file and the reason.
     """
     document = _load(path)
+    _check_document(path, document)
     settings = document if isinstance(document, Mapping) else _bare_scripts(path, document)
     _check_keys(path, settings)
     return ScriptFile(
@@ -136,7 +140,40 @@ def _load(path: Path) -> object:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise PlanError(f"{path}: {where}{error.problem or 'not YAML'}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise PlanError(f"{path}: not {path.suffix or 'YAML'}: {error}") from error
+        reason = " ".join(str(error).split())  # PyYAML writes two lines
+        raise PlanError(f"{path}: not {path.suffix or 'YAML'}: {reason}") from error
+
+
+def _check_document(path: Path, document: object) -> None:
+    r"""Refuse what YAML and JSON can express, but no dataset can hold.
+
+    A lone surrogate, such as `"\ud800"`, is not a character, so the manifest could not be written. Aliases of
+    YAML can make a value contain itself, or make a small file stand for billions of values.
+    """
+    try:
+        values = _count_values(document, {}, set())
+    except UnicodeEncodeError:
+        raise PlanError(f"{path}: a text has a lone surrogate, which is not a character") from None
+    except RecursionError:
+        raise PlanError(f"{path}: a value contains itself, or is nested too deeply") from None
+    if values > MAX_VALUES:
+        raise PlanError(f"{path}: its aliases stand for more than {MAX_VALUES} values")
+
+
+def _count_values(value: object, known: dict[int, int], above: set[int]) -> int:
+    """Return the number of values with all aliases expanded; each shared value is visited once."""
+    if isinstance(value, str):
+        value.encode()
+    if not isinstance(value, (Mapping, list)):
+        return 1
+    if id(value) in above:
+        raise RecursionError
+    if id(value) not in known:
+        above.add(id(value))
+        items = value if isinstance(value, list) else [*value.keys(), *value.values()]
+        known[id(value)] = 1 + sum(_count_values(item, known, above) for item in items)
+        above.discard(id(value))
+    return known[id(value)]
 
 
 def _bare_scripts(path: Path, document: object) -> Mapping[str, object]:

@@ -113,3 +113,11 @@ def test_an_invalid_journal_is_refused(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be used"):
         Journal(path)
     assert path.read_bytes() == content
+
+
+def test_a_line_that_is_nested_too_deeply_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"a":' * 100_000 + "\n")
+    with pytest.raises(StateError, match="cannot be used"):
+        Journal(path)
+    assert jobs_in([path]) == set()

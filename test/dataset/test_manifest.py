@@ -101,3 +101,10 @@ def test_files_against_the_manifest(tmp_path: Path) -> None:
         "c: the checksum is wrong",
         "d: No such file or directory",
     ]
+
+
+def test_a_line_that_is_nested_too_deeply_is_no_entry(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text('{"a":' * 100_000)
+    with pytest.raises(ManifestError, match="line 1: not an entry of a manifest"):
+        read_manifest(path)

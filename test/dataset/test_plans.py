@@ -200,3 +200,9 @@ def test_the_number_of_episodes_is_bounded(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(plans, "MAX_EPISODES", 5)
     with pytest.raises(PlanError, match="more than 5 episodes"):
         read_plans([_file(tmp_path, [_script() for _ in range(6)])])
+
+
+def test_a_message_shows_the_values_of_a_point_in_one_line(tmp_path: Path) -> None:
+    path = _file(tmp_path, {"variables": {"a": ["x\n[ERROR] forged"]}, "script": _script("{a}")[:2]})
+    with pytest.raises(PlanError, match=r"with a='x\\n\[ERROR\] forged': "):
+        read_plans([path])

@@ -58,7 +58,7 @@ def test_a_list_is_no_sweep_mode(tmp_path: Path) -> None:
         ("x.yaml", b"a: [1\nb: 2", "line 2, column"),
         ("x.json", b'{"a": \n ,}', "line 2, column 2: Expecting value"),
         ("x.yaml", b"\xff\xfe\x00", "not UTF-8|not"),
-        ("x.yaml", b"a: \x07", "not .yaml"),
+        ("x.yaml", b"a: \x07", "not .yaml: unacceptable character #x0007: .* position 3$"),
         ("x.json", b"[" * 100_000, "not .json|line"),
     ],
 )
@@ -81,3 +81,27 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
         file.truncate(MAX_FILE_BYTES + 1)
     with pytest.raises(PlanError, match=r"walk.yaml: cannot be read: it is larger than 64 MiB"):
         read_script_file(tmp_path / "walk.yaml")
+
+
+ALIASES_OF_ALIASES = "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{below}'] * 10) if below else 'x'}]"
+    for below, name in zip(("", *"abcdefgh"), "abcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("x.json", b'[{"timestamp_ms": 0, "start": {"prompt": "\\ud800"}}]', "lone surrogate"),
+        ("x.json", b'{"script": [], "\\udfff": 1}', "lone surrogate"),
+        ("x.yaml", b'script: [{start: {prompt: "\\ud800"}}]', "lone surrogate"),
+        ("x.yaml", b"script: &a [*a]", "contains itself"),
+        ("x.yaml", ALIASES_OF_ALIASES.encode(), "stand for more than 1000000 values"),
+    ],
+)
+def test_what_no_manifest_can_hold_is_refused(name: str, content: bytes, text: str, tmp_path: Path) -> None:
+    """Otherwise the jobs would run, and the manifest could not be written after them."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(PlanError, match=text):
+        read_script_file(path)
