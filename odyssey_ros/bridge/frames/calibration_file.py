@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_FILE_BYTES: Final = 100 * 1024  # a calibration has less than 2,000
+_MAX_BRACKETS: Final = 100  # a calibration has about ten; PyYAML takes seconds for thousands in each other
 _IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 # OpenCV's FileStorage writes the version with a colon, which is no YAML directive.
 _OPENCV_HEADER: Final = re.compile(r"\A%YAML:[^\r\n]*")
@@ -192,6 +193,8 @@ def format_yaml(calibration: Calibration, camera_name: str) -> str:
 
 def _document(text: str) -> dict[str, Any]:
     # PyYAML accepts tabs only in quotes and comments; YAML allows them wherever spaces separate two tokens.
+    if text.count("[") + text.count("{") > _MAX_BRACKETS:
+        raise CalibrationError("it is nested too deeply")
     text = _OPENCV_HEADER.sub("", text).expandtabs()
     try:
         # BaseLoader ignores tags and keeps every scalar as a text, so that 1e3 is a number here as for ROS.

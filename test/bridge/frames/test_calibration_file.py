@@ -280,3 +280,10 @@ def test_a_file_that_cannot_be_written(tmp_path):
     ):
         with pytest.raises(CalibrationError, match=f"cannot save to .*{reason}"):
             write_calibration(path, CALIBRATION, "eye")
+
+
+def test_a_text_of_thousands_of_brackets_is_refused_before_it_is_parsed():
+    """PyYAML takes time in proportion to the square of the depth."""
+    for text in ("[" * 4096, '{"a":' * 4096):
+        with pytest.raises(CalibrationError, match="nested too deeply"):
+            parse_yaml(text)
