@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from odyssey_ros.emulator.faults import (
+    ExtraTracks,
     NoChannel,
     NoTrack,
     PacketDelay,
@@ -17,6 +18,7 @@ from odyssey_ros.emulator.faults import (
     ReplyDelay,
     ReplyDrop,
     Request,
+    RequestClose,
     StreamRefusal,
 )
 from odyssey_ros.emulator.faults.impairment import Impairment
@@ -208,6 +210,7 @@ class Streamer:
     def _make_peer(self) -> StreamerPeer:
         moments = self._session.moments
         missing = self._faults.take(NoChannel, moments)
+        extra = self._faults.take(ExtraTracks, moments)
         return StreamerPeer(
             codec=self._config.codec,
             ice_servers=self._config.ice_servers,
@@ -220,6 +223,7 @@ class Streamer:
                 if missing is None or label != missing.label
             ),
             with_track=self._faults.take(NoTrack, moments) is None,
+            extra_tracks=0 if extra is None else extra.tracks,
         )
 
     async def _serve_requests(self) -> None:
@@ -236,6 +240,8 @@ class Streamer:
                 await self._stop("failed")
 
     async def _serve(self, request: _Request) -> None:
+        if self._closes_at(request):
+            return
         if isinstance(request, StartStream):
             self._refuse_if_armed("start")
             await self._start(request)
@@ -252,6 +258,15 @@ class Streamer:
                 await self._running.stream.finished()
             else:
                 await self._end_by_service(request)
+
+    def _closes_at(self, request: _Request) -> bool:
+        """Close the socket if a fault says so; return whether it does."""
+        kinds: dict[type, Request] = {StartStream: "start", UpdateStream: "update", EndStream: "end"}
+        name = kinds.get(type(request))
+        close = self._faults.take(RequestClose, self._session.moments, lambda fault: fault.request == name)
+        if close is not None:
+            self._session.end(Ending(close.code, "Injected fault"))
+        return close is not None
 
     def _refuse_if_armed(self, request: Request) -> None:
         refusal = self._faults.take(

@@ -11,6 +11,7 @@ __all__ = [
     "BadOffer",
     "ChannelClose",
     "ChannelText",
+    "ExtraTracks",
     "NoChannel",
     "NoOffer",
     "NoTrack",
@@ -56,6 +57,20 @@ class NoTrack(Fault):
     name = "no_track"
     mode = "answer"
     after_connected = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtraTracks(Fault):
+    """The offer has further video tracks, on which nothing is sent.
+
+    Attributes:
+        tracks: the number of further tracks, 1 to 200.
+    """
+
+    name = "extra_tracks"
+    mode = "answer"
+    after_connected = False
+    tracks: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -11,7 +12,9 @@ from odyssey_ros.emulator import limits
 from odyssey_ros.emulator.faults.http_faults import (
     HttpDelay,
     HttpDrop,
+    HttpEcho,
     HttpFault,
+    HttpFlood,
     HttpHang,
     HttpMalformed,
     HttpRedirect,
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["fault_middleware"]
 
 _POLL_SECONDS = 0.1
+_MEBIBYTE = b" " * (1 << 20)
+_GZIP_FORMAT = 31  # zlib writes the header of gzip
 
 _USAGE_ERRORS = {
     error.code: error
@@ -79,6 +84,11 @@ def fault_middleware(
             while request.transport is not None and not request.transport.is_closing():
                 await sleep(_POLL_SECONDS)
             response: web.StreamResponse = error_response(499, "Client Closed Request")
+        elif (flood := registry.take(HttpFlood, matches=concerns)) is not None:
+            response = await _flood(request, flood)
+        elif (echo := registry.take(HttpEcho, matches=concerns)) is not None:
+            repeated = f"{request.headers.get('Authorization', '')} {await request.text()}"
+            response = error_response(echo.status, repeated.strip())
         else:
             response = _faulty_response(registry, request, concerns) or await handler(request)
         counters[f"http.{endpoint}.{response.status}"] += 1
@@ -103,9 +113,33 @@ def _faulty_response(
         return web.Response(status=redirect.status, headers={"Location": location})
     status = registry.take(HttpStatus, matches=concerns)
     if status is not None:
-        return error_response(status.status, status.detail)
+        response = error_response(status.status, status.detail)
+        if status.retry_after:
+            response.headers["Retry-After"] = status.retry_after
+        return response
     usage = registry.take(HttpUsageError, matches=concerns)
     return None if usage is None else _usage_error_response(usage)
+
+
+async def _flood(request: web.Request, flood: HttpFlood) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    gzip = None
+    if flood.encoding == "gzip":
+        response.headers["Content-Encoding"] = "gzip"
+        gzip = zlib.compressobj(level=9, wbits=_GZIP_FORMAT)
+    await response.prepare(request)
+    sent = 0
+    try:
+        while not flood.mebibytes or sent < flood.mebibytes:
+            data = _MEBIBYTE if gzip is None else gzip.compress(_MEBIBYTE) + gzip.flush(zlib.Z_SYNC_FLUSH)
+            await response.write(data)
+            sent += 1
+        if gzip is not None:
+            await response.write(gzip.flush())
+        await response.write_eof()
+    except ConnectionError:
+        pass  # the client has had enough
+    return response
 
 
 def _usage_error_response(fault: HttpUsageError) -> web.Response:

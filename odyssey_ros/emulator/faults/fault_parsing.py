@@ -8,19 +8,21 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
-from odyssey_ros.emulator.faults.connection_faults import SocketClose
+from odyssey_ros.emulator.faults.connection_faults import ExtraTracks, SocketClose
 from odyssey_ros.emulator.faults.fault import Fault
 from odyssey_ros.emulator.faults.fault_table import FAULTS
 from odyssey_ros.emulator.faults.http_faults import (
     ENDPOINTS,
     HttpDelay,
+    HttpEcho,
     HttpFault,
+    HttpFlood,
     HttpMalformed,
     HttpRedirect,
     HttpStatus,
 )
 from odyssey_ros.emulator.faults.schedule import Moment, Schedule, schedule_problem
-from odyssey_ros.emulator.faults.stream_faults import ReplyDelay
+from odyssey_ros.emulator.faults.stream_faults import ReplyDelay, RequestClose
 from odyssey_ros.emulator.faults.video_faults import PacketDelay, PacketLoss, VideoResize
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
 
@@ -127,24 +129,39 @@ def _parse_text(text: str, hint: object) -> object:
 
 def _value_problem(fault: Fault) -> tuple[str, str] | None:
     """Return the field of a fault that has an invalid value, and the reason; None if all values are valid."""
-    if isinstance(fault, HttpFault) and fault.endpoint not in {*ENDPOINTS, "*"}:
-        return "endpoint", f"must be * or one of {', '.join(ENDPOINTS)}"
-    if isinstance(fault, (HttpStatus, HttpMalformed)) and not 200 <= fault.status <= 599:
-        return "status", "must be between 200 and 599"
-    if isinstance(fault, HttpRedirect) and not 300 <= fault.status <= 399:
-        return "status", "must be between 300 and 399"
-    if isinstance(fault, HttpRedirect) and not (fault.location.isascii() and fault.location.isprintable()):
-        return "location", "must consist of printable ASCII characters"
+    if isinstance(fault, HttpFault):
+        return _http_problem(fault)
     if isinstance(fault, PacketLoss) and not 0 <= fault.fraction <= 1:
         return "fraction", "must be between 0 and 1"
     if isinstance(fault, VideoResize) and any(
-        not 16 <= side <= 1920 or side % 2 for side in (fault.width, fault.height)
+        not 16 <= side <= 8192 or side % 2 for side in (fault.width, fault.height)
     ):
-        return "width", "sides must be even, from 16 to 1920"
-    if isinstance(fault, SocketClose) and not (
+        return "width", "sides must be even, from 16 to 8192"
+    if isinstance(fault, ExtraTracks) and not 1 <= fault.tracks <= 200:
+        return "tracks", "must be between 1 and 200"
+    if isinstance(fault, (SocketClose, RequestClose)) and not (
         fault.code in {1000, 1001, 1002, 1003} or 1007 <= fault.code <= 4999
     ):
         return "code", "must be a close code that may be sent, such as 1000, 1011 or 4000"
-    if isinstance(fault, (HttpDelay, ReplyDelay, PacketDelay)) and fault.delay_seconds < 0:
+    if isinstance(fault, (ReplyDelay, PacketDelay)) and fault.delay_seconds < 0:
+        return "delay_seconds", "must not be negative"
+    return None
+
+
+def _http_problem(fault: HttpFault) -> tuple[str, str] | None:
+    if fault.endpoint not in {*ENDPOINTS, "*"}:
+        return "endpoint", f"must be * or one of {', '.join(ENDPOINTS)}"
+    if isinstance(fault, (HttpStatus, HttpMalformed, HttpEcho)) and not 200 <= fault.status <= 599:
+        return "status", "must be between 200 and 599"
+    if isinstance(fault, HttpRedirect) and not 300 <= fault.status <= 399:
+        return "status", "must be between 300 and 399"
+    header = {HttpRedirect: "location", HttpStatus: "retry_after"}.get(type(fault))
+    if header is not None:
+        value = str(getattr(fault, header))
+        if not (value.isascii() and (value.isprintable() or not value)):
+            return header, "must consist of printable ASCII characters"
+    if isinstance(fault, HttpFlood) and not 0 <= fault.mebibytes <= 1_000_000:
+        return "mebibytes", "must be between 0 and 1000000"
+    if isinstance(fault, HttpDelay) and fault.delay_seconds < 0:
         return "delay_seconds", "must not be negative"
     return None

@@ -8,6 +8,7 @@ from odyssey_ros.emulator.faults.connection_faults import (
     BadOffer,
     ChannelClose,
     ChannelText,
+    ExtraTracks,
     NoChannel,
     NoOffer,
     NoTrack,
@@ -24,6 +25,8 @@ from odyssey_ros.emulator.faults.http_faults import (
     ExpiredUrls,
     HttpDelay,
     HttpDrop,
+    HttpEcho,
+    HttpFlood,
     HttpHang,
     HttpMalformed,
     HttpRedirect,
@@ -34,6 +37,7 @@ from odyssey_ros.emulator.faults.job_faults import JobFail, JobHold
 from odyssey_ros.emulator.faults.stream_faults import (
     ReplyDelay,
     ReplyDrop,
+    RequestClose,
     StreamEnd,
     StreamFail,
     StreamRefusal,
@@ -57,11 +61,11 @@ FAULTS: dict[str, type[Fault]] = {
     kind.name: kind
     for kind in (
         HttpStatus, HttpUsageError, HttpDelay, HttpHang, HttpMalformed, HttpRedirect, HttpDrop,
-        ExpiredUrls,
-        BadOffer, NoOffer, NoTrack, NoChannel,
+        HttpEcho, HttpFlood, ExpiredUrls,
+        BadOffer, NoOffer, NoTrack, ExtraTracks, NoChannel,
         SocketClose, SocketDrop, SocketHang, SocketError, SocketText,
         ChannelClose, ChannelText, PeerClose, PeerKill, TrackEnd,
-        StreamEnd, StreamFail, StreamRefusal, ReplyDrop, ReplyDelay,
+        StreamEnd, StreamFail, StreamRefusal, RequestClose, ReplyDrop, ReplyDelay,
         VideoFreeze, VideoBlack, VideoStall, VideoResize, VideoJump, PacketLoss, PacketDelay,
         JobFail, JobHold,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from odyssey_ros.emulator.faults.fault import Fault
 
@@ -11,7 +12,9 @@ __all__ = [
     "ExpiredUrls",
     "HttpDelay",
     "HttpDrop",
+    "HttpEcho",
     "HttpFault",
+    "HttpFlood",
     "HttpHang",
     "HttpMalformed",
     "HttpRedirect",
@@ -43,11 +46,38 @@ class HttpFault(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class HttpStatus(HttpFault):
-    """The service answers with an error status and does not process the request."""
+    """The service answers with an error status and does not process the request.
+
+    Attributes:
+        retry_after: the Retry-After header, in seconds or as an HTTP date; empty for none.
+    """
 
     name = "http_status"
     status: int
     detail: str = "Injected fault"
+    retry_after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpEcho(HttpFault):
+    """The service answers with an error that repeats the body and the Authorization header of the request."""
+
+    name = "http_echo"
+    status: int = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpFlood(HttpFault):
+    """The service answers 200 with a body of white space.
+
+    Attributes:
+        mebibytes: size of the body after decompression, in MiB; 0 for a body without end.
+        encoding: content encoding; `gzip` makes the body a thousandth of its size on the wire.
+    """
+
+    name = "http_flood"
+    mebibytes: int = 0
+    encoding: Literal["identity", "gzip"] = "identity"
 
 
 @dataclass(frozen=True, kw_only=True)

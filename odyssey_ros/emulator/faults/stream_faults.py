@@ -7,7 +7,7 @@ from typing import Literal
 
 from odyssey_ros.emulator.faults.fault import Fault
 
-__all__ = ["ReplyDelay", "ReplyDrop", "Request", "StreamEnd", "StreamFail", "StreamRefusal"]
+__all__ = ["ReplyDelay", "ReplyDrop", "Request", "RequestClose", "StreamEnd", "StreamFail", "StreamRefusal"]
 
 Request = Literal["start", "update", "end"]
 
@@ -50,6 +50,21 @@ class StreamRefusal(Fault):
     request: Request = "start"
     reason: str = "moderation_failed"
     message: str = "Injected fault"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestClose(Fault):
+    """The service closes the signaling socket instead of carrying out a stream request.
+
+    Attributes:
+        request: the request.
+        code: close code; 1009 is a message that is too big.
+    """
+
+    name = "request_close"
+    mode = "answer"
+    request: Request = "start"
+    code: int = 1009
 
 
 @dataclass(frozen=True, kw_only=True)

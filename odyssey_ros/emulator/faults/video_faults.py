@@ -43,7 +43,7 @@ class VideoStall(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class VideoResize(Fault):
-    """Frames have another size, in pixels; both sides are even, from 16 to 1920."""
+    """Frames have another size, in pixels; both sides are even, from 16 to 8192."""
 
     name = "video_resize"
     mode = "state"

@@ -14,6 +14,7 @@ from odyssey_ros.emulator.faults import (
     BadOffer,
     ChannelClose,
     ChannelText,
+    ExtraTracks,
     NoChannel,
     NoOffer,
     NoTrack,
@@ -206,3 +207,12 @@ async def test_faults_of_the_configuration_are_armed_from_the_start(running):
     async with running(config) as (_, caller):
         connection = await caller.connect()
         await eventually(lambda: {"type": "error", "reason": "unknown"} in connection.socket_messages)
+
+
+async def test_an_offer_has_further_video_tracks(service):
+    emulator, caller = service
+    emulator.faults.arm(ExtraTracks(tracks=3))
+    connection = await caller.connect()
+    offer = next(message for message in connection.socket_messages if message["type"] == "offer")
+    assert offer["sdp"].count("m=video") == 4
+    assert (await connection.start())["type"] == "stream_started"

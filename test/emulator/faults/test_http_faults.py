@@ -13,6 +13,8 @@ from odyssey_ros.emulator.faults import (
     ExpiredUrls,
     HttpDelay,
     HttpDrop,
+    HttpEcho,
+    HttpFlood,
     HttpHang,
     HttpMalformed,
     HttpRedirect,
@@ -170,3 +172,45 @@ async def test_a_redirect_names_its_location_or_the_url_of_the_request(service):
     assert (answer.status_code, answer.headers["location"]) == (308, "http://example.org/config")
     assert emulator.counters["http.config.308"] == 1
     assert (await caller.http.get("/config")).status_code == 200
+
+
+@pytest.mark.parametrize("wait", ["999999999", "Fri, 31 Dec 2099 23:59:59 GMT"])
+async def test_a_status_can_have_a_retry_after_header(service, wait):
+    emulator, caller = service
+    emulator.faults.arm(HttpStatus(endpoint="config", status=503, retry_after=wait))
+    assert (await caller.http.get("/config")).headers["Retry-After"] == wait
+    emulator.faults.arm(HttpStatus(endpoint="config", status=503))
+    assert "Retry-After" not in (await caller.http.get("/config")).headers
+
+
+async def test_an_error_repeats_the_secrets_of_the_request(service):
+    emulator, caller = service
+    emulator.faults.arm(HttpEcho(endpoint="sessions_token", status=502))
+    answer = await caller.http.post(
+        "/sessions/token", headers={"Authorization": "Bearer the-token"}, content=b"the-body"
+    )
+    assert (answer.status_code, answer.json()) == (502, {"detail": "Bearer the-token the-body"})
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_a_body_is_as_large_as_requested(service, encoding):
+    emulator, caller = service
+    emulator.faults.arm(HttpFlood(endpoint="config", mebibytes=3, encoding=encoding))
+    async with caller.http.stream("GET", "/config") as response:
+        sizes = [len(chunk) async for chunk in response.aiter_bytes()]
+        on_the_wire = response.num_bytes_downloaded
+    assert sum(sizes) == 3 << 20
+    assert (on_the_wire < 1 << 16) is (encoding == "gzip")
+    assert (await caller.http.get("/config")).status_code == 200
+
+
+async def test_a_body_without_end_ends_when_the_client_leaves(service):
+    emulator, caller = service
+    emulator.faults.arm(HttpFlood(endpoint="config"))
+    async with caller.http.stream("GET", "/config") as response:
+        received = 0
+        async for chunk in response.aiter_raw():
+            received += len(chunk)
+            if received > 20 << 20:
+                break
+    await eventually(lambda: emulator.counters["http.config.200"] == 1)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from odyssey_ros.emulator import Schedule
-from odyssey_ros.emulator.faults import ReplyDelay, ReplyDrop, StreamEnd, StreamFail, StreamRefusal
+from odyssey_ros.emulator.faults import (
+    ReplyDelay,
+    ReplyDrop,
+    RequestClose,
+    StreamEnd,
+    StreamFail,
+    StreamRefusal,
+)
 from waiting import eventually
 
 REPLIES = {"start": "stream_started", "update": "update_acknowledged", "end": "stream_ended"}
@@ -97,3 +104,14 @@ async def test_a_reply_arrives_after_its_delay(service):
     delayed = emulator.faults.arm(ReplyDelay(request="start", delay_seconds=0.01))
     assert (await connection.start())["type"] == "stream_started"
     assert delayed.spent
+
+
+@pytest.mark.parametrize("request_name", REPLIES)
+async def test_a_request_closes_the_socket(service, request_name):
+    emulator, caller = service
+    connection = await caller.connect()
+    if request_name != "start":
+        await connection.start()
+    emulator.faults.arm(RequestClose(request=request_name))
+    connection.send(**MESSAGES[request_name])
+    assert await eventually(lambda: connection.closed) == (1009, "Injected fault")
