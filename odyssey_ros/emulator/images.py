@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,8 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
     if not comma or scheme.lower() != "data" or "base64" not in attributes:
         raise InvalidImageError("the image must be a base64 data URL")
     if media_type not in ACCEPTED_TYPES:
-        raise InvalidImageError(f"images of type {media_type[:40] or 'unknown'} are not supported")
+        named = media_type[:40] if media_type.isascii() and media_type.isprintable() else ""
+        raise InvalidImageError(f"images of type {named or 'unknown'} are not supported")
     if len(body) * 3 // 4 > max_bytes + 2:
         raise InvalidImageError(f"the image is larger than {max_bytes} bytes")
     try:
@@ -58,8 +60,9 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
                 raise InvalidImageError("the image has too many pixels")
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (
-        OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning
-    ) as error:  # fmt: skip # all exceptions of Pillow for damaged and oversized images
+        OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error,
+        Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ) as error:  # fmt: skip # all exceptions of Pillow and libheif for damaged and oversized images
         if isinstance(error, InvalidImageError):
             raise
         raise InvalidImageError("the image cannot be decoded") from None

@@ -19,7 +19,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from odyssey_ros.emulator.loopback import gather_on
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
-from odyssey_ros.emulator.peer_closing import end_connecting_quietly
+from odyssey_ros.emulator.peer_closing import close_peer, end_connecting_quietly
 from odyssey_ros.emulator.sdp import (
     MALFORMED_DESCRIPTION,
     MAX_CANDIDATES,
@@ -85,6 +85,7 @@ class StreamerPeer:
         on_lost: called once when the client's peer has closed or failed; not called after `close`.
         labels: the data channels to open.
         with_track: whether to offer video.
+        extra_tracks: number of further video tracks to offer, on which nothing is sent.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class StreamerPeer:
         on_lost: Callable[[], None],
         labels: tuple[str, ...] = (CLIENT_TO_STREAMER, STREAMER_TO_CLIENT),
         with_track: bool = True,
+        extra_tracks: int = 0,
     ) -> None:
         self._preferred = codec
         self.codec: Codec = codec
@@ -114,6 +116,8 @@ class StreamerPeer:
             prefer_codec(transceiver, codec)
             on_keyframe_request(transceiver.sender, self.video.need_keyframe)
             self.sender = transceiver.sender
+        for _ in range(extra_tracks):
+            prefer_codec(self.connection.addTransceiver("video", direction="sendonly"), codec)
         self.channels: dict[str, RTCDataChannel] = {}
         for label in labels:
             self.channels[label] = self.connection.createDataChannel(label)
@@ -209,7 +213,7 @@ class StreamerPeer:
         """Close the connection; the client's peer is notified by DTLS and SCTP."""
         self._closed = True
         self.video.stop()
-        await self.connection.close()
+        await close_peer(self.connection)
 
     def _state_changed(self) -> None:
         state = self.connection.connectionState

@@ -55,10 +55,19 @@ def check_size(sdp: str) -> None:
 
 
 def negotiated_codec(sdp: str, preferred: Codec) -> Codec | None:
-    """Return the codec to send to the author of `sdp`; None when there is no codec in common."""
+    """Return the codec to send to the author of `sdp`; None when there is no codec in common.
+
+    Raises:
+        ValueError: a bundle names a media section that does not exist, so that aiortc would lose the
+            transport of the others. The parser raises all of `MALFORMED_DESCRIPTION`.
+    """
+    description = SessionDescription.parse(sdp)
+    mids = {media.rtp.muxId for media in description.media}
+    if any(mid not in mids for group in description.group for mid in group.items):
+        raise ValueError("a bundle has an unknown media section")
     mime_types = {
         codec.mimeType.lower()
-        for media in SessionDescription.parse(sdp).media
+        for media in description.media
         if media.kind == "video"
         for codec in media.rtp.codecs
     }

@@ -78,7 +78,7 @@ class TokenAuthority:
                 audience=audience,
                 options={"verify_exp": False, "verify_iat": False},
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeError):  # a header may hold what cannot be encoded
             raise InvalidTokenError from None
         identity, expiry = claims.get(_CLAIM[audience]), claims.get("exp")
         if not isinstance(identity, str) or not isinstance(expiry, (int, float)):

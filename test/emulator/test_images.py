@@ -86,3 +86,19 @@ def test_too_many_pixels_are_refused():
 def test_anything_but_an_image_data_url_is_refused(url):
     with pytest.raises(InvalidImageError):
         decode_data_url(url, LIMIT)
+
+
+def test_a_heif_file_beyond_the_limits_of_its_decoder_is_refused():
+    """libheif raises other exceptions than Pillow."""
+    url = data_url(Image.new("RGB", (16, 16)), "HEIF", "image/heic")
+    head, _, body = url.partition(",")
+    content = bytearray(base64.b64decode(body))
+    at = content.index(b"iinf") + 8
+    content[at : at + 2] = b"\xff\xff"  # the number of items
+    with pytest.raises(InvalidImageError, match="cannot be decoded"):
+        decode_data_url(f"{head},{base64.b64encode(content).decode()}", LIMIT)
+
+
+def test_the_refusal_of_a_type_has_no_control_characters():
+    with pytest.raises(InvalidImageError, match="images of type unknown are not supported"):
+        decode_data_url("data:image/\x1b[31mx;base64,aGk=", LIMIT)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from odyssey_ros.emulator.peer_closing import end_connecting_quietly
+from odyssey_ros.emulator.peer_closing import close_peer, end_connecting_quietly
 from waiting import eventually
 
 
@@ -31,3 +31,36 @@ async def test_a_peer_that_is_closed_before_it_connects_logs_nothing():
     await eventually(lambda: len(asyncio.all_tasks()) == 1)
     gc.collect()
     assert not errors
+
+
+async def test_a_peer_that_cannot_connect_is_closed(caplog):
+    """An answer without a fingerprint is accepted at first."""
+    caller, callee = make_peer(), make_peer()
+    caller.createDataChannel("x")
+    await caller.setLocalDescription(await caller.createOffer())
+    await callee.setRemoteDescription(caller.localDescription)
+    await callee.setLocalDescription(await callee.createAnswer())
+    sdp = "".join(
+        line for line in callee.localDescription.sdp.splitlines(keepends=True) if "a=fingerprint" not in line
+    )
+    await caller.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+    await eventually(lambda: caller.connectionState == "closed")
+    assert "Cannot connect a client's peer (AssertionError); closing it" in caplog.text
+    await callee.close()
+    await eventually(lambda: len(asyncio.all_tasks()) == 1)
+
+
+async def test_a_peer_whose_negotiation_ended_halfway_is_closed():
+    """A bundle of an unknown media section lets aiortc lose the transport of the others."""
+    caller, callee = make_peer(), make_peer()
+    caller.addTransceiver("video", direction="sendonly")
+    caller.createDataChannel("x")
+    await caller.setLocalDescription(await caller.createOffer())
+    await callee.setRemoteDescription(caller.localDescription)
+    await callee.setLocalDescription(await callee.createAnswer())
+    sdp = callee.localDescription.sdp.replace("a=group:BUNDLE", "a=group:BUNDLE unknown")
+    await caller.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+    await close_peer(caller)
+    await close_peer(caller)
+    await callee.close()
+    await eventually(lambda: len(asyncio.all_tasks()) == 1)

@@ -73,3 +73,11 @@ def test_an_enormous_description_is_malformed(sdp, problem):
     with pytest.raises(ValueError, match=problem):
         check_size(sdp)
     check_size(sdp[: len(sdp) // 2])
+def test_a_bundle_of_an_unknown_media_section_is_refused():
+    sdp = (
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {} 0\r\n"
+        "m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:0\r\na=rtpmap:97 H264/90000\r\n"
+    )
+    assert negotiated_codec(sdp.format("0"), "h264") == "h264"
+    with pytest.raises(ValueError, match="a bundle has an unknown media section"):
+        negotiated_codec(sdp.format("x"), "h264")

@@ -64,3 +64,9 @@ def test_a_signature_is_valid_for_its_path_until_it_expires(authority, clock):
     clock[0] += 60
     with pytest.raises(InvalidTokenError, match="expired"):
         authority.check_path("/files/a", **query)
+
+
+def test_a_token_that_cannot_be_encoded_is_invalid(authority):
+    """As a header with the byte FF arrives."""
+    with pytest.raises(InvalidTokenError, match="Invalid token"):
+        authority.check("access", "\udcff")

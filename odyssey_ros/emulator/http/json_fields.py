@@ -24,7 +24,10 @@ class InvalidFieldError(ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{'.'.join(map(str, self.path)) or 'body'}: {self.problem}"
+        # The keys are from outside, and the text goes to logs and terminals.
+        keys = (str(key) for key in self.path)
+        shown = [key if key.isprintable() else repr(key) for key in keys]
+        return f"{'.'.join(shown) or 'body'}: {self.problem}"
 
 
 class InvalidQueryError(InvalidFieldError):

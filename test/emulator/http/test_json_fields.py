@@ -53,3 +53,9 @@ def test_an_error_has_the_path_and_not_the_value():
         Fields.parse('{"o": {"k": "secret"}}').integers_by_name("o")
     assert error.value.path == ("o", "k")
     assert str(error.value) == "o.k: must be an integer"
+
+
+def test_an_error_shows_unprintable_keys_escaped():
+    """The text goes to logs and terminals, and a key may be anything."""
+    assert str(InvalidFieldError(("a", 0, "b"), "is wrong")) == "a.0.b: is wrong"
+    assert str(InvalidFieldError(("a\x1b[31m\n",), "is wrong")) == r"'a\x1b[31m\n': is wrong"
