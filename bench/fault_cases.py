@@ -28,6 +28,7 @@ class Setting(enum.Enum):
     RECONFIGURE = enum.auto()  # clean up and configure the bridge, so that it requests a token
     RESTART = enum.auto()  # kill the service and start it again after `seconds`
     PAUSE = enum.auto()  # stop the service as Ctrl-Z does, and continue it after `seconds`
+    ATTACK = enum.auto()  # the attack of this name in `fault_attacks`, from another node
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class FaultCase:
         expected: The expected outcome.
         setting: The action that lets the fault take effect.
         seconds: Duration of a fault that has none in `faults`.
+        answer: The expected answers to an attack, separated by `; `; empty when the attack has none.
+        timeout_s: Maximum seconds until the outcome.
+        peak_mib: Memory that the bridge may use in addition, in MiB.
     """
 
     name: str
@@ -47,6 +51,9 @@ class FaultCase:
     expected: Expected = Expected.FLOWS
     setting: Setting = Setting.STREAMING
     seconds: float = 0.0
+    answer: str = ""
+    timeout_s: float = 100.0
+    peak_mib: float = 200.0
 
     @property
     def duration_s(self) -> float:
@@ -230,4 +237,80 @@ def connection_attempts() -> list[FaultCase]:
     ]
 
 
-CASES = [*running_stream(), *connection_attempts()]
+def hostile_answers() -> list[FaultCase]:
+    """Return the answers of a service that wants to harm its client."""
+    request, token = "sessions_request", "auth_token"
+    forged = "first\r\n[ERROR] forged \x1b[31mred \ud800\u2028"
+    floods = [
+        reconnecting(
+            f"http_flood {words} of {endpoint}", fault("http_flood", endpoint=endpoint, count=2, **size)
+        )
+        for words, endpoint, size in (
+            ("without end", request, {}),
+            ("gzip without end", request, {"encoding": "gzip"}),
+            ("gzip 3000 MiB", "config", {"encoding": "gzip", "mebibytes": 3000}),
+            ("64 MiB", "sessions_token", {"mebibytes": 64}),
+        )
+    ]
+    waits = [
+        FaultCase(
+            f"loss, then 503 of {request}, Retry-After {words}",
+            (fault("http_status", endpoint=request, status=503, count=1, retry_after=wait),),
+            setting=Setting.LOSS,
+            timeout_s=500.0,
+        )
+        for words, wait in (("999999999", "999999999"), ("as a date 5 s ahead", "+5"))
+    ]
+    return [
+        reconnecting(
+            "500 with control characters", fault("http_status", endpoint=request, status=500, detail=forged)
+        ),
+        act("stream_fail", reason=forged, message=forged),
+        act("socket_close", code=1011, reason="forged \x1b[31m"),
+        reconnecting(f"http_echo of {request}", fault("http_echo", endpoint=request)),
+        authenticating(f"http_echo of {token}", fault("http_echo", endpoint=token)),
+        *floods,
+        *waits,
+        reconnecting(
+            f"http_redirect to http://[oops/ of {request}",
+            fault("http_redirect", endpoint=request, location="http://[oops/", count=2),
+        ),
+        reconnecting("extra_tracks 100", fault("extra_tracks", count=1)),
+        FaultCase(
+            "video_resize 7680 x 4320 for 4 s",
+            (fault("video_resize", width=7680, height=4320, duration=4.0),),
+        ),
+        FaultCase(
+            "stream_end, then request_close start 2 times",
+            (fault("request_close", count=2),),
+            setting=Setting.STREAM_END,
+        ),
+        FaultCase(
+            "stream_end, then request_close start always",
+            (fault("request_close", count=0),),
+            Expected.WAITS,
+            Setting.STREAM_END,
+        ),
+    ]
+
+
+def attacks() -> list[FaultCase]:
+    """Return the attacks of another node. The stream goes on; the prompt itself takes a moment and memory."""
+    refused = "PATH_NOT_ALLOWED"
+    return [
+        FaultCase("a prompt of 66 MB", setting=Setting.ATTACK, peak_mib=400.0),
+        *(
+            FaultCase(name, (), Expected.UNHARMED, Setting.ATTACK, answer=answer)
+            for name, answer in (
+                ("a picture of 2,200,000 x 1, then a prompt", ""),
+                ("6 jobs with /dev/ptmx as image_path", refused),
+                ("6 jobs with a pipe as image_path", refused),
+                ("a job with a file of the user as image_path", refused),
+                ("3 jobs with a picture of 289 megapixels", "BAD_IMAGE"),
+                ("api_url, api_key_file and camera_info_url set", "refused; refused; refused"),
+            )
+        ),
+    ]
+
+
+CASES = [*running_stream(), *connection_attempts(), *hostile_answers(), *attacks()]

@@ -1,9 +1,11 @@
 """Injects the faults of the emulator one after another, and records how a running bridge recovers.
 
-python3 bench/fault_run.py [--minutes 10] [--only socket_close]
+python3 bench/fault_run.py [--minutes 10] [--only socket_close --only http_flood]
 
 All cases run once, and again until --minutes have passed. Results are written to bench_output/faults.json,
-faults.md (the table of docs/faults.md) and faults.log (the log of the bridge).
+faults.md (the table of docs/faults.md) and faults.log (the log of the bridge). A case is also not as designed
+when the bridge shows the API key or a token in `~/status` or in its log, logs a control character, or uses
+more memory in addition than the case allows.
 """
 
 from __future__ import annotations
@@ -12,17 +14,22 @@ import argparse
 import itertools
 import json
 import math
+import re
 import signal
 import socket
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
 from cases import FAULT_DOMAIN, KEY, PREFIX, PROMPT, READY, TOP, Run, expect
 from endurance import sample
+from fault_attacks import ATTACKS
 from fault_cases import CASES, Expected, FaultCase, Setting, fault
 from graph import Operator
 from lifecycle_msgs.msg import Transition
@@ -34,16 +41,16 @@ from odyssey_ros.emulator.scene.marker import read_marker
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
 NAME = "odyssey"
 MAX_PAUSE_S = 0.7  # longest time between two valid frames that is not a gap
 STEADY_S = 2.0  # frames without a gap for this long mean that the stream has recovered
 MIN_WATCH_S = 4.0
 GAP_WITHIN_S = 20.0  # a fault that stops the frames has done so by then
-RECOVERY_TIMEOUT_S = 100.0
 OPERATOR_TIMEOUT_S = 60.0
 SETTLE_TIMEOUT_S = 120.0
+SECRETS = re.compile(rf"{KEY}|eyJ[\w-]{{10,}}")  # a token is a JWT
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 STABLE_S = 10.5  # a little more than `stable_after_s` of the client
 
 
@@ -60,6 +67,7 @@ class Outcome:
         gap_s: The longest time without a valid frame, in seconds.
         statuses: The texts of `~/status` meanwhile, each once.
         as_expected: Whether the outcome was the expected one.
+        peak_mib: Private and shared memory of the bridge at its peak, beyond that before the case, in MiB.
     """
 
     name: str
@@ -69,6 +77,7 @@ class Outcome:
     gap_s: float
     statuses: list[str] = field(default_factory=list)
     as_expected: bool = True
+    peak_mib: float = 0.0
 
 
 class Witness(Operator):
@@ -163,7 +172,12 @@ class Service:
 
     def arm(self, *faults: dict[str, Any]) -> None:
         """Arm faults."""
-        answer = httpx.post(f"{self.url}/control/faults", json=list(faults), timeout=10, trust_env=False)
+        # Escaped, because httpx cannot encode a lone surrogate.
+        body = json.dumps(faults)
+        headers = {"Content-Type": "application/json"}
+        answer = httpx.post(
+            f"{self.url}/control/faults", content=body, headers=headers, timeout=10, trust_env=False
+        )
         if not answer.is_success:
             raise RuntimeError(f"the emulator refused {faults}: {answer.text}")
 
@@ -173,17 +187,31 @@ class Service:
 
 
 class FaultRun:
-    """Injects faults and observes the bridge."""
+    """Injects faults and observes the bridge.
 
-    def __init__(self, service: Service, witness: Witness) -> None:
+    Args:
+        service: The emulator.
+        witness: The node that observes the bridge.
+        pid: The process of the bridge.
+        log: The file of its log.
+    """
+
+    def __init__(self, service: Service, witness: Witness, pid: int, log: Path) -> None:
         self._service = service
         self._witness = witness
+        self._pid = pid
+        self._log = log
+        self._answer = ""
 
     def run(self, case: FaultCase) -> Outcome:
         """Inject one fault, wait for its outcome, and leave a running stream."""
         self._settle()
         witness = self._witness
+        logged = self._log.stat().st_size
+        Path(f"/proc/{self._pid}/clear_refs").write_text("5")  # the peak starts from now
+        before_mib = memory_mib(self._pid, "VmRSS")
         started = time.monotonic()
+        self._answer = ""
         self._inject(case)
         end = self._watch(case, started)
         now = time.monotonic()
@@ -206,7 +234,7 @@ class FaultRun:
             behaviour += f"; frames {recovered:.1f} s after the prompt" if recovered else "; NOT RECOVERED"
             as_expected = as_expected and recovered is not None
         elif end == "stuck":
-            behaviour = f"not recovered after {RECOVERY_TIMEOUT_S:.0f} s; no frames for {gap_s:.1f} s"
+            behaviour = f"not recovered after {case.timeout_s:.0f} s; no frames for {gap_s:.1f} s"
             as_expected = False
             self._recover(case)
         else:
@@ -217,13 +245,41 @@ class FaultRun:
                 behaviour = f"restarts the stream, {behaviour}"
             as_expected = case.expected in (Expected.FLOWS, Expected.UNHARMED)
             as_expected = as_expected and not (had_gap and case.expected is Expected.UNHARMED)
+        if self._answer:
+            behaviour += f"; answer {self._answer}"
+        as_expected = as_expected and self._answer == case.answer
+        peak_mib = round(memory_mib(self._pid, "VmHWM") - before_mib, 1)
+        harm = self._harm(statuses, logged)
+        if peak_mib > case.peak_mib:
+            harm.append(f"{peak_mib:.0f} MiB MORE MEMORY")
         return Outcome(
-            case.name, case.expected.value, behaviour, seconds, round(gap_s, 2), statuses, as_expected
+            case.name,
+            case.expected.value,
+            "; ".join([behaviour, *harm]),
+            seconds,
+            round(gap_s, 2),
+            statuses,
+            as_expected and not harm,
+            peak_mib,
         )
 
+    def _harm(self, statuses: list[str], logged: int) -> list[str]:
+        """Return what must not happen, whatever the fault: shown secrets and forged lines."""
+        with self._log.open(encoding="utf-8", errors="replace") as file:
+            file.seek(logged)
+            texts = [*statuses, file.read()]
+        harm = []
+        if any(SECRETS.search(text) for text in texts):
+            harm.append("A SECRET IS SHOWN")
+        if any(CONTROL_CHARACTERS.search(text) for text in texts):
+            harm.append("CONTROL CHARACTERS ARE SHOWN")
+        return harm
+
     def _inject(self, case: FaultCase) -> None:
-        service, faults = self._service, list(case.faults)
-        if case.setting is Setting.STREAMING:
+        service, faults = self._service, [with_date(one) for one in case.faults]
+        if case.setting is Setting.ATTACK:
+            self._answer = ATTACKS[case.name](self._witness, NAME)
+        elif case.setting is Setting.STREAMING:
             service.arm(*faults)
         elif case.setting is Setting.LOSS:
             service.arm(*faults, fault("socket_drop"))
@@ -250,7 +306,7 @@ class FaultRun:
     def _watch(self, case: FaultCase, started: float) -> str:
         """Wait for the outcome of a fault; return "gap" (recovered), "gave up", "waits" or "stuck"."""
         witness = self._witness
-        while (now := time.monotonic()) - started < RECOVERY_TIMEOUT_S:
+        while (now := time.monotonic()) - started < case.timeout_s:
             time.sleep(0.05)
             if witness.status.connection == StreamStatus.FAILED:
                 self._witness.wait(lambda: witness.lifecycle_state(NAME) == "unconfigured", "unconfigured")
@@ -313,6 +369,21 @@ class FaultRun:
         )
 
 
+def with_date(fault: dict[str, Any]) -> dict[str, Any]:
+    """Return a fault in which a wait such as `+5` is an HTTP date that is so many seconds ahead."""
+    wait = fault.get("retry_after", "")
+    if not wait.startswith("+"):
+        return fault
+    then = datetime.now(timezone.utc) + timedelta(seconds=int(wait))
+    return {**fault, "retry_after": format_datetime(then, usegmt=True)}
+
+
+def memory_mib(pid: int, name: str) -> float:
+    """Return a field of the status of a process, such as `VmRSS`, in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+
+
 def interrupted(statuses: list[str]) -> bool:
     """Return whether the connection or the stream was lost according to `~/status`."""
     return any(not text.startswith("connected") or "no stream" in text for text in statuses)
@@ -357,12 +428,19 @@ def main() -> int:
     parser.add_argument(
         "--minutes", type=float, default=10.0, help="minimum time; all cases run once in any case"
     )
-    parser.add_argument("--only", default="", help="run only the cases whose name contains this text")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        help="run only the cases whose name contains this text, or another",
+    )
     parser.add_argument("--fps", type=int, default=20)
     arguments = parser.parse_args()
-    selected = [case for case in CASES if arguments.only in case.name]
+    selected = [
+        case for case in CASES if not arguments.only or any(one in case.name for one in arguments.only)
+    ]
     if not selected:
-        parser.error(f"no name of a case contains {arguments.only!r}")
+        parser.error(f"no name of a case contains any of {arguments.only}")
     output = TOP / "bench_output"
     output.mkdir(exist_ok=True)
     outcomes: list[Outcome] = []
@@ -376,7 +454,7 @@ def main() -> int:
         witness = Witness(FAULT_DOMAIN)
         try:
             witness.wait(lambda: NAME in witness.statuses, "the bridge")
-            faults = FaultRun(service, witness)
+            faults = FaultRun(service, witness, bridge.pid, output / "faults.log")
             before: dict[str, float] = {}
             started = time.monotonic()
             print(f"  {'fault':<46} {'behaviour':<58} {'s':>6}  ~/status")

@@ -148,12 +148,16 @@ class Operator:
         return str(self._call(GetState, f"/{name}/get_state", GetState.Request()).current_state.label)
 
     def _call(self, kind: type, name: str, request: Any) -> Any:
+        return self.call_all(kind, name, [request])[0]
+
+    def call_all(self, kind: type, name: str, requests: list[Any]) -> list[Any]:
+        """Call a service several times at once; return the responses."""
         client = self.node.create_client(kind, name)
         try:
             client.wait_for_service(timeout_sec=TIMEOUT_S)
-            future = client.call_async(request)
-            self.wait(future.done, name)
-            return future.result()
+            futures = [client.call_async(request) for request in requests]
+            self.wait(lambda: all(future.done() for future in futures), name)
+            return [future.result() for future in futures]
         finally:
             self.node.destroy_client(client)
 
