@@ -1,0 +1,256 @@
+"""Targets of the dataset tool: files of the service, and files that a user is given."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from fuzz_target import FuzzTarget
+from malformed import as_text, damaged_bytes, damaged_json, damaged_text
+from odyssey_ros.client.key_file import KeyFileError, read_key_file
+from odyssey_ros.dataset.errors import EpisodeError, PlanError, StateError
+from odyssey_ros.dataset.events import EventKind, parse_events
+from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
+from odyssey_ros.dataset.journal import Journal
+from odyssey_ros.dataset.manifest import ManifestError, read_manifest
+from odyssey_ros.dataset.plans import read_plans
+from odyssey_ros.dataset.video import Video
+from oracle import check, check_number, check_text, check_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENTS: tuple[object, ...] = (
+    {"timestamp_ms": 0, "type": "start", "prompt": "a fox", "applied_prompt": "a red fox", "frame_index": 0},
+    {"timestamp_ms": 5200, "type": "interact", "prompt": "it rains"},
+    {"timestamp": "2026-01-01T00:00:09.5Z", "event": "end"},
+    {"t": 1.5, "start": {"prompt": "a fox"}},
+    {"events": [{"timestamp_ms": 0, "data": {"prompt": "snow"}}]},
+)
+SCRIPT = [
+    {"timestamp_ms": 0, "start": {"prompt": "{animal} in {weather}", "image": "start.png"}},
+    {"timestamp_ms": 5000, "interact": {"prompt": "the {weather} stops"}},
+    {"timestamp_ms": 9000, "end": {}},
+]
+SWEPT_SCRIPT = [{"timestamp_ms": 0, "start": {"prompt": "a fox"}}, {"timestamp_ms": "{n}", "end": {}}]
+SHORT_SCRIPT = [
+    {"timestamp_ms": 0, "start": {"prompt": "a fox"}},
+    {"timestamp_ms": 5000, "end": {}},
+]
+SCRIPT_FILES: tuple[object, ...] = (
+    {
+        "portrait": False,
+        "bypass_prompt_expansion": True,
+        "repeats": 2,
+        "variables": {"animal": ["a fox", "a heron"], "weather": ["rain", 3]},
+        "sweep": "product",
+        "script": SCRIPT,
+    },
+    {"scripts": [SCRIPT, SHORT_SCRIPT]},
+    {"variables": {"n": [1000, 2000]}, "sweep": "zip", "script": SWEPT_SCRIPT},
+    SHORT_SCRIPT,
+)
+_TAGS = (
+    "&a [*a, *a]",
+    "*a",
+    "!!python/object/apply:os.system [id]",
+    "!!binary aGk=",
+    "!!float .inf",
+    "2026-01-01",
+    "2026-99-99 99:99:99",
+    "1:2:3:4",
+    "<<: {a: 1}",
+    "? [a, b] : c",
+    "0o777",
+    "~",
+    "|\n  text",
+    "%YAML 9.9",
+    "---",
+    "&x [&y [&z [1,1,1,1],*z,*z,*z],*y,*y,*y]",
+    "[" * 200,
+    "a: &a [x, x]\n"
+    + "".join(f"{b}: &{b} [{f'*{a}, ' * 10}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+)
+MANIFEST = {
+    "episode": "walk-1",
+    "bag": "walk-1",
+    "files": [{"path": "walk-1/walk-1_0.mcap", "size": 10, "crc32": "00000000"}],
+    "stream_id": "s",
+    "images": "h264",
+    "frames": 10,
+    "width": 1280,
+    "height": 704,
+    "start_time_ns": 1,
+    "duration_ns": 1,
+    "prompts": [{"time_ns": 0, "prompt": "a fox"}],
+    "video": {"size": 1, "sha256": "0", "frame_count": 10},
+    "events": None,
+    "provenance": {},
+}
+RECORDS: tuple[object, ...] = (
+    {"event": "intends", "episode": "walk-1", "newest": "2026-01-01T00:00:00Z", "seen": ["job-1"]},
+    {"event": "submitted", "episode": "walk-1", "job_id": "job-2"},
+    {"event": "job_failed", "episode": "walk-1", "job_id": "job-2"},
+    {"event": "not_sent", "episode": "walk-1"},
+)
+_TIMES = (
+    "2026-01-01T00:00:00Z",
+    "2026-01-01",
+    "20260101T000000.123456789+0200",
+    "1960-01-01 10:00:00,5-12:30",
+)
+
+
+def _file(name: str, data: bytes) -> Path:
+    """Write a file of this process, in memory where the system has such a folder."""
+    memory = Path("/dev/shm")  # noqa: S108 - the name holds the process
+    folder = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    path = folder / f"odyssey_fuzz_{os.getpid()}_{name}"
+    path.write_bytes(data)
+    return path
+
+
+def _with_file(name: str, use: Callable[[Path], object]) -> Callable[[bytes], object]:
+    """Return a parser of the contents of a file."""
+
+    def parse(data: bytes) -> object:
+        path = _file(name, data)
+        try:
+            return use(path)
+        finally:
+            path.unlink()
+
+    return parse
+
+
+def _events(data: bytes) -> None:
+    log = parse_events(data)
+    check_number(log.ignored, "ignored", least=0)
+    previous = 0
+    for event in log.events:
+        check_number(event.stream_time_ns, "stream_time_ns", least=0, most=10**16)
+        check(event.stream_time_ns >= previous, "the events are not in order of time")
+        previous = event.stream_time_ns
+        check(event.kind is not EventKind.ENDED or not event.prompt, "an end has a prompt")
+        check_value(event.prompt, "a prompt", newlines=True)
+        check_value(event.sent_prompt, "a prompt", newlines=True)
+        check_number(event.frame_index or 0, "frame_index", least=0, most=1e13)
+    check(log.prompt_at(0, 0) in {"", *log.prompts()}, "a prompt that no event has")
+
+
+def _plans(path: Path) -> None:
+    for plan in read_plans([path]):
+        check(plan.name == Path(plan.name).name and plan.name not in {".", ".."}, "a name that is a path")
+        check_text(plan.name, "the name of an episode")
+        check(plan.script[-1]["timestamp_ms"] > 0, "a script without a length")
+
+
+def _manifest(path: Path) -> None:
+    for entry in read_manifest(path):
+        entry.to_line()
+
+
+def _journal(path: Path) -> None:
+    with Journal(path) as journal:
+        check(all(isinstance(job, str) for job in journal.job_ids()), "the id of a job is no text")
+
+
+def _key_file(path: Path) -> None:
+    key = read_key_file(path, private=False)
+    check(key and key == key.strip(), "a key with white space around it")
+
+
+def _iso_time(data: bytes) -> None:
+    text = as_text(data)
+    for date_only in (True, False):
+        time_ns = parse_time_ns(text, date_only=date_only)
+        if time_ns is not None:
+            check_number(time_ns, "the time", least=-(10**20), most=10**21)
+    check_number(since_epoch_ns(text), "the stamp", least=0, most=2_145_916_800 * 10**9)
+
+
+def _safe_name(data: bytes) -> None:
+    name = safe_name(as_text(data))
+    check_text(name, "the name")
+    check(name == Path(name).name and name not in {"", ".", ".."} and len(name) <= 100, "no file name")
+
+
+def _video(path: Path) -> None:
+    with Video(path) as video:
+        check_number(video.width, "the width", least=0, most=100_000)
+        times = video.frame_times_ns()
+        check(len(times) <= 10_000, "more frames than the file can hold")
+        for number, picture in enumerate(video.pictures()):
+            check(number <= 1000, "more pictures than the file can hold")
+            check_number(picture.stream_time_ns, "the time of a picture")
+
+
+def _small_video() -> bytes:
+    # Imported here: the emulator's and the other groups need no encoder.
+    import io  # noqa: PLC0415
+
+    import av  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(4):
+            pixels = np.full((48, 64, 3), 50 * index, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+TARGETS = [
+    FuzzTarget("events_log", damaged_json(*EVENTS, lines=True), _events, memory_mib=256),
+    FuzzTarget(
+        "script_yaml",
+        # Not `damaged_json`: PyYAML takes seconds to refuse its deepest documents.
+        damaged_text(
+            *(yaml.safe_dump(document, sort_keys=False) for document in SCRIPT_FILES),
+            *map(json.dumps, SCRIPT_FILES),
+            tokens=_TAGS,
+        ),
+        _with_file("script.yaml", _plans),
+        (PlanError,),
+        memory_mib=512,
+        share=0.5,
+    ),
+    FuzzTarget(
+        "script_json",
+        damaged_json(*SCRIPT_FILES),
+        _with_file("script.json", _plans),
+        (PlanError,),
+        memory_mib=512,
+    ),
+    FuzzTarget(
+        "manifest",
+        damaged_json(MANIFEST, lines=True),
+        _with_file("manifest.jsonl", _manifest),
+        (ManifestError,),
+    ),
+    FuzzTarget(
+        "journal", damaged_json(*RECORDS, lines=True), _with_file("journal.jsonl", _journal), (StateError,)
+    ),
+    FuzzTarget(
+        "key_file", damaged_text("ody_key\n", " a b \r\n"), _with_file("key", _key_file), (KeyFileError,)
+    ),
+    FuzzTarget("iso_time", damaged_text(*_TIMES), _iso_time),
+    FuzzTarget("file_name", damaged_text("stream-1", "a/../b", ".hidden"), _safe_name),
+    FuzzTarget(
+        "video_file",
+        damaged_bytes(_small_video()),
+        _with_file("video.mp4", _video),
+        (EpisodeError,),
+        memory_mib=512,
+        share=0.5,
+    ),
+]

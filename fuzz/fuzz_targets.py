@@ -1,0 +1,31 @@
+"""All fuzz targets, in groups that share their imports."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fuzz_target import FuzzTarget
+
+GROUPS = {
+    "client": "client_targets",
+    "signaling": "signaling_targets",
+    "media": "media_targets",
+    "dataset": "dataset_targets",
+    "images": "image_targets",
+    "bridge": "bridge_targets",
+    "emulator": "emulator_targets",
+}
+"""The module of each group."""
+
+
+def load(group: str | None = None, names: Sequence[str] | None = None) -> list[FuzzTarget]:
+    """Return the targets of a group, or of all groups; only those with the given names, if any are given."""
+    chosen = GROUPS if group is None else {group: GROUPS[group]}
+    targets: list[FuzzTarget] = []
+    for module in chosen.values():
+        targets += importlib.import_module(module).TARGETS
+    return [target for target in targets if not names or target.name in names]
