@@ -17,7 +17,6 @@ from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionErr
 from odyssey_ros.client.http_api import HttpApi, TokenCache
 from odyssey_ros.client.ice import parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
-from odyssey_ros.client.responses import AccessToken
 from odyssey_ros.client.session_access import MintedSession
 from odyssey_ros.client.signaling import SignalingEndpoint
 from odyssey_ros.client.types import ClientCredentials
@@ -26,6 +25,8 @@ from oracle import SECRET, check, check_error, check_number, check_text, check_v
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from odyssey_ros.client.responses import AccessToken
 
 BEARER = "planted_bearer_token_0123456789"
 STREAM = {
@@ -163,19 +164,31 @@ def _location(data: bytes) -> None:
 
 
 class _RawServer:
-    """A TCP server that answers every request with the bytes of the input, and closes the connection."""
+    """A TCP server that answers requests with the bytes of the input, and closes the connection."""
 
     def __init__(self) -> None:
-        self.answer = b""
-        self.port = 0
-        self.api: HttpApi | None = None
-        self.tokens = TokenCache()
+        self._answer = b""
+        self._authenticates = False
+        self._api: HttpApi | None = None
+        self._tokens = TokenCache()
 
-    async def start(self) -> None:
-        """Listen on loopback."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self.api = HttpApi(f"http://127.0.0.1:{self.port}", SECRET, self.tokens, timeout_s=20.0)
+    async def call(self, answer: bytes) -> None:
+        """Request a token or, with a valid one, a job, and receive the input as the response."""
+        self._answer, self._authenticates = answer, len(answer) % 2 == 1
+        if self._api is None:
+            server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+            port = server.sockets[0].getsockname()[1]
+            self._api = HttpApi(f"http://127.0.0.1:{port}", SECRET, self._tokens, timeout_s=20.0)
+        try:
+            if self._authenticates:
+                await self._api.authenticate()
+            else:
+                check_value(await self._api.job("job-1"))
+        except OdysseyError as error:
+            check_error(error, SECRET, BEARER)
+            raise
+        finally:
+            self._tokens.discard(self._tokens.get() or "")  # the next input starts without one
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -183,30 +196,13 @@ class _RawServer:
             for line in head.lower().split(b"\r\n"):
                 if line.startswith(b"content-length:"):
                     await reader.readexactly(int(line.split(b":")[1]))
-            writer.write(self.answer)
+            is_token = head.startswith(b"POST /auth/token ") and not self._authenticates
+            writer.write(_TOKEN_RESPONSE if is_token else self._answer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
-
-    async def call(self, answer: bytes) -> None:
-        """Request something of each kind, and receive the input as the response."""
-        if self.api is None:
-            await self.start()
-        assert self.api is not None  # noqa: S101 - for type checkers
-        self.answer = answer
-        try:
-            if len(answer) % 2:
-                await self.api.authenticate()
-            else:
-                self.tokens.put(AccessToken(BEARER, 3600.0))
-                check_value(await self.api.job("job-1"))
-        except OdysseyError as error:
-            check_error(error, SECRET, BEARER)
-            raise
-        finally:
-            self.tokens.discard(self.tokens.get() or "")  # the next input starts without one
 
 
 _server = _RawServer()
@@ -221,6 +217,7 @@ def _http(status: str, body: bytes, *headers: str) -> bytes:
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
+_TOKEN_RESPONSE = _http("200 OK", json.dumps({"access_token": BEARER, "expires_in": 3600}).encode())
 _JOB_BODY = json.dumps(JOB).encode()
 _RESPONSES = (
     _http("200 OK", json.dumps({"access_token": "token", "expires_in": 60}).encode()),

@@ -76,7 +76,7 @@ class Video:
             self._container = av.open(f"file:{path}")
         except RegularFileError as error:
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, f"the video cannot be read: {error.reason}") from error
-        except (FFmpegError, OSError) as error:
+        except (FFmpegError, OSError, UnicodeDecodeError) as error:  # the last for metadata
             raise _broken(error) from error
         if not self._container.streams.video:
             self._container.close()

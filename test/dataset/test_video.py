@@ -124,3 +124,10 @@ def test_a_missing_file_and_a_file_without_video(tmp_path: Path, make_video: Mak
     with pytest.raises(EpisodeError, match="contains no video"):
         Video(tmp_path / "sound.wav")
     assert sound.exists()
+
+
+def test_metadata_that_is_not_utf_8_is_a_broken_file(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "video.mp4")
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"\xfc\xfc\xfc\xfc"))
+    with pytest.raises(EpisodeError, match="the video cannot be read: UnicodeDecodeError"):
+        Video(path)

@@ -73,6 +73,8 @@ def test_an_enormous_description_is_malformed(sdp, problem):
     with pytest.raises(ValueError, match=problem):
         check_size(sdp)
     check_size(sdp[: len(sdp) // 2])
+
+
 def test_a_bundle_of_an_unknown_media_section_is_refused():
     sdp = (
         "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {} 0\r\n"
