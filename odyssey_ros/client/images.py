@@ -1,25 +1,36 @@
 """Preparation of the image that starts a stream: common formats in, a JPEG data URL out.
 
-An image is decoded once, rotated by its EXIF orientation, flattened, scaled to cover the stream's size,
-cropped around its centre and encoded once, as JPEG. Pillow is imported only when an image is given, so that
-other clients do not need it.
+An image is decoded once, scaled to cover the stream's size, cropped around its centre, flattened, rotated by
+its EXIF orientation and encoded once, as JPEG. A process converts one image at a time; the others wait in
+their encoded form. Pillow is imported only when an image is given, so that other clients do not need it.
 """
 
 # ruff: noqa: PLC0415 - Pillow is optional, see above
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import io
 import os
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
 from odyssey_ros.client.errors import OdysseyImageError
+from odyssey_ros.client.image_fitting import fit
+from odyssey_ros.client.image_limits import (
+    MAX_IMAGE_BYTES,
+    MAX_IMAGE_PIXELS,
+    MAX_JPEG_PIXELS,
+    check_size,
+    pixel_limit,
+)
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.requirements import EXTRAS, MissingPackageError, require
 
@@ -30,12 +41,6 @@ if TYPE_CHECKING:
     ImageInput: TypeAlias = (
         str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]
     )
-
-MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
-"""Maximum size of an encoded image, before base64."""
-
-MAX_IMAGE_PIXELS: Final = 89_478_485
-"""Maximum size of a decoded image: Pillow's limit against decompression bombs, 256 MiB of RGB."""
 
 LANDSCAPE_SIZE: Final = (1280, 704)
 """Width and height of a landscape stream, in pixels."""
@@ -53,12 +58,34 @@ _AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
 # Exceptions of the decoders of Pillow and libheif on damaged input.
 _DECODE_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error)
 
+_CONVERTING: Final = threading.Lock()
+_CONVERTER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="odyssey-image")
+
+
+async def convert_image(image: ImageInput, *, portrait: bool) -> str:
+    """Return the result of `prepare_image`, which runs on the thread that converts images.
+
+    The images of a process wait here for their turn, without a thread for each. An image whose caller is
+    cancelled before its turn is released at once.
+
+    Raises:
+        OdysseyImageError: As for `prepare_image`.
+    """
+    waiting = [image]
+    del image
+    try:
+        return await asyncio.get_running_loop().run_in_executor(
+            _CONVERTER, lambda: prepare_image(waiting.pop(), portrait=portrait)
+        )
+    finally:
+        waiting.clear()
+
 
 def prepare_image(image: ImageInput, *, portrait: bool) -> str:
     """Return the data URL with which an image starts a stream.
 
-    Blocks for tens of milliseconds; call it in a worker thread, not on an event loop. The input is not
-    changed.
+    Blocks for tens of milliseconds, and while another thread converts an image; on an event loop, await
+    `convert_image` instead. The input is not changed.
 
     Args:
         image: A path; the bytes of a JPEG, PNG, WebP, GIF (first frame), BMP, HEIC, HEIF or AVIF file; a
@@ -71,24 +98,24 @@ def prepare_image(image: ImageInput, *, portrait: bool) -> str:
 
     Raises:
         OdysseyImageError: The file cannot be read, is larger than 25 MB, has an unsupported type, is damaged,
-            or has more than `MAX_IMAGE_PIXELS`; or the package that decodes it is not installed.
+            or exceeds a limit of `odyssey_ros.client.image_limits`; or the package that decodes it is not
+            installed.
     """
     _require_package("pillow")
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     size = PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE
     try:
-        picture = _open(image)
-        if picture.width * picture.height > MAX_IMAGE_PIXELS:
-            raise OdysseyImageError(f"the image has too many pixels: {picture.width}x{picture.height}")
-        if not picture.width or not picture.height:
-            raise OdysseyImageError("the image is empty")
-        flat = _flatten(ImageOps.exif_transpose(picture))
-        covered = ImageOps.fit(flat, size, method=Image.Resampling.LANCZOS, centering=(0.5, 0.5))
+        with _CONVERTING:
+            covered = fit(_open(image), size)
     except OdysseyImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise OdysseyImageError("the image has too many pixels") from error
+        raise OdysseyImageError(
+            f"the image has too many pixels. Reduce it to at most {MAX_IMAGE_PIXELS} pixels"
+        ) from error
+    except MemoryError as error:
+        raise OdysseyImageError("there is not enough memory to decode the image: reduce it") from error
     except _DECODE_ERRORS as error:
         raise OdysseyImageError(f"the image is damaged or cannot be decoded: {error}") from error
     encoded = io.BytesIO()
@@ -121,24 +148,26 @@ def image_format(data: bytes) -> str | None:
 
 
 def _open(image: ImageInput) -> Image.Image:
-    """Open an image; decoding is deferred where the kind of input allows it."""
+    """Open an image and check its size; decoding is deferred where the kind of input allows it."""
     from PIL import Image
 
     if isinstance(image, Image.Image):
+        check_size(*image.size, max_pixels=MAX_JPEG_PIXELS)
         return image
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise OdysseyImageError(
                 f"an image array must be RGB, uint8, (height, width, 3), not {image.dtype} {image.shape}"
             )
-        if not image.size:
-            raise OdysseyImageError("the image is empty")
+        check_size(image.shape[1], image.shape[0], max_pixels=MAX_JPEG_PIXELS)
         return Image.fromarray(image)
     if isinstance(image, str) and image[:5].lower() == "data:":
         return _decode(_data_url_bytes(image))
     if isinstance(image, (str, os.PathLike)):
         return _decode(_file_bytes(Path(image)))
     if isinstance(image, (bytes, bytearray, memoryview)):
+        if memoryview(image).nbytes > MAX_IMAGE_BYTES:
+            raise OdysseyImageError(_too_large())
         return _decode(bytes(image))
     raise OdysseyImageError(
         f"an image is a path, bytes, a data URL, a PIL image or an RGB array, not {type(image).__name__}"
@@ -180,6 +209,7 @@ def _decode(data: bytes) -> Image.Image:
         )
     _require_decoder(name)
     picture = Image.open(io.BytesIO(data), formats=(name,))
+    check_size(*picture.size, max_pixels=pixel_limit(name, data))
     # A JPEG larger than needed is decoded at a half, a quarter or an eighth of its size: cheaper, and equal
     # after scaling. Both sides request the longer length, since EXIF orientation may rotate the image.
     picture.draft(None, (max(LANDSCAPE_SIZE), max(LANDSCAPE_SIZE)))
@@ -206,23 +236,6 @@ def _require_decoder(name: str) -> None:
         raise OdysseyImageError(
             f"This Pillow cannot decode {name} images. Run: pip install --upgrade --force-reinstall pillow"
         )
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """Convert an image of any mode to 8-bit RGB, with white behind transparent areas."""
-    from PIL import Image
-
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
-    if picture.mode.startswith("I"):
-        # 16-bit grey: Pillow's own conversion clips it to white instead of scaling it.
-        levels: NDArray[Any] = np.asarray(picture)
-        return Image.fromarray((np.clip(levels, 0, 65535) // 257).astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return picture.convert("RGB")
 
 
 def _too_large() -> str:

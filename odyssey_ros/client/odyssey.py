@@ -16,7 +16,7 @@ from odyssey_ros.client.connection_supervisor import ConnectionSupervisor
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.http_api import HttpApi, TokenCache
-from odyssey_ros.client.images import prepare_image
+from odyssey_ros.client.images import convert_image
 from odyssey_ros.client.json_object import is_encodable
 from odyssey_ros.client.observer import GuardedObservers
 from odyssey_ros.client.regions import RegionLatencies
@@ -302,7 +302,7 @@ class Odyssey:
                     "Cannot start stream: the streamer cannot start from an image",
                     code=ErrorCode.NO_IMAGE_TO_VIDEO,
                 )
-            data_url = await asyncio.to_thread(prepare_image, source, portrait=portrait)
+            data_url = await convert_image(source, portrait=portrait)
         return await connection.stream.start(
             StartRequest(prompt, portrait, data_url, bypass_prompt_expansion, broadcast)
         )
@@ -376,8 +376,7 @@ class Odyssey:
             OdysseyImageError: An image is invalid; nothing was sent.
             OdysseyAuthError, OdysseyUsageError, OdysseyConnectionError: As for `connect`, without retries.
         """
-        body = await asyncio.to_thread(
-            encode_simulation,
+        body = await encode_simulation(
             script=script,
             scripts=scripts,
             script_url=script_url,

@@ -14,6 +14,12 @@ from urllib.parse import urlsplit
 
 from odyssey_ros.client.errors import OdysseyScriptError
 
+MAX_SCRIPTS: Final = 100
+"""Maximum number of scripts of a job."""
+
+MAX_ENTRIES: Final = 1000
+"""Maximum number of entries of a script: more than a prompt each 3 s, the recommended pace, in 10 minutes."""
+
 _ACTIONS: Final = ("start", "interact", "end")
 
 
@@ -92,6 +98,7 @@ def check_scripts(scripts: object) -> None:
         raise OdysseyScriptError(f"scripts must be a list of scripts, not {_kind(scripts)}")
     if not scripts:
         raise OdysseyScriptError("scripts is empty: a job needs at least one script")
+    check_counts(len(scripts), 0)
     for index, script in enumerate(scripts):
         check_script(script, name=f"scripts[{index}]")
 
@@ -112,6 +119,7 @@ def check_script(script: object, *, name: str = "script") -> None:
         raise OdysseyScriptError(
             f"{name} needs at least a start entry and an end entry, but has {len(script)}"
         )
+    check_counts(1, len(script), name=name)
     last = len(script) - 1
     previous_ms = 0
     for index, entry in enumerate(script):
@@ -131,6 +139,22 @@ def check_script(script: object, *, name: str = "script") -> None:
         previous_ms = timestamp_ms
     if previous_ms == 0:
         raise OdysseyScriptError(f"{name}[{last}] (end at 0 ms): end must be later than start")
+
+
+def check_counts(scripts: int, entries: int, *, name: str = "script") -> None:
+    """Check the number of scripts of a job and the number of entries of the script `name`.
+
+    Raises:
+        OdysseyScriptError: There are more than `MAX_SCRIPTS` or `MAX_ENTRIES`.
+    """
+    if scripts > MAX_SCRIPTS:
+        raise OdysseyScriptError(
+            f"scripts has {scripts} scripts, but a job may have {MAX_SCRIPTS}: submit several jobs"
+        )
+    if entries > MAX_ENTRIES:
+        raise OdysseyScriptError(
+            f"{name} has {entries} entries, but a script may have {MAX_ENTRIES}: submit a shorter script"
+        )
 
 
 def _check_entry(entry: object, where: str) -> tuple[int, str]:

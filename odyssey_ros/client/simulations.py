@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from odyssey_ros.client.images import prepare_image
+from odyssey_ros.client.errors import OdysseyScriptError
+from odyssey_ros.client.images import convert_image
 from odyssey_ros.client.scripts import check_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from odyssey_ros.client.images import ImageInput
     from odyssey_ros.client.scripts import ScriptEntry
 
+MAX_SUBMISSION_BYTES: Final = 64 * 1024 * 1024
+"""Maximum size of the request, with its images as base64. The service documents no limit; 64 MiB is that of
+its signaling messages, and enough for some hundred images."""
 
-def encode_simulation(
+
+async def encode_simulation(
     *,
     script: Sequence[ScriptEntry] | None,
     scripts: Sequence[Sequence[ScriptEntry]] | None,
@@ -22,37 +29,66 @@ def encode_simulation(
     portrait: bool,
     bypass_prompt_expansion: bool | None,
 ) -> bytes:
-    """Check the scripts, prepare their images and encode the request.
-
-    Takes tens of milliseconds for each image; do not call it on the event loop.
+    """Check the scripts, prepare their images one after the other, and encode the request.
 
     Raises:
-        OdysseyScriptError: A script is invalid.
+        OdysseyScriptError: A script is invalid, or the request is larger than `MAX_SUBMISSION_BYTES`.
         OdysseyImageError: An image is invalid.
     """
-    check_sources(script, scripts, script_url)
-    body: dict[str, object] = {"portrait": portrait, "output_video": True}
+    body, images = await asyncio.to_thread(
+        _body,
+        {"script": script, "scripts": scripts, "script_url": script_url},
+        portrait=portrait,
+        bypass_prompt_expansion=bypass_prompt_expansion,
+    )
+    total = 0
+    for start, image in images:
+        start["image"] = await convert_image(image, portrait=portrait)
+        total += len(start["image"])
+        _check_total(total)
+    encoded = await asyncio.to_thread(lambda: json.dumps(body).encode())
+    _check_total(len(encoded))
+    return encoded
+
+
+def _body(
+    sources: dict[str, Any], *, portrait: bool, bypass_prompt_expansion: bool | None
+) -> tuple[dict[str, Any], list[tuple[dict[str, Any], ImageInput]]]:
+    """Return the request without its images, and each image with the action to which it belongs."""
+    check_sources(**sources)
+    images: list[tuple[dict[str, Any], ImageInput]] = []
+    body: dict[str, Any] = {"portrait": portrait, "output_video": True}
     if bypass_prompt_expansion is not None:
         body["bypass_vlm_expansion"] = bypass_prompt_expansion
-    if script is not None:
-        body["script"] = _prepared(script, portrait=portrait)
-    elif scripts is not None:
-        body["scripts"] = [_prepared(one, portrait=portrait) for one in scripts]
+    if sources["script"] is not None:
+        body["script"] = _prepared(sources["script"], images)
+    elif sources["scripts"] is not None:
+        body["scripts"] = [_prepared(script, images) for script in sources["scripts"]]
     else:
-        body["script_url"] = script_url
-    return json.dumps(body).encode()
+        body["script_url"] = sources["script_url"]
+    return body, images
 
 
-def _prepared(script: Sequence[ScriptEntry], *, portrait: bool) -> list[dict[str, object]]:
-    entries: list[dict[str, object]] = []
+def _prepared(
+    script: Sequence[ScriptEntry], images: list[tuple[dict[str, Any], ImageInput]]
+) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
     for entry in script:
-        prepared: dict[str, object] = dict(entry)
+        prepared: dict[str, Any] = dict(entry)
         start = entry.get("start")
         if start is not None:
-            action: dict[str, object] = dict(start)
+            action: dict[str, Any] = dict(start)
             image = action.pop("image", None)
             if image is not None:
-                action["image"] = prepare_image(start["image"], portrait=portrait)
+                images.append((action, image))
             prepared["start"] = action
         entries.append(prepared)
     return entries
+
+
+def _check_total(size: int) -> None:
+    if size > MAX_SUBMISSION_BYTES:
+        raise OdysseyScriptError(
+            f"the job is larger than {MAX_SUBMISSION_BYTES // (1024 * 1024)} MB with its images: submit fewer "
+            "scripts at once"
+        )

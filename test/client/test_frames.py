@@ -13,7 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey_ros.client import frames, odyssey, peer
+from odyssey_ros.client import frames, images, peer
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import (
     FramePipeline,
@@ -201,7 +201,7 @@ async def test_conversion_and_image_preparation_do_not_block_the_loop(
         return wait_then_call
 
     monkeypatch.setattr(frames, "to_video_frame", when_seen(frames.to_video_frame))
-    monkeypatch.setattr(odyssey, "prepare_image", when_seen(odyssey.prepare_image))
+    monkeypatch.setattr(images, "prepare_image", when_seen(images.prepare_image))
     await client.connect(**recorder.callbacks(frames=True))
     starting = asyncio.create_task(client.start_stream("x", image=grey_image))
     await eventually(lambda: started == {"to_video_frame", "prepare_image"})

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gc
 import io
 import os
 import struct
+import subprocess
+import sys
+import weakref
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,10 +23,11 @@ from PIL import Image
 
 from odyssey_ros.client import images
 from odyssey_ros.client.errors import OdysseyImageError
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.client.images import (
     LANDSCAPE_SIZE,
-    MAX_IMAGE_BYTES,
     PORTRAIT_SIZE,
+    convert_image,
     image_format,
     prepare_image,
 )
@@ -200,6 +206,8 @@ def test_the_first_frame_of_an_animation_is_used() -> None:
         (np.zeros((4, 4, 4), np.uint8), r"not uint8 \(4, 4, 4\)"),
         (np.zeros((4, 4, 3), np.float32), "not float32"),
         (np.zeros((0, 4, 3), np.uint8), "empty"),
+        (np.zeros((1, 2_200_000, 3), np.uint8), "unusable shape: 2200000x1"),
+        (Image.new("L", (1, 60)), "unusable shape: 1x60"),
         (Image.new("RGB", (0, 4)), "empty"),
     ],
 )
@@ -227,17 +235,24 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
         prepare_image(path, portrait=False)
 
 
-@pytest.mark.parametrize("side", [9_500, 14_000, 60_000])
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
+def _png(side: int, *, colour_type: int) -> bytes:
+    """Return a black PNG file of colour type 2 (RGB) or 6 (RGBA), compressed row by row."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    pixels = chunk(b"IDAT", zlib.compress(bytes(99)))
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+    row = bytes(1 + side * {2: 3, 6: 4}[colour_type])
+    compressor = zlib.compressobj()
+    pixels = b"".join(compressor.compress(row) for _ in range(side)) + compressor.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [4_097, 9_500, 14_000])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
     with pytest.raises(OdysseyImageError, match="too many pixels"):
-        prepare_image(bomb, portrait=False)
+        prepare_image(_png(side, colour_type=2), portrait=False)
 
 
 def test_an_image_with_too_many_pixels_is_refused_when_warnings_are_errors() -> None:
@@ -279,7 +294,104 @@ def test_a_pillow_without_avif_is_reported(monkeypatch: pytest.MonkeyPatch) -> N
         prepare_image(_SEEDS["AVIF"], portrait=False)
 
 
-def test_an_array_with_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(OdysseyImageError, match="too many pixels: 11x10"):
-        prepare_image(np.zeros((10, 11, 3), np.uint8), portrait=False)
+def test_an_array_with_too_many_pixels_is_refused() -> None:
+    with pytest.raises(OdysseyImageError, match="too many pixels: 8001x8000"):
+        prepare_image(np.zeros((8000, 8001, 3), np.uint8), portrait=False)
+
+
+ALLOWED_PEAK_MB = {"PNG": 220, "WEBP": 380, "GIF": 220, "HEIF": 260, "AVIF": 260, "JPEG": 120}
+"""Peak of a conversion of the largest allowed image, about 1.4 times what was measured."""
+
+
+def _largest(kind: str) -> bytes:
+    if kind == "JPEG":
+        return _encoded(Image.new("L", (8000, 8000), 90), kind)
+    if kind == "HEIF":
+        return _encoded(Image.new("RGB", (5712, 4284), GREEN), kind, quality=10)
+    mode = {"GIF": "P", "AVIF": "RGB"}.get(kind, "RGBA")
+    options = {"WEBP": {"method": 0}, "AVIF": {"speed": 10}, "PNG": {"compress_level": 1}}.get(kind, {})
+    return _encoded(Image.new(mode, (4096, 4096)), kind, **options)
+
+
+CONVERSION = """
+import base64, sys, threading
+from odyssey_ros.client.errors import OdysseyImageError
+from odyssey_ros.client.images import prepare_image
+
+def peak_kb():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+
+def convert(data):
+    try:
+        prepare_image(data, portrait=False)
+    except OdysseyImageError as error:
+        print(f"{error}\\n", end="")
+
+# The imports of Pillow and the decoder are no part of the figure.
+small, data = (base64.b64decode(line) for line in sys.stdin.buffer)
+convert(small)
+before = peak_kb()
+threads = [threading.Thread(target=convert, args=(data,)) for _ in range(int(sys.argv[1]))]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print((peak_kb() - before) // 1024)
+"""
+
+
+def _peak_mb(kind: str, data: bytes, threads: int) -> tuple[int, list[str]]:
+    """Convert an image on several threads of another process; return its peak in MiB, and its errors."""
+    process = subprocess.run(
+        [sys.executable, "-c", CONVERSION, str(threads)],
+        input=base64.b64encode(_SEEDS[kind]) + b"\n" + base64.b64encode(data),
+        capture_output=True,
+        check=True,
+    )
+    *errors, peak = process.stdout.decode().splitlines()
+    return int(peak), errors
+
+
+@pytest.mark.parametrize("kind", sorted(ALLOWED_PEAK_MB))
+def test_the_largest_images_need_little_memory_however_many_are_converted(kind: str) -> None:
+    """Three decoded at the same time would need three times the memory."""
+    peak, errors = _peak_mb(kind, _largest(kind), 3)
+    assert not errors
+    assert peak < ALLOWED_PEAK_MB[kind]
+
+
+def test_a_pixel_bomb_costs_nothing() -> None:
+    """The attack of the review: three 344 kB files took the process to 5.9 GB."""
+    peak, errors = _peak_mb("PNG", _png(9_400, colour_type=6), 3)
+    assert len(errors) == 3
+    assert all("too many pixels: 9400x9400" in error for error in errors)
+    assert peak < 20
+
+
+def test_a_progressive_jpeg_bomb_costs_nothing() -> None:
+    """Its decoder keeps the coefficients of the whole image, also when the result is small."""
+    bomb = _encoded(Image.new("L", (8_000, 8_000)), "JPEG", progressive=True)
+    peak, errors = _peak_mb("JPEG", bomb, 3)
+    assert all("too many pixels: 8000x8000" in error for error in errors)
+    assert peak < 20
+
+
+async def test_a_caller_that_is_cancelled_before_its_turn_releases_its_image() -> None:
+    class Owned(bytearray):
+        """An image whose end is observable."""
+
+    with images._CONVERTING:  # the turn of another image, which takes as long as the test wants
+        first = asyncio.ensure_future(convert_image(_SEEDS["PNG"], portrait=False))
+        image = Owned(_SEEDS["PNG"])
+        released = weakref.ref(image)
+        second = asyncio.ensure_future(convert_image(image, portrait=False))
+        del image
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        del second
+        gc.collect()
+        assert released() is None
+        assert not first.done()
+    assert _result(await first).size == LANDSCAPE_SIZE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 
@@ -26,7 +27,7 @@ def encode(**arguments):
         "portrait": True,
         "bypass_prompt_expansion": None,
     }
-    return json.loads(encode_simulation(**{**defaults, **arguments}))
+    return json.loads(asyncio.run(encode_simulation(**{**defaults, **arguments})))
 
 
 @pytest.mark.parametrize(
