@@ -25,6 +25,7 @@ import numpy as np
 from odyssey_ros.client.errors import OdysseyImageError
 from odyssey_ros.client.image_fitting import fit
 from odyssey_ros.client.image_limits import (
+    MAX_HEIF_PIXELS,
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     MAX_JPEG_PIXELS,
@@ -213,6 +214,7 @@ def _decode(data: bytes) -> Image.Image:
     # A JPEG larger than needed is decoded at a half, a quarter or an eighth of its size: cheaper, and equal
     # after scaling. Both sides request the longer length, since EXIF orientation may rotate the image.
     picture.draft(None, (max(LANDSCAPE_SIZE), max(LANDSCAPE_SIZE)))
+    check_size(*picture.size, max_pixels=MAX_HEIF_PIXELS)  # a thumbnail may be larger than its HEIF image
     return picture
 
 

@@ -6,11 +6,12 @@ import base64
 import binascii
 import io
 import struct
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
 ACCEPTED_TYPES = frozenset(
     f"image/{name}" for name in ("jpeg", "jpg", "png", "webp", "gif", "bmp", "heic", "heif", "avif")
 )
-_MAX_PIXELS = 50_000_000
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF")
+_MAX_PIXELS = 25_000_000
+"""Most pixels of an image that is decoded at its full size: the largest that clients send as they are."""
+_MAX_JPEG_PIXELS = 64_000_000
+"""Most pixels of a baseline JPEG image, which is decoded at a reduced size."""
+_MAX_SIDE_RATIO = 32
+_ENOUGH = 1440
+"""Side of the square, in pixels, that the shorter side of a result need not exceed: a frame with its margin."""
+_DECODING = threading.Lock()
+"""Held while an image is decoded, so that the images of several clients do not fill the memory together."""
+
+pillow_heif.register_heif_opener()  # adds HEIC and HEIF to the formats of Pillow
 
 
 class InvalidImageError(ValueError):
@@ -55,12 +67,10 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
     if len(content) > max_bytes:
         raise InvalidImageError(f"the image is larger than {max_bytes} bytes")
     try:
-        with _open(content) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise InvalidImageError("the image has too many pixels")
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        with _DECODING, Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            return _pixels(image)
     except (
-        OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error,
+        OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error, MemoryError,
         Image.DecompressionBombError, Image.DecompressionBombWarning,
     ) as error:  # fmt: skip # all exceptions of Pillow and libheif for damaged and oversized images
         if isinstance(error, InvalidImageError):
@@ -68,12 +78,23 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
         raise InvalidImageError("the image cannot be decoded") from None
 
 
-def _open(content: bytes) -> Image.Image:
-    stream = io.BytesIO(content)
-    try:
-        return Image.open(stream)
-    except UnidentifiedImageError:
-        # Pillow cannot decode HEIC and HEIF.
-        stream.seek(0)
-        image: Image.Image = pillow_heif.open_heif(stream).to_pillow()
-        return image
+def _pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """Return an image as RGB, upright, at no more than the size that a frame needs."""
+    baseline = image.format == "JPEG" and not image.info.get("progressive")
+    _check_size(image, _MAX_JPEG_PIXELS if baseline else _MAX_PIXELS)
+    # A JPEG image is decoded at a half, a quarter or an eighth of its size, and HEIF may have a thumbnail.
+    image.draft(None, (_ENOUGH, _ENOUGH))
+    _check_size(image, _MAX_PIXELS)
+    image.load()
+    if (factor := min(image.size) // _ENOUGH) > 1:
+        # Before the colours and the orientation, which copy the image. Palettes cannot be averaged.
+        image = (image.convert("RGB") if image.mode in {"P", "PA", "1"} else image).reduce(factor)
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise InvalidImageError("the image has too many pixels")
+    if max(width, height) > _MAX_SIDE_RATIO * min(width, height):
+        raise InvalidImageError(f"one side of the image is more than {_MAX_SIDE_RATIO} times the other")

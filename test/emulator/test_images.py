@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import subprocess
+import sys
 
 import pillow_heif
 import pytest
@@ -65,10 +67,63 @@ def test_more_bytes_than_allowed_are_refused():
         decode_data_url(url, LIMIT)
 
 
-def test_too_many_pixels_are_refused():
-    url = data_url(Image.new("1", (8_000, 8_000)), "PNG", "image/png")
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("JPEG", {"progressive": True})])
+def test_too_many_pixels_are_refused(kind, options):
+    url = data_url(Image.new("L", (5_100, 5_000)), kind, f"image/{kind.lower()}", **options)
     with pytest.raises(InvalidImageError, match="too many pixels"):
         decode_data_url(url, LIMIT)
+
+
+def test_a_shape_of_a_line_is_refused():
+    with pytest.raises(InvalidImageError, match="32 times the other"):
+        decode_data_url(data_url(Image.new("L", (1_000, 10)), "PNG", "image/png"), LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_large_image_is_reduced_to_what_a_frame_needs(kind):
+    image = Image.new("RGB", (4_400, 3_000), (200, 30, 40))
+    pixels = decode_data_url(data_url(image, kind, f"image/{kind.lower()}"), LIMIT)
+    assert pixels.shape == (1_500, 2_200, 3)
+    assert abs(pixels.astype(int).mean(axis=(0, 1)) - (200, 30, 40)).max() < 3
+
+
+DECODING = """
+import base64, io, sys, threading
+from PIL import Image
+from odyssey_ros.emulator.images import decode_data_url
+
+def peak_kb():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+
+def decode(url):
+    assert decode_data_url(url, 1_000_000).shape[2] == 3
+
+file = io.BytesIO()
+Image.new("RGB", (8, 8)).save(file, "PNG")
+head = "data:image/png;base64,"
+decode(head + base64.b64encode(file.getvalue()).decode())
+url = head + sys.stdin.read()
+before = peak_kb()
+threads = [threading.Thread(target=decode, args=(url,)) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print((peak_kb() - before) // 1024)
+"""
+
+
+def test_images_of_several_clients_are_decoded_one_after_the_other():
+    """Each of these images needs 100 MB, so four at the same time would need 400 MB."""
+    file = io.BytesIO()
+    Image.new("RGBA", (5_000, 5_000)).save(file, "PNG", compress_level=1)
+    process = subprocess.run(
+        [sys.executable, "-c", DECODING],
+        input=base64.b64encode(file.getvalue()),
+        capture_output=True,
+        check=True,
+    )
+    assert int(process.stdout) < 260
 
 
 @pytest.mark.parametrize(
