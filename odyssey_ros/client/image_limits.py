@@ -28,7 +28,7 @@ MAX_IMAGE_SIDE: Final = 16_384
 """Maximum width and maximum height of an image, in pixels."""
 
 MAX_ASPECT_RATIO: Final = 32
-"""Maximum ratio of the longer to the shorter side. The crop to a stream's shape keeps 6 % of such an image."""
+"""Maximum ratio of the longer to the shorter side. The crop to a stream's shape keeps 6 % of it."""
 
 _STANDALONE_MARKERS: Final = frozenset((0x01, *range(0xD0, 0xD9)))
 _SEQUENTIAL_FRAMES: Final = frozenset((0xC0, 0xC1))

@@ -16,12 +16,13 @@ import io
 import os
 import struct
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from odyssey_ros.client.call_thread import CallThread
 from odyssey_ros.client.errors import OdysseyImageError
 from odyssey_ros.client.image_fitting import fit
 from odyssey_ros.client.image_limits import (
@@ -60,7 +61,7 @@ _AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
 _DECODE_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error)
 
 _CONVERTING: Final = threading.Lock()
-_CONVERTER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="odyssey-image")
+_CONVERTER: Final = CallThread("odyssey-image")
 
 
 async def convert_image(image: ImageInput, *, portrait: bool) -> str:
@@ -72,14 +73,9 @@ async def convert_image(image: ImageInput, *, portrait: bool) -> str:
     Raises:
         OdysseyImageError: As for `prepare_image`.
     """
-    waiting = [image]
+    converting = _CONVERTER.submit(partial(prepare_image, image, portrait=portrait))
     del image
-    try:
-        return await asyncio.get_running_loop().run_in_executor(
-            _CONVERTER, lambda: prepare_image(waiting.pop(), portrait=portrait)
-        )
-    finally:
-        waiting.clear()
+    return await asyncio.wrap_future(converting)
 
 
 def prepare_image(image: ImageInput, *, portrait: bool) -> str:

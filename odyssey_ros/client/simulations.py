@@ -41,7 +41,8 @@ async def encode_simulation(
         portrait=portrait,
         bypass_prompt_expansion=bypass_prompt_expansion,
     )
-    total = 0
+    total = _text_size(body)
+    _check_total(total)
     for start, image in images:
         start["image"] = await convert_image(image, portrait=portrait)
         total += len(start["image"])
@@ -86,9 +87,20 @@ def _prepared(
     return entries
 
 
+def _text_size(body: dict[str, Any]) -> int:
+    """Return the number of characters of all prompts, or of the URL, before anything is encoded."""
+    scripts = body.get("scripts") or [body.get("script") or []]
+    prompts = (
+        entry.get("start", {}).get("prompt") or entry.get("interact", {}).get("prompt") or ""
+        for script in scripts
+        for entry in script
+    )
+    return len(body.get("script_url") or "") + sum(map(len, prompts))
+
+
 def _check_total(size: int) -> None:
     if size > MAX_SUBMISSION_BYTES:
         raise OdysseyScriptError(
-            f"the job is larger than {MAX_SUBMISSION_BYTES // (1024 * 1024)} MB with its images: submit fewer "
-            "scripts at once"
+            f"the job is larger than {MAX_SUBMISSION_BYTES // (1024 * 1024)} MB with its images: submit "
+            "fewer scripts at once"
         )

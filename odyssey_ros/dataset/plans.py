@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from odyssey_ros.client.errors import OdysseyScriptError
-from odyssey_ros.client.images import MAX_IMAGE_BYTES
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.client.scripts import check_script
 from odyssey_ros.dataset.errors import PlanError

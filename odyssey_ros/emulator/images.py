@@ -26,7 +26,12 @@ _MAX_JPEG_PIXELS = 64_000_000
 """Most pixels of a baseline JPEG image, which is decoded at a reduced size."""
 _MAX_SIDE_RATIO = 32
 _ENOUGH = 1440
-"""Side of the square, in pixels, that the shorter side of a result need not exceed: a frame with its margin."""
+"""Side in pixels of the square that a result covers: the longer side of a frame, with its margin."""
+_DECODE_ERRORS = (
+    OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error, MemoryError,
+    Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
+"""All exceptions of the decoders for damaged and oversized images."""
 _DECODING = threading.Lock()
 """Held while an image is decoded, so that the images of several clients do not fill the memory together."""
 
@@ -69,12 +74,9 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
     try:
         with _DECODING, Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             return _pixels(image)
-    except (
-        OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error, MemoryError,
-        Image.DecompressionBombError, Image.DecompressionBombWarning,
-    ) as error:  # fmt: skip # all exceptions of Pillow and libheif for damaged and oversized images
-        if isinstance(error, InvalidImageError):
-            raise
+    except InvalidImageError:
+        raise
+    except _DECODE_ERRORS:
         raise InvalidImageError("the image cannot be decoded") from None
 
 

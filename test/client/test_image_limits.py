@@ -83,4 +83,6 @@ def test_fill_bytes_before_a_marker_are_skipped():
 
 def test_the_limit_of_each_format():
     assert pixel_limit("HEIF", b"") == MAX_HEIF_PIXELS
-    assert {pixel_limit(name, b"") for name in ("PNG", "WEBP", "GIF", "BMP", "AVIF", None)} == {MAX_IMAGE_PIXELS}
+    assert {pixel_limit(name, b"") for name in ("PNG", "WEBP", "GIF", "BMP", "AVIF", None)} == {
+        MAX_IMAGE_PIXELS
+    }
