@@ -240,16 +240,15 @@ class Streamer:
                 await self._stop("failed")
 
     async def _serve(self, request: _Request) -> None:
-        if self._closes_at(request):
-            return
         if isinstance(request, StartStream):
-            self._refuse_if_armed("start")
-            await self._start(request)
+            if not self._closed_by_fault("start"):
+                await self._start(request)
         elif isinstance(request, UpdateStream):
-            self._refuse_if_armed("update")
-            await self._update(request)
+            if not self._closed_by_fault("update"):
+                await self._update(request)
         elif isinstance(request, EndStream):
-            self._refuse_if_armed("end")
+            if self._closed_by_fault("end"):
+                return
             # An end without a running stream is no error: the client gets the state that it asked for.
             await self._stop("client")
             await self._reply("end", "stream_ended")
@@ -259,21 +258,21 @@ class Streamer:
             else:
                 await self._end_by_service(request)
 
-    def _closes_at(self, request: _Request) -> bool:
-        """Close the socket if a fault says so; return whether it does."""
-        kinds: dict[type, Request] = {StartStream: "start", UpdateStream: "update", EndStream: "end"}
-        name = kinds.get(type(request))
-        close = self._faults.take(RequestClose, self._session.moments, lambda fault: fault.request == name)
-        if close is not None:
-            self._session.end(Ending(close.code, "Injected fault"))
-        return close is not None
+    def _closed_by_fault(self, request: Request) -> bool:
+        """Apply the faults that keep a request from being processed; return whether the connection ends.
 
-    def _refuse_if_armed(self, request: Request) -> None:
-        refusal = self._faults.take(
-            StreamRefusal, self._session.moments, lambda fault: fault.request == request
-        )
+        Raises:
+            StreamRefusedError: A fault refuses the request.
+        """
+        moments = self._session.moments
+        close = self._faults.take(RequestClose, moments, lambda fault: fault.request == request)
+        if close is not None:
+            self._session.end(Ending(close.code, close.reason))
+            return True
+        refusal = self._faults.take(StreamRefusal, moments, lambda fault: fault.request == request)
         if refusal is not None:
             raise StreamRefusedError(refusal.reason, refusal.message)
+        return False
 
     async def _start(self, request: StartStream) -> None:
         self._counters["starts"] += 1

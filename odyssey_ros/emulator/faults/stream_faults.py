@@ -54,17 +54,19 @@ class StreamRefusal(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class RequestClose(Fault):
-    """The service closes the signaling socket instead of carrying out a stream request.
+    """The service closes the signaling socket when a stream request arrives, and does not process it.
 
     Attributes:
         request: the request.
-        code: close code; 1009 is a message that is too big.
+        code: close code, by default that of a message that is too big.
+        reason: close reason.
     """
 
     name = "request_close"
     mode = "answer"
     request: Request = "start"
     code: int = 1009
+    reason: str = "Message too big"
 
 
 @dataclass(frozen=True, kw_only=True)
