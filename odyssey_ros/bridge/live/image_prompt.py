@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import av
 import numpy as np
 from sensor_msgs.msg import Image
 
 from odyssey_ros.client import ErrorCode, OdysseyImageError
-from odyssey_ros.client.images import MAX_IMAGE_PIXELS
+from odyssey_ros.client.image_limits import MAX_IMAGE_PIXELS, check_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from odyssey_ros.bridge.live.cv_bridge_conversion import CvBridgeConversion
+
+
+MAX_MESSAGE_BYTES: Final = 8 * MAX_IMAGE_PIXELS
+"""Maximum size of `data`: that of the largest image with four channels of 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +117,13 @@ class ImagePrompt:
             OdysseyImageError: The message is not a valid image, or its encoding is not supported
                 (`UNSUPPORTED_ENCODING`).
         """
-        width, height = message.width, message.height
-        if not width or not height or not message.data:
+        if not message.data:
             raise OdysseyImageError("the image is empty")
-        if width * height > MAX_IMAGE_PIXELS:
-            raise OdysseyImageError(f"the image has too many pixels: {width}x{height}")
+        check_size(message.width, message.height)
+        if len(message.data) > MAX_MESSAGE_BYTES:
+            raise OdysseyImageError(
+                f"data has {len(message.data)} bytes, but may have {MAX_MESSAGE_BYTES}: remove the padding"
+            )
         layout = LAYOUTS.get(message.encoding)
         if layout is None:
             raise OdysseyImageError(
@@ -168,7 +174,7 @@ def _unpadded(message: Image, layout: PixelLayout, encoding: str) -> Image:
     raises an exception with numpy 2.
     """
     width = layout.planes[0].row_bytes * message.width
-    rows = _rows(np.frombuffer(message.data, np.uint8), message.height, message.step)[:, :width]
+    rows = _rows(message, 0, message.height, message.step, width)
     if layout.big is not None and bool(message.is_bigendian) != (sys.byteorder == "big"):
         rows = np.ascontiguousarray(rows).view(np.uint16).byteswap().view(np.uint8)
     return Image(
@@ -181,25 +187,24 @@ def _unpadded(message: Image, layout: PixelLayout, encoding: str) -> Image:
     )
 
 
-def _rows(data: NDArray[np.uint8], rows: int, stride: int) -> NDArray[np.uint8]:
-    """Return a plane as rows; the padding of the last row may be missing."""
-    data = data[: rows * stride]
-    return np.pad(data, (0, rows * stride - len(data))).reshape(rows, stride)
+def _rows(message: Image, start: int, rows: int, stride: int, width: int) -> NDArray[np.uint8]:
+    """Return the rows of a plane without their padding, and without a copy."""
+    # The buffer is checked to hold the last byte; the padding of the last row may be missing.
+    return np.ndarray((rows, width), np.uint8, message.data, start, (stride, 1))
 
 
 def _by_libswscale(message: Image, layout: PixelLayout) -> NDArray[np.uint8]:
     name = layout.big if message.is_bigendian and layout.big else layout.little
-    frame = av.VideoFrame(message.width, message.height, name)
-    data = np.frombuffer(message.data, np.uint8)
-    start = 0
-    for plane, target in zip(layout.planes, frame.planes, strict=True):
-        rows, stride = message.height // plane.rows_of_height, plane.steps * message.step
-        width = plane.row_bytes * message.width
-        source = _rows(data[start:], rows, stride)
-        pixels: NDArray[np.uint8] = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
-        pixels[:rows, :width] = source[:, :width]
-        start += rows * stride
     try:
+        frame = av.VideoFrame(message.width, message.height, name)
+        start = 0
+        for plane, target in zip(layout.planes, frame.planes, strict=True):
+            rows, stride = message.height // plane.rows_of_height, plane.steps * message.step
+            width = plane.row_bytes * message.width
+            pixels: NDArray[np.uint8] = np.frombuffer(memoryview(target), np.uint8)
+            pixels = pixels.reshape(-1, target.line_size)
+            pixels[:rows, :width] = _rows(message, start, rows, stride, width)
+            start += rows * stride
         return np.asarray(frame.reformat(format="rgb24").to_ndarray(), np.uint8)
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
         raise OdysseyImageError(f"the image cannot be converted: {error}") from None

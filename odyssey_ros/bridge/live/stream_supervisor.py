@@ -246,8 +246,8 @@ class StreamSupervisor(ClientObserver):
             await self._interact(request.prompt)
         except OdysseyConnectionError:
             return  # the client reports the loss
-        except OdysseyError as error:
-            self._reporter.report_failure(error)
+        except Exception as error:  # noqa: BLE001 -- an unexpected error fails this prompt, not the session
+            self._reporter.report_failure(as_odyssey_error(error))
 
     async def _interact(self, text: str) -> str:
         applied = await self.client.interact(text)

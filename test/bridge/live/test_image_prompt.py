@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 
 import numpy as np
@@ -136,6 +137,19 @@ def test_16_bits_keep_the_upper_8():
     assert np.abs(levels - (0x12, 0xAB, 0xFF)).max() <= 1
 
 
+@pytest.mark.parametrize("with_cv_bridge", [False, True])
+@pytest.mark.parametrize("encoding", ["rgb8", "mono8", "uyvy"])
+def test_the_padding_of_a_last_row_is_not_made_up(encoding, with_cv_bridge):
+    """One row of any `step` is valid without its padding; filling the padding took 4 GB."""
+    picture = np.full((1, 32, 3), GREY, np.uint8)
+    message = message_of(encoding, picture)
+    message.step = 2**32 - 1
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rgb = ImagePrompt.parse(message).load(Recorder() if with_cv_bridge else None)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+    assert rgb.shape == (1, 32, 3)
+
+
 def test_odd_sizes():
     for width, height in ((1, 1), (3, 5), (33, 17)):
         for encoding in ("rgb8", "bgra8", "mono8", "mono16", "rgb16"):
@@ -153,6 +167,10 @@ def test_odd_sizes():
         ({"step": 191}, "step is 191, but a row has 192 bytes"),
         ({"height": 49}, "data has 9216 bytes, but the image needs 9408"),
         ({"width": 100_000, "height": 100_000}, "too many pixels"),
+        ({"width": 2**32 - 1, "height": 2**32 - 1, "step": 2**32 - 1}, "too many pixels"),
+        ({"width": 2_200_000, "height": 1, "step": 6_600_000}, "unusable shape: 2200000x1"),
+        ({"width": 1, "height": 1_000}, "unusable shape: 1x1000"),
+        ({"height": 2, "step": 2**32 - 1}, "data has 9216 bytes, but the image needs"),
         ({"encoding": "yuyv", "width": 63}, "cannot have the size 63x48"),
         ({"encoding": "bayer_rggb8", "height": 47}, "cannot have the size 64x47"),
         ({"encoding": "nv21", "height": 47}, "cannot have the size 64x47"),

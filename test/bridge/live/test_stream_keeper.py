@@ -111,7 +111,12 @@ async def test_the_delay_that_the_service_asks_for_is_respected(bench):
 
 
 @pytest.mark.parametrize(
-    "error", [OdysseyArgumentError("bad"), OdysseyStreamError("no", code=ErrorCode.NO_IMAGE_TO_VIDEO)]
+    "error",
+    [
+        OdysseyArgumentError("bad"),
+        OdysseyStreamError("no", code=ErrorCode.NO_IMAGE_TO_VIDEO),
+        OdysseyStreamError("no", code=ErrorCode.MESSAGE_TOO_LONG),
+    ],
 )
 async def test_an_impossible_request_is_forgotten_at_once(bench, error):
     bench.outcomes = [error]
@@ -129,6 +134,65 @@ async def test_a_lost_connection_is_left_to_the_client(bench):
     assert not bench.observer.events
     bench.keeper.wake()
     await eventually(lambda: bench.streaming)
+
+
+async def test_a_request_that_loses_the_connection_again_and_again_is_refused(bench):
+    bench.outcomes = [OdysseyConnectionError("closed") for _ in range(MAX_REFUSALS)]
+    bench.keeper.set_request(SEA)
+    for left in reversed(range(MAX_REFUSALS)):
+        await eventually(lambda left=left: len(bench.outcomes) == left)
+        assert (bench.keeper.request is None) is (left == 0)
+        bench.keeper.wake()
+    assert bench.observer.codes == ["STREAM_REFUSED"]
+    assert "lost during 5 starts in a row" in bench.observer.events[0].message
+    bench.keeper.set_request(StreamRequest("snow"))
+    await eventually(lambda: bench.streaming)
+
+
+async def test_losses_of_another_request_or_before_a_start_do_not_count(bench):
+    for request in (SEA, StreamRequest("snow")):
+        bench.outcomes = [OdysseyConnectionError("closed") for _ in range(MAX_REFUSALS - 1)]
+        bench.keeper.set_request(request)
+        while bench.outcomes:
+            await asyncio.sleep(0)
+            bench.keeper.wake()
+        assert bench.keeper.request is request
+    await eventually(lambda: bench.streaming)
+    bench.outcomes = [OdysseyConnectionError("closed") for _ in range(MAX_REFUSALS - 1)]
+    bench.streaming = False
+    while bench.outcomes:
+        bench.keeper.wake()
+        await asyncio.sleep(0)
+    assert bench.keeper.request is not None
+    assert not bench.observer.codes
+
+
+async def test_an_unexpected_error_fails_one_start(bench):
+    bench.outcomes = [ZeroDivisionError("a defect")]
+    bench.keeper.set_request(SEA)
+    await eventually(lambda: bench.streaming)
+    assert bench.observer.codes == ["INTERNAL"]
+    assert "ZeroDivisionError: a defect" in bench.observer.events[0].message
+    assert not bench.running.done()
+
+
+async def test_unexpected_errors_are_not_repeated_forever(bench):
+    bench.outcomes = [ZeroDivisionError("a defect") for _ in range(MAX_REFUSALS)]
+    bench.keeper.set_request(SEA)
+    await eventually(lambda: bench.keeper.request is None)
+    assert bench.observer.codes == ["INTERNAL"] * MAX_REFUSALS + ["STREAM_REFUSED"]
+    bench.keeper.set_request(StreamRequest("snow"))
+    await eventually(lambda: bench.streaming)
+
+
+@pytest.mark.parametrize("error", [OdysseyImageError("bad"), ZeroDivisionError("a defect")])
+async def test_an_unusable_next_image_does_not_cost_the_request(bench, error):
+    bench.keeper.set_next_image(b"image")
+    bench.outcomes = [error]
+    bench.keeper.set_request(SEA)
+    await eventually(lambda: bench.streaming)
+    assert [(request.prompt, request.image) for request in bench.started] == [("a calm sea", None)]
+    assert len(bench.observer.codes) == 1
 
 
 async def test_a_fatal_failure_ends_the_keeper(bench):

@@ -14,6 +14,7 @@ from odyssey_ros.emulator.faults import (
     HttpStatus,
     HttpUsageError,
     ReplyDelay,
+    RequestClose,
     SocketDrop,
     SocketError,
     StreamEnd,
@@ -312,6 +313,48 @@ async def test_code_and_message_of_a_state_belong_to_the_same_failure(session_on
         text = state.message.partition("; trying again")[0]
         assert not state.error_code or (text, state.error_code) in reported, state
     assert (session.state.error_code, session.state.message) == (None, "")
+
+
+async def test_a_request_that_closes_the_connection_is_not_sent_forever(session_on):
+    """A prompt that is too big for the server was sent again after each reconnection, without end."""
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        service.faults.arm(RequestClose(request="start"), Schedule(count=0))
+        await session.activate(SEA)
+        await eventually(lambda: "STREAM_REFUSED" in observer.codes, "giving up the request")
+        assert not session.stream_wanted
+        await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
+        assert observer.kinds(EventKind.STARTED) == []
+        service.faults.clear()
+        await session.prompt(StreamRequest("something else"))
+        await eventually(lambda: session.state.streaming, "a stream")
+        assert not observer.errors
+
+
+async def test_a_prompt_that_closes_the_connection_is_sent_once(session_on):
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(SEA)
+        await eventually(lambda: session.state.streaming, "a stream")
+        service.faults.arm(RequestClose(request="update"), Schedule(count=0))
+        await session.prompt(StreamRequest("poison"))
+        await eventually(lambda: len(observer.kinds(EventKind.STARTED)) == 2, "the stream of before")
+        assert session.state.prompt.startswith("a calm sea")
+        assert session.state.reconnects == 1
+
+
+async def test_an_unexpected_error_of_a_prompt_fails_that_prompt(monkeypatch, session_on):
+    async def broken(*_):
+        raise ZeroDivisionError("a defect")
+
+    async with emulator() as service, session_on(service.url) as (session, observer):
+        await session.activate(SEA)
+        await eventually(lambda: session.state.streaming, "a stream")
+        with monkeypatch.context() as patch:
+            patch.setattr(session.client, "interact", broken)
+            await session.prompt(StreamRequest("first"))
+            await eventually(lambda: "INTERNAL" in observer.codes, "the report")
+        await session.prompt(StreamRequest("second"))
+        await eventually(lambda: session.state.prompt.startswith("second"), "the next prompt in force")
+        assert not observer.errors
 
 
 async def test_a_defect_gives_up_with_a_reason(monkeypatch, session_on):
