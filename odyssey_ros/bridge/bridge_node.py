@@ -17,6 +17,7 @@ from odyssey_ros.bridge.calls.simulation_action import SimulationAction
 from odyssey_ros.bridge.live.cv_bridge_conversion import CvBridgeConversion
 from odyssey_ros.bridge.live.diagnostics import bridge_diagnostics, service_host
 from odyssey_ros.bridge.live.image_prompt import ImagePrompt
+from odyssey_ros.bridge.live.prompt_length import check_prompt
 from odyssey_ros.bridge.live.stream_node import StreamNode
 from odyssey_ros.bridge.live.stream_state import Event, StreamRequest
 from odyssey_ros.bridge.live.stream_supervisor import StreamSupervisor
@@ -66,9 +67,17 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         except OVERRIDE_ERRORS as error:
             raise OverrideError(f"{self.resolve_topic_name('~/image_prompt')}: {error}") from None
         self.create_subscription(String, "~/prompt", self._prompt_received, QoSProfile(depth=10))
-        may_mint = self._settings.current.allow_credential_minting
-        pictures = PictureFiles(self.files, self._settings.current.image_folders)
-        BridgeServices(self, self.call_target, self.call_failed, pictures, may_mint=may_mint)
+        parameters = self._settings.current
+        pictures = PictureFiles(self.files, parameters.image_folders)
+        BridgeServices(
+            self,
+            self.call_target,
+            self.call_failed,
+            pictures,
+            may_mint=parameters.allow_credential_minting,
+            max_calls=parameters.max_calls,
+            max_prompt_length=parameters.max_prompt_length,
+        )
         self._simulations = SimulationAction(
             self,
             self.call_target,
@@ -76,6 +85,8 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
             pictures,
             poll_period_s=lambda: self._settings.current.simulation_poll_period,
             max_retries=lambda: retries(self._settings.current),
+            max_goals=parameters.max_simulations,
+            max_prompt_length=parameters.max_prompt_length,
         )
         self.begin()
 
@@ -100,7 +111,7 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         """Start publishing, and a stream if `prompt` is set, as soon as there is a connection."""
         super().activate()
         prompt = self._settings.current.prompt
-        request = self._request(prompt) if prompt.strip() else None
+        request = self._request(prompt) if prompt.strip() and self._is_short(prompt) else None
         self.start(self.binding.session.activate(request))
 
     def deactivate(self) -> None:
@@ -144,7 +155,17 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         if self._binding is None:
             self.get_logger().warning("Dropped a prompt: the node is unconfigured. Configure it first")
             return
-        self.start(self._binding.session.prompt(self._request(text)))
+        if self._is_short(text):
+            self.start(self._binding.session.prompt(self._request(text)))
+
+    def _is_short(self, prompt: str) -> bool:
+        """Return whether a prompt has at most the allowed length; report one that is longer."""
+        try:
+            check_prompt(prompt, self._settings.current.max_prompt_length)
+        except OdysseyArgumentError as error:
+            self.report_event(Event.of_error(error))
+            return False
+        return True
 
     def _request(self, prompt: str) -> StreamRequest:
         parameters = self._settings.current
@@ -164,6 +185,14 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
                 )
         if "prompt" in changed and self.lifecycle_state == "active":
             self._prompt(parameters.prompt)
+
+    def _refusal(self, changes: dict[str, Any]) -> str | None:
+        """Return why a change of parameters is refused, or None."""
+        try:
+            check_prompt(str(changes.get("prompt", "")), self._settings.current.max_prompt_length)
+        except OdysseyArgumentError as error:
+            return f"{error.code}: {error}"
+        return super()._refusal(changes)
 
     # -- service calls -----------------------------------------------------------------------------
 

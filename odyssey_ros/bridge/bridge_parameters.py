@@ -181,6 +181,29 @@ SETTINGS: tuple[Setting, ...] = (
         bounds=(0.1, 300.0),
     ),
     Setting(
+        "max_prompt_length",
+        4096,
+        "Maximum length of a prompt in characters; longer prompts are refused with PROMPT_TOO_LONG.",
+        Change.NEVER,
+        bounds=(1, 100_000),
+    ),
+    Setting(
+        "max_calls",
+        16,
+        "Maximum number of calls of each service that are under way at once; more are refused with "
+        "TOO_MANY_CALLS.",
+        Change.NEVER,
+        bounds=(1, 1000),
+    ),
+    Setting(
+        "max_simulations",
+        10,
+        "Maximum number of goals of ~/run_simulation that are under way at once; more are aborted with "
+        "TOO_MANY_CALLS.",
+        Change.NEVER,
+        bounds=(1, 1000),
+    ),
+    Setting(
         "allow_credential_minting",
         False,
         "Allow ~/create_client_credentials, whose response contains a secret in clear text on the graph.",
@@ -217,4 +240,7 @@ class BridgeParameters:
     jpeg_quality: int
     expected_frame_rate: float
     simulation_poll_period: float
+    max_prompt_length: int
+    max_calls: int
+    max_simulations: int
     allow_credential_minting: bool

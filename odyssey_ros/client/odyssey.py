@@ -62,6 +62,7 @@ logger = logging.getLogger(__name__)
 
 _IGNORED_SDK_OPTIONS = frozenset({"enable_telemetry"})
 _MAX_PAGE = 100
+_MAX_IDENTIFIER_LENGTH = 256
 
 
 @dataclasses.dataclass(slots=True)
@@ -409,7 +410,10 @@ class Odyssey:
         _check_page(limit, offset)
         async with self._lease_api() as api:
             return await api.jobs(
-                status=None if status is None else str(status), active=active, limit=limit, offset=offset
+                status=None if status is None else _identifier("status", str(status)),
+                active=active,
+                limit=limit,
+                offset=offset,
             )
 
     async def cancel_simulation(self, job_id: str) -> SimulationJobInfo:
@@ -547,6 +551,8 @@ class Odyssey:
 def _identifier(name: str, value: str) -> str:
     if not value:
         raise OdysseyArgumentError(f"{name} is empty")
+    if len(value) > _MAX_IDENTIFIER_LENGTH:
+        raise OdysseyArgumentError(f"{name} has more than {_MAX_IDENTIFIER_LENGTH} characters")
     if not is_encodable(value):
         raise OdysseyArgumentError(f"{name} holds characters that cannot be sent")
     return value

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 from odyssey_ros.client.api_errors import retry_after_details
 from odyssey_ros.client.certificates import untrusted_certificate
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError
+from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
 from odyssey_ros.client.proxies import ProxySettings
 from odyssey_ros.client.redaction import redact_logs
@@ -39,6 +39,9 @@ redact_logs(_wire_logger.name)
 
 # An offer has about 10 kB.
 _MAX_MESSAGE_BYTES = 1 << 20
+
+MAX_SENT_BYTES = 36 << 20
+"""Maximum size of a message to the server: an image of 25 MB as base64, with its prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +238,15 @@ class Signaling:
         """Send a message in JSON.
 
         Raises:
+            OdysseyStreamError: The message is larger than `MAX_SENT_BYTES`, and was not sent: the server
+                would close the socket.
             OdysseyConnectionError: The socket is closed.
         """
+        if (size := len(text.encode())) > MAX_SENT_BYTES:
+            raise OdysseyStreamError(
+                f"The message has {size} bytes, but at most {MAX_SENT_BYTES} can be sent; shorten it",
+                code=ErrorCode.MESSAGE_TOO_LONG,
+            )
         try:
             await self._socket.send(text)
         except ConnectionClosed as closed:

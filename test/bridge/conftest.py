@@ -125,6 +125,10 @@ class EmulatorProcess:
         response = httpx.post(f"{self.url}/control/faults", json=fault, timeout=10)
         assert response.is_success, response.text
 
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        httpx.delete(f"{self.url}/control/faults", timeout=10).raise_for_status()
+
 
 @pytest.fixture
 def start_emulator() -> Iterator[Callable[..., EmulatorProcess]]:

@@ -20,6 +20,11 @@ class PatientActionServer(ActionServer):
     server executes such a goal, and sends its response again.
     """
 
+    @property
+    def goals_kept(self) -> int:
+        """The number of goals that are under way or whose results have not expired."""
+        return len(self._goal_handles)
+
     async def execute(self, taken_data: dict[str, Any]) -> None:
         """Handle the requests that rclpy took. A response that is not delivered does not end the process."""
         try:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from odyssey_ros.bridge.calls.request_pictures import PictureFile
+from odyssey_ros.bridge.live.prompt_length import check_prompt
 from odyssey_ros.client import OdysseyArgumentError, OdysseyImageError, OdysseyScriptError
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
+from odyssey_ros.client.scripts import check_counts
 from odyssey_ros.msg import ScriptEntry as ScriptEntryMessage
 
 if TYPE_CHECKING:
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.calls.request_pictures import PictureReader
     from odyssey_ros.client import Odyssey, ScriptEntry, SimulationJobDetail, StartAction
     from odyssey_ros.msg import Script
+
+MAX_REQUEST_BYTES: Final = 64 * 1024 * 1024
+"""Maximum total size of the images and prompts of a request; that of the job is the same."""
+
+MAX_PATH_LENGTH: Final = 4096
+"""Maximum length of `image_path` in characters: that of Linux."""
 
 _TRISTATE: Final = {-1: None, 0: False, 1: True}
 
@@ -42,12 +51,17 @@ class SimulationRequest:
     bypass_prompt_expansion: bool | None
 
     @classmethod
-    def parse(cls, fields: SimulationFields) -> SimulationRequest:
-        """Read a request or a goal.
+    def parse(cls, fields: SimulationFields, max_prompt_length: int) -> SimulationRequest:
+        """Read a request or a goal. Its images are not copied.
+
+        Args:
+            fields: The request or the goal.
+            max_prompt_length: The maximum length of each prompt in characters.
 
         Raises:
-            OdysseyArgumentError: A field is invalid; the text names it.
+            OdysseyArgumentError: A field is invalid or too large; the text names it.
         """
+        _check_sizes(fields, max_prompt_length)
         return cls(
             script=_script(fields.script, "script") if fields.script else None,
             scripts=[
@@ -111,8 +125,8 @@ def optional_count(value: int) -> int | None:
     return None if value == -1 else value
 
 
-def picture(image: CompressedImage, image_path: str, where: str = "") -> bytes | PictureFile | None:
-    """Return the picture of a request: the contents of a file, a file to read, or None.
+def picture(image: CompressedImage, image_path: str, where: str = "") -> memoryview | PictureFile | None:
+    """Return the picture of a request: the contents of a file, without a copy; a file to read; or None.
 
     Args:
         image: The field with the contents of a file.
@@ -120,15 +134,37 @@ def picture(image: CompressedImage, image_path: str, where: str = "") -> bytes |
         where: Prefix of messages.
 
     Raises:
-        OdysseyImageError: Both fields are set, or `image_path` is not a path.
+        OdysseyImageError: Both fields are set, the contents are too large, or `image_path` is not a path.
     """
     if image.data and image_path:
         raise OdysseyImageError(f"{where}image and image_path are both set: set one of them")
+    if len(image_path) > MAX_PATH_LENGTH:
+        raise OdysseyImageError(f"{where}image_path has more than {MAX_PATH_LENGTH} characters")
     if image_path.startswith("data:"):
         raise OdysseyImageError(f"{where}image_path must be a path, not a data URL")
+    if len(image.data) > MAX_IMAGE_BYTES:
+        raise OdysseyImageError(f"{where}the image is larger than {MAX_IMAGE_BYTES // (1024 * 1024)} MB")
     if image.data:
-        return bytes(image.data)
+        return memoryview(image.data)
     return PictureFile(image_path, where) if image_path else None
+
+
+def _check_sizes(fields: SimulationFields, max_prompt_length: int) -> None:
+    """Check counts and sizes before anything is converted."""
+    check_counts(len(fields.scripts), len(fields.script))
+    total = 0
+    scripts = {"script": fields.script}
+    scripts |= {f"scripts[{index}]": script.entries for index, script in enumerate(fields.scripts)}
+    for name, entries in scripts.items():
+        check_counts(1, len(entries), name=name)
+        for index, entry in enumerate(entries):
+            check_prompt(entry.prompt, max_prompt_length, f"{name}[{index}]: ")
+            total += len(entry.image.data) + len(entry.prompt)
+    if total > MAX_REQUEST_BYTES:
+        raise OdysseyScriptError(
+            f"the images and prompts of the request have {total} bytes, but at most {MAX_REQUEST_BYTES} are "
+            "allowed: submit fewer scripts at once"
+        )
 
 
 def _script(entries: Sequence[ScriptEntryMessage], name: str) -> list[ScriptEntry]:

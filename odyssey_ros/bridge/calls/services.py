@@ -1,6 +1,6 @@
 """The services of the bridge, one for each request of the client.
 
-Every call is bounded in time, any number of calls runs at once, and no exception leaves a service.
+Every call is bounded in time, the number of calls at once is bounded, and no exception leaves a service.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile
 
 from odyssey_ros import srv
+from odyssey_ros.bridge.calls.call_limit import CallLimit
 from odyssey_ros.bridge.calls.client_calls import ClientCalls
 from odyssey_ros.bridge.calls.request_pictures import PictureFile
 from odyssey_ros.bridge.calls.service_requests import SimulationRequest, optional_count, picture, tristate
@@ -24,6 +25,7 @@ from odyssey_ros.bridge.conversions import (
     recording_message,
     text_field,
 )
+from odyssey_ros.bridge.live.prompt_length import check_prompt
 from odyssey_ros.bridge.live.stream_state import StreamRequest
 from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
 
@@ -63,6 +65,9 @@ class BridgeServices:
         on_failure: Receives the error of a call, after its response is filled. On the executor's thread.
         pictures: Reads the pictures that requests name.
         may_mint: Whether the node may create client credentials.
+        max_calls: Maximum number of calls of each service at once. The limit is for each service, so that
+            calls of one service do not keep `~/end_stream` from being called.
+        max_prompt_length: Maximum length of a prompt in characters.
     """
 
     def __init__(
@@ -73,12 +78,16 @@ class BridgeServices:
         pictures: PictureFiles,
         *,
         may_mint: bool,
+        max_calls: int,
+        max_prompt_length: int,
     ) -> None:
         self._node = node
         self._target = target
         self._on_failure = on_failure
         self._pictures = pictures
         self._may_mint = may_mint
+        self._max_calls = max_calls
+        self._max_prompt_length = max_prompt_length
         self._calls = ClientCalls(node.asyncio_thread, node.calls)
         self._group = ReentrantCallbackGroup()
         self._serve("start_stream", srv.StartStream, srv.StartStream.Response, self._start_stream)
@@ -117,9 +126,12 @@ class BridgeServices:
         new_response: Callable[[], ResponseT],
         fill: Callable[[RequestT, ResponseT], Awaitable[None]],
     ) -> None:
+        limit = CallLimit(self._max_calls, f"calls of ~/{name}", "max_calls")
+
         async def respond(request: RequestT, response: ResponseT) -> ResponseT:
             try:
-                await fill(request, response)
+                with limit.entered():
+                    await fill(request, response)
             except Exception as error:  # noqa: BLE001 -- an exception that leaves a callback ends the process
                 response = new_response()
                 response.error_code = text_field(as_odyssey_error(error).code)
@@ -140,6 +152,7 @@ class BridgeServices:
         self, request: srv.StartStream.Request, response: srv.StartStream.Response
     ) -> None:
         supervisor = self._target().supervisor
+        check_prompt(request.prompt, self._max_prompt_length)
         image = picture(request.image, request.image_path)
         if isinstance(image, PictureFile):
             image = await self._calls.result(self._pictures.reader().read(image))
@@ -155,6 +168,7 @@ class BridgeServices:
 
     async def _interact(self, request: srv.Interact.Request, response: srv.Interact.Response) -> None:
         supervisor = self._target().supervisor
+        check_prompt(request.prompt, self._max_prompt_length)
         response.applied_prompt = text_field(await self._calls.result(supervisor.interact(request.prompt)))
 
     async def _end_stream(self, request: srv.EndStream.Request, response: srv.EndStream.Response) -> None:
@@ -200,8 +214,8 @@ class BridgeServices:
         self, request: srv.SubmitSimulationJob.Request, response: srv.SubmitSimulationJob.Response
     ) -> None:
         client = self._account()
-        submission = SimulationRequest.parse(request).submit(client, self._pictures.reader())
-        job = await self._calls.result(submission)
+        submission = SimulationRequest.parse(request, self._max_prompt_length)
+        job = await self._calls.result(submission.submit(client, self._pictures.reader()))
         response.job = job_message(job)
 
     async def _get_job(

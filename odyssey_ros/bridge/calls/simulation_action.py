@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from rclpy.action import CancelResponse
+from rclpy.action import CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.qos import QoSProfile
 
 from odyssey_ros.action import RunSimulation
+from odyssey_ros.bridge.calls.call_limit import CallLimit
 from odyssey_ros.bridge.calls.patient_action_server import PatientActionServer
 from odyssey_ros.bridge.calls.service_requests import SimulationRequest
 from odyssey_ros.bridge.calls.services import SERVICE_QOS
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from odyssey_ros.client import Odyssey
 
 
+MAX_GOALS_KEPT: Final = 1000
+"""Goals whose results are kept; rclpy keeps a result for 15 minutes."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActiveGoal:
     """The work for an accepted goal.
@@ -50,10 +55,10 @@ class ActiveGoal:
 
 
 class SimulationAction:
-    """Serves `~/run_simulation`: any number of goals at once, each of them one job.
+    """Serves `~/run_simulation`: several goals at once, each of them one job.
 
-    Every goal is accepted, because only a result can contain the reason of a refusal. Create and use on the
-    executor's thread.
+    A goal that is refused is accepted and aborted, because only a result can contain the reason. Create and
+    use on the executor's thread.
 
     Args:
         node: The node that serves.
@@ -62,6 +67,8 @@ class SimulationAction:
         pictures: Reads the pictures that goals name.
         poll_period_s: Returns the seconds between two polls of a job.
         max_retries: Returns how many polls in a row may fail with a transient error; None for no limit.
+        max_goals: Maximum number of goals under way at once.
+        max_prompt_length: Maximum length of a prompt in characters.
     """
 
     def __init__(
@@ -73,6 +80,8 @@ class SimulationAction:
         *,
         poll_period_s: Callable[[], float],
         max_retries: Callable[[], int | None],
+        max_goals: int,
+        max_prompt_length: int,
     ) -> None:
         self._node = node
         self._target = target
@@ -80,6 +89,8 @@ class SimulationAction:
         self._pictures = pictures
         self._poll_period_s = poll_period_s
         self._max_retries = max_retries
+        self._max_prompt_length = max_prompt_length
+        self._limit = CallLimit(max_goals, "goals of ~/run_simulation", "max_simulations")
         self._goals: dict[bytes, ActiveGoal] = {}
         self._server = PatientActionServer(
             node,
@@ -87,6 +98,7 @@ class SimulationAction:
             "~/run_simulation",
             self._execute,
             callback_group=ReentrantCallbackGroup(),
+            goal_callback=self._goal_requested,
             cancel_callback=self._cancel_requested,
             goal_service_qos_profile=SERVICE_QOS,
             result_service_qos_profile=SERVICE_QOS,
@@ -106,11 +118,22 @@ class SimulationAction:
 
     async def _execute(self, goal: ServerGoalHandle) -> RunSimulation.Result:
         try:
-            client = self._target().account()
-            request = SimulationRequest.parse(goal.request)
+            with self._limit.entered():
+                client = self._target().account()
+                active = self._start(goal, client, self._parse(goal.request))
+                return await self._result(goal, active)
         except OdysseyError as refusal:
             return self._finish(goal, None, refusal)
-        active = self._start(goal, client, request)
+        finally:
+            _empty(goal.request)
+
+    def _parse(self, goal: RunSimulation.Goal) -> SimulationRequest:
+        """Parse a goal, and let go of its images, which nothing needs after the submission."""
+        request = SimulationRequest.parse(goal, self._max_prompt_length)
+        _empty(goal)
+        return request
+
+    async def _result(self, goal: ServerGoalHandle, active: ActiveGoal) -> RunSimulation.Result:
         goal_id = bytes(goal.goal_id.uuid)
         self._goals[goal_id] = active
         error: Exception | None = None
@@ -144,6 +167,16 @@ class SimulationAction:
         following = run.follow(lambda: request.submit(client, self._pictures.reader()))
         return ActiveGoal(run, self._node.asyncio_thread.submit(following))
 
+    def _goal_requested(self, _goal: RunSimulation.Goal) -> GoalResponse:
+        if self._server.goals_kept < MAX_GOALS_KEPT:
+            return GoalResponse.ACCEPT
+        self._node.get_logger().warning(
+            f"Rejected a goal of ~/run_simulation: the results of {MAX_GOALS_KEPT} goals are kept for their "
+            "clients. Send goals more slowly",
+            throttle_duration_sec=10.0,
+        )
+        return GoalResponse.REJECT
+
     def _cancel_requested(self, goal: ServerGoalHandle) -> CancelResponse:
         # Always accepted: the result reports whether the job could still be cancelled. (When several goals
         # are cancelled at once and one of them is rejected, rclpy 7.1 skips others.)
@@ -172,6 +205,11 @@ class SimulationAction:
         else:
             goal.abort()
         return result
+
+
+def _empty(goal: RunSimulation.Goal) -> None:
+    """Remove the scripts of a goal, which rclpy keeps until its result expires."""
+    goal.script, goal.scripts = [], []
 
 
 def feedback(job: SimulationJobDetail) -> RunSimulation.Feedback:

@@ -86,6 +86,7 @@ class SimulationRun:
                 `job` is its last known state.
         """
         job = await submit()
+        del submit  # it holds the images of the request
         self._update(job)
 
         async def poll() -> SimulationJobDetail:

@@ -23,9 +23,13 @@ def entries(*rows):
 SCRIPT = entries((0, START, "a sea"), (2000, INTERACT, "a storm"), (4000, END, ""))
 
 
+def parse(fields):
+    return SimulationRequest.parse(fields, max_prompt_length=100)
+
+
 @pytest.mark.parametrize("kind", [SubmitSimulationJob.Request, RunSimulation.Goal])
 def test_a_script(kind):
-    request = SimulationRequest.parse(kind(script=SCRIPT, portrait=True, bypass_prompt_expansion=1))
+    request = parse(kind(script=SCRIPT, portrait=True, bypass_prompt_expansion=1))
     assert request.script == [
         {"timestamp_ms": 0, "start": {"prompt": "a sea"}},
         {"timestamp_ms": 2000, "interact": {"prompt": "a storm"}},
@@ -41,9 +45,7 @@ def test_a_batch_with_pictures():
     script[0].image = CompressedImage(data=b"\xff\xd8\xff")
     other = entries((0, START, "x"), (3000, END, ""))
     other[0].image_path = "/tmp/x.png"
-    request = SimulationRequest.parse(
-        SubmitSimulationJob.Request(scripts=[Script(entries=script), Script(entries=other)])
-    )
+    request = parse(SubmitSimulationJob.Request(scripts=[Script(entries=script), Script(entries=other)]))
     assert request.scripts[0][0] == {"timestamp_ms": 0, "start": {"prompt": "", "image": b"\xff\xd8\xff"}}
     named = PictureFile("/tmp/x.png", "scripts[1][0]: ")
     assert request.scripts[1][0] == {"timestamp_ms": 0, "start": {"prompt": "x", "image": named}}
@@ -51,7 +53,7 @@ def test_a_batch_with_pictures():
 
 
 def test_the_client_refuses_a_request_without_a_script():
-    request = SimulationRequest.parse(SubmitSimulationJob.Request())
+    request = parse(SubmitSimulationJob.Request())
     with pytest.raises(client.OdysseyScriptError, match="exactly one of"):
         check_sources(request.script, request.scripts, request.script_url)
 
@@ -70,13 +72,13 @@ def test_invalid_entries(changes, reason):
     for name, value in changes.items():
         setattr(script[1], name, value)
     with pytest.raises(client.OdysseyArgumentError, match=reason):
-        SimulationRequest.parse(SubmitSimulationJob.Request(script=script))
+        parse(SubmitSimulationJob.Request(script=script))
 
 
 def test_an_error_in_a_batch_names_the_script_and_the_entry():
     bad = Script(entries=[ScriptEntry(action=7)])
     with pytest.raises(client.OdysseyScriptError, match=r"scripts\[1\]\[0\]"):
-        SimulationRequest.parse(SubmitSimulationJob.Request(scripts=[Script(entries=SCRIPT), bad]))
+        parse(SubmitSimulationJob.Request(scripts=[Script(entries=SCRIPT), bad]))
 
 
 def test_tristates_and_counts():
@@ -99,3 +101,51 @@ def test_pictures():
 def test_the_request_has_the_service_s_defaults():
     assert SubmitSimulationJob.Request().bypass_prompt_expansion == -1
     assert RunSimulation.Goal().bypass_prompt_expansion == -1
+
+
+def script_with(**fields):
+    script = entries((0, START, "a sea"), (3000, END, ""))
+    for name, value in fields.items():
+        setattr(script[0], name, value)
+    return script
+
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "reason"),
+    [
+        ({"scripts": [Script(entries=SCRIPT)] * 101}, "BAD_SCRIPT", "scripts has 101 scripts"),
+        ({"script": SCRIPT * 400}, "BAD_SCRIPT", "script has 1200 entries, but a script may have 1000"),
+        ({"scripts": [Script(entries=SCRIPT * 400)]}, "BAD_SCRIPT", r"scripts\[0\] has 1200 entries"),
+        ({"script": script_with(prompt="x" * 101)}, "PROMPT_TOO_LONG", r"script\[0\]: .* at most 100"),
+        (
+            {"script": script_with(image=CompressedImage(data=bytes(25 * MEGABYTE + 1)))},
+            "BAD_IMAGE",
+            r"script\[0\]: the image is larger than 25 MB",
+        ),
+        (
+            {
+                "scripts": [
+                    Script(entries=script_with(image=CompressedImage(data=bytes(22 * MEGABYTE))))
+                    for _ in range(3)
+                ]
+            },
+            "BAD_SCRIPT",
+            "at most 67108864 are allowed",
+        ),
+        ({"script": script_with(image_path="/" * 5000)}, "BAD_IMAGE", "more than 4096 characters"),
+    ],
+)
+def test_requests_that_are_too_large(fields, code, reason):
+    with pytest.raises(client.OdysseyArgumentError, match=reason) as raised:
+        parse(SubmitSimulationJob.Request(**fields))
+    assert raised.value.code == code
+    assert len(str(raised.value)) < 300
+
+
+def test_images_are_not_copied():
+    script = script_with(image=CompressedImage(data=b"\xff\xd8\xff"))
+    image = parse(SubmitSimulationJob.Request(script=script)).script[0]["start"]["image"]
+    assert image.obj is script[0].image.data

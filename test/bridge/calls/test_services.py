@@ -324,7 +324,7 @@ def test_the_service_s_refusals_and_faults(connected, probe, emulator):
 
 
 def test_many_calls_at_once_and_clients_that_disappear(connected, probe, emulator, domain_id, wait_until):
-    process, statuses = connected({"prompt": "a calm sea"})
+    process, statuses = connected({"prompt": "a calm sea", "max_calls": 100})
     images = probe.listen(Image, "/odyssey/image_raw", 5)
     wait_until(lambda: images, "pictures")
     context = Context()
