@@ -325,6 +325,9 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(service, client
         await client.get_recording("")
     with pytest.raises(ValueError, match="stream_id holds characters"):
         await client.get_recording("\ud800")
+    for call in (client.get_recording, client.get_simulate_status, client.list_simulations):
+        with pytest.raises(ValueError, match="has more than 256 characters"):
+            await call("x" * 66_000_000)
     assert service.requests == []
 
 

@@ -141,6 +141,20 @@ def test_a_batch_names_the_script_and_the_entry() -> None:
         check_scripts(None)
 
 
+def test_the_numbers_of_scripts_and_entries_are_bounded() -> None:
+    long = [GOOD[0], *[GOOD[1]] * 998, GOOD[-1]]
+    check_script(long)
+    check_scripts([GOOD] * 100)
+    with pytest.raises(
+        OdysseyScriptError, match="script has 1001 entries, but a script may have 1000: submit"
+    ):
+        check_script([*long, GOOD[-1]])
+    with pytest.raises(OdysseyScriptError, match=r"scripts\[1\] has 1001 entries"):
+        check_scripts([GOOD, [*long, GOOD[-1]]])
+    with pytest.raises(OdysseyScriptError, match="scripts has 101 scripts, but a job may have 100: submit"):
+        check_scripts([GOOD] * 101)
+
+
 def test_exactly_one_source() -> None:
     check_sources(GOOD, None, None)
     check_sources(None, [GOOD, GOOD], None)

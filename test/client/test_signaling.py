@@ -9,10 +9,12 @@ import traceback
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.asyncio.server import serve as serve_websocket
 
-from odyssey_ros.client import OdysseyConnectionError
+from odyssey_ros.client import OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.json_object import MalformedError
 from odyssey_ros.client.signaling import (
+    MAX_SENT_BYTES,
     Offer,
     RemoteCandidate,
     ServerError,
@@ -20,6 +22,7 @@ from odyssey_ros.client.signaling import (
     SignalingEndpoint,
     parse_message,
 )
+from waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -132,3 +135,27 @@ async def test_connecting_to_an_invalid_server_raises_an_error_without_the_token
     assert "the-secret-token" not in "".join(traceback.format_exception(caught.value))
     server.close()
     await server.wait_closed()
+
+
+async def test_a_message_that_the_socket_would_not_carry_is_not_sent(nothing_left_behind):
+    received = []
+
+    async def serve(socket):
+        received.extend([len(message) async for message in socket])
+
+    async with serve_websocket(serve, "127.0.0.1", 0, max_size=MAX_SENT_BYTES) as server:
+        port = server.sockets[0].getsockname()[1]
+        signaling = await Signaling.connect(
+            SignalingEndpoint.parse(f"ws://127.0.0.1:{port}"),
+            "session",
+            "token",
+            open_timeout_s=60,
+            close_timeout_s=60,
+        )
+        with pytest.raises(OdysseyStreamError, match=f"at most {MAX_SENT_BYTES} can be sent") as refused:
+            await signaling.send_text("x" * (MAX_SENT_BYTES + 1))
+        assert refused.value.code == "MESSAGE_TOO_LONG"
+        await signaling.send_text("x" * MAX_SENT_BYTES)  # the connection still works
+        await signaling.close()
+        farewell = len('{"type": "client_disconnecting"}')
+        await eventually(lambda: received == [MAX_SENT_BYTES, farewell])

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from odyssey_ros.client import OdysseyImageError, OdysseyScriptError
+from odyssey_ros.client import OdysseyImageError, OdysseyScriptError, simulations
 from odyssey_ros.client.simulations import encode_simulation
 
 SCRIPT = [
@@ -74,3 +74,25 @@ def test_an_invalid_script_or_image_is_refused():
         encode(script=SCRIPT[1:])
     with pytest.raises(OdysseyImageError, match="unsupported"):
         encode(script=[{"timestamp_ms": 0, "start": {"prompt": "a cat", "image": b"text"}}, *SCRIPT[1:]])
+
+
+def test_a_job_that_is_too_large_is_refused_before_it_is_encoded(monkeypatch, grey_image):
+    prompts = [SCRIPT[0], *[{"timestamp_ms": 3000, "interact": {"prompt": "x" * 100_000}}] * 700, SCRIPT[-1]]
+    with monkeypatch.context() as patch:
+        patch.setattr(json, "dumps", None)  # would fail if it were called
+        with pytest.raises(OdysseyScriptError, match="larger than 64 MB with its images: submit fewer"):
+            encode(script=prompts)
+
+
+def test_no_image_is_converted_beyond_the_limit(monkeypatch, grey_image):
+    converted = []
+
+    async def convert(image, *, portrait):
+        converted.append(image)
+        return "x" * 30_000_000
+
+    monkeypatch.setattr(simulations, "convert_image", convert)
+    script = [{"timestamp_ms": 0, "start": {"prompt": "", "image": grey_image}}, SCRIPT[-1]]
+    with pytest.raises(OdysseyScriptError, match="larger than 64 MB"):
+        encode(scripts=[script] * 10)
+    assert len(converted) == 3

@@ -107,11 +107,12 @@ async def test_a_reply_arrives_after_its_delay(service):
 
 
 @pytest.mark.parametrize("request_name", REPLIES)
-async def test_a_request_closes_the_socket(service, request_name):
+async def test_the_socket_closes_when_a_request_arrives(service, request_name):
     emulator, caller = service
     connection = await caller.connect()
     if request_name != "start":
         await connection.start()
-    emulator.faults.arm(RequestClose(request=request_name))
+    emulator.faults.arm(RequestClose(request=request_name, code=1009, reason="too big"))
     connection.send(**MESSAGES[request_name])
-    assert await eventually(lambda: connection.closed) == (1009, "Injected fault")
+    assert await eventually(lambda: connection.closed) == (1009, "too big")
+    assert REPLIES[request_name] not in [message["type"] for message in connection.messages]
