@@ -12,6 +12,7 @@ import pytest
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.video import Video
+from small_video import write_video
 
 MakeVideo = Callable[..., Path]
 

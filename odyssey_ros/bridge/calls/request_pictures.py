@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.bridge.runtime.allowed_folders import AllowedFolders
 from odyssey_ros.client import OdysseyArgumentError, OdysseyImageError
-from odyssey_ros.client.images import MAX_IMAGE_BYTES
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.client.regular_file import RegularFileError
 
 if TYPE_CHECKING:

@@ -153,9 +153,12 @@ class BridgeServices:
     ) -> None:
         supervisor = self._target().supervisor
         check_prompt(request.prompt, self._max_prompt_length)
-        image = picture(request.image, request.image_path)
-        if isinstance(image, PictureFile):
-            image = await self._calls.result(self._pictures.reader().read(image))
+        named = picture(request.image, request.image_path)
+        image: bytes | memoryview | None
+        if isinstance(named, PictureFile):
+            image = await self._calls.result(self._pictures.reader().read(named))
+        else:
+            image = named
         stream = StreamRequest(
             request.prompt,
             portrait=request.portrait,
