@@ -45,7 +45,10 @@ def parse_value(setting: Setting, text: str) -> Value:
         low, high = setting.bounds or (-math.inf, math.inf)
         return parse_float(setting.name, text, low, high)
     if isinstance(setting.default, tuple):
-        return parse_list(setting.name, text)
+        items = parse_list(setting.name, text)
+        if (reason := setting.refusal(items)) is not None:
+            raise ValueError(reason)
+        return items
     value = parse_text(setting.name, text)
     if setting.choices and value not in setting.choices:
         raise ValueError(f"{_shown(setting.name, text)} has to be one of: {', '.join(setting.choices)}")

@@ -6,17 +6,22 @@ equal the manifest that one machine would have written.
 
 from __future__ import annotations
 
+import errno
 import json
 import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from odyssey_ros.client.regular_file import RegularFileError, open_regular_file, read_regular_file
 from odyssey_ros.dataset.durable import replace_file
 from odyssey_ros.dataset.errors import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+MAX_MANIFEST_BYTES: Final = 1024 * 1024 * 1024
+"""Maximum size of a manifest; an entry has about a kilobyte."""
 
 _BLOCK: Final = 1 << 20
 
@@ -104,8 +109,8 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
         ManifestError: The manifest cannot be read; the text names the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_regular_file(path, MAX_MANIFEST_BYTES).decode("utf-8")
+    except (RegularFileError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read: {error}") from error
     entries: list[ManifestEntry] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -156,9 +161,16 @@ def check_files(folder: Path, entries: Iterable[ManifestEntry]) -> Iterator[str]
 
 
 def crc32_of(path: Path) -> str:
-    """Return the CRC-32 of a file as eight hexadecimal digits. Blocks."""
+    """Return the CRC-32 of a file as eight hexadecimal digits. Blocks.
+
+    Raises:
+        OSError: It cannot be read, or is not a regular file.
+    """
     crc = 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            crc = zlib.crc32(block, crc)
+    try:
+        with open_regular_file(path) as file:
+            while block := file.read(_BLOCK):
+                crc = zlib.crc32(block, crc)
+    except RegularFileError as error:
+        raise OSError(errno.EINVAL, error.reason) from error
     return f"{crc:08x}"

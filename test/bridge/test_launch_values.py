@@ -175,7 +175,7 @@ def test_only_an_existing_file_is_a_file(tmp_path, monkeypatch):
     [
         ("/a", ["/a"]),
         ("/a:~/b c:/d,e", ["/a", "~/b c", "/d,e"]),
-        ("[/a, '~/b:c', 1e3, yes, null]", ["/a", "~/b:c", "1e3", "yes", "null"]),
+        ("[/a, '~/b:c', /1e3, ~/yes, '']", ["/a", "~/b:c", "/1e3", "~/yes", ""]),
         ("[]", []),
     ],
 )
@@ -189,4 +189,10 @@ def test_a_list_is_read_back(text, value, domain_id, tmp_path):
 @pytest.mark.parametrize("text", ["[/a", "[[/a]]", "[{a: b}]", "[" * 10_000, "[a]: b"])
 def test_what_is_no_list_is_refused(text):
     with pytest.raises(ValueError, match=r"folders:=\[.* has to be a list of texts"):
+        parse_value(FOLDERS, text)
+
+
+@pytest.mark.parametrize("text", ["a", "/a:b", "[/a, b]", "[1e3]"])
+def test_relative_paths_are_refused_before_anything_starts(text):
+    with pytest.raises(ValueError, match=r"folders contains .*: write absolute paths, or paths from ~"):
         parse_value(FOLDERS, text)

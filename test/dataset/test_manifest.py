@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -108,3 +109,14 @@ def test_a_line_that_is_nested_too_deeply_is_no_entry(tmp_path: Path) -> None:
     path.write_text('{"a":' * 100_000)
     with pytest.raises(ManifestError, match="line 1: not an entry of a manifest"):
         read_manifest(path)
+
+
+def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    (tmp_path / "b").symlink_to("/dev/zero")
+    entry = _entry("x", files=tuple(FileEntry(name, 0, "00000000") for name in "ab"))
+    reason = "it is not a regular file (a pipe, a device or a socket)"
+    assert list(check_files(tmp_path, [entry])) == [f"a: {reason}", f"b: {reason}"]
+    for name in "ab":
+        with pytest.raises(ManifestError, match=f"{name}: cannot be read: it is not a regular file"):
+            read_manifest(tmp_path / name)

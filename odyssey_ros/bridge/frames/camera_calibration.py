@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sized
 
 MAX_SIZE: Final = (1 << 32) - 1
 MAX_COEFFICIENTS: Final = 100  # OpenCV knows no model with more than 14
@@ -56,8 +56,7 @@ class Calibration:
             raise CalibrationError(f"the size {self.width}x{self.height} is not the size of an image")
         if len(self.distortion_model) > MAX_MODEL_LENGTH or not self.distortion_model.isprintable():
             raise CalibrationError("distortion_model is not the name of a model")
-        if len(self.d) > MAX_COEFFICIENTS:
-            raise CalibrationError(f"there are {len(self.d)} distortion coefficients: too many")
+        _require_few(self.d)
         for name, values, count in (
             ("camera_matrix", self.k, 9),
             ("rectification_matrix", self.r, 9),
@@ -83,6 +82,7 @@ def calibration_of(message: CameraInfo) -> Calibration:
     Raises:
         CalibrationError: A value is invalid.
     """
+    _require_few(message.d)  # before they are converted
     roi = message.roi
     return Calibration(
         width=message.width,
@@ -119,6 +119,11 @@ def camera_info(width: int, height: int, calibration: Calibration | None) -> Cam
             do_rectify=roi.do_rectify,
         )
     return message
+
+
+def _require_few(coefficients: Sized) -> None:
+    if len(coefficients) > MAX_COEFFICIENTS:
+        raise CalibrationError(f"there are {len(coefficients)} distortion coefficients: too many")
 
 
 def _floats(values: Iterable[float]) -> tuple[float, ...]:

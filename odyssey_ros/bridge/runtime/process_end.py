@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-END_S: Final = 8.0
+END_S: Final = 9.0
 """Seconds from the request until the process ends at the latest; launch kills a process after ten seconds."""
 
 RELEASED_S: Final = 1.0

@@ -54,3 +54,8 @@ def test_a_message_is_read_back():
 def test_invalid_values(changes, reason):
     with pytest.raises(CalibrationError, match=reason):
         replace(CALIBRATION, **changes)
+
+
+def test_a_message_with_very_many_coefficients_is_refused():
+    with pytest.raises(CalibrationError, match="1000000 distortion coefficients: too many"):
+        calibration_of(CameraInfo(width=1280, height=704, d=[0.0] * 1_000_000))
