@@ -36,12 +36,12 @@ CALIBRATION = Calibration(
 FIXED = {
     "odyssey": (
         *("api_url", "api_key_file", "credentials_file", "image_folders", "calibration_folders"),
-        *("autostart", "allow_credential_minting"),
+        *("autostart", "allow_credential_minting", "allow_insecure"),
     ),
-    "spectator": ("webrtc_url", "spectator_token_file", "calibration_folders", "autostart"),
+    "spectator": ("webrtc_url", "spectator_token_file", "calibration_folders", "autostart", "allow_insecure"),
     "player": (
         *("api_url", "api_key_file", "video_file", "events_file", "cache_dir", "calibration_folders"),
-        *("autostart", "exit_when_finished"),
+        *("autostart", "exit_when_finished", "allow_insecure"),
     ),
 }
 
@@ -471,3 +471,18 @@ def test_long_texts_are_refused(start_node, probe):
     result = Attacker(probe, "odyssey").set("frame_id", "a" * 5000)
     assert not result.successful
     assert result.reason == "frame_id has 5000 characters: set it to at most 4096"
+
+
+def test_no_name_forges_a_line_of_the_log(start_node, probe):
+    """The names of parameters and transitions come from the graph, and errors repeat them."""
+    process = start_node("bridge", {"autostart": False})
+    attacker = Attacker(probe, "odyssey")
+    forged = "x\n[ERROR] [odyssey]: the key is wrong\x1b[2J"
+    attacker.set(forged, ParameterValue(type=99))
+    attacker.set(forged, 1)
+    request = ChangeState.Request(transition=Transition(id=99, label=forged))
+    assert not probe.call(ChangeState, "/odyssey/change_state", request).success
+    assert attacker.is_answered()
+    process.stop(signal.SIGTERM)
+    assert not any(line.startswith("[ERROR] [odyssey]") for line in process.output)
+    assert "\x1b[2J" not in process.text

@@ -243,7 +243,7 @@ class ManagedNode(LifecycleNode):
             try:
                 return change_state(request, response)
             except RCLError:
-                wanted = request.transition.label or request.transition.id
+                wanted = error_text(request.transition.label) or request.transition.id
                 self.get_logger().warning(
                     f"Refused the transition {wanted}: it is not possible in the state {before}"
                 )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 
+from odyssey_ros.client.service_text import error_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,7 +38,7 @@ def guarded(node: Node, service: Service) -> Callable[[Any, Any], Any]:
                 _require_names(request)
             return callback(request, response)
         except Exception as error:  # noqa: BLE001 -- see above
-            reason = f"{type(error).__name__}: {error}"[:_MAX_REASON]
+            reason = error_text(f"{type(error).__name__}: {error}")[:_MAX_REASON]
             node.get_logger().error(
                 f"A request to {service.srv_name} failed: {reason}", throttle_duration_sec=10.0
             )
