@@ -20,7 +20,7 @@ from odyssey_ros.bridge.runtime.qos_events import publisher_events, subscription
 from odyssey_ros.bridge.runtime.qos_overrides import unused_overrides
 from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, RetryingService
 from odyssey_ros.client import ErrorCode, OdysseyError
-from odyssey_ros.client.service_text import error_text
+from odyssey_ros.client.service_text import error_text, is_plain
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rclpy.service import Service
     from rclpy.subscription import Subscription
 
+MAX_LABEL = 100  # characters of the label of a transition
 SHUTDOWN_S = 3.5  # limit of the whole shutdown, so that a process ends within five seconds
 
 
@@ -239,11 +240,14 @@ class ManagedNode(LifecycleNode):
         """Return a callback that refuses an impossible transition; without it rclpy ends the process."""
 
         def answer(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
-            before = self.lifecycle_state
+            before, label = self.lifecycle_state, request.transition.label
             try:
-                return change_state(request, response)
+                # rcl logs an unknown label as it is, with line breaks and control sequences.
+                if is_plain(label) and len(label) <= MAX_LABEL:
+                    return change_state(request, response)
+                raise RCLError
             except RCLError:
-                wanted = error_text(request.transition.label) or request.transition.id
+                wanted = error_text(label)[:MAX_LABEL] or request.transition.id
                 self.get_logger().warning(
                     f"Refused the transition {wanted}: it is not possible in the state {before}"
                 )

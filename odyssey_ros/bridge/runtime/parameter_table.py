@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.parameter import Parameter
 
-from odyssey_ros.client.service_text import error_text
 from odyssey_ros.dataset.paths import HomeFolderError, expand_home
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ class ParameterTable(Generic[P]):
         try:
             reason = self._refusal(parameters)
         except Exception as error:  # noqa: BLE001 -- an exception of a callback would end the process
-            reason = error_text(f"internal error: {type(error).__name__}: {error}")
+            reason = f"internal error: {_shown(error)}"
             self.node.get_logger().error(f"Could not check a parameter: {reason}")
         return SetParametersResult(successful=reason is None, reason=reason or "")
 

@@ -222,5 +222,5 @@ def test_an_error_of_a_check_is_a_refusal(make):
         raise RecursionError("too deep")
 
     bench.table.check = check
-    assert bench.set("quality", 20).reason == "internal error: RecursionError: too deep"
+    assert bench.set("quality", 20).reason == "internal error: RecursionError('too deep')"
     assert bench.table.current.quality == 85
