@@ -11,7 +11,7 @@ from odyssey_ros.bridge.calls.request_pictures import PictureFile, PictureFiles
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.runtime.file_access import FileAccess
 from odyssey_ros.client import ErrorCode, OdysseyArgumentError, OdysseyError, OdysseyImageError
-from odyssey_ros.client.images import MAX_IMAGE_BYTES
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 
 
 @pytest.fixture
