@@ -22,6 +22,7 @@ from odyssey_ros.dataset.candidate_logs import CandidateLogs
 from odyssey_ros.dataset.collector import Collector, Width
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.durable import make_folder, move_folder
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.journal import Journal, jobs_in
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
@@ -128,10 +129,10 @@ def _merge(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _move_bags(folder: Path, target: Path) -> None:
-    (target / "episodes").mkdir(parents=True, exist_ok=True)
+    make_folder(target / "episodes")
     for bag in sorted((folder / "episodes").glob("[!.]*")):
         if not (target / "episodes" / bag.name).exists():
-            bag.rename(target / "episodes" / bag.name)
+            move_folder(bag, target / "episodes" / bag.name)
 
 
 def _verify(arguments: argparse.Namespace, console: Console) -> int:

@@ -157,7 +157,10 @@ def _add_common(command: argparse.ArgumentParser, *, output_required: bool = Tru
         help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
     )
     service.add_argument(
-        "--api-key-file", type=options.path, metavar="FILE", help="file that contains only the API key"
+        "--api-key-file",
+        type=options.path,
+        metavar="FILE",
+        help="file (chmod 600) that contains only the API key",
     )
     options.add_allow_insecure(service)
     command.add_argument("-v", "--verbose", action="store_true", help="detailed log lines instead of bars")

@@ -1,6 +1,7 @@
 """Downloads from presigned URLs.
 
-A download continues after a killed process, renews an expired URL, verifies checksums and is bounded in size.
+A download continues after a killed process, renews an expired URL, verifies checksums, and is bounded in
+size, by the free space of the disk, and by the lowest rate of the server.
 """
 
 from __future__ import annotations
@@ -9,35 +10,40 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import copy
 import functools
 import hashlib
-import os
 import re
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
-from urllib.parse import urlsplit
-
-import httpx
 
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.errors import OdysseyConfigurationError, OdysseyError
-from odyssey_ros.client.http_transport import EnvironmentTransport
-from odyssey_ros.dataset.durable import sync_folder
+from odyssey_ros.dataset.disk_space import DISK_SPACE, DiskSpace
+from odyssey_ros.dataset.download_pace import LOWEST_RATE, Arrivals, LowestRate, SlowDownloadError, keep_rate
 from odyssey_ros.dataset.errors import EpisodeError, disk_error
+from odyssey_ros.dataset.partial_file import PartialFile, Version, sync
+from odyssey_ros.dataset.presigned_requests import download_client, request_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from pathlib import Path
 
+    import httpx
+
     from odyssey_ros.dataset.retry_policy import RetryPolicy
 
-_BLOCK: Final = 1 << 17
-_EXPIRED: Final = frozenset((401, 403, 404, 410))
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+__all__ = ["MAX_BYTES", "Downloader", "Fetched", "download_client", "opened"]
 
-# Files are large and few. The time limit applies to each read, not to the whole download.
-_TIMEOUT: Final = httpx.Timeout(30.0, pool=None)
+MAX_BYTES: Final = 16 * 1024**3
+"""Maximum size of a file."""
+
+_BLOCK: Final = 1 << 17
+_BLOCKS_PER_CHECK: Final = 128
+_PROGRESS: Final = 1 << 16
+_EXPIRED: Final = frozenset((401, 403, 404, 410))
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +61,41 @@ class Fetched:
     sha256: str
 
 
-def download_client() -> httpx.AsyncClient:
-    """Return a client for presigned URLs, with the proxies and certificates of the environment."""
-    return httpx.AsyncClient(
-        transport=EnvironmentTransport(), timeout=_TIMEOUT, follow_redirects=True, trust_env=False
-    )
-
-
 class Downloader:
     """Downloads files. Use it on one event loop; any number of `fetch` may run at once, for different files.
 
     Args:
-        client: Makes the requests.
-        retry_policy: Retries of transient failures. An attempt that received any bytes restarts the retries.
+        client: Makes the requests; see `download_client`.
+        retry_policy: Retries of transient failures. An attempt that received 64 KiB restarts the retries,
+            unless it ended because the server is too slow.
         max_bytes: Maximum size of a file.
+        allow_insecure: Whether http is allowed off loopback.
+        disk: Keeps space free on the disk.
+        lowest_rate: Slower attempts are ended and repeated.
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, retry_policy: RetryPolicy, *, max_bytes: int = 16 * 1024**3
+        self,
+        client: httpx.AsyncClient,
+        retry_policy: RetryPolicy,
+        *,
+        max_bytes: int = MAX_BYTES,
+        allow_insecure: bool = False,
+        disk: DiskSpace = DISK_SPACE,
+        lowest_rate: LowestRate = LOWEST_RATE,
     ) -> None:
         self._client = client
         self._retry_policy = retry_policy
         self._max_bytes = max_bytes
+        self._allow_insecure = allow_insecure
+        self._disk = disk
+        self._lowest_rate = lowest_rate
+
+    def limited_to(self, max_bytes: int) -> Downloader:
+        """Return the same downloader with another maximum size of a file."""
+        limited = copy.copy(self)
+        limited._max_bytes = max_bytes  # noqa: SLF001 - of the same class
+        return limited
 
     async def fetch(
         self,
@@ -84,6 +103,7 @@ class Downloader:
         renew: Callable[[], Awaitable[str]],
         path: Path,
         *,
+        max_bytes: int | None = None,
         on_bytes: Callable[[int, int | None], None] = lambda _done, _total: None,
     ) -> Fetched:
         """Download a file, unless it exists already.
@@ -93,15 +113,17 @@ class Downloader:
             renew: Returns a new URL when the current one has expired.
             path: Path of the file. The file has this name only when it is complete; until then its name is
                 `<name>.partial`.
+            max_bytes: Maximum size of this file, at most that of the downloader; None for that one.
             on_bytes: Called with the number of bytes received, and the total, or None when it is unknown.
 
         Raises:
             EpisodeError: The file is not available, has a wrong size or checksum, or does not fit on the
                 disk.
         """
+        limit = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
         try:
             if not await asyncio.to_thread(path.exists):
-                await self._fetch_new(url, renew, path, on_bytes)
+                await self._fetch_new(url, renew, PartialFile(path), limit, on_bytes)
             return await asyncio.to_thread(_describe, path)
         except OSError as error:
             raise disk_error(error, path.name) from error
@@ -110,15 +132,19 @@ class Downloader:
         self,
         url: str,
         renew: Callable[[], Awaitable[str]],
-        path: Path,
+        partial: PartialFile,
+        max_bytes: int,
         on_bytes: Callable[[int, int | None], None],
     ) -> None:
-        partial = _Partial(path)
         waits = self._retry_policy.waits()
         while True:
             before = partial.size()
+            arrivals = Arrivals()
+            attempt = _Attempt(partial, max_bytes, self._disk, arrivals, on_bytes)
+            slow = False
             try:
-                await self._attempt(url, partial, on_bytes)
+                work = attempt.run(self._client, url, allow_insecure=self._allow_insecure)
+                await keep_rate(work, arrivals, self._lowest_rate)
             except _ExpiredError as error:
                 failure: EpisodeError = error
                 url = await renew()
@@ -128,92 +154,147 @@ class Downloader:
             except EpisodeError as error:
                 if not error.retryable:
                     raise
-                failure = error
+                failure, slow = error, isinstance(error, SlowDownloadError)
             else:
                 await asyncio.to_thread(partial.complete)
                 return
-            if partial.size() > before:
+            if partial.size() - before >= _PROGRESS and not slow:
                 waits = self._retry_policy.waits()
             wait_s = next(waits, None)
             if wait_s is None:
                 raise failure
-            self._retry_policy.on_retry(f"{path.name}: {failure.message}; trying again in {wait_s:.0f} s")
+            self._retry_policy.on_retry(
+                f"{partial.path.name}: {failure.message}; trying again in {wait_s:.0f} s"
+            )
             await self._retry_policy.sleep(wait_s)
 
-    async def _attempt(
-        self, url: str, partial: _Partial, on_bytes: Callable[[int, int | None], None]
+
+class _Attempt:
+    """One request of a file, or of the rest of it."""
+
+    def __init__(
+        self,
+        partial: PartialFile,
+        max_bytes: int,
+        disk: DiskSpace,
+        arrivals: Arrivals,
+        on_bytes: Callable[[int, int | None], None],
     ) -> None:
-        validator = partial.validator()
-        start = partial.size() if validator else 0
+        self._partial = partial
+        self._max_bytes = max_bytes
+        self._disk = disk
+        self._arrivals = arrivals
+        self._on_bytes = on_bytes
+
+    async def run(self, client: httpx.AsyncClient, url: str, *, allow_insecure: bool) -> None:
+        """Receive the file; its bytes are on the disk at the end."""
+        known = self._partial.version()
+        start = self._partial.size() if known.etag else 0
         headers = {"Accept-Encoding": "identity"}
         if start:
-            headers |= {"Range": f"bytes={start}-", "If-Range": validator}
-        try:
-            async with self._client.stream("GET", url, headers=headers) as response:
-                start, total = self._checked(response, start)
-                await self._receive(response, partial, start, total, on_bytes)
-        except OdysseyConfigurationError as error:
-            raise EpisodeError(error.code, str(error)) from error
-        except OdysseyError as error:
-            raise _failed(str(error)) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _failed(f"{_host(url)}: {type(error).__name__}") from error
+            headers |= {"Range": f"bytes={start}-", "If-Range": known.etag}
+        async with request_file(client, url, headers, allow_insecure=allow_insecure) as response:
+            start, version = self._checked(response, start, known)
+            await self._receive(response, start, version)
 
-    def _checked(self, response: httpx.Response, start: int) -> tuple[int, int | None]:
-        """Return the offset of the first byte of the response, and the size of the whole file."""
+    def _checked(self, response: httpx.Response, start: int, known: Version) -> tuple[int, Version]:
+        """Return the offset of the first byte of the response, and the version of the file."""
         status = response.status_code
         if status in _EXPIRED:
             raise _ExpiredError(f"the URL has expired or is refused (status {status})")
         if status == 416:
             # The partial file is longer than the server's file, so the server's file has changed.
             raise _ChangedError
+        if status not in {200, 206}:
+            passing = status == 429 or status >= 500
+            raise EpisodeError(
+                ErrorCode.DOWNLOAD_FAILED, f"the server responded with status {status}", retryable=passing
+            )
+        if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+            raise EpisodeError(
+                ErrorCode.INVALID_RESPONSE,
+                "the server sends the file compressed, although that is not accepted",
+            )
+        total: int | None = None
         if status == 206:
             match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
             if match is None or int(match[1]) != start:
                 raise _ChangedError
             total = None if match[3] == "*" else int(match[3])
-        elif status == 200:
+        else:
             start = 0
             length = response.headers.get("content-length", "")
-            total = int(length) if length.isdigit() else None
-        else:
-            passing = status == 429 or status >= 500
-            raise EpisodeError(
-                ErrorCode.DOWNLOAD_FAILED, f"the server responded with status {status}", retryable=passing
-            )
+            total = int(length) if _CONTENT_LENGTH.fullmatch(length) else None
+        etag = response.headers.get("etag", "")
+        version = Version(
+            "" if etag.startswith("W/") else etag, response.headers.get("last-modified", ""), total
+        )
+        if start and not version.may_be(known):
+            raise _ChangedError
         if total is not None and total > self._max_bytes:
             raise _too_large(total)
-        return start, total
+        return start, version
 
-    async def _receive(
-        self,
-        response: httpx.Response,
-        partial: _Partial,
-        start: int,
-        total: int | None,
-        on_bytes: Callable[[int, int | None], None],
-    ) -> None:
-        size = start
-        async with opened(functools.partial(partial.open, start, response.headers.get("etag", ""))) as file:
-            async for block in response.aiter_raw(_BLOCK):
-                size += len(block)
-                if size > self._max_bytes:
-                    raise _too_large(size)
-                await asyncio.to_thread(file.write, block)
-                on_bytes(size, total)
-            await asyncio.to_thread(_sync, file)
+    async def _receive(self, response: httpx.Response, start: int, version: Version) -> None:
+        total = version.total
+        try:
+            await self._check_disk(0 if total is None else max(0, total - start))
+            async with opened(functools.partial(self._partial.open, start, version)) as file:
+                size = await self._write(response, file, start, total)
+                self._arrivals.complete = True
+                await asyncio.to_thread(sync, file)
+        except EpisodeError as error:
+            if error.code is ErrorCode.WRONG_SIZE or (
+                error.code is ErrorCode.DISK_FULL and not self._partial.version().etag
+            ):
+                await asyncio.to_thread(self._partial.discard)  # it is never continued
+            raise
         if total is not None and size != total:
             raise EpisodeError(
                 ErrorCode.WRONG_SIZE, f"only {size} of {total} bytes were received", retryable=True
             )
         wanted = _announced_digests(response.headers)
-        if wanted and not await asyncio.to_thread(partial.matches, wanted):
-            await asyncio.to_thread(partial.discard)
+        if wanted and not await asyncio.to_thread(self._matches, wanted):
+            await asyncio.to_thread(self._partial.discard)
             raise EpisodeError(
                 ErrorCode.WRONG_CHECKSUM,
                 "the file does not match the server's checksum",
                 retryable=True,
             )
+
+    async def _write(self, response: httpx.Response, file: BinaryIO, start: int, total: int | None) -> int:
+        size, blocks = start, 0
+        waiting = bytearray()
+        try:
+            async for part in response.aiter_raw():
+                size += len(part)
+                if size > self._max_bytes:
+                    raise _too_large(size)
+                self._arrivals.received += len(part)
+                waiting += part
+                if len(waiting) >= _BLOCK:
+                    block = bytes(waiting)
+                    waiting.clear()
+                    await asyncio.to_thread(file.write, block)
+                    blocks += 1
+                    if blocks % _BLOCKS_PER_CHECK == 0:
+                        await self._check_disk(0)
+                self._on_bytes(size, total)
+        finally:
+            # Less than a block: what has arrived of a broken or slow download is continued later.
+            file.write(waiting)
+        return size
+
+    async def _check_disk(self, needed: int) -> None:
+        path = self._partial.path
+        await asyncio.to_thread(self._disk.check, path.parent, needed, path.name)
+
+    def _matches(self, wanted: Mapping[str, bytes]) -> bool:
+        for name, digest in wanted.items():
+            with self._partial.read() as file:
+                if _digest(file, name).digest() != digest:
+                    return False
+        return True
 
 
 @contextlib.asynccontextmanager
@@ -249,42 +330,6 @@ class _ChangedError(EpisodeError):
         super().__init__(ErrorCode.DOWNLOAD_FAILED, "the server's file has changed", retryable=True)
 
 
-class _Partial:
-    """An incomplete file, and the ETag that a continued download must match."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(f"{path.name}.partial")
-        self._etag = path.with_name(f"{path.name}.etag")
-
-    def size(self) -> int:
-        return self._partial.stat().st_size if self._partial.exists() else 0
-
-    def validator(self) -> str:
-        """Return the strong ETag of the partial file; empty when the download cannot be continued."""
-        return self._etag.read_text(encoding="latin-1") if self._etag.exists() else ""
-
-    def open(self, start: int, etag: str) -> BinaryIO:
-        if start:
-            return self._partial.open("ab")
-        self.discard()
-        if etag and not etag.startswith("W/"):
-            self._etag.write_text(etag, encoding="latin-1")
-        return self._partial.open("xb")
-
-    def matches(self, wanted: Mapping[str, bytes]) -> bool:
-        return all(_digest(self._partial, name).digest() == digest for name, digest in wanted.items())
-
-    def discard(self) -> None:
-        self._etag.unlink(missing_ok=True)
-        self._partial.unlink(missing_ok=True)
-
-    def complete(self) -> None:
-        self._partial.replace(self._path)
-        self._etag.unlink(missing_ok=True)
-        sync_folder(self._path.parent)
-
-
 def _announced_digests(headers: httpx.Headers) -> dict[str, bytes]:
     """Return the digests of the whole file from the headers of storage services (S3, and RFC 9530)."""
     texts = {"sha256": headers.get("x-amz-checksum-sha256", "")}
@@ -306,33 +351,16 @@ def _announced_digests(headers: httpx.Headers) -> dict[str, bytes]:
 
 
 def _describe(path: Path) -> Fetched:
-    return Fetched(path, path.stat().st_size, _digest(path, "sha256").hexdigest())
-
-
-def _digest(path: Path, name: str) -> hashlib._Hash:
-    digest = hashlib.new(name, usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+        return Fetched(path, path.stat().st_size, _digest(file, "sha256").hexdigest())
+
+
+def _digest(file: BinaryIO, name: str) -> hashlib._Hash:
+    digest = hashlib.new(name, usedforsecurity=False)
+    while block := file.read(_BLOCK):
+        digest.update(block)
     return digest
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _too_large(size: int) -> EpisodeError:
     return EpisodeError(ErrorCode.WRONG_SIZE, f"the file is too large: it has {size} bytes or more")
-
-
-def _failed(reason: str) -> EpisodeError:
-    return EpisodeError(ErrorCode.DOWNLOAD_FAILED, reason, retryable=True)
-
-
-def _host(url: str) -> str:
-    """Return the host of a URL. The rest of a presigned URL is a secret."""
-    try:
-        return urlsplit(url).hostname or "the server"
-    except ValueError:
-        return "the server"

@@ -24,6 +24,30 @@ def synced_file(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
+def make_folder(path: Path) -> None:
+    """Create a folder and its missing parents, and sync their entries to the disk.
+
+    Raises:
+        OSError: The folder cannot be created.
+    """
+    if not path.parent.is_dir():
+        make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    # Even for an existing folder: the run that created it may have been killed before this.
+    sync_folder(path.parent)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Move a folder into another folder, and sync both entries to the disk.
+
+    Raises:
+        OSError: A folder of that name exists already, or the disk failed.
+    """
+    source.rename(target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)
+
+
 def replace_file(path: Path, data: bytes) -> None:
     """Replace the file at `path` atomically: readers see either the former contents or the new ones.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.dataset.downloads import MAX_BYTES
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError, disk_error
 from odyssey_ros.dataset.events import NO_EVENTS, parse_events
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
 
-_MAX_LOG_BYTES: Final = 64 * 1024 * 1024
+MAX_LOG_BYTES: Final = 64 * 1024 * 1024
+"""Maximum size of an events log."""
+
+_MIN_VIDEO_LIMIT: Final = 256 * 1024 * 1024
+_MAX_VIDEO_BYTES_PER_S: Final = 12_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,29 @@ async def fetch_stream(
 
     name = safe_name(stream.stream_id)
     video = await downloader.fetch(
-        _video_url(stream), renewed_video, folder / f"{name}.mp4", on_bytes=on_bytes
+        _video_url(stream),
+        renewed_video,
+        folder / f"{name}.mp4",
+        max_bytes=max_video_bytes(stream),
+        on_bytes=on_bytes,
     )
     if stream.events_url is None:
         return FetchedStream(stream, video, None, NO_EVENTS)
-    events = await downloader.fetch(stream.events_url, renewed_events, folder / f"{name}.events.jsonl")
+    events = await downloader.fetch(
+        stream.events_url, renewed_events, folder / f"{name}.events.jsonl", max_bytes=MAX_LOG_BYTES
+    )
     return FetchedStream(stream, video, events, await asyncio.to_thread(_read_log, events))
+
+
+def max_video_bytes(stream: RemoteStream) -> int:
+    """Return the maximum size of a stream's video: 256 MiB, and 100 Mbit for each second of its duration.
+
+    The service gives a duration, but no size. Without a duration, the limit of the downloader applies.
+    """
+    duration_s = stream.duration_s
+    if duration_s is None or not 0 <= duration_s < 1e6:
+        return MAX_BYTES
+    return _MIN_VIDEO_LIMIT + round(duration_s * _MAX_VIDEO_BYTES_PER_S)
 
 
 def _video_url(stream: RemoteStream) -> str:
@@ -94,9 +116,9 @@ def _video_url(stream: RemoteStream) -> str:
 
 
 def _read_log(events: Fetched) -> EventLog:
-    if events.size > _MAX_LOG_BYTES:
+    if events.size > MAX_LOG_BYTES:
         raise EpisodeError(
-            ErrorCode.WRONG_SIZE, f"the events log is too large: {events.size} bytes of {_MAX_LOG_BYTES}"
+            ErrorCode.WRONG_SIZE, f"the events log is too large: {events.size} bytes of {MAX_LOG_BYTES}"
         )
     try:
         return parse_events(events.path.read_bytes())

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from odyssey_ros.dataset.durable import sync_folder
 from odyssey_ros.dataset.errors import StateError, disk_error
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Journal:
                 self._apply(record)
             self._file = path.open("ab", buffering=0)
             self._end = end
+            # Without its entry in the folder, a power failure would lose the file with all of its lines.
+            sync_folder(path.parent)
         except (OSError, ValueError, LookupError, RecursionError) as error:
             raise StateError(f"the log of submissions {path} cannot be used: {error}") from error
 

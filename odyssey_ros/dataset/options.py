@@ -39,7 +39,7 @@ def _api_key(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        return read_key_file(path, private=False)
+        return read_key_file(path, private=True)
     except KeyFileError as error:
         if error.fault is KeyFileFault.EMPTY:
             raise PlanError(f"{path} holds no API key: it is empty") from error

@@ -150,7 +150,10 @@ def _parser() -> argparse.ArgumentParser:
         help="URL of the service (default: ODYSSEY_API_URL, or the public service)",
     )
     parser.add_argument(
-        "--api-key-file", type=options.path, metavar="FILE", help="file that contains only the API key"
+        "--api-key-file",
+        type=options.path,
+        metavar="FILE",
+        help="file (chmod 600) that contains only the API key",
     )
     options.add_allow_insecure(parser)
     parser.add_argument(

@@ -18,7 +18,7 @@ import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from odyssey_ros.dataset.durable import publish_folder, replace_file, synced_file
+from odyssey_ros.dataset.durable import make_folder, publish_folder, replace_file, synced_file
 from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, read_manifest, write_manifest
 
@@ -55,8 +55,8 @@ class Workspace:
         self._suffix = "" if shard.count == 1 else f"-{shard.index}-of-{shard.count}"
         self._manifest = folder / f"manifest{self._suffix}.jsonl"
         try:
-            self._episodes.mkdir(parents=True, exist_ok=True)
-            self._work.mkdir(parents=True, exist_ok=True)
+            make_folder(self._episodes)
+            make_folder(self._work)
             self._lock = (self._work / "lock").open("w")
         except OSError as error:
             raise StateError(f"{folder} cannot be used: {error.strerror}") from error

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-STREAM = RemoteStream("s1", None, "http://files/events")
+STREAM = RemoteStream("s1", None, "https://files/events")
 
 
 async def _answer(request: httpx.Request) -> httpx.Response:
@@ -50,7 +50,7 @@ async def test_a_stream_without_a_log(downloader: Downloader, tmp_path: Path) ->
 
 
 async def test_a_log_that_is_not_available(downloader: Downloader, tmp_path: Path) -> None:
-    stream = replace(STREAM, events_url="http://files/gone")
+    stream = replace(STREAM, events_url="https://files/gone")
     with pytest.raises(EpisodeError) as caught:
         await CandidateLogs(downloader, tmp_path)(stream)
     assert caught.value.code is ErrorCode.DOWNLOAD_FAILED

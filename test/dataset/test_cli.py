@@ -352,6 +352,7 @@ def test_invalid_arguments_and_files_are_reported(
     )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").write_text("\n")
+    (tmp_path / "empty").chmod(0o600)
     monkeypatch.setenv("ODYSSEY_API_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
     try:
@@ -456,6 +457,7 @@ async def test_paths_in_the_home_folder(shell: Shell) -> None:
     home.mkdir()
     (home / "walk.yaml").write_text(ONE)
     (home / "key").write_text("ody_local\n")
+    (home / "key").chmod(0o600)
     program = ["env", f"HOME={home}", sys.executable, "-m", "odyssey_ros.dataset"]
     options = ["~/walk.yaml", "--output=~/out", "--api-key-file=~/key", "--poll", "0.1"]
     run = await shell.finished(await shell.spawn(*program, "simulate", *options))

@@ -84,7 +84,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 async def emulator():
-    async with Emulator(EmulatorConfig()) as running:
+    async with Emulator(EmulatorConfig(allow_hosts=("service.invalid",))) as running:
         yield running
 
 

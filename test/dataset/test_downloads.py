@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import gzip
 import hashlib
 import itertools
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pytest
 from aiohttp import web
 
 from odyssey_ros.client import ErrorCode
+from odyssey_ros.dataset.disk_space import DiskSpace
+from odyssey_ros.dataset.download_pace import LowestRate
 from odyssey_ros.dataset.downloads import Downloader, download_client, opened
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.retry_policy import RetryPolicy
@@ -143,7 +148,7 @@ async def test_the_error_of_opening_is_raised(tmp_path: Path) -> None:
 async def fetch(server: FileServer, tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[object]]]:
     async with download_client() as client:
 
-        async def run(**options: int) -> object:
+        async def run(**options: Any) -> object:
             retry_policy = replace(RETRY_POLICY, on_retry=server.reported.append)
             downloader = Downloader(client, retry_policy, **options)
             return await downloader.fetch(server.url, server.renew, tmp_path / "video.mp4")
@@ -331,6 +336,156 @@ async def test_a_missing_folder(server: FileServer, tmp_path: Path) -> None:
                 server.url, server.renew, tmp_path / "no" / "video.mp4"
             )
     assert caught.value.code is ErrorCode.DISK_FAILED
+
+
+def _part(server: FileServer, **headers: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Continue the file, but with other headers."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        size = len(CONTENT)
+        start = int(request.headers["Range"][6:-1])
+        given = {"ETag": server.etag, "Content-Range": f"bytes {start}-{size - 1}/{size}", **headers}
+        return web.Response(status=206, body=b"y" * (size - start), headers=given)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"ETag": '"v2"'},
+        {"Last-Modified": "Sun, 29 Nov 2026 08:00:00 GMT"},
+        {"Content-Range": f"bytes 1000-{len(CONTENT) - 1}/{len(CONTENT) + 1}"},
+    ],
+)
+async def test_a_continued_file_that_has_another_version_is_started_anew(
+    headers: dict[str, str], server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    (tmp_path / "video.mp4.partial").write_bytes(CONTENT[:1000])
+    (tmp_path / "video.mp4.etag").write_text(f"{server.etag}\nSat, 28 Nov 2026 08:00:00 GMT\n{len(CONTENT)}")
+    server.answers = [_part(server, **headers)]
+    await fetch()
+    _assert_whole(tmp_path)
+    assert server.ranges == ["bytes=1000-", None]
+
+
+async def test_a_compressed_answer_is_refused(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+    async def bomb(request: web.Request) -> web.StreamResponse:
+        assert request.headers["Accept-Encoding"] == "identity"
+        return web.Response(body=gzip.compress(bytes(10**8)), headers={"Content-Encoding": "gzip"})
+
+    server.answers = [bomb]
+    with pytest.raises(EpisodeError, match="compressed") as caught:
+        await fetch()
+    assert (caught.value.code, len(server.ranges)) == (ErrorCode.INVALID_RESPONSE, 1)
+    assert _names(tmp_path) == []
+
+
+def _endless(pause_s: float, block: bytes) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"ETag": '"v0"'})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while request.transport is not None and not request.transport.is_closing():
+                await response.write(block)
+                await asyncio.sleep(pause_s)
+        return response
+
+    return answer
+
+
+async def test_a_file_of_its_own_maximum(server: FileServer, tmp_path: Path) -> None:
+    server.answers = [_endless(0, bytes(100_000))]
+    async with download_client() as client:
+        with pytest.raises(EpisodeError, match="too large") as caught:
+            await Downloader(client, RETRY_POLICY).fetch(
+                server.url, server.renew, tmp_path / "events.jsonl", max_bytes=1_000_000
+            )
+    assert caught.value.code is ErrorCode.WRONG_SIZE
+    assert _names(tmp_path) == []
+
+
+@pytest.mark.parametrize("block", [b"x", b""])
+async def test_a_server_that_crawls_does_not_hold_a_slot(
+    block: bytes, server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    """Each attempt brings bytes, which do not restart the retries."""
+    server.answers = [_endless(0.01, block)] * 9
+    with pytest.raises(EpisodeError, match="the server sends less than 1000000 bytes per second") as caught:
+        await fetch(lowest_rate=LowestRate(bytes_per_s=1_000_000, window_s=0.3))
+    assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
+    assert len(server.ranges) == 3
+
+
+async def test_a_server_that_crawls_once(server: FileServer, fetch: Fetch, tmp_path: Path) -> None:
+    server.answers = [_endless(0.01, CONTENT[:1])]
+    await fetch(lowest_rate=LowestRate(bytes_per_s=100_000, window_s=1))
+    _assert_whole(tmp_path)
+
+
+async def test_a_server_that_gives_a_few_bytes_in_each_attempt(server: FileServer, fetch: Fetch) -> None:
+    async def few(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"ETag": server.etag, "Content-Length": str(len(CONTENT))})
+        await response.prepare(request)
+        await response.write(b"x" * 100)
+        await asyncio.sleep(0.05)
+        if request.transport is not None:
+            request.transport.abort()
+        return response
+
+    server.answers = [few] * 50
+    with pytest.raises(EpisodeError):
+        await fetch()
+    assert len(server.ranges) == 3
+
+
+async def test_a_file_that_leaves_too_little_room_is_not_begun(
+    server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    reserve = shutil.disk_usage(tmp_path).free - len(CONTENT) // 2
+    with pytest.raises(EpisodeError, match=r"no room for video\.mp4") as caught:
+        await fetch(disk=DiskSpace(reserve))
+    assert (caught.value.code, len(server.ranges)) == (ErrorCode.DISK_FULL, 1)
+    assert _names(tmp_path) == []
+
+
+async def test_an_endless_file_leaves_room_on_the_disk(
+    server: FileServer, fetch: Fetch, tmp_path: Path
+) -> None:
+    async def without_etag(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(bytes(1_000_000))
+        return response
+
+    server.answers = [without_etag]
+    reserve = shutil.disk_usage(tmp_path).free - 40_000_000
+    with pytest.raises(EpisodeError) as caught:
+        await fetch(disk=DiskSpace(reserve), max_bytes=10_000_000_000)
+    assert caught.value.code is ErrorCode.DISK_FULL
+    assert _names(tmp_path) == []  # what cannot be continued gives its room back
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1"])
+async def test_an_odd_length_is_no_crash(length: str, tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: " + length.encode("latin-1") + b"\r\n\r\nx")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening, download_client() as client:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+
+        async def renew() -> str:
+            return url
+
+        with pytest.raises(EpisodeError) as caught:
+            await Downloader(client, RETRY_POLICY).fetch(url, renew, tmp_path / "video.mp4")
+    assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
 
 
 async def test_a_full_disk(server: FileServer, tmp_path: Path) -> None:

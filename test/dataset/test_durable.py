@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from odyssey_ros.dataset import durable
-from odyssey_ros.dataset.durable import publish_folder, replace_file, synced_file
+from odyssey_ros.dataset.durable import make_folder, move_folder, publish_folder, replace_file, synced_file
 
 
 @pytest.fixture
@@ -72,3 +72,18 @@ def test_a_folder_is_published_under_its_final_name(tmp_path: Path, synced: list
     partial.mkdir()
     with pytest.raises(OSError, match="not empty"):
         publish_folder(partial, tmp_path / "bag")
+
+
+def test_new_folders_are_in_their_parents(tmp_path: Path, synced: list[str]) -> None:
+    make_folder(tmp_path / "a" / "b")
+    assert synced == [str(tmp_path), str(tmp_path / "a")]
+    make_folder(tmp_path / "a" / "b")  # the run that created it may have been killed before the sync
+    assert synced[2:] == [str(tmp_path / "a")]
+
+
+def test_a_moved_folder_is_in_its_new_parent(tmp_path: Path, synced: list[str]) -> None:
+    for name in ("from", "from/bag", "to"):
+        (tmp_path / name).mkdir()
+    move_folder(tmp_path / "from" / "bag", tmp_path / "to" / "bag")
+    assert (tmp_path / "to" / "bag").is_dir()
+    assert synced == [str(tmp_path / "to"), str(tmp_path / "from")]

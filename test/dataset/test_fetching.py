@@ -11,10 +11,10 @@ import pytest
 
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset import fetching
-from odyssey_ros.dataset.downloads import Downloader
+from odyssey_ros.dataset.downloads import MAX_BYTES, Downloader
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import Event, EventKind, EventLog
-from odyssey_ros.dataset.fetching import FetchedStream, fetch_stream
+from odyssey_ros.dataset.fetching import FetchedStream, fetch_stream, max_video_bytes
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import RemoteStream
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG = b'{"t": 0, "type": "start", "prompt": "a cat"}\n'
-STREAM = RemoteStream("s1", "http://files/video?old", "http://files/events?old", start_time_ns=7)
+STREAM = RemoteStream("s1", "https://files/video?old", "https://files/events?old", start_time_ns=7)
 
 
 class Source:
@@ -55,7 +55,7 @@ async def _fetch(stream: RemoteStream, folder: Path, source: Any, **options: Any
         return await fetch_stream(source, stream, folder, downloader, **options)
 
 
-FRESH = replace(STREAM, video_url="http://files/video?new", events_url="http://files/events?new")
+FRESH = replace(STREAM, video_url="https://files/video?new", events_url="https://files/events?new")
 
 
 async def test_video_and_events_are_fetched(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ async def test_missing_files(
 
 
 async def test_an_events_log_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "_MAX_LOG_BYTES", 10)
-    with pytest.raises(EpisodeError, match="the events log is too large") as caught:
+    monkeypatch.setattr(fetching, "MAX_LOG_BYTES", 10)
+    with pytest.raises(EpisodeError, match="the file is too large") as caught:
         await _fetch(FRESH, tmp_path, Source(FRESH))
     assert caught.value.code is ErrorCode.WRONG_SIZE
 
@@ -121,3 +121,17 @@ async def test_an_events_log_that_cannot_be_read(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(fetching, "parse_events", parse)
     with pytest.raises(EpisodeError, match="the events log: Input/output error"):
         await _fetch(FRESH, tmp_path, Source(FRESH))
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "limit"),
+    [
+        (None, MAX_BYTES),
+        (0.0, 2**28),
+        (150.0, 2**28 + 1_875_000_000),
+        (float("nan"), MAX_BYTES),
+        (-1.0, MAX_BYTES),
+    ],
+)
+def test_the_limit_of_a_video_follows_from_its_duration(duration_s: float | None, limit: int) -> None:
+    assert max_video_bytes(replace(STREAM, duration_s=duration_s)) == limit

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,9 +13,6 @@ from hypothesis import strategies as st
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError, StateError
 from odyssey_ros.dataset.journal import EpisodeState, Intent, Journal, jobs_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _story(journal: Journal) -> list[dict[str, EpisodeState]]:
@@ -121,3 +119,21 @@ def test_a_line_that_is_nested_too_deeply_is_no_record(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be used"):
         Journal(path)
     assert jobs_in([path]) == set()
+
+
+def test_a_new_journal_is_in_its_folder_before_a_submission_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power failure would lose a file whose folder is not synced: the script would be submitted again."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with Journal(tmp_path / "submissions.jsonl") as journal:
+        assert synced == [str(tmp_path)]
+        journal.intends("a", Intent())
+    assert synced == [str(tmp_path), str(tmp_path / "submissions.jsonl")]

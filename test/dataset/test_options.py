@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ def test_the_key_of_the_file_comes_before_the_environment(
     monkeypatch.setattr(options, "Odyssey", lambda key, api_url, **_: used.append((key, api_url)))
     monkeypatch.setenv("ODYSSEY_API_KEY", "ody_environment")
     (tmp_path / "key").write_text("ody_file\n")
+    (tmp_path / "key").chmod(0o600)
     options.service_of(_arguments(api_key_file=tmp_path / "key"))
     options.service_of(_arguments())
     assert used == [("ody_file", "http://127.0.0.1:9"), ("", "http://127.0.0.1:9")]
@@ -85,8 +87,25 @@ def test_key_files_that_are_refused(content: bytes | None, text: str, tmp_path: 
     path = tmp_path / "key"
     if content is not None:
         path.write_bytes(content)
+        path.chmod(0o600)
     with pytest.raises(PlanError, match=text):
         options.service_of(_arguments(api_key_file=path))
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_key_file_that_others_can_read(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("ody_secret\n")
+    path.chmod(mode)
+    with pytest.raises(PlanError, match=f"it can be read by others: chmod 600 {path}") as error:
+        options.service_of(_arguments(api_key_file=path))
+    assert "ody_secret" not in str(error.value)
+
+
+def test_a_pipe_as_a_key_file_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key", 0o600)
+    with pytest.raises(PlanError, match="not a regular file"):
+        options.service_of(_arguments(api_key_file=tmp_path / "key"))
 
 
 def test_without_a_key_and_with_an_invalid_url(monkeypatch: pytest.MonkeyPatch) -> None:

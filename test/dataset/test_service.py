@@ -26,6 +26,6 @@ def test_the_client_has_the_method(name: str) -> None:
 
 
 def test_urls_do_not_show() -> None:
-    stream = RemoteStream("s1", "http://files/video?secret", "http://files/events?secret")
+    stream = RemoteStream("s1", "https://files/video?secret", "http://files/events?secret")
     assert "secret" not in repr(stream)
     assert "s1" in repr(stream)

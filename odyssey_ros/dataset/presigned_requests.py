@@ -1,0 +1,166 @@
+"""Requests of presigned URLs. Redirects are followed, but not to less protected or private places.
+
+A presigned URL is a secret, and a server that redirects chooses where this machine connects to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.client.errors import OdysseyConfigurationError, OdysseyError
+from odyssey_ros.client.http_transport import EnvironmentTransport
+from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.loopback import parsed_address
+from odyssey_ros.client.proxies import ProxySettings
+from odyssey_ros.client.service_address import parse_address, require_encryption
+from odyssey_ros.dataset.errors import EpisodeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from odyssey_ros.client.service_address import ServiceAddress
+
+MAX_REDIRECTS: Final = 5
+
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+
+# Files are large and few. The time limit applies to each read, not to the whole download.
+_TIMEOUT: Final = httpx.Timeout(30.0, pool=None)
+
+
+def download_client() -> httpx.AsyncClient:
+    """Return a client for presigned URLs, with the proxies and certificates of the environment.
+
+    The client keeps no cookies.
+    """
+    return httpx.AsyncClient(
+        transport=EnvironmentTransport(),
+        timeout=_TIMEOUT,
+        follow_redirects=False,
+        trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    )
+
+
+@asynccontextmanager
+async def request_file(
+    client: httpx.AsyncClient, url: str, headers: Mapping[str, str], *, allow_insecure: bool = False
+) -> AsyncIterator[httpx.Response]:
+    """Request a file; the body is not read yet.
+
+    At most `MAX_REDIRECTS` redirects are followed: never from https to http, and never from a public address
+    to a private one, such as an address of this machine or of its network.
+
+    Args:
+        client: Made by `download_client`.
+        url: The URL; a secret.
+        headers: Headers of the requests.
+        allow_insecure: Whether http is allowed off loopback.
+
+    Raises:
+        EpisodeError: The request failed, or a redirect is refused. The text contains no URL.
+    """
+    address = _parsed(url)
+    from_public = False
+    try:
+        for _ in range(1 + MAX_REDIRECTS):
+            require_encryption(address, "The file", allow_insecure=allow_insecure)
+            if from_public and not await _is_public_target(address):
+                raise _private_target(address)
+            async with client.stream("GET", url, headers=headers) as response:
+                public = _is_public_peer(response, address)
+                if from_public and not public:
+                    raise _private_target(address)  # the name had another address before
+                if response.status_code not in _REDIRECTS:
+                    yield response
+                    return
+                url = _target(response)
+            target = _parsed(url)
+            if address.is_encrypted and not target.is_encrypted:
+                raise EpisodeError(
+                    ErrorCode.INSECURE_ADDRESS,
+                    f"{address.host} redirects from https to http, which is not followed",
+                )
+            address, from_public = target, public
+    except OdysseyConfigurationError as error:
+        raise EpisodeError(error.code, str(error)) from error
+    except OdysseyError as error:
+        if error.code is ErrorCode.INSECURE_ADDRESS:
+            raise EpisodeError(error.code, str(error)) from error
+        raise _failed(str(error)) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _failed(f"{address.host}: {type(error).__name__}") from error
+    raise EpisodeError(
+        ErrorCode.INVALID_RESPONSE,
+        f"the server redirects more than {MAX_REDIRECTS} times, at last to {address.host}",
+    )
+
+
+def _parsed(url: str) -> ServiceAddress:
+    try:
+        return parse_address(url)
+    except MalformedError as error:
+        raise _failed("the URL of the file is malformed") from error
+
+
+def _target(response: httpx.Response) -> str:
+    try:
+        return str(response.request.url.join(response.headers["location"]).copy_with(fragment=None))
+    except (KeyError, httpx.InvalidURL, ValueError) as error:
+        raise EpisodeError(
+            ErrorCode.INVALID_RESPONSE, f"the server redirects to nowhere (status {response.status_code})"
+        ) from error
+
+
+def is_public(text: str) -> bool:
+    """Return whether an address literal is one of the public internet."""
+    address = parsed_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.sixtofour is not None:
+        address = address.sixtofour
+    return address is not None and address.is_global and not address.is_multicast
+
+
+async def _is_public_target(address: ServiceAddress) -> bool:
+    """Return whether all addresses of a host are public; a proxy resolves names by itself."""
+    if address.is_loopback:
+        return False
+    if parsed_address(address.host) is not None:
+        return is_public(address.host)
+    if _has_proxy(address):
+        return True
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(address.host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return True  # the request will report it
+    return all(is_public(str(entry[4][0])) for entry in found)
+
+
+def _is_public_peer(response: httpx.Response, address: ServiceAddress) -> bool:
+    """Return whether the address to which the request went is public."""
+    stream = response.extensions.get("network_stream")
+    peer = None if stream is None or _has_proxy(address) else stream.get_extra_info("server_addr")
+    if isinstance(peer, tuple):
+        return is_public(str(peer[0]))
+    return not address.is_loopback and (parsed_address(address.host) is None or is_public(address.host))
+
+
+def _has_proxy(address: ServiceAddress) -> bool:
+    return ProxySettings().proxy_for(f"{address.scheme}://{address.netloc}/") is not None
+
+
+def _private_target(address: ServiceAddress) -> EpisodeError:
+    return EpisodeError(
+        ErrorCode.INVALID_RESPONSE, f"a public server redirects to the private address of {address.host}"
+    )
+
+
+def _failed(reason: str) -> EpisodeError:
+    return EpisodeError(ErrorCode.DOWNLOAD_FAILED, reason, retryable=True)
