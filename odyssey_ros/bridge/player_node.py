@@ -256,7 +256,7 @@ def episode_fetcher(request: EpisodeRequest, parameters: PlayerParameters) -> Ep
         api_url=parameters.api_url or None,
         allow_insecure=parameters.allow_insecure,
     )
-    return partial(fetch_episodes, request, client)
+    return partial(fetch_episodes, request, client, allow_insecure=parameters.allow_insecure)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

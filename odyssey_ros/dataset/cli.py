@@ -166,7 +166,7 @@ async def _collect(
             progress = stack.enter_context(BarProgress(console))
         retry_policy = replace(STANDARD, on_retry=lambda text: progress.note("service", text))
         async with service, download_client() as http:
-            downloader = Downloader(http, retry_policy)
+            downloader = Downloader(http, retry_policy, allow_insecure=arguments.allow_insecure)
             sources: Sequence[EpisodeSource]
             if plans is not None:
                 jobs = SimulationJobs(

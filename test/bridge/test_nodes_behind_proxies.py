@@ -69,7 +69,9 @@ def proxy(request):
 @pytest.fixture
 def remote_emulator(start_emulator):
     """An emulator whose media is not on loopback, as for a remote service."""
-    return start_emulator("--host", "0.0.0.0", "--fps", "10", "--broadcast-seconds", "0.2")
+    return start_emulator(
+        "--host", "0.0.0.0", "--allow-host", "service.invalid", "--fps", "10", "--broadcast-seconds", "0.2"
+    )
 
 
 def behind(emulator):
@@ -118,7 +120,8 @@ def test_a_bridge_and_a_spectator(proxy, remote_emulator, start_node, probe, wai
 
 
 @pytest.mark.parametrize("proxy", KINDS, indirect=True)
-def test_a_player(proxy, emulator, start_node, probe, wait_until):
+def test_a_player(proxy, remote_emulator, start_node, probe, wait_until):
+    emulator = remote_emulator
     job = asyncio.run(finished_job(emulator.url))
     images = probe.listen(Image, "/player/image_raw", 5)
     playback = probe.listen(PlaybackStatus, "/player/playback", STATUS)

@@ -73,7 +73,7 @@ async def run(folder, url, *arguments, **variables):
     return process.returncode, out.decode(), log.decode()
 
 
-SIMULATE = ("simulate", "walk.yaml", "-o", "out", "--poll", "0.1")
+SIMULATE = ("simulate", "walk.yaml", "-o", "out", "--poll", "0.1", "--allow-insecure")
 
 
 @pytest.fixture
@@ -146,7 +146,9 @@ async def test_a_proxy_that_requires_a_login(kind, folder, emulator):
         assert (status, out) == (1, "0 episodes in out, 1 failed\n")
         assert f"CONFIGURATION: The proxy 127.0.0.1:{proxy.port} (HTTP_PROXY) requires a user name" in log
         assert "trying again" not in log
-        status, out, log = await run(folder, url, "jobs", "x", "-o", "other", HTTP_PROXY=proxy.url)
+        status, out, log = await run(
+            folder, url, "jobs", "x", "-o", "other", "--allow-insecure", HTTP_PROXY=proxy.url
+        )
         assert (status, out) == (2, "")
         assert "(HTTP_PROXY) requires a user name and a password" in log
 

@@ -100,6 +100,8 @@ async def fetch_episodes(
     folder: Path,
     observer: LibraryObserver,
     retry_policy: RetryPolicy = STANDARD,
+    *,
+    allow_insecure: bool = False,
 ) -> None:
     """Find the episodes at the service and fetch them in order. The client is closed at the end.
 
@@ -109,6 +111,7 @@ async def fetch_episodes(
         folder: The folder for the files; files of an earlier run in it are used again.
         observer: Is notified of the episodes.
         retry_policy: The retries of requests and downloads.
+        allow_insecure: Whether files may be downloaded over http from other machines.
 
     Raises:
         OdysseyError: There are no episodes, or a variable of the environment cannot be used. Any other
@@ -118,7 +121,7 @@ async def fetch_episodes(
     async with client, download_client() as http:
         sources = await _sources(request, client, retry_policy)
         observer.episodes_found(len(sources))
-        downloader = Downloader(http, retry_policy)
+        downloader = Downloader(http, retry_policy, allow_insecure=allow_insecure)
         for number, source in enumerate(sources):
             progress = _Progress(observer, f"episode {number + 1} of {len(sources)}")
             index = source.script_index if isinstance(source, JobEpisode) else -1
