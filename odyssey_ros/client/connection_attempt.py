@@ -199,7 +199,7 @@ class ConnectionAttempt:
         peer = Peer(
             servers,
             loopback_only=self.session.endpoint.is_loopback,
-            consume_video=self._frames.consume,
+            frames=self._frames,
             on_message=self._receive_streamer_message,
             on_ready=self._set_ready,
             on_lost=self._set_lost,

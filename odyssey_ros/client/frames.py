@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import av
 import numpy as np
@@ -18,8 +18,6 @@ from odyssey_ros.client.types import DecodedFrame, VideoFrame
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiortc import MediaStreamTrack
-
     from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
@@ -27,13 +25,6 @@ logger = logging.getLogger(__name__)
 _SAMPLES = 4
 _RTP_WRAP = 1 << 32
 _NS_PER_S = 1_000_000_000
-
-
-async def discard(track: MediaStreamTrack) -> None:
-    """Read and discard a track's frames until it ends. An unread track would queue them without bound."""
-    with contextlib.suppress(MediaStreamError):
-        while True:
-            await track.recv()
 
 
 async def wait_for_standstill(timeout_s: float, sample: Callable[[], object]) -> None:
@@ -76,6 +67,42 @@ class MediaClock:
         return int(self._ticks * self._tick_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class FrameLabel:
+    """What is in force while frames arrive.
+
+    Attributes:
+        number: Changes when a stream starts or ends.
+        stream_id: The running stream, if any.
+        prompt: The prompt in force, if any.
+    """
+
+    number: int = 0
+    stream_id: str | None = None
+    prompt: str | None = None
+
+
+class VideoSource(Protocol):
+    """A received video track."""
+
+    @property
+    def skipped(self) -> int:
+        """Return the number of frames received that were not decoded."""
+        ...
+
+    async def recv(self) -> object:
+        """Return the next decoded frame.
+
+        Raises:
+            MediaStreamError: The track has ended.
+        """
+        ...
+
+    def label_of(self, frame: av.VideoFrame) -> FrameLabel:
+        """Return the label that was current when the frame arrived. Called once for each frame, in order."""
+        ...
+
+
 class FramePipeline:
     """Reads all video frames of a client, across tracks, and passes them to an observer.
 
@@ -89,52 +116,54 @@ class FramePipeline:
     ) -> None:
         self._observer = observer
         self._monotonic_ns = monotonic_ns
-        self._stream_id: str | None = None
-        self._prompt: str | None = None
+        self._label = FrameLabel()
         self._index = 0
-        self._last_clock: MediaClock | None = None
-        self._stream_is_new = False
+        self._indexed = self._label.number
+        self._source: VideoSource | None = None
+        self._skipped_before = 0
         self.decoded = 0
         self.last_arrival_ns: int | None = None
         self.converter = NewestFrameConverter(observer) if observer.wants_video_frames else None
 
+    @property
+    def skipped(self) -> int:
+        """Return the number of frames received that were not decoded, across tracks."""
+        return self._skipped_before + (0 if self._source is None else self._source.skipped)
+
+    def current_label(self) -> FrameLabel:
+        """Return the label of frames that arrive now."""
+        return self._label
+
     def start_stream(self, stream_id: str, prompt: str | None) -> None:
-        """Label frames from now on with this stream and prompt."""
-        self._stream_id, self._prompt, self._index = stream_id, prompt, 0
-        self._stream_is_new = True
+        """Label frames that arrive from now on with this stream and prompt."""
+        self._label = FrameLabel(self._label.number + 1, stream_id, prompt)
 
     def set_prompt(self, prompt: str) -> None:
-        """Label frames from now on with this prompt."""
-        self._prompt = prompt
+        """Label frames that arrive from now on with this prompt."""
+        self._label = FrameLabel(self._label.number, self._label.stream_id, prompt)
 
     def end_stream(self) -> None:
-        """Label frames from now on with no stream."""
-        self._stream_id, self._prompt, self._index = None, None, 0
+        """Label frames that arrive from now on with no stream."""
+        self._label = FrameLabel(self._label.number + 1)
 
-    async def consume(self, track: MediaStreamTrack) -> None:
-        """Read a track's frames until it ends. aiortc's queue is unbounded, so nothing here may wait."""
+    async def consume(self, source: VideoSource) -> None:
+        """Read a track's frames until it ends. Nothing here may wait: decoded frames queue behind it."""
         clock = MediaClock()
+        self._skipped_before, self._source = self.skipped, source
         while True:
             try:
-                frame = await track.recv()
+                frame = await source.recv()
             except MediaStreamError:
                 return
             if isinstance(frame, av.VideoFrame):
-                self._take(frame, clock)
+                self._take(frame, clock, source.label_of(frame))
 
-    def _take(self, frame: av.VideoFrame, clock: MediaClock) -> None:
+    def _take(self, frame: av.VideoFrame, clock: MediaClock, label: FrameLabel) -> None:
         arrival_ns, media_time_ns = self._monotonic_ns(), clock.media_time_ns(frame)
-        if self._stream_is_new and clock is self._last_clock:
-            # aiortc delivers a frame when the packets of the next frame arrive, so the first frame delivered
-            # after the start still belongs to the time before the stream.
-            decoded = DecodedFrame(frame, arrival_ns, media_time_ns, index=0, stream_id=None, prompt=None)
-        else:
-            decoded = DecodedFrame(
-                frame, arrival_ns, media_time_ns, self._index, self._stream_id, self._prompt
-            )
-            self._index += 1
-        self._stream_is_new = False
-        self._last_clock = clock
+        if label.number != self._indexed:
+            self._indexed, self._index = label.number, 0
+        decoded = DecodedFrame(frame, arrival_ns, media_time_ns, self._index, label.stream_id, label.prompt)
+        self._index += 1
         self.decoded += 1
         self.last_arrival_ns = arrival_ns
         self._observer.decoded_frame(decoded)

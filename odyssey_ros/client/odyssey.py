@@ -538,6 +538,7 @@ class Odyssey:
         return dataclasses.replace(
             past,
             frames_decoded=past.frames_decoded + frames.decoded,
+            frames_skipped=past.frames_skipped + frames.skipped,
             frames_converted=past.frames_converted + (0 if converter is None else converter.converted),
             frames_dropped=past.frames_dropped + (0 if converter is None else converter.dropped),
             streams_started=past.streams_started + connection.stream.streams_started,

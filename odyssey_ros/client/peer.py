@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from aiortc import RTCSessionDescription
 
+from odyssey_ros.client.channel_limits import limit_channels
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
-from odyssey_ros.client.frames import discard
 from odyssey_ros.client.ice import parse_candidate
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.service_text import error_text
 from odyssey_ros.client.tasks import TaskOwner
+from odyssey_ros.client.video_receiver import VideoReceiver
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from aiortc import MediaStreamTrack, RTCDataChannel
+    from aiortc import RTCDataChannel, RTCRtpReceiver
 
+    from odyssey_ros.client.frames import FrameLabel, FramePipeline
     from odyssey_ros.client.ice import IceServer
     from odyssey_ros.client.signaling import RemoteCandidate
 
@@ -55,7 +57,7 @@ class Peer:
     Args:
         servers: ICE servers; an empty sequence uses none.
         loopback_only: Whether media stays on loopback.
-        consume_video: Reads the frames of the video track until it ends.
+        frames: Reads the frames of the first video track until it ends. Other tracks are not received.
         on_message: Called with each text on the channel from the streamer.
         on_ready: Called once, when there is a video track and the channel to the streamer is open.
         on_lost: Called once, when the connection fails, is closed by the other side, or loses its track or a
@@ -73,19 +75,18 @@ class Peer:
         servers: Sequence[IceServer],
         *,
         loopback_only: bool,
-        consume_video: Callable[[MediaStreamTrack], Awaitable[None]],
+        frames: FramePipeline,
         on_message: Callable[[str], None],
         on_ready: Callable[[], None],
         on_lost: Callable[[OdysseyConnectionError], None],
     ) -> None:
-        self._consume_video = consume_video
+        self._frames = frames
         self._on_message = on_message
         self._on_ready = on_ready
         self._on_lost = on_lost
         self._connection = PeerConnection(servers, loopback_only=loopback_only)
         self._connection.on("connectionstatechange", self._connection_state_changed)
         self._connection.on("connectfailed", lambda _error: self._lost("No media connection could be made"))
-        self._connection.on("track", self._track_added)
         self._connection.on("datachannel", self._channel_added)
         self._tasks = TaskOwner(self._task_failed)
         self._send_channel: RTCDataChannel | None = None
@@ -102,13 +103,21 @@ class Peer:
         """Accept an offer, gather candidates, and return the answer with all candidates.
 
         Raises:
-            OdysseyConnectionError: The offer is invalid.
+            OdysseyConnectionError: The offer is invalid, or exceeds the limits of a description.
         """
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
-            if self._connection.sctp is None or not self._has_video:
+            receiver = self._connection.select_video()
+            if self._connection.sctp is None or receiver is None:
                 raise ValueError("no video, or no data channels")
+            limit_channels(self._connection.sctp, self._limit_exceeded)
+            video = VideoReceiver(receiver, self._frames.current_label, self._end)
+            self._has_video = True
+            self._tasks.spawn(self._video(video), "odyssey-video")
+            self._tasks.spawn(self._watch_statistics(receiver), "odyssey-statistics")
             await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except OdysseyConnectionError:
+            raise
         except Exception as error:  # aiortc raises many kinds for an invalid description
             logger.debug("Invalid offer", exc_info=True)
             raise OdysseyConnectionError(
@@ -168,15 +177,6 @@ class Peer:
         elif state == "closed":
             self._lost("The streamer closed the media connection")
 
-    def _track_added(self, track: MediaStreamTrack) -> None:
-        if track.kind == "video" and not self._has_video:
-            self._has_video = True
-            self._tasks.spawn(self._video(track), "odyssey-video")
-            self._tasks.spawn(self._watch_statistics(), "odyssey-statistics")
-            self._check_ready()
-        else:
-            self._tasks.spawn(discard(track), f"odyssey-discard-{track.kind}")
-
     def _channel_added(self, channel: RTCDataChannel) -> None:
         if channel.label == SEND_CHANNEL:
             self._send_channel = channel
@@ -209,24 +209,28 @@ class Peer:
             self._on_ready()
 
     def _lost(self, reason: str) -> None:
+        self._end(OdysseyConnectionError(reason, code=ErrorCode.MEDIA_LOST))
+
+    def _limit_exceeded(self, reason: str) -> None:
+        self._end(OdysseyConnectionError(reason, code=ErrorCode.INVALID_RESPONSE))
+
+    def _end(self, error: OdysseyConnectionError) -> None:
         if not self._ended:
             self._ended = True
-            self._on_lost(OdysseyConnectionError(reason, code=ErrorCode.MEDIA_LOST))
+            self._on_lost(error)
 
     def _task_failed(self, error: Exception) -> None:
         logger.error("A task of the peer failed", exc_info=error)
         self._lost(f"Receiving failed ({type(error).__name__})")
 
-    async def _video(self, track: MediaStreamTrack) -> None:
-        await self._consume_video(track)
+    async def _video(self, video: VideoReceiver[FrameLabel]) -> None:
+        await self._frames.consume(video)
         self._lost("The video track ended")
 
-    async def _watch_statistics(self) -> None:
+    async def _watch_statistics(self, receiver: RTCRtpReceiver) -> None:
         while True:
             await asyncio.sleep(_STATISTICS_INTERVAL_S)
-            report: dict[str, Any] = {}
-            for receiver in self._connection.getReceivers():
-                report.update(await receiver.getStats())
+            report: dict[str, Any] = await receiver.getStats()
             for statistics in report.values():
                 if statistics.type == "inbound-rtp" and statistics.kind == "video":
                     self.packets_received = statistics.packetsReceived

@@ -1,6 +1,7 @@
 """An aiortc peer connection that can stay on loopback and releases everything when closed.
 
-All uses of aiortc's and aioice's private members are in this module.
+All uses of aiortc's and aioice's private members are in this module and in `video_receiver` and
+`channel_limits`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
 from odyssey_ros.client.loopback import LOOPBACK_ADDRESSES
 from odyssey_ros.client.redaction import redact_logs
+from odyssey_ros.client.session_description import check_description
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+from odyssey_ros.client.video_receiver import receive_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from aiortc import RTCIceTransport, RTCSessionDescription
+    from aiortc import RTCIceTransport, RTCRtpReceiver, RTCSessionDescription
 
     from odyssey_ros.client.ice import IceServer
 
@@ -80,6 +83,30 @@ class PeerConnection(RTCPeerConnection):
             _expect_further_candidates(connection)
         await super().setLocalDescription(sessionDescription)
 
+    async def setRemoteDescription(  # noqa: N802 - aiortc's name
+        self,
+        sessionDescription: RTCSessionDescription,  # noqa: N803 - aiortc's name
+    ) -> None:
+        """Apply the other side's description, if it keeps the limits; see `check_description`."""
+        check_description(sessionDescription.sdp)
+        await super().setRemoteDescription(sessionDescription)
+
+    def select_video(self) -> RTCRtpReceiver | None:
+        """Return the receiver of the first video track; nothing is received for any other track.
+
+        Call it after `setRemoteDescription`, and before the answer is created: an answer declares the other
+        tracks inactive. None means that the other side sends no video.
+        """
+        video = None
+        for transceiver in self.getTransceivers():
+            receiver = transceiver.receiver
+            if video is None and transceiver.kind == "video" and receiver.track is not None:
+                video = receiver
+            else:
+                receive_nothing(receiver)
+                transceiver.direction = "inactive"
+        return video
+
     async def close(self) -> None:
         """Close within a few seconds, and end every task and thread."""
         # aiortc also calls this method, in its own task, when the other side has closed. Closing runs once;
@@ -115,6 +142,8 @@ class PeerConnection(RTCPeerConnection):
                 logger.debug("Closing a transport failed (%s)", type(ending.exception()).__name__)
 
     async def _connect_owned(self) -> None:
+        if self._closing is not None:
+            return
         task = self._connecting.spawn(self._connect(), "odyssey-peer-connect")
         await asyncio.wait({task})
 

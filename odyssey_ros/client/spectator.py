@@ -15,16 +15,18 @@ from odyssey_ros.client.errors import (
     OdysseyConnectionError,
     OdysseyError,
 )
-from odyssey_ros.client.frames import FramePipeline, discard, wait_for_standstill
+from odyssey_ros.client.frames import FramePipeline, wait_for_standstill
 from odyssey_ros.client.observer import GuardedObservers
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+from odyssey_ros.client.video_receiver import VideoReceiver
 from odyssey_ros.client.whep import WhepClient, WhepEndpoint
 
 if TYPE_CHECKING:
-    from aiortc import MediaStreamTrack, RTCPeerConnection
+    from aiortc import RTCPeerConnection, RTCRtpReceiver
 
     from odyssey_ros.client.callbacks import DecodedFrameCallback, DisconnectedCallback, VideoFrameCallback
+    from odyssey_ros.client.frames import FrameLabel
     from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,11 @@ class SpectatorConnection:
         return self._closing is None and self._connected.done()
 
     @property
+    def frames_skipped(self) -> int:
+        """Return the number of frames received that were not decoded; see `ClientStatistics`."""
+        return self._frames.skipped
+
+    @property
     def peer_connection(self) -> RTCPeerConnection | None:
         """Return the peer connection; None before it exists."""
         return self._peer
@@ -101,7 +108,6 @@ class SpectatorConnection:
             await self._whep.ice_servers(), loopback_only=self._endpoint.is_loopback
         )
         peer.on("connectionstatechange", self._state_changed)
-        peer.on("track", self._track_added)
         peer.addTransceiver("video", direction="recvonly")
         peer.addTransceiver("audio", direction="recvonly")
         try:
@@ -115,25 +121,26 @@ class SpectatorConnection:
         answer = await self._whep.post_offer(peer.localDescription.sdp)
         try:
             await peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
+        except OdysseyConnectionError:
+            raise
         except Exception as error:  # aiortc raises many kinds for an invalid description
             logger.debug("Invalid answer", exc_info=True)
             raise OdysseyConnectionError(
                 f"The server's answer is invalid ({type(error).__name__})", code=ErrorCode.INVALID_RESPONSE
             ) from None
+        receiver = peer.select_video()
+        if receiver is None:
+            raise OdysseyConnectionError("The server sends no video", code=ErrorCode.INVALID_RESPONSE)
+        video = VideoReceiver(receiver, self._frames.current_label, self._lost)
+        self._tasks.spawn(self._video(video), "odyssey-spectator-video")
         if self._frames.converter is not None:
             self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
         # Not awaited directly: a cancellation would complete the future, as an established connection does.
         await asyncio.wait({self._connected})
         self._connected.result()
-        self._tasks.spawn(self._request_key_frame(peer), "odyssey-key-frame")
+        self._tasks.spawn(self._request_key_frame(receiver), "odyssey-key-frame")
         if self._config.frame_timeout_s is not None:
             self._tasks.spawn(self._watch_frames(self._config.frame_timeout_s), "odyssey-frame-watch")
-
-    def _track_added(self, track: MediaStreamTrack) -> None:
-        if track.kind == "video":
-            self._tasks.spawn(self._video(track), "odyssey-spectator-video")
-        else:
-            self._tasks.spawn(discard(track), "odyssey-spectator-audio")
 
     def _state_changed(self) -> None:
         state = "closed" if self._peer is None else self._peer.connectionState
@@ -157,13 +164,12 @@ class SpectatorConnection:
         logger.error("A task of the spectator failed", exc_info=error)
         self._lost(OdysseyConnectionError(f"Receiving failed ({type(error).__name__})"))
 
-    async def _video(self, track: MediaStreamTrack) -> None:
-        await self._frames.consume(track)
+    async def _video(self, video: VideoReceiver[FrameLabel]) -> None:
+        await self._frames.consume(video)
         self._lost(OdysseyConnectionError("The video track ended", code=ErrorCode.MEDIA_LOST))
 
-    async def _request_key_frame(self, peer: PeerConnection) -> None:
+    async def _request_key_frame(self, receiver: RTCRtpReceiver) -> None:
         """Request a first key frame with a PLI that names the media source (RFC 4585, 6.3.1)."""
-        receiver = next(item.receiver for item in peer.getTransceivers() if item.kind == "video")
         while self._frames.decoded == 0:
             sources = receiver.getSynchronizationSources()
             if sources:

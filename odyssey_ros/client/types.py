@@ -299,6 +299,7 @@ class ClientStatistics:
         frames_decoded: Decoded frames.
         frames_converted: Frames converted to RGB for `on_video_frame`.
         frames_dropped: Frames that a newer frame replaced before their conversion.
+        frames_skipped: Frames received that were not decoded: the decoder was late, or they were damaged.
         streams_started: Streams that the service started.
         reconnects: Successful reconnections after a loss.
         packets_received: Video packets received on the current connection.
@@ -309,6 +310,7 @@ class ClientStatistics:
     frames_decoded: int = 0
     frames_converted: int = 0
     frames_dropped: int = 0
+    frames_skipped: int = 0
     streams_started: int = 0
     reconnects: int = 0
     packets_received: int = 0

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.errors import disk_error
-from odyssey_ros.dataset.events import parse_events
+from odyssey_ros.dataset.events import MAX_LOG_BYTES, read_events
 from odyssey_ros.dataset.file_names import safe_name
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class CandidateLogs:
     """
 
     def __init__(self, downloader: Downloader, folder: Path) -> None:
-        self._downloader = downloader
+        self._downloader = downloader.limited_to(MAX_LOG_BYTES)
         self._folder = folder
         # Several episodes may ask for the log of the same candidate, which is one file.
         self._downloading = asyncio.Lock()
@@ -35,7 +35,7 @@ class CandidateLogs:
         """Return the events log of a stream; None when the service has no log.
 
         Raises:
-            EpisodeError: The log is not available.
+            EpisodeError: The log is not available, or larger than `MAX_LOG_BYTES`.
         """
         url = stream.events_url
         if url is None:
@@ -49,7 +49,7 @@ class CandidateLogs:
             try:
                 await asyncio.to_thread(self._folder.mkdir, exist_ok=True)
                 await self._downloader.fetch(url, same_url, path)
-                log = parse_events(await asyncio.to_thread(path.read_bytes))
+                log = await asyncio.to_thread(read_events, path)
                 await asyncio.to_thread(path.unlink)
             except OSError as error:
                 raise disk_error(error, "an events log") from error

@@ -8,17 +8,31 @@ document. It skips and counts entries that it does not understand.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
+from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.iso_time import parse_time_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
+MAX_LOG_BYTES: Final = 8 * 1024 * 1024
+"""Maximum size of an events log. A stream of an hour with a prompt a second has about 1 MB."""
+
+MAX_EVENTS: Final = 10_000
+"""Maximum number of events that are taken from a log; each frame is compared with all of them."""
+
+_MAX_ENTRIES: Final = 200_000  # further entries are only counted
+_MAX_PROMPT: Final = 65_536  # characters; the prompt is repeated with each frame
+_MAX_DEPTH: Final = 8  # of lists around the entries
 _NANOSECONDS: Final = 1_000_000_000
 
 # No valid time or count is larger, in any unit. The bound keeps arithmetic and stamps within their ranges.
@@ -120,45 +134,81 @@ class EventLog:
 NO_EVENTS: Final = EventLog()
 
 
+def read_events(path: Path) -> EventLog:
+    """Read and parse an events log. Blocks.
+
+    Raises:
+        EpisodeError: The file cannot be read, is not a regular file, or is larger than `MAX_LOG_BYTES`.
+    """
+    try:
+        return parse_events(read_regular_file(path, MAX_LOG_BYTES))
+    except RegularFileError as error:
+        too_large = error.fault is FileFault.TOO_LARGE
+        code = ErrorCode.WRONG_SIZE if too_large else ErrorCode.DISK_FAILED
+        raise EpisodeError(code, f"the events log cannot be read: {error.reason}") from error
+
+
 def parse_events(data: bytes) -> EventLog:
-    """Parse an events log, JSON lines or one JSON document. Never fails: invalid entries are counted."""
+    """Parse an events log, JSON lines or one JSON document. Never fails: invalid entries are counted.
+
+    At most `MAX_EVENTS` events are taken; further ones are counted as ignored, and so are entries with a
+    prompt of more than 65,536 characters.
+    """
     text = data.decode("utf-8", "replace")
-    entries: list[object] = []
-    ignored = 0
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        try:
-            entries.append(json.loads(line))
-        except (ValueError, RecursionError):
-            ignored += 1
-    if ignored:
+    lines = _JsonLines(text)
+    log = _event_log(_objects(lines))
+    if lines.invalid:
         with contextlib.suppress(ValueError, RecursionError):
-            entries, ignored = [json.loads(text)], 0
-    return _event_log(list(_objects(entries)), ignored)
+            return _event_log(_objects([json.loads(text)]))
+    return EventLog(log.events, log.ignored + lines.invalid)
 
 
 def script_events(script: Sequence[Mapping[str, Any]]) -> EventLog:
     """Return the events of a script, for a stream without an events log."""
-    return _event_log(list(script), 0)
+    return _event_log(script)
+
+
+class _JsonLines:
+    """Parses each line when it is asked for, so that not all entries are kept; counts invalid lines."""
+
+    def __init__(self, text: str) -> None:
+        self.invalid = 0
+        self._lines = io.StringIO(text, newline=None)
+
+    def __iter__(self) -> Iterator[object]:
+        for number, line in enumerate(self._lines):
+            if number >= _MAX_ENTRIES:
+                self.invalid += 1
+            elif line.strip():
+                try:
+                    entry = json.loads(line)
+                except (ValueError, RecursionError):
+                    self.invalid += 1
+                else:
+                    yield entry
 
 
 def _objects(entries: Iterable[object]) -> Iterator[object]:
     """Yield the entries inside of lists and of objects that have a list of events."""
-    for entry in entries:
-        if isinstance(entry, list):
-            yield from _objects(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("events"), list):
-            yield from _objects(entry["events"])
+    # Not recursive: a document may be nested as deeply as the parser of JSON allows.
+    stack = [iter(entries)]
+    while stack:
+        entry = next(stack[-1], stack)
+        inner = entry.get("events") if isinstance(entry, dict) else entry
+        if entry is stack:
+            stack.pop()
+        elif isinstance(inner, list) and len(stack) <= _MAX_DEPTH:
+            stack.append(iter(inner))
         else:
             yield entry
 
 
-def _event_log(entries: Sequence[object], ignored: int) -> EventLog:
+def _event_log(entries: Iterable[object]) -> EventLog:
     events: list[Event] = []
+    ignored = 0
     origin: float | None = None
-    for entry in entries:
-        if not isinstance(entry, Mapping):
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, Mapping) or len(events) >= MAX_EVENTS or number >= _MAX_ENTRIES:
             ignored += 1
             continue
         fields = _flattened(entry)
@@ -177,6 +227,9 @@ def _event_log(entries: Sequence[object], ignored: int) -> EventLog:
         sent = None
         if _first(fields, _APPLIED_PROMPT_KEYS, str) is not None:
             sent = cast("str | None", _first(fields, _SENT_PROMPT_KEYS, str))
+        if max(len(prompt), len(sent or "")) > _MAX_PROMPT:
+            ignored += 1
+            continue
         events.append(Event(kind, max(0, time_ns or 0), prompt, index, sent))
     return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), ignored)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.downloads import MAX_BYTES
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.errors import EpisodeError, disk_error
-from odyssey_ros.dataset.events import NO_EVENTS, parse_events
+from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.events import MAX_LOG_BYTES, NO_EVENTS, read_events
 from odyssey_ros.dataset.file_names import safe_name
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
-
-MAX_LOG_BYTES: Final = 64 * 1024 * 1024
-"""Maximum size of an events log."""
 
 _MIN_VIDEO_LIMIT: Final = 256 * 1024 * 1024
 _MAX_VIDEO_BYTES_PER_S: Final = 12_500_000
@@ -95,7 +92,7 @@ async def fetch_stream(
     events = await downloader.fetch(
         stream.events_url, renewed_events, folder / f"{name}.events.jsonl", max_bytes=MAX_LOG_BYTES
     )
-    return FetchedStream(stream, video, events, await asyncio.to_thread(_read_log, events))
+    return FetchedStream(stream, video, events, await asyncio.to_thread(read_events, events.path))
 
 
 def max_video_bytes(stream: RemoteStream) -> int:
@@ -113,14 +110,3 @@ def _video_url(stream: RemoteStream) -> str:
     if stream.video_url is None:
         raise EpisodeError(ErrorCode.NO_VIDEO, "the service has no video of the stream")
     return stream.video_url
-
-
-def _read_log(events: Fetched) -> EventLog:
-    if events.size > MAX_LOG_BYTES:
-        raise EpisodeError(
-            ErrorCode.WRONG_SIZE, f"the events log is too large: {events.size} bytes of {MAX_LOG_BYTES}"
-        )
-    try:
-        return parse_events(events.path.read_bytes())
-    except OSError as error:
-        raise disk_error(error, "the events log") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import av
@@ -10,8 +11,17 @@ from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.regular_file import RegularFileError, require_regular_file
+from odyssey_ros.client.regular_file import RegularFileError, open_regular_file
+from odyssey_ros.client.video_decoder import MAX_PICTURE_PIXELS
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.video_format import (
+    CODECS,
+    MAX_DURATION_NS,
+    MAX_FRAMES,
+    MAX_TRACKS,
+    recognize_format,
+    unsupported,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +34,12 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _NANOSECONDS: Final = 1_000_000_000
+_OPTIONS: Final = {
+    "protocol_whitelist": "file",
+    "codec_whitelist": ",".join(CODECS),
+    "max_streams": str(MAX_TRACKS),
+    "max_pixels": str(MAX_PICTURE_PIXELS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,8 @@ class Video:
     """An open video file. Only one thread at a time may use it; pictures that it returned stay valid.
 
     Args:
-        path: The file, of any container and codec that FFmpeg reads.
+        path: The file: MP4, QuickTime, Matroska or WebM, with one of the codecs in `video_format`. No other
+            file is read, whatever the file contains.
         threads: Number of decoder threads.
 
     Attributes:
@@ -66,14 +83,16 @@ class Video:
         codec: FFmpeg's name of the codec.
 
     Raises:
-        EpisodeError: The file cannot be opened, or has no video.
+        EpisodeError: The file cannot be opened, has no video, or exceeds a limit: the number of frames and
+            tracks, or the size of a picture.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         try:
-            require_regular_file(path)  # FFmpeg would wait for a pipe, or read a device without end
+            with open_regular_file(path) as file:
+                container_format = recognize_format(file)
             # Without the prefix, FFmpeg takes the beginning of a name with a colon for a protocol.
-            self._container = av.open(f"file:{path}")
+            self._container = av.open(f"file:{path}", format=container_format, options=_OPTIONS)
         except RegularFileError as error:
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, f"the video cannot be read: {error.reason}") from error
         except (FFmpegError, OSError, UnicodeDecodeError) as error:  # the last for metadata
@@ -82,14 +101,24 @@ class Video:
             self._container.close()
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the file contains no video")
         self._stream = self._container.streams.video[0]
+        context = self._stream.codec_context
+        if context is None or context.name not in CODECS:
+            self._container.close()
+            raise unsupported(f"the video has none of the codecs that are read: {', '.join(CODECS)}")
         # FFmpeg's frame threads deliver pictures later for the same work, so a single thread uses none.
         self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
         self._stream.codec_context.thread_count = threads
         # Without this option the decoder conceals damage without an error.
-        self._stream.codec_context.options = {"err_detect": "explode"}
+        self._stream.codec_context.options = {
+            "err_detect": "explode",
+            "max_pixels": str(MAX_PICTURE_PIXELS),
+        }
         self.width: int = self._stream.codec_context.width
         self.height: int = self._stream.codec_context.height
         self.codec: str = self._stream.codec_context.name
+        if self.width * self.height > MAX_PICTURE_PIXELS:
+            self._container.close()
+            raise _too_large(self.width, self.height)
 
     def __enter__(self) -> Video:
         return self
@@ -113,7 +142,7 @@ class Video:
             EpisodeError: The file is broken.
         """
         stamps = self._presentation_stamps()
-        return [_nanoseconds(stamp - stamps[0], self._time_base) for stamp in stamps]
+        return [self._times(stamp, stamps[0])[0] for stamp in stamps]
 
     def pictures(self, first: int = 0) -> Iterator[Picture]:
         """Decode the pictures from number `first` on.
@@ -148,6 +177,9 @@ class Video:
                     yield Picture(index, *self._times(stamp, origin), frame)
                     index += 1
         except FFmpegError as error:
+            context = self._stream.codec_context
+            if context.width * context.height > MAX_PICTURE_PIXELS:
+                raise _too_large(context.width, context.height) from error
             raise _broken(error) from error
         if decoded < expected or not index:
             raise EpisodeError(
@@ -200,7 +232,10 @@ class Video:
     def _times(self, stamp: int, origin: int) -> tuple[int, int]:
         """Return the media time and the stream time of a presentation stamp, in nanoseconds."""
         base = self._time_base
-        return _nanoseconds(stamp - origin, base), _nanoseconds(stamp, base)
+        times = _nanoseconds(stamp - origin, base), _nanoseconds(stamp, base)
+        if any(abs(time_ns) > MAX_DURATION_NS for time_ns in times):
+            raise unsupported(f"a picture has a time of more than {MAX_DURATION_NS // 10**9} s")
+        return times
 
     def _seek(self, stamp: int | None) -> None:
         """Seek to the key frame at or before `stamp`; None is the start of the file."""
@@ -215,11 +250,13 @@ class Video:
     def _presentation_stamps(self) -> list[int]:
         self._seek(None)
         try:
-            stamps = sorted(
-                _stamp(packet.pts) for packet in self._container.demux(self._stream) if _holds_picture(packet)
-            )
+            packets = self._container.demux(self._stream)
+            pictures = (packet for packet in packets if _holds_picture(packet))
+            stamps = sorted(_stamp(packet.pts) for packet in islice(pictures, MAX_FRAMES + 1))
         except FFmpegError as error:
             raise _broken(error) from error
+        if len(stamps) > MAX_FRAMES:
+            raise unsupported(f"the video has more than {MAX_FRAMES} frames")
         if not stamps:
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video contains no pictures")
         return stamps
@@ -237,6 +274,12 @@ def _stamp(pts: int | None) -> int:
 
 def _nanoseconds(ticks: int, time_base: Fraction) -> int:
     return ticks * time_base.numerator * _NANOSECONDS // time_base.denominator
+
+
+def _too_large(width: int, height: int) -> EpisodeError:
+    return unsupported(
+        f"the pictures are {width}x{height}; at most {MAX_PICTURE_PIXELS} pixels (4096x2160) are read"
+    )
 
 
 def _broken(error: Exception) -> EpisodeError:

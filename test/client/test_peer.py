@@ -12,6 +12,7 @@ from aioice import turn
 from aiortc import RTCPeerConnection
 
 from odyssey_ros.client import OdysseyConnectionError, OdysseyStreamError
+from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.peer import Peer, max_message_size
 from odyssey_ros.client.signaling import RemoteCandidate
@@ -97,12 +98,9 @@ def test_the_description_sets_the_maximum_message_size(sdp, size):
 def make_peer(**changes):
     events = []
 
-    async def consume(_track):
-        await asyncio.sleep(60)
-
     options = {
         "loopback_only": True,
-        "consume_video": consume,
+        "frames": FramePipeline(CallbackObserver({})),
         "on_message": events.append,
         "on_ready": lambda: events.append("ready"),
         "on_lost": events.append,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 
 import pytest
 from aiohttp import web
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack
 from aiortc.rtp import RTCP_PSFB_PLI, RtcpPsfbPacket
 
 from odyssey_ros.client import (
     AdvancedConfig,
+    ErrorCode,
     OdysseyArgumentError,
     OdysseyAuthError,
     OdysseyConnectionError,
@@ -42,6 +45,7 @@ class Broadcast:
         self.rtcp: list[object] = []
         self.config: object = {"iceServers": []}
         self.accepts_media = True
+        self.audio = False
         self.delay_s = 0.0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -68,6 +72,8 @@ class Broadcast:
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.peers.append(peer)
         peer.addTrack(self.track)
+        if self.audio:
+            peer.addTrack(AudioStreamTrack())
         await peer.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
         self.on_loopback(peer)
         for sender in peer.getSenders():
@@ -137,6 +143,30 @@ async def test_a_spectator_receives_frames_and_deletes_its_session(broadcast, ev
     posted = [method for method, _path in broadcast.requests].index("POST")
     assert broadcast.requests[posted][1].startswith("/live/stream-1/whep?token=spectator_abc")
     assert broadcast.headers[posted]["Content-Type"] == "application/sdp"
+
+
+async def test_audio_is_not_decoded(broadcast, eventually):
+    broadcast.audio = True
+    decoded = []
+    async with await connect_to_stream(broadcast.url, TOKEN, on_decoded_frame=decoded.append, advanced=FAST):
+        await eventually(lambda: len(decoded) > 5)
+        # The answering peer of the test decodes nothing.
+        threads = [thread.name for thread in threading.enumerate() if "decoder" in thread.name]
+        assert threads == ["video-decoder"]
+
+
+async def test_a_server_without_video_is_refused(broadcast):
+    broadcast.track = AudioStreamTrack()
+    broadcast.accepts_media = False  # the refusal needs no media connection, which aiortc may leave open
+    with pytest.raises(OdysseyConnectionError, match="The server sends no video"):
+        await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+
+
+async def test_an_answer_above_the_limits_is_refused(broadcast):
+    broadcast.answer = "v=0\r\n" + "a=x\r\n" * 2000
+    with pytest.raises(OdysseyConnectionError, match="more than 1000 lines") as caught:
+        await connect_to_stream(broadcast.url, TOKEN, advanced=FAST)
+    assert caught.value.code is ErrorCode.INVALID_RESPONSE
 
 
 async def test_defect_38_on_disconnected_is_called_once_for_a_loss_and_not_when_leaving(

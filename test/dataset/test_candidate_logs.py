@@ -13,6 +13,7 @@ from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.candidate_logs import CandidateLogs
 from odyssey_ros.dataset.downloads import Downloader
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.events import MAX_LOG_BYTES
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import RemoteStream
 
@@ -54,6 +55,25 @@ async def test_a_log_that_is_not_available(downloader: Downloader, tmp_path: Pat
     with pytest.raises(EpisodeError) as caught:
         await CandidateLogs(downloader, tmp_path)(stream)
     assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
+
+
+async def test_a_log_above_the_limit_of_all_logs(tmp_path: Path) -> None:
+    blocks = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal blocks
+        while True:
+            blocks += 1
+            yield bytes(1 << 20)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=endless())
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(EpisodeError) as caught:
+            await CandidateLogs(Downloader(client, RetryPolicy(retries=0)), tmp_path)(STREAM)
+    assert caught.value.code is ErrorCode.WRONG_SIZE
+    assert blocks <= MAX_LOG_BYTES // (1 << 20) + 1
 
 
 async def test_a_folder_that_cannot_be_created(downloader: Downloader, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset import fetching
 from odyssey_ros.dataset.downloads import MAX_BYTES, Downloader
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.events import MAX_LOG_BYTES, Event, EventKind, EventLog
 from odyssey_ros.dataset.fetching import FetchedStream, fetch_stream, max_video_bytes
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import RemoteStream
@@ -107,20 +108,24 @@ async def test_missing_files(
     assert caught.value.code is code
 
 
-async def test_an_events_log_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_events_log_that_is_too_large_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fetching, "MAX_LOG_BYTES", 10)
     with pytest.raises(EpisodeError, match="the file is too large") as caught:
         await _fetch(FRESH, tmp_path, Source(FRESH))
     assert caught.value.code is ErrorCode.WRONG_SIZE
+    assert await asyncio.to_thread(os.listdir, tmp_path) == ["s1.mp4"]
 
 
-async def test_an_events_log_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def parse(data: bytes) -> EventLog:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(fetching, "parse_events", parse)
-    with pytest.raises(EpisodeError, match="the events log: Input/output error"):
+async def test_an_events_log_that_cannot_be_read(tmp_path: Path) -> None:
+    from_an_earlier_version = tmp_path / "s1.events.jsonl"
+    await asyncio.to_thread(from_an_earlier_version.write_bytes, bytes(MAX_LOG_BYTES + 1))
+    with pytest.raises(
+        EpisodeError, match="the events log cannot be read: it is larger than 8 MiB"
+    ) as caught:
         await _fetch(FRESH, tmp_path, Source(FRESH))
+    assert caught.value.code is ErrorCode.WRONG_SIZE
 
 
 @pytest.mark.parametrize(

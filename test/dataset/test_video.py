@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from odyssey_ros.client import ErrorCode
@@ -111,20 +113,18 @@ def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path, name: str) -> N
     assert caught.value.code is ErrorCode.VIDEO_BROKEN
 
 
-def test_a_missing_file_and_a_file_without_video(tmp_path: Path, make_video: MakeVideo) -> None:
+def test_a_missing_file_and_a_file_without_video(tmp_path: Path) -> None:
     with pytest.raises(EpisodeError, match="No such file"):
         Video(tmp_path / "none.mp4")
-    sound = make_video(1, codec="libx264")
-    import av
-
-    with av.open(str(tmp_path / "sound.wav"), "w") as container:
-        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-        frame = av.AudioFrame(format="s16", layout="mono", samples=80)
+    sound = tmp_path / "sound.mp4"
+    with av.open(str(sound), "w") as container:
+        stream = container.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     with pytest.raises(EpisodeError, match="contains no video"):
-        Video(tmp_path / "sound.wav")
-    assert sound.exists()
+        Video(sound)
 
 
 def test_metadata_that_is_not_utf_8_is_a_broken_file(tmp_path: Path) -> None:
@@ -132,3 +132,19 @@ def test_metadata_that_is_not_utf_8_is_a_broken_file(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"Lavf", b"\xfc\xfc\xfc\xfc"))
     with pytest.raises(EpisodeError, match="the video cannot be read: UnicodeDecodeError"):
         Video(path)
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mkv"])
+def test_other_containers_are_recognized_by_content(
+    suffix: str, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(make_video(suffix=suffix).read_bytes())
+    with Video(path) as video:
+        assert len(list(video.pictures())) == 12
+
+
+def test_another_codec_is_unsupported(make_video: MakeVideo) -> None:
+    with pytest.raises(EpisodeError, match="none of the codecs that are read: h264") as caught:
+        Video(make_video(suffix="mkv", codec="ffv1"))
+    assert caught.value.code is ErrorCode.VIDEO_UNSUPPORTED

@@ -52,11 +52,13 @@ class FrameHealth:
             active.
         dropped: Frames replaced by a newer one before they were published.
         failed: Frames that could not be converted or published.
+        skipped: Frames that were not decoded, because the decoder was late or they were damaged.
         convert_ms: CPU time of the conversion for each published frame, in ms.
         publish_ms: CPU time of publishing for each published frame, in ms.
         recently_received: Frames received in the last seconds; the other recent figures cover the same time.
         recently_dropped: Frames dropped recently.
         recently_failed: Frames that failed recently.
+        recently_skipped: Frames skipped recently.
         packets_received: Video packets received on this connection.
         packets_lost: Video packets lost on this connection.
         recent_packets: Packets received recently.
@@ -74,11 +76,13 @@ class FrameHealth:
     unwatched: int = 0
     dropped: int = 0
     failed: int = 0
+    skipped: int = 0
     convert_ms: float = 0.0
     publish_ms: float = 0.0
     recently_received: int = 0
     recently_dropped: int = 0
     recently_failed: int = 0
+    recently_skipped: int = 0
     packets_received: int = 0
     packets_lost: int = 0
     recent_packets: int = 0
@@ -234,6 +238,12 @@ def frame_level(frames: FrameHealth) -> tuple[Level, str]:
         return Level.ERROR, f"{frames.recently_failed} frames could not be published: see the log"
     if frames.hz is None:
         return Level.OK, "The stream has just started"
+    arrived = frames.recently_received + frames.recently_skipped
+    if frames.recently_skipped > MAX_DROPPED_SHARE * arrived:
+        return Level.WARN, (
+            f"{frames.recently_skipped} of {arrived} frames not decoded: decoding is slower than the frame "
+            "rate, or frames are damaged"
+        )
     rate = f"{frames.hz:.1f} Hz"
     if frames.hz < MIN_SHARE_OF_EXPECTED_RATE * frames.expected_hz:
         return Level.WARN, f"{rate} instead of {frames.expected_hz:.1f} Hz"
@@ -260,6 +270,7 @@ def frame_values(frames: FrameHealth) -> dict[str, object]:
         "not published: no subscriber": frames.unwatched,
         "dropped: replaced by a newer frame": frames.dropped,
         "dropped: failed to publish": frames.failed,
+        "dropped: not decoded": frames.skipped,
         "conversion (CPU ms a frame)": frames.convert_ms,
         "publishing (CPU ms a frame)": frames.publish_ms,
         "packets received": frames.packets_received,

@@ -46,6 +46,7 @@ class Sample:
     received: int
     dropped: int
     failed: int
+    skipped: int
     packets: int
     lost: int
 
@@ -84,6 +85,7 @@ class FrameWatch:
             counters.received,
             counters.dropped,
             counters.failed,
+            statistics.frames_skipped,
             statistics.packets_received,
             statistics.packets_lost,
         )
@@ -112,11 +114,13 @@ class FrameWatch:
             unwatched=counters.unwatched,
             dropped=counters.dropped,
             failed=counters.failed,
+            skipped=statistics.frames_skipped,
             convert_ms=counters.convert_cpu_s * 1000 / max(counters.published, 1),
             publish_ms=counters.publish_cpu_s * 1000 / max(counters.published, 1),
             recently_received=sample.received - first.received,
             recently_dropped=sample.dropped - first.dropped,
             recently_failed=sample.failed - first.failed,
+            recently_skipped=max(0, sample.skipped - first.skipped),
             packets_received=statistics.packets_received,
             packets_lost=statistics.packets_lost,
             recent_packets=sample.packets - first.packets,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from odyssey_ros.bridge.live.stream_state import SessionObserver, SessionState
-    from odyssey_ros.client import DecodedFrame
+    from odyssey_ros.client import DecodedFrame, SpectatorConnection
 
 FATAL_ERRORS = (OdysseyAuthError, OdysseyArgumentError)
 
@@ -78,6 +78,8 @@ class SpectatorSupervisor(ClientObserver):
         self._lost: asyncio.Future[OdysseyError] | None = None
         self._connected_at: float | None = None
         self._closing = False
+        self._connection: SpectatorConnection | None = None
+        self._skipped = 0  # on earlier connections
 
     @property
     def state(self) -> SessionState:
@@ -91,8 +93,11 @@ class SpectatorSupervisor(ClientObserver):
 
     @property
     def statistics(self) -> ClientStatistics:
-        """Zeros: a spectator connection counts nothing. From any thread."""
-        return ClientStatistics()
+        """The frames that were not decoded; a spectator connection counts nothing else. From any thread."""
+        connection = self._connection
+        return ClientStatistics(
+            frames_skipped=self._skipped + (0 if connection is None else connection.frames_skipped)
+        )
 
     async def run(self) -> None:
         """Watch until `close`; a fatal failure is reported to the observer."""
@@ -160,6 +165,7 @@ class SpectatorSupervisor(ClientObserver):
             allow_insecure=self._allow_insecure,
         )
         self._connected_at = self._clock()
+        self._connection = connection
         try:
             self._reporter.set_state(
                 replace(
@@ -175,6 +181,8 @@ class SpectatorSupervisor(ClientObserver):
             return await lost
         finally:
             await uninterrupted(connection.close())
+            self._connection = None
+            self._skipped += connection.frames_skipped
             after = ConnectionStatus.DISCONNECTED if self._closing else ConnectionStatus.RECONNECTING
             self._reporter.set_state(replace(self.state, connection=after, streaming=False))
             self._reporter.report_event(EventKind.DISCONNECTED)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from odyssey_ros.bridge.player.episode_errors import playback_error
 from odyssey_ros.client import ErrorCode, OdysseyError, SimulationJobStatus
-from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import NO_EVENTS, parse_events
+from odyssey_ros.dataset.events import NO_EVENTS, read_events
 from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode, RecordedEpisode
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 ALL_SCRIPTS: Final = -1
 EVENTS_SUFFIX: Final = ".events.jsonl"
-MAX_EVENTS_BYTES: Final = 64 * 1024 * 1024  # of an events log, as for one that is downloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +150,7 @@ def _local_episode(request: FileRequest) -> Episode:
     if events is None:
         beside = request.video.with_name(request.video.stem + EVENTS_SUFFIX)
         events = beside if beside.exists() else None
-    try:
-        log = NO_EVENTS if events is None else parse_events(read_regular_file(events, MAX_EVENTS_BYTES))
-    except RegularFileError as error:
-        code = ErrorCode.WRONG_SIZE if error.fault is FileFault.TOO_LARGE else ErrorCode.DISK_FAILED
-        raise EpisodeError(code, f"the events log cannot be read: {error.reason}") from error
+    log = NO_EVENTS if events is None else read_events(events)
     return Episode(request.video.stem, request.video, log)
 
 

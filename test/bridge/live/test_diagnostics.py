@@ -118,6 +118,12 @@ def test_streams(health, level, message):
         ({"age_s": 2.1, "hz": None}, ERROR, "No frame for 2.1 s"),
         ({"age_s": 9.0, "expected_hz": 0.5, "hz": 0.5}, OK, "0.5 Hz"),
         ({"recently_failed": 2}, ERROR, "2 frames could not be published: see the log"),
+        ({"recently_skipped": 5}, OK, "20.1 Hz"),
+        (
+            {"recently_skipped": 6},
+            WARN,
+            "6 of 106 frames not decoded: decoding is slower than the frame rate, or frames are damaged",
+        ),
         ({"recently_dropped": 5}, OK, "20.1 Hz"),
         (
             {"recently_dropped": 6},

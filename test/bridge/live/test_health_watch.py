@@ -28,7 +28,7 @@ class Scene:
         self.now = 1000.0
         self.watch = HealthWatch(lambda: self.now)
         self.counters = FrameCounters()
-        self.packets = self.lost = 0
+        self.packets = self.lost = self.skipped = 0
         self.state = STREAMING
         self.lifecycle = "active"
         self.wanted = True
@@ -38,12 +38,14 @@ class Scene:
             self.lifecycle,
             self.state,
             self.counters,
-            ClientStatistics(packets_received=self.packets, packets_lost=self.lost),
+            ClientStatistics(
+                packets_received=self.packets, packets_lost=self.lost, frames_skipped=self.skipped
+            ),
             stream_wanted=self.wanted,
             expected_hz=20.0,
         )
 
-    def run(self, seconds, frames=20, dropped=0, failed=0, lost=0):
+    def run(self, seconds, frames=20, dropped=0, failed=0, lost=0, skipped=0):
         """Let seconds pass with `frames` frames in each; return the health at the end."""
         for _ in range(seconds):
             self.now += 1.0
@@ -52,6 +54,7 @@ class Scene:
             self.counters.failed += failed
             self.packets += 10 * frames
             self.lost += lost
+            self.skipped += skipped
             if frames:
                 self.counters.last_arrival_ns = int((self.now - 0.01) * 1e9)
             health = self.sample()
@@ -70,6 +73,13 @@ def test_the_rate_covers_the_last_five_seconds(scene):
     scene.run(30)
     assert scene.run(1, frames=10).frames.hz == pytest.approx(18)
     assert scene.run(5, frames=10).frames.hz == pytest.approx(10)
+
+
+def test_skipped_frames_are_counted_and_covered(scene):
+    scene.sample()
+    health = scene.run(5, skipped=3)
+    assert (health.frames.skipped, health.frames.recently_skipped) == (15, 15)
+    assert scene.run(10).frames.recently_skipped == 0
 
 
 def test_recent_figures_cover_the_last_seconds(scene):

@@ -9,7 +9,6 @@ import os
 import pytest
 
 from odyssey_ros.bridge.player.episode_library import (
-    MAX_EVENTS_BYTES,
     FileRequest,
     JobRequest,
     RecordingRequest,
@@ -27,6 +26,7 @@ from odyssey_ros.client import (
 from odyssey_ros.client.types import SimulationJobDetail, SimulationStream
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.events import MAX_LOG_BYTES
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from small_video import write_video
@@ -135,12 +135,12 @@ async def test_a_pipe_in_place_of_the_events_log_is_an_error(observer, tmp_path)
 
 async def test_an_events_log_that_is_too_large_is_an_error(observer, tmp_path):
     with (tmp_path / "walk.events.jsonl").open("wb") as file:
-        file.truncate(MAX_EVENTS_BYTES + 1)
+        file.truncate(MAX_LOG_BYTES + 1)
     await open_file(FileRequest(write_video(tmp_path / "walk.mp4")), observer)
     error = observer.episodes[0].episode
     assert (error.code, error.message) == (
         ErrorCode.WRONG_SIZE,
-        "the events log cannot be read: it is larger than 64 MiB",
+        "the events log cannot be read: it is larger than 8 MiB",
     )
 
 

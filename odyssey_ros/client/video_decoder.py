@@ -1,0 +1,120 @@
+"""The decoder thread of a received video track."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, cast
+
+import av
+from av.error import FFmpegError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from av.video.codeccontext import VideoCodecContext
+
+    from odyssey_ros.client.access_units import AccessUnit, AccessUnitQueue
+
+logger = logging.getLogger(__name__)
+
+MAX_PICTURE_PIXELS: Final = 4096 * 2160
+"""The maximum size of a picture: 4K, ten times the size that the service sends (1280x704). As RGB, such a
+picture has 26 MB. A decoder keeps up to 17 pictures."""
+
+_TIME_BASE: Final = Fraction(1, 90_000)
+_VP8_HEADER: Final = struct.Struct("<6xHH")
+_VP8_START: Final = b"\x9d\x01\x2a"
+_DECODERS: Final = {"H264": "h264", "VP8": "vp8"}
+
+
+class PictureTooLargeError(Exception):
+    """The video has pictures of more than `MAX_PICTURE_PIXELS`. The text is a whole sentence."""
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__(
+            f"The video is {width}x{height}; at most {MAX_PICTURE_PIXELS} pixels (4096x2160) are accepted"
+        )
+
+
+def limit_picture_size(context: VideoCodecContext) -> None:
+    """Make a decoder refuse larger pictures before it allocates memory. Call it before the first decoding."""
+    context.options = {**context.options, "max_pixels": str(MAX_PICTURE_PIXELS)}
+
+
+class VideoDecoder:
+    """Decodes access units on one thread. FFmpeg allocates no picture above the maximum size."""
+
+    def __init__(self) -> None:
+        self._codec: str | None = None
+        self._context: VideoCodecContext | None = None
+
+    def decode(self, unit: AccessUnit) -> list[av.VideoFrame]:
+        """Decode one access unit.
+
+        Raises:
+            FFmpegError: The access unit is damaged; later ones may be decoded.
+            PictureTooLargeError: The picture is too large.
+        """
+        if unit.codec == "VP8":
+            _check_size(*_vp8_size(unit.data))
+        context = self._context
+        if context is None or unit.codec != self._codec:
+            context = cast("VideoCodecContext", av.CodecContext.create(_DECODERS[unit.codec], "r"))
+            limit_picture_size(context)
+            self._codec, self._context = unit.codec, context
+        packet = av.Packet(unit.data)
+        packet.pts = unit.pts
+        packet.time_base = _TIME_BASE
+        try:
+            return context.decode(packet)
+        except FFmpegError:
+            _check_size(context.width, context.height)
+            raise
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PICTURE_PIXELS:
+        raise PictureTooLargeError(width, height) from None
+
+
+def _vp8_size(data: bytes) -> tuple[int, int]:
+    """Return the size in a key frame (RFC 6386, 9.1), which FFmpeg does not report; else 0, 0."""
+    if len(data) < _VP8_HEADER.size or data[0] & 1 or data[3:6] != _VP8_START:
+        return 0, 0
+    width, height = _VP8_HEADER.unpack_from(data)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def run_decoder(
+    units: AccessUnitQueue,
+    deliver: Callable[[av.VideoFrame], None],
+    fail: Callable[[PictureTooLargeError], None],
+) -> None:
+    """Decode until the queue is closed. Blocks; for the decoder thread.
+
+    Args:
+        units: The access units.
+        deliver: Called with each frame.
+        fail: Called once when the video cannot be received; nothing is decoded after it.
+    """
+    decoder = VideoDecoder()
+    warned = False
+    while (unit := units.get()) is not None:
+        try:
+            frames = decoder.decode(unit)
+        except FFmpegError as error:
+            # One warning for each track: the sender chooses how many frames are damaged.
+            log = logger.debug if warned else logger.warning
+            log("Cannot decode a video frame; requesting a key frame: %s", error.strerror)
+            warned = True
+            units.decoding_failed()
+            continue
+        except PictureTooLargeError as error:
+            units.close()
+            fail(error)
+            return
+        for frame in frames:
+            units.frame_decoded()
+            deliver(frame)
