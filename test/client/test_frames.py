@@ -13,7 +13,7 @@ from aiortc.mediastreams import MediaStreamError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odyssey_ros.client import frames, images, peer
+from odyssey_ros.client import frames, images
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import (
     FramePipeline,
