@@ -146,8 +146,10 @@ class VideoReceiver(Generic[_Label]):
             if len(self._media_sources) == MAX_MEDIA_SOURCES:
                 logger.warning("Ignoring further media sources: the sender uses %d", MAX_MEDIA_SOURCES)
         if packet.timestamp != self._newest_timestamp:
-            self._newest_timestamp = packet.timestamp
-            if packet.timestamp not in self._arriving:
+            is_first, self._newest_timestamp = self._newest_timestamp is None, packet.timestamp
+            # A streamer sends the first frame of a track with the message that starts the stream, and either
+            # may arrive first. So the label of that frame is the one when the next frame begins to arrive.
+            if not is_first and packet.timestamp not in self._arriving:
                 self._remember(self._arriving, packet.timestamp, self._current_label())
         await self._handle_packet(packet, arrival_time_ms=arrival_time_ms)
         if self._units.take_key_frame_request():

@@ -59,6 +59,8 @@ async def received(labels):
 async def test_a_label_is_that_of_the_first_packet():
     labels = ["a"]
     connection, _receiver, video, arrive = await received(labels)
+    await arrive(0)
+    assert video.map(0) == 0
     await arrive(1000)
     labels.append("b")
     await arrive(1000)  # a further packet of the same frame
@@ -68,9 +70,20 @@ async def test_a_label_is_that_of_the_first_packet():
     await arrive(1000)  # a retransmission
     await arrive(7000)
     pts.append(video.map(7000))
-    assert pts == [0, 3000, 6000]
+    assert pts == [1000, 4000, 7000]
     assert [video.label_of(frame_at(time)) for time in pts] == ["a", "b", "c"]
     assert video.label_of(frame_at(99)) == "c"
+    await connection.close()
+
+
+async def test_the_first_frame_of_a_track_has_the_label_of_its_end():
+    """The message that starts a stream and the first packet may arrive in either order."""
+    labels = ["none"]
+    connection, _receiver, video, arrive = await received(labels)
+    await arrive(1000)
+    labels.append("started")
+    await arrive(4000)
+    assert video.label_of(frame_at(video.map(1000))) == "started"
     await connection.close()
 
 
