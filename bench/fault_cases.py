@@ -265,8 +265,10 @@ def hostile_answers() -> list[FaultCase]:
         reconnecting(
             "500 with control characters", fault("http_status", endpoint=request, status=500, detail=forged)
         ),
-        act("stream_fail", reason=forged, message=forged),
-        act("socket_close", code=1011, reason="forged \x1b[31m"),
+        FaultCase(
+            "stream_fail with control characters", (fault("stream_fail", reason=forged, message=forged),)
+        ),
+        FaultCase("socket_close with control characters", (fault("socket_close", reason="forged \x1b[31m"),)),
         reconnecting(f"http_echo of {request}", fault("http_echo", endpoint=request)),
         authenticating(f"http_echo of {token}", fault("http_echo", endpoint=token)),
         *floods,
