@@ -277,7 +277,7 @@ def hostile_answers() -> list[FaultCase]:
             f"http_redirect to http://[oops/ of {request}",
             fault("http_redirect", endpoint=request, location="http://[oops/", count=2),
         ),
-        reconnecting("extra_tracks 100", fault("extra_tracks", count=1)),
+        reconnecting("extra_tracks 14", fault("extra_tracks", tracks=14, count=1)),
         FaultCase(
             "video_resize 7680 x 4320 for 4 s",
             (fault("video_resize", width=7680, height=4320, duration=4.0),),

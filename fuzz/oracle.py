@@ -17,7 +17,7 @@ SECRET = "ody_planted_secret_0123456789"  # noqa: S105 - planted where a parser 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_NEWLINE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_MAX_FLOAT = 1e300
+_MAX_FLOAT = 1.7e308
 
 
 class OracleError(Exception):
