@@ -189,7 +189,7 @@ import asyncio
 from odyssey_ros.client import Odyssey, OdysseyError
 
 async def main():
-    async with Odyssey("ody_local", api_url="http://odyssey.invalid") as client:
+    async with Odyssey("ody_local", api_url="https://odyssey.invalid") as client:
         try:
             await client.list_stream_recordings()
         except OdysseyError as error:
@@ -221,12 +221,12 @@ def test_each_command_works_or_names_the_extra_that_it_needs(extra, environment,
         else:
             assert text.endswith(" (not installed). Run: pip install 'odyssey_ros[images]'\n")
 
-    proxy = {"http_proxy": "socks5://user:secret@127.0.0.1:1", "no_proxy": ""}  # no server has this port
+    proxy = {"https_proxy": "socks5://user:secret@127.0.0.1:1", "no_proxy": ""}  # no server has this port
     text = environment.works("python", "-c", RECORDINGS, **proxy)
     assert text.startswith(
-        "UNREACHABLE " if has_socks else "CONFIGURATION http_proxy names a SOCKS proxy, but "
+        "UNREACHABLE " if has_socks else "CONFIGURATION https_proxy names a SOCKS proxy, but "
     )
-    assert ("Run: pip install 'odyssey_ros[socks]', or unset http_proxy" in text) is not has_socks
+    assert ("Run: pip install 'odyssey_ros[socks]', or unset https_proxy" in text) is not has_socks
     assert "secret" not in text
 
     for command in EMULATOR_COMMANDS:
