@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from xml.dom import minidom
 
 import pytest
 from ament_index_python.packages import get_package_share_directory
@@ -106,6 +107,14 @@ def test_a_client_that_is_not_the_operator_cannot_configure_a_node_or_receive_a_
     assert "call" not in rules
     served = policy["/odyssey/bridge"]["reply"]
     assert {f"/odyssey/{service}" for service in RESTRICTED} <= served  # each name above exists
+
+
+def test_nothing_but_enclaves_is_among_the_enclaves():
+    """SROS 2 takes each node of the document for an enclave, also a comment."""
+    document = minidom.parse(str(POLICY))
+    (enclaves,) = document.getElementsByTagName("enclaves")
+    kinds = {node.nodeName for node in enclaves.childNodes if node.nodeType != node.TEXT_NODE}
+    assert kinds == {"enclave"}
 
 
 def test_only_the_prompter_and_the_operator_may_prompt(policy):
