@@ -134,7 +134,7 @@ class ConnectionSupervisor:
                 await self._stay_connected(api)
         except OdysseyError as error:
             failure = error
-        except Exception as error:  # a defect of this client: reported as fatal, never swallowed
+        except Exception as error:  # a defect outside of the attempts: reported as fatal
             logger.exception("The connection ended with an unexpected error; please report it")
             failure = error
         finally:
@@ -175,6 +175,13 @@ class ConnectionSupervisor:
                 attempt = await self._open_attempt(sessions, api, reconnecting=reconnecting)
             except OdysseyError as error:
                 await self._wait_before_retry(error, retries)
+                continue
+            except Exception as error:  # a defect of this client, which an answer of the service may trigger
+                logger.exception("An attempt to connect failed with an unexpected error; please report it")
+                self._session = None
+                await uninterrupted(self._close_attempt())
+                failure = OdysseyConnectionError(str(as_odyssey_error(error)), code=ErrorCode.INTERNAL)
+                await self._wait_before_retry(failure, retries)
                 continue
             if reconnecting:
                 self.reconnects += 1

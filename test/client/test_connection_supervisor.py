@@ -23,6 +23,7 @@ from odyssey_ros.client import (
     OdysseyError,
     RateLimitError,
 )
+from odyssey_ros.client.signaling import Signaling
 
 
 async def reconnected(client, recorder, service, eventually, number=2):
@@ -703,13 +704,47 @@ async def test_defect_37_other_threads_reach_a_connection_through_its_loop(servi
     assert "another event loop" in results[1]
 
 
+async def test_an_unexpected_error_of_one_attempt_fails_that_attempt(service, client, recorder, monkeypatch):
+    """What an answer of the service triggers in one attempt must not end the connection for good."""
+    connect, failed = Signaling.connect, []
+
+    async def fail_twice(*arguments: object, **options: object) -> Signaling:
+        signaling = await connect(*arguments, **options)
+        if len(failed) < 2:
+            failed.append(signaling)
+            raise ZeroDivisionError("unexpected")
+        return signaling
+
+    monkeypatch.setattr(Signaling, "connect", fail_twice)
+    await client.connect(**recorder.callbacks())
+    assert client.is_connected
+    errors = recorder.named("on_error")
+    assert [(error.code, fatal) for error, fatal in errors] == [(ErrorCode.INTERNAL, False)] * 2
+    assert str(errors[0][0]) == "internal error: ZeroDivisionError: unexpected"
+    for signaling in failed:
+        await signaling.close()
+
+
+async def test_unexpected_errors_of_attempts_count_as_retries(service, make_client, recorder, monkeypatch):
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("unexpected")
+
+    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.ConnectionAttempt", fail)
+    client = make_client(max_retries=2)
+    with pytest.raises(OdysseyConnectionError, match="internal error: ZeroDivisionError") as caught:
+        await client.connect(**recorder.callbacks())
+    assert caught.value.code is ErrorCode.INTERNAL
+    assert [fatal for _error, fatal in recorder.named("on_error")] == [False, False, True]
+    assert client.current_status is ConnectionStatus.FAILED
+
+
 async def test_an_unexpected_error_of_the_supervisor_is_reported_as_fatal(
     service, client, recorder, monkeypatch
 ):
     def fail(*_arguments: object, **_options: object) -> None:
         raise ZeroDivisionError("unexpected")
 
-    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.ConnectionAttempt", fail)
+    monkeypatch.setattr("odyssey_ros.client.connection_supervisor.backoff", fail)
     with pytest.raises(ZeroDivisionError):
         await client.connect(**recorder.callbacks())
     assert [fatal for _error, fatal in recorder.named("on_error")] == [True]
