@@ -556,6 +556,8 @@ def _identifier(name: str, value: str) -> str:
         raise OdysseyArgumentError(f"{name} has more than {_MAX_IDENTIFIER_LENGTH} characters")
     if not is_encodable(value):
         raise OdysseyArgumentError(f"{name} holds characters that cannot be sent")
+    if value in {".", ".."}:  # as a part of a path they would lead to another endpoint (RFC 3986, 5.2.4)
+        raise OdysseyArgumentError(f"{name} is not an identifier: {value}")
     return value
 
 

@@ -328,6 +328,10 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(service, client
     for call in (client.get_recording, client.get_simulate_status, client.list_simulations):
         with pytest.raises(ValueError, match="has more than 256 characters"):
             await call("x" * 66_000_000)
+    for call in (client.get_recording, client.get_simulate_status, client.cancel_simulation):
+        for path in (".", ".."):
+            with pytest.raises(ValueError, match="is not an identifier"):
+                await call(path)
     assert service.requests == []
 
 
