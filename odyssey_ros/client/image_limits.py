@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from odyssey_ros.avif_size import AvifStructureError, coded_sizes
 from odyssey_ros.client.errors import OdysseyImageError
 
 MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
@@ -54,6 +55,31 @@ def check_size(width: int, height: int, *, max_pixels: int = MAX_IMAGE_PIXELS) -
         raise OdysseyImageError(
             f"the image has an unusable shape: {width}x{height}. A side may have at most {MAX_IMAGE_SIDE} "
             f"pixels, and at most {MAX_ASPECT_RATIO} times the other side; crop it to the shape of a stream"
+        )
+
+
+def check_avif(data: bytes) -> None:
+    """Check the sizes of the AV1 pictures of an AVIF file, whatever size the file announces.
+
+    One picture may have `MAX_IMAGE_PIXELS`, and all together (colour, alpha, a grid's cells) three times as
+    many.
+
+    Raises:
+        OdysseyImageError: A picture is too large, or the file is not structured as AVIF files are.
+    """
+    try:
+        sizes = coded_sizes(data)
+    except AvifStructureError as error:
+        raise OdysseyImageError(f"the image is damaged or cannot be decoded: {error}") from error
+    for size in sizes:
+        # Encoders use as many bits for a side as its maximum needs: less than four times the pixels.
+        if size.width * size.height > MAX_IMAGE_PIXELS or size.possible_pixels > 4 * MAX_IMAGE_PIXELS:
+            check_size(size.width, size.height)
+            raise OdysseyImageError("the image has too many pixels: its AV1 data allows frames of any size")
+    if sum(size.width * size.height for size in sizes) > 3 * MAX_IMAGE_PIXELS:
+        raise OdysseyImageError(
+            f"the image has too many pixels: {len(sizes)} pictures in one file. Reduce it to at most "
+            f"{MAX_IMAGE_PIXELS} pixels"
         )
 
 

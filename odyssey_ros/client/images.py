@@ -30,6 +30,7 @@ from odyssey_ros.client.image_limits import (
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     MAX_JPEG_PIXELS,
+    check_avif,
     check_size,
     pixel_limit,
 )
@@ -207,6 +208,8 @@ def _decode(data: bytes) -> Image.Image:
     _require_decoder(name)
     picture = Image.open(io.BytesIO(data), formats=(name,))
     check_size(*picture.size, max_pixels=pixel_limit(name, data))
+    if name == "AVIF":
+        check_avif(data)
     # A JPEG larger than needed is decoded at a half, a quarter or an eighth of its size: cheaper, and equal
     # after scaling. Both sides request the longer length, since EXIF orientation may rotate the image.
     picture.draft(None, (max(LANDSCAPE_SIZE), max(LANDSCAPE_SIZE)))

@@ -13,6 +13,8 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
+from odyssey_ros.avif_size import AvifStructureError, coded_sizes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +26,8 @@ _MAX_PIXELS = 25_000_000
 """Most pixels of an image that is decoded at its full size: the largest that clients send as they are."""
 _MAX_JPEG_PIXELS = 64_000_000
 """Most pixels of a baseline JPEG image, which is decoded at a reduced size."""
+_MAX_AVIF_PIXELS = 75_000_000
+"""Most pixels of all pictures of an AVIF file together: colours, transparency, a preview."""
 _MAX_SIDE_RATIO = 32
 _ENOUGH = 1440
 """Side in pixels of the square that a result covers: the longer side of a frame, with its margin."""
@@ -73,6 +77,8 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
         raise InvalidImageError(f"the image is larger than {max_bytes} bytes")
     try:
         with _DECODING, Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            if image.format == "AVIF":
+                _check_avif(content)
             return _pixels(image)
     except InvalidImageError:
         raise
@@ -92,6 +98,20 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
         # Before the colours and the orientation, which copy the image. Palettes cannot be averaged.
         image = (image.convert("RGB") if image.mode in {"P", "PA", "1"} else image).reduce(factor)
     return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _check_avif(content: bytes) -> None:
+    """Check the sizes in the AV1 data, which its decoder follows whatever size the file announces."""
+    try:
+        sizes = coded_sizes(content)
+    except AvifStructureError:
+        raise InvalidImageError("the image cannot be decoded") from None
+    if (
+        any(size.width * size.height > _MAX_PIXELS for size in sizes)
+        or any(size.possible_pixels > 4 * _MAX_PIXELS for size in sizes)
+        or sum(size.width * size.height for size in sizes) > _MAX_AVIF_PIXELS
+    ):
+        raise InvalidImageError("the image has too many pixels")
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

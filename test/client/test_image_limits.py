@@ -7,12 +7,14 @@ import io
 import pytest
 from PIL import Image
 
+from odyssey_ros.avif_size import CodedSize
 from odyssey_ros.client.errors import OdysseyImageError
 from odyssey_ros.client.image_limits import (
     MAX_HEIF_PIXELS,
     MAX_IMAGE_PIXELS,
     MAX_IMAGE_SIDE,
     MAX_JPEG_PIXELS,
+    check_avif,
     check_size,
     has_single_scan,
     pixel_limit,
@@ -86,3 +88,37 @@ def test_the_limit_of_each_format():
     assert {pixel_limit(name, b"") for name in ("PNG", "WEBP", "GIF", "BMP", "AVIF", None)} == {
         MAX_IMAGE_PIXELS
     }
+
+
+def avif(**options):
+    file = io.BytesIO()
+    Image.new("RGB", (4096, 4096)).save(file, format="AVIF", speed=10, **options)
+    return file.getvalue()
+
+
+def test_the_largest_avif_files_are_usable():
+    check_avif(avif())
+    check_avif(avif(save_all=True, append_images=[Image.new("RGB", (4096, 4096))]))
+
+
+def test_an_avif_file_whose_frames_may_have_any_size_is_refused(monkeypatch):
+    """A frame may have a size of its own, up to the number of bits that the sequence header gives to it."""
+    sizes = [CodedSize(64, 64, possible_pixels=1 << 32)]
+    monkeypatch.setattr("odyssey_ros.client.image_limits.coded_sizes", lambda _: sizes)
+    with pytest.raises(OdysseyImageError, match="too many pixels: its AV1 data allows frames of any size"):
+        check_avif(b"")
+
+
+def test_an_avif_file_with_too_many_pictures_is_refused(monkeypatch):
+    file = io.BytesIO()
+    pictures = [Image.new("RGBA", (64, 64), colour) for colour in ("red", "#00ff0080")]
+    pictures[0].save(file, format="AVIF", save_all=True, append_images=pictures[1:])
+    check_avif(file.getvalue())
+    monkeypatch.setattr("odyssey_ros.client.image_limits.MAX_IMAGE_PIXELS", 64 * 64)
+    with pytest.raises(OdysseyImageError, match="4 pictures in one file"):
+        check_avif(file.getvalue())
+
+
+def test_a_damaged_avif_file_is_refused():
+    with pytest.raises(OdysseyImageError, match="damaged or cannot be decoded: it has no AV1 picture"):
+        check_avif(b"")

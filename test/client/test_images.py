@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from avif_files import announcing
 from odyssey_ros.client import images
 from odyssey_ros.client.errors import OdysseyImageError
 from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
@@ -373,6 +374,17 @@ def test_a_progressive_jpeg_bomb_costs_nothing() -> None:
     bomb = _encoded(Image.new("L", (8_000, 8_000)), "JPEG", progressive=True)
     peak, errors = _peak_mb("JPEG", bomb, 3)
     assert all("too many pixels: 8000x8000" in error for error in errors)
+    assert peak < 20
+
+
+@pytest.mark.parametrize("side", [64, 4096])
+def test_an_avif_bomb_that_announces_another_size_costs_nothing(side: int) -> None:
+    """The decoder follows the AV1 data: 2 kB took 210 MB, and can take more than 960 MB."""
+    bomb = announcing(_encoded(Image.new("RGB", (9_984, 9_984)), "AVIF", speed=10), side)
+    assert Image.open(io.BytesIO(bomb)).size == (side, side)
+    peak, errors = _peak_mb("AVIF", bomb, 3)
+    assert len(errors) == 3
+    assert all("too many pixels: 9984x9984" in error for error in errors)
     assert peak < 20
 
 

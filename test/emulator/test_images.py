@@ -11,6 +11,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from avif_files import announcing
 from odyssey_ros.emulator.images import InvalidImageError, decode_data_url
 
 LIMIT = 1_000_000
@@ -85,6 +86,16 @@ def test_a_large_image_is_reduced_to_what_a_frame_needs(kind):
     pixels = decode_data_url(data_url(image, kind, f"image/{kind.lower()}"), LIMIT)
     assert pixels.shape == (1_500, 2_200, 3)
     assert abs(pixels.astype(int).mean(axis=(0, 1)) - (200, 30, 40)).max() < 3
+
+
+@pytest.mark.parametrize("side", [64, 4096])
+def test_an_avif_image_that_announces_another_size_is_refused(side):
+    """Its decoder needs 200 MB for what the 2 kB contain, whatever they announce."""
+    file = io.BytesIO()
+    Image.new("RGB", (9_984, 9_984)).save(file, format="AVIF", speed=10)
+    url = f"data:image/avif;base64,{base64.b64encode(announcing(file.getvalue(), side)).decode()}"
+    with pytest.raises(InvalidImageError, match="too many pixels"):
+        decode_data_url(url, LIMIT)
 
 
 DECODING = """
