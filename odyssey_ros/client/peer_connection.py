@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from aioice.ice import CandidatePair
 from aioice.turn import TurnTransport
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 from odyssey_ros.client.loopback import LOOPBACK_ADDRESSES
 from odyssey_ros.client.redaction import redact_logs
-from odyssey_ros.client.session_description import check_description
+from odyssey_ros.client.session_description import usable_description
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
 from odyssey_ros.client.video_receiver import receive_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from aiortc import RTCIceTransport, RTCRtpReceiver, RTCSessionDescription
+    from aiortc import RTCIceTransport, RTCRtpReceiver
 
     from odyssey_ros.client.ice import IceServer
 
@@ -87,9 +87,9 @@ class PeerConnection(RTCPeerConnection):
         self,
         sessionDescription: RTCSessionDescription,  # noqa: N803 - aiortc's name
     ) -> None:
-        """Apply the other side's description, if it keeps the limits; see `check_description`."""
-        check_description(sessionDescription.sdp)
-        await super().setRemoteDescription(sessionDescription)
+        """Apply the other side's description, if it keeps the limits; see `usable_description`."""
+        usable = usable_description(sessionDescription.sdp)
+        await super().setRemoteDescription(RTCSessionDescription(sdp=usable, type=sessionDescription.type))
 
     def select_video(self) -> RTCRtpReceiver | None:
         """Return the receiver of the first video track; nothing is received for any other track.

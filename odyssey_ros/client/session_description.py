@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Final
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError
+from odyssey_ros.client.ice import parse_candidate
+
+logger = logging.getLogger(__name__)
 
 MAX_DESCRIPTION_BYTES: Final = 65_536
 """A browser's offer of video, audio and data channels has 8 kB."""
@@ -19,19 +23,23 @@ MAX_CANDIDATES: Final = 100
 
 _MAX_LINES: Final = 1000
 _MAX_CODECS: Final = 100  # of all sections; a browser offers about 60
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_CANDIDATE: Final = "a=candidate:"
 _MEDIA: Final = re.compile(r"m=(?:video|audio|application) ")
 
 
-def check_description(sdp: str) -> None:
-    """Check the size of the other side's session description, and what it counts.
+def usable_description(sdp: str) -> str:
+    """Check the size of the other side's session description, and what it counts, for aiortc.
+
+    Returns:
+        The description without the candidates that `parse_candidate` refuses.
 
     Raises:
         OdysseyConnectionError: A limit is exceeded, or a section is neither video, audio nor data channels.
     """
     if len(sdp) > MAX_DESCRIPTION_BYTES or len(sdp.encode("utf-8", "replace")) > MAX_DESCRIPTION_BYTES:
         raise _refused(f"has more than {MAX_DESCRIPTION_BYTES} bytes")
-    lines = _LINE_END.split(sdp)
+    # Not only CR and LF end a line here, since aiortc splits a description in this way.
+    lines = sdp.splitlines()
     if len(lines) > _MAX_LINES:
         raise _refused(f"has more than {_MAX_LINES} lines")
     sections = [line for line in lines if line.startswith("m=")]
@@ -40,12 +48,22 @@ def check_description(sdp: str) -> None:
     if not all(_MEDIA.match(section) for section in sections):
         raise _refused("has a media section that is neither video, audio nor data channels")
     for what, prefix, most in (
-        ("candidates", "a=candidate:", MAX_CANDIDATES),
+        ("candidates", _CANDIDATE, MAX_CANDIDATES),
         ("codecs", "a=rtpmap:", _MAX_CODECS),
     ):
         count = sum(line.startswith(prefix) for line in lines)
         if count > most:
             raise _refused(f"has {count} {what}; at most {most} are accepted")
+    usable = [line for line in lines if not _is_invalid_candidate(line)]
+    if len(usable) < len(lines):
+        logger.warning(
+            "Ignoring %d malformed ICE candidates of a session description", len(lines) - len(usable)
+        )
+    return "".join(f"{line}\r\n" for line in usable)
+
+
+def _is_invalid_candidate(line: str) -> bool:
+    return line.startswith(_CANDIDATE) and parse_candidate(line.removeprefix("a="), None, None) is None
 
 
 def _refused(reason: str) -> OdysseyConnectionError:

@@ -91,6 +91,29 @@ async def test_many_tracks_are_refused_before_a_thread_starts(nothing_left_behin
         assert decoder_threads() == []
 
 
+async def test_tracks_behind_unusual_ends_of_lines_are_counted(nothing_left_behind):
+    async with attack() as attacked:
+        section = attacked.offer[attacked.offer.index("m=video") : attacked.offer.index("m=application")]
+        hidden = "\x0b".join(section.splitlines())
+        attacked.offer += "a=x\x0b" + f"{hidden}\x0b" * 10
+        with pytest.raises(OdysseyConnectionError, match="has 12 media sections; at most 8"):
+            await attacked.answer()
+
+
+async def test_impossible_candidates_of_an_offer_are_left_out(nothing_left_behind, eventually, caplog):
+    """A packet to a port that does not exist would end the socket of all candidates."""
+    async with attack() as attacked:
+        bad = [
+            f"a=candidate:1 1 udp 2130706431 {place} typ host" for place in ("127.0.0.1 99999", "h.example 9")
+        ]
+        attacked.offer = attacked.offer.replace("a=candidate:", "\r\n".join([*bad, "a=candidate:"]), 1)
+        await attacked.answer()
+        await eventually(lambda: len(attacked.frames) > 5)
+        assert attacked.lost == []
+    assert "Ignoring 2 malformed ICE candidates" in caplog.text
+    assert "OverflowError" not in caplog.text
+
+
 async def test_one_video_track_is_received_and_the_others_are_inactive(nothing_left_behind, eventually):
     async with attack("--video-tracks", "4", "--audio-tracks", "2") as attacked:
         answer = await attacked.answer()
