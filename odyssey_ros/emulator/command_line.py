@@ -155,6 +155,7 @@ _LIMIT_HELP = {
     "session_token_seconds": "lifetime of a session token, and of a session without a connection",
     "access_token_seconds": "lifetime of an access token",
     "url_seconds": "lifetime of a presigned URL",
+    "recording_megabytes": "disk space of all recordings; the oldest are deleted when a new one exceeds it",
 }
 _LIFETIMES = {"session_token_seconds", "access_token_seconds", "url_seconds"}
 _WHOLE_NUMBERS = {"concurrent_sessions", "queued_jobs", "session_requests_per_minute"}

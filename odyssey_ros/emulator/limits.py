@@ -27,6 +27,7 @@ class Limits:
         session_requests_per_minute: session requests of one account within 60 s, queue polls included.
         keepalive_seconds: longest time without a message on the signaling socket; then the service closes it.
         image_bytes: largest decoded input image.
+        recording_megabytes: disk space of all recordings, in 1,000,000 bytes; then the oldest are deleted.
     """
 
     stream_seconds: float | None = 150.0
@@ -41,6 +42,7 @@ class Limits:
     session_requests_per_minute: int | None = None
     keepalive_seconds: float | None = 60.0
     image_bytes: int = 25 * 1024 * 1024
+    recording_megabytes: float | None = 10_000.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,7 +124,12 @@ class Emulator:
 
     async def _make_context(self) -> ServiceContext:
         directory = self._data_directory()
-        recordings = await asyncio.to_thread(RecordingStore, directory / "recordings")
+        megabytes = self.config.limits.recording_megabytes
+        recordings = await asyncio.to_thread(
+            RecordingStore,
+            directory / "recordings",
+            max_bytes=None if megabytes is None else round(megabytes * 1e6),
+        )
         self._jobs = self._open_jobs(directory / "jobs", recordings)
         return ServiceContext(
             config=self.config,

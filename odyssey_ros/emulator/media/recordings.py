@@ -4,7 +4,7 @@
     <directory>/<stream id>/             complete
 
 A complete recording is moved into the store by renaming its folder, so that the store never contains an
-incomplete one.
+incomplete one. When the recordings then need more space than allowed, the oldest ones are deleted.
 """
 
 from __future__ import annotations
@@ -36,13 +36,17 @@ class RecordingStore:
 
     Args:
         directory: the folder; created if it does not exist.
+        max_bytes: largest size of all complete recordings; None for no limit. The newest recording is kept
+            even if it alone is larger.
 
     Raises:
         OSError: the folder cannot be created or read.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, max_bytes: int | None = None) -> None:
         self._directory = directory
+        self._max_bytes = max_bytes
+        self._sizes: dict[str, int] = {}
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
         self._running: dict[str, Recording] = {}
@@ -55,6 +59,7 @@ class RecordingStore:
     def _load(self, folder: Path) -> None:
         try:
             recording = Recording.read(folder)
+            size = _size(folder)
         except (OSError, ValueError) as error:
             logger.warning(
                 "Ignoring %s, which is not a valid recording; delete the folder if it is not needed: %s",
@@ -63,6 +68,7 @@ class RecordingStore:
             )
             return
         self._recordings[recording.stream_id] = recording
+        self._sizes[recording.stream_id] = size
 
     def record(self, recording: Recording, fps: float, *, bitrate: int = 2_500_000) -> Recorder:
         """Start to record a live stream.
@@ -103,17 +109,43 @@ class RecordingStore:
     def adopt(self, stream_id: str) -> Recording:
         """Move a complete recording from its `incoming` folder into the store.
 
+        The oldest recordings are deleted when all together need more space than allowed.
+
         Raises:
             OSError: the recording is missing, or the store already has a recording with this id.
             ValueError: the recording is incomplete.
         """
         folder = self.incoming(stream_id)
         recording = Recording.read(folder)
+        size = _size(folder)
         folder.rename(self._directory / stream_id)
         with self._lock:
             self._recordings[stream_id] = recording
+            self._sizes[stream_id] = size
             self._running.pop(stream_id, None)
+            excess = self._excess(stream_id)
+        for old in excess:
+            logger.warning("Deleting the recording %s: all recordings exceed their limit of disk space", old)
+            try:
+                self.remove(old)
+            except OSError as error:
+                logger.warning("The recording %s cannot be deleted: %s", old, error)
         return recording
+
+    def _excess(self, newest: str) -> list[str]:
+        """Return the oldest recordings that do not fit, without `newest`. Needs the lock."""
+        if self._max_bytes is None:
+            return []
+        others = [recording for recording in self._recordings.values() if recording.stream_id != newest]
+        others.sort(key=lambda recording: (recording.started_at, recording.stream_id))
+        excess: list[str] = []
+        total = sum(self._sizes.values())
+        for recording in others:
+            if total <= self._max_bytes:
+                break
+            total -= self._sizes[recording.stream_id]
+            excess.append(recording.stream_id)
+        return excess
 
     def discard(self, stream_id: str) -> None:
         """Remove an incomplete recording and its `incoming` folder."""
@@ -125,6 +157,7 @@ class RecordingStore:
         """Delete a finished recording; has no effect when the recording does not exist."""
         with self._lock:
             known = self._recordings.pop(stream_id, None)
+            self._sizes.pop(stream_id, None)
         if known is not None:
             # After the rename, the folder is not listed again even if its removal is interrupted.
             incomplete = self.incoming(stream_id)
@@ -156,3 +189,8 @@ class RecordingStore:
         with self._lock:
             known = stream_id in self._recordings
         return self._directory / stream_id / artifact.value if known else None
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of the files in a folder."""
+    return sum(path.stat().st_size for path in folder.iterdir())

@@ -119,6 +119,43 @@ def test_a_removed_recording_is_gone_after_a_restart_too(store, tmp_path):
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
+def size_of(folder):
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def listed(store):
+    return [recording.stream_id for recording in store.page("local", 10)[0]]
+
+
+def test_the_oldest_recordings_make_room_for_new_ones(tmp_path, caplog):
+    record(RecordingStore(tmp_path), metadata("first", minutes=0))
+    size = size_of(tmp_path / "first")
+    store = RecordingStore(tmp_path, max_bytes=size * 5 // 2)
+    for number, name in enumerate(["second", "third", "fourth"], start=1):
+        record(store, metadata(name, minutes=number))
+    assert listed(store) == ["fourth", "third"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fourth", "incoming", "third"]
+    assert "Deleting the recording second" in caplog.text
+
+
+def test_a_recording_above_the_limit_replaces_all_others(tmp_path):
+    store = RecordingStore(tmp_path, max_bytes=1)
+    record(store, metadata("first", minutes=0))
+    assert listed(store) == ["first"]
+    record(store, metadata("second", minutes=1))
+    assert listed(store) == ["second"]
+    assert store.path("second", Artifact.VIDEO).is_file()
+
+
+def test_a_recording_that_cannot_be_deleted_keeps_no_new_one_out(tmp_path, caplog):
+    store = RecordingStore(tmp_path, max_bytes=1)
+    record(store, metadata("first", minutes=0))
+    (tmp_path / "first").rename(tmp_path / "moved by the user")
+    record(store, metadata("second", minutes=1))
+    assert listed(store) == ["second"]
+    assert "The recording first cannot be deleted" in caplog.text
+
+
 def test_a_recording_made_elsewhere_can_be_adopted_once(store, tmp_path):
     with pytest.raises(OSError):
         store.adopt("stream_1")
