@@ -14,11 +14,12 @@ from malformed import HOSTILE_TEXTS, as_text, damaged_bytes, damaged_json, damag
 from odyssey_ros.client import responses
 from odyssey_ros.client.api_errors import detail_text, error_of, retry_after_details
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyError
-from odyssey_ros.client.http_api import HttpApi, TokenCache
+from odyssey_ros.client.http_api import HttpApi
 from odyssey_ros.client.ice import parse_ice_servers
 from odyssey_ros.client.json_object import JsonObject, MalformedError
 from odyssey_ros.client.session_access import MintedSession
 from odyssey_ros.client.signaling import SignalingEndpoint
+from odyssey_ros.client.token_cache import TokenCache
 from odyssey_ros.client.types import ClientCredentials
 from odyssey_ros.client.whep import WhepEndpoint, _on_same_origin, _origin, _redirect_target
 from oracle import SECRET, check, check_error, check_number, check_text, check_value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from odyssey_ros.client.ice import IceServer
     from odyssey_ros.client.responses import AccessToken, Region, SessionGrant, SessionToken
     from odyssey_ros.client.service_address import ServiceAddress
+    from odyssey_ros.client.token_cache import TokenCache
     from odyssey_ros.client.types import (
         Recording,
         SimulationJobDetail,
@@ -45,37 +45,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_STALE_BEFORE_EXPIRY_S = 60.0
 _MAX_ANSWER_BYTES = 1 << 20
 # Each of the streams of a job, and each row of a page, has URLs and texts of some kilobytes.
 _MAX_LIST_BYTES = 8 << 20
 
 _T = TypeVar("_T")
-
-
-class TokenCache:
-    """Keeps the bearer token between connections. A token is stale a minute before it expires."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._token: str | None = None
-        self._stale_at = 0.0
-
-    def get(self) -> str | None:
-        """Return the token; None when there is none or it is stale."""
-        return self._token if self._clock() < self._stale_at else None
-
-    def put(self, access: AccessToken) -> None:
-        """Store a new token."""
-        margin = min(_STALE_BEFORE_EXPIRY_S, access.expires_in_s / 2)
-        self._token = access.token
-        self._stale_at = self._clock() + access.expires_in_s - margin
-
-    def discard(self, token: str) -> None:
-        """Discard a token that the service refused, unless a newer one replaced it."""
-        if self._token == token:
-            self._token = None
-            self._stale_at = 0.0
 
 
 class HttpApi:

@@ -15,7 +15,7 @@ from odyssey_ros.client.config import AdvancedConfig, ClientConfig
 from odyssey_ros.client.connection_supervisor import ConnectionSupervisor
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyArgumentError, OdysseyConnectionError, OdysseyStreamError
-from odyssey_ros.client.http_api import HttpApi, TokenCache
+from odyssey_ros.client.http_api import HttpApi
 from odyssey_ros.client.images import convert_image
 from odyssey_ros.client.json_object import is_encodable
 from odyssey_ros.client.observer import GuardedObservers
@@ -24,6 +24,7 @@ from odyssey_ros.client.session_access import MintedSession, RequestedSessions
 from odyssey_ros.client.simulations import encode_simulation
 from odyssey_ros.client.stream import StartRequest
 from odyssey_ros.client.tasks import uninterrupted
+from odyssey_ros.client.token_cache import TokenCache
 from odyssey_ros.client.types import ClientStatistics, ConnectionStatus, SimulationJobStatus
 
 if TYPE_CHECKING:

@@ -28,8 +28,6 @@ from odyssey_ros.client import (
     SimulationJobStatus,
     StreamDurationExceededError,
 )
-from odyssey_ros.client.http_api import TokenCache
-from odyssey_ros.client.responses import AccessToken
 
 SCRIPT = [
     {"timestamp_ms": 0, "start": {"prompt": "a cat"}},
@@ -203,24 +201,6 @@ async def test_defect_23_a_refused_token_is_refreshed_once_and_one_exchange_serv
     with pytest.raises(OdysseyAuthError, match="Token expired"):
         await client.get_recording("s")
     assert service.count("POST /auth/token") == 3
-
-
-def test_a_token_is_stale_a_minute_before_it_expires():
-    now = 0.0
-    cache = TokenCache(lambda: now)
-    assert cache.get() is None
-    cache.put(AccessToken("a", 3600))
-    now = 3539
-    assert cache.get() == "a"
-    now = 3540
-    assert cache.get() is None
-    cache.put(AccessToken("b", 10))
-    now += 4.9
-    assert cache.get() == "b"
-    cache.discard("a")
-    assert cache.get() == "b"
-    cache.discard("b")
-    assert cache.get() is None
 
 
 async def test_defect_29_ids_are_encoded(service, client):
