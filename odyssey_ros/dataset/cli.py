@@ -16,6 +16,7 @@ from rich.console import Console
 
 from odyssey_ros.client.errors import OdysseyConfigurationError
 from odyssey_ros.client.http_transport import check_environment
+from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout
 from odyssey_ros.dataset.candidate_logs import CandidateLogs
@@ -166,7 +167,12 @@ async def _collect(
             progress = stack.enter_context(BarProgress(console))
         retry_policy = replace(STANDARD, on_retry=lambda text: progress.note("service", text))
         async with service, download_client() as http:
-            downloader = Downloader(http, retry_policy, allow_insecure=arguments.allow_insecure)
+            downloader = Downloader(
+                http,
+                retry_policy,
+                allow_insecure=arguments.allow_insecure,
+                service_is_local=parse_address(service.api_url).is_loopback,
+            )
             sources: Sequence[EpisodeSource]
             if plans is not None:
                 jobs = SimulationJobs(

@@ -27,6 +27,7 @@ from odyssey_ros.dataset.presigned_requests import download_client, request_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     import httpx
@@ -70,6 +71,7 @@ class Downloader:
             unless it ended because the server is too slow.
         max_bytes: Maximum size of a file.
         allow_insecure: Whether http is allowed off loopback.
+        service_is_local: Whether the service that names the URLs is on this machine; see `request_file`.
         disk: Keeps space free on the disk.
         lowest_rate: Slower attempts are ended and repeated.
     """
@@ -81,13 +83,15 @@ class Downloader:
         *,
         max_bytes: int = MAX_BYTES,
         allow_insecure: bool = False,
+        service_is_local: bool = True,
         disk: DiskSpace = DISK_SPACE,
         lowest_rate: LowestRate = LOWEST_RATE,
     ) -> None:
-        self._client = client
         self._retry_policy = retry_policy
         self._max_bytes = max_bytes
-        self._allow_insecure = allow_insecure
+        self._request_file = functools.partial(
+            request_file, client, allow_insecure=allow_insecure, service_is_local=service_is_local
+        )
         self._disk = disk
         self._lowest_rate = lowest_rate
 
@@ -143,8 +147,7 @@ class Downloader:
             attempt = _Attempt(partial, max_bytes, self._disk, arrivals, on_bytes)
             slow = False
             try:
-                work = attempt.run(self._client, url, allow_insecure=self._allow_insecure)
-                await keep_rate(work, arrivals, self._lowest_rate)
+                await keep_rate(attempt.run(self._request_file, url), arrivals, self._lowest_rate)
             except _ExpiredError as error:
                 failure: EpisodeError = error
                 url = await renew()
@@ -186,14 +189,18 @@ class _Attempt:
         self._arrivals = arrivals
         self._on_bytes = on_bytes
 
-    async def run(self, client: httpx.AsyncClient, url: str, *, allow_insecure: bool) -> None:
+    async def run(
+        self,
+        request: Callable[[str, Mapping[str, str]], AbstractAsyncContextManager[httpx.Response]],
+        url: str,
+    ) -> None:
         """Receive the file; its bytes are on the disk at the end."""
         known = self._partial.version()
         start = self._partial.size() if known.etag else 0
         headers = {"Accept-Encoding": "identity"}
         if start:
             headers |= {"Range": f"bytes={start}-", "If-Range": known.etag}
-        async with request_file(client, url, headers, allow_insecure=allow_insecure) as response:
+        async with request(url, headers) as response:
             start, version = self._checked(response, start, known)
             await self._receive(response, start, version)
 

@@ -20,7 +20,7 @@ from odyssey_ros.client.http_transport import EnvironmentTransport
 from odyssey_ros.client.json_object import MalformedError
 from odyssey_ros.client.loopback import parsed_address
 from odyssey_ros.client.proxies import ProxySettings
-from odyssey_ros.client.service_address import parse_address, require_encryption
+from odyssey_ros.client.service_address import parse_address, require_encryption, require_reachable
 from odyssey_ros.dataset.errors import EpisodeError
 
 if TYPE_CHECKING:
@@ -52,26 +52,34 @@ def download_client() -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def request_file(
-    client: httpx.AsyncClient, url: str, headers: Mapping[str, str], *, allow_insecure: bool = False
+    client: httpx.AsyncClient,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    allow_insecure: bool = False,
+    service_is_local: bool = True,
 ) -> AsyncIterator[httpx.Response]:
     """Request a file; the body is not read yet.
 
     At most `MAX_REDIRECTS` redirects are followed: never from https to http, and never from a public address
-    to a private one, such as an address of this machine or of its network.
+    to a private one, such as an address of this machine or of its network. Only a service on this machine may
+    name an address of this machine.
 
     Args:
         client: Made by `download_client`.
         url: The URL; a secret.
         headers: Headers of the requests.
         allow_insecure: Whether http is allowed off loopback.
+        service_is_local: Whether the service that names the URL is on this machine.
 
     Raises:
-        EpisodeError: The request failed, or a redirect is refused. The text contains no URL.
+        EpisodeError: The request failed, or an address is refused. The text contains no URL.
     """
     address = _parsed(url)
     from_public = False
     try:
         for _ in range(1 + MAX_REDIRECTS):
+            require_reachable(address, "The file", named_by_loopback=service_is_local)
             require_encryption(address, "The file", allow_insecure=allow_insecure)
             if from_public and not await _is_public_target(address):
                 raise _private_target(address)
@@ -90,6 +98,8 @@ async def request_file(
                     f"{address.host} redirects from https to http, which is not followed",
                 )
             address, from_public = target, public
+    except MalformedError as error:
+        raise EpisodeError(ErrorCode.INVALID_RESPONSE, str(error)) from error
     except OdysseyConfigurationError as error:
         raise EpisodeError(error.code, str(error)) from error
     except OdysseyError as error:

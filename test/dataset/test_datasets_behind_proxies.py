@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from certificate_authority import CertificateAuthority
+from hostile_service import HostileService, json_response, response
 from ipv6 import needs_ipv6
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.downloads import Downloader, download_client
@@ -99,6 +100,29 @@ async def test_a_dataset_through_a_proxy(kind, folder, emulator):
     assert proxy.hosts == {"service.invalid"}
     # The API and the downloads have connections of their own.
     assert len(proxy.targets) >= 2
+
+
+async def test_a_remote_service_cannot_choose_a_service_of_this_machine(folder):
+    def answer(request):
+        if request.endpoint == "POST /auth/token":
+            return [json_response(200, {"access_token": "bearer", "expires_in": 3600})]
+        if request.endpoint == "GET /recordings/s1":
+            return [json_response(200, {"stream_id": "s1", "video_url": f"{local.url}/admin?delete=all"})]
+        row = {"stream_id": "s1", "started_at": "2026-11-28T09:00:00Z", "ended_at": "2026-11-28T09:00:01Z"}
+        return [json_response(200, {"recordings": [row], "total": 1, "limit": 50, "offset": 0})]
+
+    with (
+        HostileService(lambda _request: [response(200)]).running() as local,
+        HostileService(answer).running() as service,
+    ):
+        url = service.url.replace("127.0.0.1", "service.invalid")
+        async with HttpProxy(requires_login=True) as proxy:
+            arguments = ("recordings", "s1", "-o", "out", "--allow-insecure")
+            status, out, log = await run(folder, url, *arguments, HTTP_PROXY=proxy.login_url)
+    assert (status, out) == (1, "0 episodes in out, 1 failed\n"), log
+    assert "INVALID_RESPONSE: The file must not be on this machine or its link" in log
+    assert service.count("GET /recordings/s1") == 1
+    assert local.requests == []
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,15 @@ async def test_a_redirect_without_a_target() -> None:
             await _get(f"http://127.0.0.1:{server.port}/")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "[::1]", "169.254.1.1", "[fe80::1]"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_remote_service_names_no_address_of_this_machine(scheme: str, host: str) -> None:
+    with pytest.raises(EpisodeError, match="must not be on this machine or its link") as caught:
+        await _get(f"{scheme}://{host}:9/a?{SECRET}", service_is_local=False, allow_insecure=True)
+    assert caught.value.code is ErrorCode.INVALID_RESPONSE
+    assert not caught.value.retryable
+
+
 async def test_plain_http_needs_a_permission() -> None:
     with pytest.raises(EpisodeError, match="not encrypted") as error:
         await _get(f"http://192.0.2.1/?{SECRET}")

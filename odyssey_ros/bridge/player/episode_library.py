@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from odyssey_ros.bridge.player.episode_errors import playback_error
 from odyssey_ros.client import ErrorCode, OdysseyError, SimulationJobStatus
+from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
@@ -119,7 +120,12 @@ async def fetch_episodes(
     async with client, download_client() as http:
         sources = await _sources(request, client, retry_policy)
         observer.episodes_found(len(sources))
-        downloader = Downloader(http, retry_policy, allow_insecure=allow_insecure)
+        downloader = Downloader(
+            http,
+            retry_policy,
+            allow_insecure=allow_insecure,
+            service_is_local=parse_address(client.api_url).is_loopback,
+        )
         for number, source in enumerate(sources):
             progress = _Progress(observer, f"episode {number + 1} of {len(sources)}")
             index = source.script_index if isinstance(source, JobEpisode) else -1

@@ -65,6 +65,8 @@ class FakeObserver:
 class FakeClient:
     """A client that knows one job, or raises an error."""
 
+    api_url = "http://127.0.0.1:9"
+
     def __init__(self, answer):
         self.answer, self.closed = answer, False
 
