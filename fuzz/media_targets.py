@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from fuzz_loop import run_on_loop
 from fuzz_target import FuzzTarget
 from malformed import as_text, damaged_text
 from odyssey_ros.client.errors import OdysseyConnectionError
+from odyssey_ros.client.frames import FrameLabel, FramePipeline
+from odyssey_ros.client.observer import ClientObserver
 from odyssey_ros.client.peer import Peer, max_message_size
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.signaling import RemoteCandidate
+from odyssey_ros.client.video_receiver import VideoReceiver
 from oracle import check, check_error, check_number
 
 _FINGERPRINT = ":".join(["AB"] * 32)
@@ -80,14 +81,11 @@ TOKENS = (
 
 
 async def _answer(offer: str) -> None:
-    async def consume(_track: object) -> None:
-        await asyncio.Event().wait()
-
     lost: list[OdysseyConnectionError] = []
     peer = Peer(
         (),
         loopback_only=True,
-        consume_video=consume,
+        frames=FramePipeline(ClientObserver()),
         on_message=lambda _text: None,
         on_ready=lambda: None,
         on_lost=lost.append,
@@ -118,8 +116,13 @@ async def _apply(answer: str) -> None:
         await connection.setLocalDescription(await connection.createOffer())
         try:
             await connection.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
+        except OdysseyConnectionError:
+            raise
         except Exception as error:  # noqa: BLE001 - as in spectator.py
             raise OdysseyConnectionError(f"invalid ({type(error).__name__})") from None
+        receiver = connection.select_video()
+        if receiver is not None:
+            VideoReceiver(receiver, FrameLabel, check_error)
     finally:
         await connection.close()
 
