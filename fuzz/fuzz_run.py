@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
 import fuzz_targets
@@ -201,6 +202,17 @@ def _batches(target: FuzzTarget, count: int, first_seed: int) -> Iterator[Any]:
         yield batch
 
 
+def _warm_up() -> None:
+    """Let hypothesis read the constants of the loaded modules once, not in the process of each target."""
+
+    @settings(max_examples=1, database=None, phases=[Phase.generate])
+    @given(st.binary())
+    def nothing(data: bytes) -> None:
+        del data
+
+    nothing()
+
+
 _pipe: int = -1
 
 
@@ -281,6 +293,7 @@ def main() -> int:
 
 def _run_all(targets: list[FuzzTarget], arguments: argparse.Namespace) -> int:
     failures = 0
+    _warm_up()
     print(f"{'target':<28}{'inputs':>8}{'refused':>9}{'accepted':>10}{'seconds':>9}{'MiB':>7}", flush=True)
     for target in targets:
         count = max(1, round(arguments.count * target.share)) if arguments.quick else arguments.count
