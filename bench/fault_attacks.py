@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cases import TOP
 from odyssey_ros.msg import ScriptEntry
-from odyssey_ros.srv import SubmitSimulationJob
+from odyssey_ros.srv import ListSimulationJobs, SubmitSimulationJob
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from sensor_msgs.msg import CompressedImage, Image
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LONG_PROMPT_BYTES = 66_000_000
 BOMB_SIDE = 17_000  # pixels; 289 million of them are a file of 35 kB
 CALLS = 6  # as many as the bridge has threads for files
+MANY_CALLS = 200  # many times `max_calls`
 
 
 def long_prompt(operator: Operator, name: str) -> str:
@@ -65,6 +67,14 @@ def pixel_bomb(operator: Operator, name: str) -> str:
     return _submit(operator, name, [_script(image=image)] * 3)
 
 
+def many_calls(operator: Operator, name: str) -> str:
+    """Call a service of the bridge many times at once, while the service delays its answers."""
+    requests = [ListSimulationJobs.Request()] * MANY_CALLS
+    answers = operator.call_all(ListSimulationJobs, f"/{name}/list_simulation_jobs", requests)
+    counts = Counter(map(_answer, answers))
+    return "; ".join(f"{counts[answer]} {answer}" for answer in sorted(counts))
+
+
 def parameters(operator: Operator, name: str) -> str:
     """Name another service and another file of the key."""
     request = SetParameters.Request(
@@ -91,6 +101,7 @@ ATTACKS: dict[str, Callable[[Operator, str], str]] = {
     "6 jobs with a pipe as image_path": pipe_as_image,
     "a job with a file of the user as image_path": private_file_as_image,
     "3 jobs with a picture of 289 megapixels": pixel_bomb,
+    "200 calls of ~/list_simulation_jobs, each answered after 3 s": many_calls,
     "api_url, api_key_file and camera_info_url set": parameters,
 }
 """The attacks by their names in the table."""

@@ -312,6 +312,13 @@ def attacks() -> list[FaultCase]:
                 ("api_url, api_key_file and camera_info_url set", "refused; refused; refused"),
             )
         ),
+        FaultCase(
+            "200 calls of ~/list_simulation_jobs, each answered after 3 s",
+            (fault("http_delay", endpoint="jobs_list", delay_seconds=3.0),),
+            Expected.UNHARMED,
+            Setting.ATTACK,
+            answer="184 TOO_MANY_CALLS; 16 accepted",
+        ),
     ]
 
 

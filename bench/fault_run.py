@@ -278,6 +278,8 @@ class FaultRun:
     def _inject(self, case: FaultCase) -> None:
         service, faults = self._service, [with_date(one) for one in case.faults]
         if case.setting is Setting.ATTACK:
+            if faults:
+                service.arm(*faults)
             self._answer = ATTACKS[case.name](self._witness, NAME)
         elif case.setting is Setting.STREAMING:
             service.arm(*faults)

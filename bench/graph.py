@@ -152,7 +152,8 @@ class Operator:
 
     def call_all(self, kind: type, name: str, requests: list[Any]) -> list[Any]:
         """Call a service several times at once; return the responses."""
-        client = self.node.create_client(kind, name)
+        qos = QoSProfile(depth=max(10, len(requests)))  # so that no answer of a burst is lost
+        client = self.node.create_client(kind, name, qos_profile=qos)
         try:
             client.wait_for_service(timeout_sec=TIMEOUT_S)
             futures = [client.call_async(request) for request in requests]
