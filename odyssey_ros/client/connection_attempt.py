@@ -110,6 +110,7 @@ class ConnectionAttempt:
     async def send_by_signaling(self, text: str) -> None:
         """See `StreamTransport`."""
         if self._signaling is not None and self._peer is not None:
+            self._peer.expect_reply()
             await self._signaling.send_text(text)
             self._require_reply_channel(self._peer)
 

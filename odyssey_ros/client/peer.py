@@ -13,6 +13,7 @@ from odyssey_ros.client.channel_limits import limit_channels
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.ice import parse_candidate
+from odyssey_ros.client.message_allowance import MessageAllowance
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.service_text import error_text
 from odyssey_ros.client.tasks import TaskOwner
@@ -89,6 +90,7 @@ class Peer:
         self._connection.on("connectfailed", lambda _error: self._lost("No media connection could be made"))
         self._connection.on("datachannel", self._channel_added)
         self._tasks = TaskOwner(self._task_failed)
+        self._allowance = MessageAllowance()
         self._send_channel: RTCDataChannel | None = None
         self.reply_channel_open = asyncio.Event()
         self._has_video = False
@@ -159,7 +161,12 @@ class Peer:
                 f"The message exceeds the streamer's limit of {self._max_message_size} bytes; shorten it",
                 code=ErrorCode.MESSAGE_TOO_LONG,
             )
+        self.expect_reply()
         self._send_channel.send(text)
+
+    def expect_reply(self) -> None:
+        """Allow the streamer one message more, as a reply to a request that was sent on another way."""
+        self._allowance.expect_reply()
 
     async def close(self) -> None:
         """Close the connection and end its tasks and threads."""
@@ -194,7 +201,9 @@ class Peer:
     def _message(self, data: str | bytes) -> None:
         if self._ended:
             return
-        if isinstance(data, str):
+        if not self._allowance.take():
+            self._limit_exceeded("The streamer sends too many messages")
+        elif isinstance(data, str):
             if len(data) > MAX_MESSAGE_LENGTH:
                 logger.warning("Ignoring a message of the streamer of %d characters", len(data))
             else:

@@ -18,6 +18,7 @@ from odyssey_ros.client.certificates import untrusted_certificate
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyAuthError, OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.json_object import JsonObject, MalformedError
+from odyssey_ros.client.message_allowance import MessageAllowance
 from odyssey_ros.client.proxies import ProxySettings
 from odyssey_ros.client.redaction import redact_logs
 from odyssey_ros.client.service_address import parse_address
@@ -151,6 +152,7 @@ class Signaling:
 
     def __init__(self, socket: ClientConnection, *, close_timeout_s: float) -> None:
         self._socket = socket
+        self._allowance = MessageAllowance()
         self._close_timeout_s = close_timeout_s
 
     @classmethod
@@ -207,13 +209,18 @@ class Signaling:
         """Wait for the next message of a known type.
 
         Raises:
-            OdysseyConnectionError: The socket is closed, or a known message is malformed.
+            OdysseyConnectionError: The socket is closed, a known message is malformed, or there are too many
+                messages.
         """
         while True:
             try:
                 text = await self._socket.recv()
             except ConnectionClosed as closed:
                 raise _lost(closed) from None
+            if not self._allowance.take():
+                raise OdysseyConnectionError(
+                    "The signaling server sends too many messages", code=ErrorCode.INVALID_RESPONSE
+                )
             if isinstance(text, bytes):
                 logger.warning("Ignoring a binary signaling message")
                 continue

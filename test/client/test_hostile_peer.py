@@ -19,6 +19,7 @@ from odyssey_ros.client.access_units import MAX_WAIT_S
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.channel_limits import MAX_CHANNELS
 from odyssey_ros.client.frames import FramePipeline
+from odyssey_ros.client.message_allowance import MAX_AT_ONCE, MAX_PER_S
 from odyssey_ros.client.peer import Peer
 from odyssey_ros.client.session_description import MAX_MEDIA_SECTIONS
 from odyssey_ros.client.stream import UpdateAcknowledged, parse_streamer_message
@@ -38,6 +39,7 @@ class Attack:
         self.offer = offer
         self.frames: list[DecodedFrame] = []
         self.lost: list[OdysseyConnectionError] = []
+        self.messages = 0
         self.pipeline = FramePipeline(CallbackObserver({}, self.frames.append))
         self.peer = Peer(
             (),
@@ -56,6 +58,7 @@ class Attack:
         return answer
 
     def _message(self, text: str) -> None:
+        self.messages += 1
         message = parse_streamer_message(text)
         if isinstance(message, UpdateAcknowledged):
             self.pipeline.set_prompt(message.prompt)
@@ -172,6 +175,15 @@ async def test_many_data_channels_end_the_connection(nothing_left_behind, eventu
         await eventually(lambda: attacked.lost)
         assert f"more than {MAX_CHANNELS} data channels" in str(attacked.lost[0])
         assert attacked.lost[0].code is ErrorCode.INVALID_RESPONSE
+
+
+async def test_a_flood_of_messages_ends_the_connection(nothing_left_behind, eventually):
+    async with attack("--flood") as attacked:
+        await attacked.answer()
+        await eventually(lambda: attacked.lost)
+        assert str(attacked.lost[0]) == "The streamer sends too many messages"
+        assert attacked.lost[0].code is ErrorCode.INVALID_RESPONSE
+        assert MAX_AT_ONCE <= attacked.messages < MAX_AT_ONCE + 20 * MAX_PER_S
 
 
 async def test_a_message_that_does_not_end_uses_little_memory(nothing_left_behind, eventually):

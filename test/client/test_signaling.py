@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import traceback
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.server import serve as serve_websocket
+from websockets.exceptions import ConnectionClosed
 
 from odyssey_ros.client import OdysseyConnectionError, OdysseyStreamError
 from odyssey_ros.client.json_object import MalformedError
@@ -159,3 +161,25 @@ async def test_a_message_that_the_socket_would_not_carry_is_not_sent(nothing_lef
         await signaling.close()
         farewell = len('{"type": "client_disconnecting"}')
         await eventually(lambda: received == [MAX_SENT_BYTES, farewell])
+
+
+@pytest.mark.parametrize("message", ["no JSON", b"binary", '{"type": "unknown"}'])
+async def test_a_flood_of_ignored_messages_is_an_error(nothing_left_behind, message):
+    async def serve(socket):
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await socket.send(message)
+
+    async with serve_websocket(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        signaling = await Signaling.connect(
+            SignalingEndpoint.parse(f"ws://127.0.0.1:{port}"),
+            "session",
+            "token",
+            open_timeout_s=60,
+            close_timeout_s=60,
+        )
+        with pytest.raises(OdysseyConnectionError, match="sends too many messages") as caught:
+            await signaling.receive()
+        assert caught.value.code == "INVALID_RESPONSE"
+        await signaling.close()

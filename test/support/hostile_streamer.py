@@ -95,6 +95,7 @@ async def main() -> None:
     parser.add_argument("--size", default="", help="send encoded pictures of WIDTHxHEIGHT")
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--codec", default="libx264")
+    parser.add_argument("--flood", action="store_true", help="send short messages without end")
     parser.add_argument("--message-bytes", type=int, default=0, help="send one message that never ends")
     options = parser.parse_args()
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -117,6 +118,8 @@ async def main() -> None:
         peer.addTrack(AudioStreamTrack())
     if options.message_bytes:
         replies.on("open", lambda: asyncio.ensure_future(endless_message(peer, replies, options)))
+    if options.flood:
+        replies.on("open", lambda: asyncio.ensure_future(flood(replies)))
     on_loopback(peer)
     await peer.setLocalDescription(await peer.createOffer())
     sys.stdout.write(json.dumps({"sdp": peer.localDescription.sdp}) + "\n")
@@ -126,6 +129,16 @@ async def main() -> None:
             sdp = json.loads(line)["sdp"]
             await peer.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
     await peer.close()
+
+
+async def flood(channel: Any) -> None:
+    """Acknowledge prompts that nobody has sent, as fast as the connection allows."""
+    number = 0
+    while channel.readyState == "open":
+        while channel.bufferedAmount < 100_000:
+            channel.send(json.dumps({"type": "update_acknowledged", "prompt": str(number)}))
+            number += 1
+        await asyncio.sleep(0.002)
 
 
 async def endless_message(peer: RTCPeerConnection, channel: Any, options: argparse.Namespace) -> None:
