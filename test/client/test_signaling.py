@@ -170,14 +170,14 @@ async def test_a_flood_of_ignored_messages_is_an_error(nothing_left_behind, mess
             while True:
                 await socket.send(message)
 
-    async with serve_websocket(serve, "127.0.0.1", 0) as server:
+    async with serve_websocket(serve, "127.0.0.1", 0, close_timeout=1) as server:
         port = server.sockets[0].getsockname()[1]
         signaling = await Signaling.connect(
             SignalingEndpoint.parse(f"ws://127.0.0.1:{port}"),
             "session",
             "token",
             open_timeout_s=60,
-            close_timeout_s=60,
+            close_timeout_s=1,
         )
         with pytest.raises(OdysseyConnectionError, match="sends too many messages") as caught:
             await signaling.receive()
