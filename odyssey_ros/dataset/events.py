@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
+from odyssey_ros.client.service_text import plain_prompt
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.iso_time import parse_time_ns
 
@@ -230,6 +231,8 @@ def _event_log(entries: Iterable[object]) -> EventLog:
         if max(len(prompt), len(sent or "")) > _MAX_PROMPT:
             ignored += 1
             continue
+        # The log is the service's: a lone surrogate, for one, could not be written to a manifest.
+        prompt, sent = plain_prompt(prompt), None if sent is None else plain_prompt(sent)
         events.append(Event(kind, max(0, time_ns or 0), prompt, index, sent))
     return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), ignored)
 

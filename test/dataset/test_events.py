@@ -134,3 +134,14 @@ def test_any_json_is_accepted(values: list[Any]) -> None:
 def test_any_bytes_are_accepted(data: bytes) -> None:
     parse_events(data)
     parse_events(b"[" * 100_000)
+
+
+@pytest.mark.parametrize("key", ["prompt", "expanded_prompt"])
+def test_prompts_hold_no_character_that_cannot_be_written(key: str) -> None:
+    prompt = "a\ud800 \x1b[31mred\x1b[0m\tcat\r\nsits\u2028\u202e"
+    entry = {"timestamp_ms": 0, "type": "start", "prompt": prompt, key: prompt}
+    log = parse_events(json.dumps(entry).encode())
+    [event] = log.events
+    texts = [text for text in (event.prompt, event.sent_prompt) if text is not None]
+    assert set(texts) == {"a red cat\nsits\u2028"}
+    assert "\n".join(texts).encode()
