@@ -273,7 +273,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--target", action="append", help="a target; may be repeated; by default all")
-    parser.add_argument("--group", choices=sorted(fuzz_targets.GROUPS), help="the targets of one group")
+    parser.add_argument(
+        "--group",
+        action="append",
+        choices=sorted(fuzz_targets.GROUPS),
+        help="the targets of one group; may be repeated; by default all",
+    )
     parser.add_argument("--count", type=int, default=10_000, help="inputs of each target (default 10000)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same inputs (default 0)")
     parser.add_argument("--input", type=Path, help="a saved input for one --target, instead of new ones")

@@ -22,10 +22,9 @@ GROUPS = {
 """The module of each group."""
 
 
-def load(group: str | None = None, names: Sequence[str] | None = None) -> list[FuzzTarget]:
-    """Return the targets of a group, or of all groups; only those with the given names, if any are given."""
-    chosen = GROUPS if group is None else {group: GROUPS[group]}
+def load(groups: Sequence[str] | None = None, names: Sequence[str] | None = None) -> list[FuzzTarget]:
+    """Return the targets of some groups, or of all; only those with the given names, if any are given."""
     targets: list[FuzzTarget] = []
-    for module in chosen.values():
-        targets += importlib.import_module(module).TARGETS
+    for group in groups or GROUPS:
+        targets += importlib.import_module(GROUPS[group]).TARGETS
     return [target for target in targets if not names or target.name in names]

@@ -28,11 +28,13 @@ def groups() -> list[str]:
     return re.findall(r'^    "(\w+)": "\w+_targets",$', (FUZZ / "fuzz_targets.py").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("group", groups())
-def test_targets_handle_malformed_inputs(group: str):
-    ended = run("--group", group, "--count", str(INPUTS), "--quick")
+@pytest.mark.parametrize("chosen", [groups()[:2], groups()[2:]], ids="+".join)
+def test_targets_handle_malformed_inputs(chosen: list[str]):
+    """Two halves, because every process imports and prepares for longer than a target takes."""
+    arguments = [argument for group in chosen for argument in ("--group", group)]
+    ended = run(*arguments, "--count", str(INPUTS), "--quick")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert len(ended.stdout.splitlines()) > 1
+    assert len(ended.stdout.splitlines()) > 20
 
 
 def test_all_targets_are_listed_once():
