@@ -317,7 +317,7 @@ def attacks() -> list[FaultCase]:
             (fault("http_delay", endpoint="jobs_list", delay_seconds=3.0),),
             Expected.UNHARMED,
             Setting.ATTACK,
-            answer="184 TOO_MANY_CALLS; 16 accepted",
+            answer="TOO_MANY_CALLS; accepted",
         ),
     ]
 
