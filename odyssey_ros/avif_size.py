@@ -85,7 +85,7 @@ class _Parser:
                 for picture in self._items(content[4:]):
                     yield from self._picture_sizes(picture)
             elif kind == b"stbl":
-                yield from self._picture_sizes(self._first_sample(dict(self._boxes(content))))
+                yield from self._picture_sizes(self._first_sample(list(self._boxes(content))))
 
     def _step(self) -> None:
         self._steps += 1
@@ -115,7 +115,10 @@ class _Parser:
         """Yield the AV1 data of each item that is a picture."""
         boxes = list(self._boxes(meta))
         pictures = {item for kind, content in boxes if kind == b"iinf" for item in self._pictures(content)}
-        item_data = next((content for kind, content in boxes if kind == b"idat"), memoryview(b""))
+        parts = [content for kind, content in boxes if kind == b"idat"]
+        if len(parts) > 1:
+            raise AvifStructureError("its data is in several places")
+        item_data = parts[0] if parts else memoryview(b"")
         for kind, content in boxes:
             if kind != b"iloc":
                 continue
@@ -157,17 +160,19 @@ class _Parser:
             offset = base + reader.number(offset_size)
             yield item, method, offset, reader.number(length_size)
 
-    def _first_sample(self, table: dict[bytes, memoryview]) -> memoryview:
-        for kind, size in ((b"stco", 4), (b"co64", 8)):
-            if kind in table and b"stsz" in table:
-                offset = _Reader(table[kind], 8).number(size)
-                lengths = _Reader(table[b"stsz"], 4)
-                length = lengths.number(4)
-                if length == 0:
-                    lengths.at += 4
-                    length = lengths.number(4)
-                return self._data[offset:][:length]
-        raise AvifStructureError("a track has no pictures")
+    def _first_sample(self, boxes: list[tuple[bytes, memoryview]]) -> memoryview:
+        offsets = [(kind, content) for kind, content in boxes if kind in {b"stco", b"co64"}]
+        tables = [content for kind, content in boxes if kind == b"stsz"]
+        if len(offsets) != 1 or len(tables) != 1:
+            raise AvifStructureError("a track has no pictures, or several tables of them")
+        kind, content = offsets[0]
+        offset = _Reader(content, 8).number(4 if kind == b"stco" else 8)
+        lengths = _Reader(tables[0], 4)
+        length = lengths.number(4)
+        if length == 0:  # the samples have lengths of their own
+            lengths.at += 4
+            length = lengths.number(4)
+        return self._data[offset:][:length]
 
     def _picture_sizes(self, picture: memoryview) -> Iterator[CodedSize]:
         """Yield the size of each sequence header among the units (OBUs) of a picture."""

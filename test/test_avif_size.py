@@ -62,6 +62,8 @@ def test_the_announced_size_does_not_matter(side):
         (box(b"meta", bytes(4) + box(b"iloc", struct.pack(">IHI", 2 << 24, 0, 2**32 - 1) + bytes(10**6))),
          "too many parts"),
         (box(b"moov", box(b"stbl", b"")), "a track has no pictures"),
+        (box(b"moov", box(b"stbl", box(b"stco", bytes(12)) * 2 + box(b"stsz", bytes(16)))), "several tables"),
+        (box(b"meta", bytes(4) + box(b"idat", b"x") * 2), "in several places"),
     ],
 )  # fmt: skip
 def test_what_is_no_avif_file_is_refused(data, reason):

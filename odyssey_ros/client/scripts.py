@@ -20,6 +20,8 @@ MAX_SCRIPTS: Final = 100
 MAX_ENTRIES: Final = 1000
 """Maximum number of entries of a script: more than a prompt each 3 s, the recommended pace, in 10 minutes."""
 
+_MAX_URL_LENGTH: Final = 8192
+
 _ACTIONS: Final = ("start", "interact", "end")
 
 
@@ -201,11 +203,15 @@ def _check_action(action: str, fields: object, where: str) -> None:
 def _check_url(script_url: object) -> None:
     if not isinstance(script_url, str):
         raise OdysseyScriptError(f"script_url must be a string, not {_kind(script_url)}")
+    # The messages omit the URL, since a presigned URL is a secret.
+    if len(script_url) > _MAX_URL_LENGTH:
+        raise OdysseyScriptError(f"script_url must be a URL of at most {_MAX_URL_LENGTH} characters")
+    if " " in script_url or not script_url.isprintable():  # `urlsplit` drops line breaks
+        raise OdysseyScriptError("script_url must be a URL without white space and control characters")
     try:
         parts = urlsplit(script_url)
     except ValueError:
         parts = urlsplit("")
-    # The message omits the URL, since a presigned URL is a secret.
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise OdysseyScriptError("script_url must be an absolute http or https URL")
 

@@ -167,7 +167,14 @@ def test_exactly_one_source() -> None:
         check_sources(None, ["x"], None)
 
 
-@pytest.mark.parametrize("url", ["", "script.json", "ftp://example.com/x", "https://", "https://[x", 3])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "script.json", "ftp://example.com/x", "https://", "https://[x", 3),
+        *("http://\r\nX: y/", "https://example.com/a b", "https://example.com/\ud800"),
+        "https://example.com/" + "a" * 5_000_000,
+    ],
+)
 def test_a_script_url_must_be_absolute_http_and_is_not_quoted_in_the_error(url: object) -> None:
     with pytest.raises(OdysseyScriptError, match="script_url must be") as caught:
         check_sources(None, None, url)
