@@ -35,13 +35,9 @@ def clean_text(text: str, *, is_prompt: bool = False) -> str:
             the result is one line of at most `MAX_LENGTH` characters.
     """
     if is_prompt:
-        return _UNWANTED_IN_PROMPT.sub("", redact(plain_prompt(text[:MAX_PROMPT_LENGTH])))
+        prompt = _SEQUENCES.sub("", text[:MAX_PROMPT_LENGTH].replace("\t", " "))
+        return _UNWANTED_IN_PROMPT.sub("", redact(_UNWANTED_IN_PROMPT.sub("", prompt)))
     return _line(text, MAX_LENGTH)
-
-
-def plain_prompt(text: str) -> str:
-    """Return a prompt without lone surrogates, and without control characters but newlines."""
-    return _UNWANTED_IN_PROMPT.sub("", _SEQUENCES.sub("", text.replace("\t", " ")))
 
 
 def error_text(text: str) -> str:

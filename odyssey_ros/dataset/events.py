@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
-from odyssey_ros.client.service_text import plain_prompt
+from odyssey_ros.client.service_text import MAX_PROMPT_LENGTH, clean_text
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.iso_time import parse_time_ns
 
@@ -32,7 +32,6 @@ MAX_EVENTS: Final = 10_000
 """Maximum number of events that are taken from a log; each frame is compared with all of them."""
 
 _MAX_ENTRIES: Final = 200_000  # further entries are only counted
-_MAX_PROMPT: Final = 65_536  # characters; the prompt is repeated with each frame
 _MAX_DEPTH: Final = 8  # of lists around the entries
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -153,7 +152,8 @@ def parse_events(data: bytes) -> EventLog:
     """Parse an events log, JSON lines or one JSON document. Never fails: invalid entries are counted.
 
     At most `MAX_EVENTS` events are taken; further ones are counted as ignored, and so are entries with a
-    prompt of more than 65,536 characters.
+    prompt of more than `MAX_PROMPT_LENGTH` characters. Prompts are cleaned of secrets and of control
+    characters other than newlines.
     """
     text = data.decode("utf-8", "replace")
     lines = _JsonLines(text)
@@ -228,11 +228,11 @@ def _event_log(entries: Iterable[object]) -> EventLog:
         sent = None
         if _first(fields, _APPLIED_PROMPT_KEYS, str) is not None:
             sent = cast("str | None", _first(fields, _SENT_PROMPT_KEYS, str))
-        if max(len(prompt), len(sent or "")) > _MAX_PROMPT:
+        if max(len(prompt), len(sent or "")) > MAX_PROMPT_LENGTH:
             ignored += 1
             continue
-        # The log is the service's: a lone surrogate, for one, could not be written to a manifest.
-        prompt, sent = plain_prompt(prompt), None if sent is None else plain_prompt(sent)
+        prompt = clean_text(prompt, is_prompt=True)
+        sent = None if sent is None else clean_text(sent, is_prompt=True)
         events.append(Event(kind, max(0, time_ns or 0), prompt, index, sent))
     return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), ignored)
 

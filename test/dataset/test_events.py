@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from odyssey_ros.client.service_text import MAX_PROMPT_LENGTH
 from odyssey_ros.dataset.events import Event, EventKind, EventLog, parse_events, script_events
 
 S = 1_000_000_000
@@ -78,6 +79,23 @@ def test_invalid_entries_are_counted() -> None:
     lines = ["{", "3", '{"type": "heartbeat", "t": 1}', '{"prompt": "x"}', '{"t": 2, "prompt": "a"}']
     log = parse_events("\n".join(lines).encode())
     assert log == EventLog((Event(EventKind.STARTED, 2 * S, "a"),), ignored=4)
+
+
+def test_prompts_are_cleaned() -> None:
+    """A recording from elsewhere must not control the terminal that shows a prompt."""
+    forged = "a fox\x1b[31m\x07\n[ERROR] \x85\u202eforged\ud800 https://f.example/a?X-Amz-Signature=0a1b2c"
+    entry = {"t": 1, "prompt": forged, "applied_prompt": forged}
+    [event] = parse_events(json.dumps(entry).encode()).events
+    assert event.prompt == event.sent_prompt == "a fox\n[ERROR] forged https://f.example/a?…"
+
+
+def test_the_longest_prompt() -> None:
+    lines = [
+        json.dumps({"t": 1, "prompt": "x" * length}) for length in (MAX_PROMPT_LENGTH, MAX_PROMPT_LENGTH + 1)
+    ]
+    log = parse_events("\n".join(lines).encode())
+    assert [len(event.prompt) for event in log.events] == [MAX_PROMPT_LENGTH]
+    assert log.ignored == 1
 
 
 @pytest.mark.parametrize(
