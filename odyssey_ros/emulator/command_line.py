@@ -105,15 +105,15 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
         "--allow-host",
         action="append",
         metavar="NAME",
-        help="a host name under which the service answers, for example behind a proxy; may be repeated "
-        "(default: addresses and names of this machine)",
+        help="a further host name under which the service answers, for example behind a proxy; may be "
+        "repeated (default: none)",
     )
     add(
         "--cors-origin",
         action="append",
         metavar="ORIGIN",
-        help="an origin whose web pages may use the service, such as https://app.example.org, or * for all; "
-        "may be repeated (default: pages of this machine)",
+        help="a further origin whose web pages may use the service, such as https://app.example.org, or "
+        "* for all; may be repeated (default: only pages of this machine)",
     )
     add(
         "--allow-private-script-urls",
@@ -155,7 +155,7 @@ _LIMIT_HELP = {
     "session_token_seconds": "lifetime of a session token, and of a session without a connection",
     "access_token_seconds": "lifetime of an access token",
     "url_seconds": "lifetime of a presigned URL",
-    "recording_megabytes": "disk space of all recordings; the oldest are deleted when a new one exceeds it",
+    "recording_megabytes": "disk space of all recordings in MB; the oldest are deleted for a new one",
 }
 _LIFETIMES = {"session_token_seconds", "access_token_seconds", "url_seconds"}
 _WHOLE_NUMBERS = {"concurrent_sessions", "queued_jobs", "session_requests_per_minute"}
