@@ -138,8 +138,8 @@ SETTINGS: tuple[Setting, ...] = (
         "camera_info_url",
         "",
         "URL (file:// or package://) of a calibration file for ~/camera_info, to which ~/set_camera_info "
-        "saves; empty publishes only the size, which means uncalibrated. At run time it can be empty, the "
-        "value with which the node started, or a file in one of the calibration_folders.",
+        "saves; empty publishes only the size, which means uncalibrated. At run time it can be set to an "
+        "empty text, the value with which the node started, or the URL of a file in calibration_folders.",
         Change.ALWAYS,
         repeatable=True,
     ),
@@ -154,8 +154,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "image_folders",
         (),
-        "Folders with the pictures that requests may name in image_path; without one, pictures come only in "
-        "the requests themselves and over ~/image_prompt.",
+        "Folders with the pictures that requests may name in image_path; if empty, pictures can only be sent "
+        "in the requests themselves and on ~/image_prompt.",
         Change.NEVER,
         is_path=True,
     ),
