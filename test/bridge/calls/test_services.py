@@ -210,7 +210,8 @@ def test_scripts_are_checked_before_anything_is_sent(connected, probe, emulator)
         ({"script": late_end}, "script[0] (start at 5 ms): start must be at 0 ms"),
         ({"script": [ScriptEntry(action=9)]}, "script[0]: unknown action 9"),
         ({"scripts": [Script(entries=script()), Script()]}, "scripts[1]"),
-        ({"script_url": "not a url"}, "http"),
+        ({"script_url": "not a url"}, "without white space"),
+        ({"script_url": "ftp://host/script"}, "http"),
     ):
         answer = call(probe, "submit_simulation_job", **fields)
         assert (answer.success, answer.error_code) == (False, "BAD_SCRIPT"), fields

@@ -357,17 +357,19 @@ async def test_an_unexpected_error_of_a_prompt_fails_that_prompt(monkeypatch, se
         assert not observer.errors
 
 
-async def test_a_defect_gives_up_with_a_reason(monkeypatch, session_on):
+async def test_a_defect_while_connecting_is_retried_and_has_a_reason(monkeypatch, session_on):
     async def broken(_):
         raise ZeroDivisionError("a defect")
 
-    async with emulator() as service, session_on(service.url) as (session, observer):
+    async with emulator() as service, session_on(service.url, max_retries=2) as (session, observer):
         await eventually(lambda: session.state.connection is ConnectionStatus.CONNECTED, "a connection")
         monkeypatch.setattr("odyssey_ros.client.connection_attempt.ConnectionAttempt.open", broken)
         service.faults.arm(SocketDrop())
         await eventually(lambda: observer.errors, "giving up")
+        failed = [state for state in observer.states if state.error_code == "INTERNAL"]
+        assert failed[0].connection is ConnectionStatus.RECONNECTING
+        assert failed[-1] == session.state
         assert session.state.connection is ConnectionStatus.FAILED
-        assert session.state.error_code == "INTERNAL"
         assert "ZeroDivisionError: a defect" in session.state.message
 
 
