@@ -81,6 +81,7 @@ class PlayerNode(ManagedNode):
     def configure(self) -> None:
         """Read the parameters and the key, and begin to fetch in the background."""
         parameters = self._settings.current
+        self.warn_if_insecure(allow_insecure=parameters.allow_insecure)
         try:
             request = self.files.wait_for(lambda: episode_request(parameters))
             wait_for = required_topics(parameters.wait_for)

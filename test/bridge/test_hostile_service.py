@@ -7,7 +7,9 @@ import re
 from urllib.parse import quote
 
 import pytest
-from lifecycle_msgs.srv import GetState
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Log
 
 from hostile_service import HostileService, json_response, response
 
@@ -114,15 +116,39 @@ def test_an_insecure_address_leaves_a_node_unconfigured(
         assert statuses[-1].error_code == "INSECURE_ADDRESS"
 
 
-def test_an_insecure_address_that_is_allowed_is_logged_and_used(start_node, probe, wait_until):
+@pytest.mark.parametrize(
+    ("name", "parameters", "variable"),
+    [
+        ("bridge", {"api_url": "http://api.invalid"}, "ODYSSEY_API_KEY"),
+        ("player", {"api_url": "http://api.invalid", "stream_id": "s"}, "ODYSSEY_API_KEY"),
+        ("spectator", {"webrtc_url": "http://media.invalid/live/x"}, "ODYSSEY_SPECTATOR_TOKEN"),
+    ],
+)
+def test_an_insecure_address_that_is_allowed_is_logged_and_used(
+    name, parameters, variable, start_node, probe, wait_until
+):
+    node = "odyssey" if name == "bridge" else name
+    log = probe.listen(Log, "/rosout", 100)
     process = start_node(
-        "bridge",
-        {"api_url": "http://api.invalid", "allow_insecure": True},
-        environment={"ODYSSEY_API_KEY": KEY},
+        name, {**parameters, "allow_insecure": True, "autostart": False}, environment={variable: KEY}
     )
+
+    def change(transition):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        assert probe.call(ChangeState, f"/{node}/change_state", request).success
+
+    def warned():
+        change(Transition.TRANSITION_CONFIGURE)
+        change(Transition.TRANSITION_CLEANUP)
+        return any("allow_insecure is set" in record.msg for record in log)
+
+    wait_until(warned, lambda: process.text)  # the log of the node may be discovered later than its services
+    change(Transition.TRANSITION_CONFIGURE)
+    change(Transition.TRANSITION_ACTIVATE)
     wait_until(lambda: "INSECURE" in process.text, lambda: process.text)
-    wait_until(lambda: "api.invalid cannot be reached" in process.text, lambda: process.text)
-    assert ask(probe, "odyssey") == "active"
+    wait_until(lambda: "cannot be reached" in process.text, lambda: process.text)
+    assert ask(probe, node) == "active"
+    assert secrets_in(process.text, *map(repr, log)) == []
 
 
 def test_a_malformed_location_does_not_end_the_spectator(start_node, probe, wait_until):

@@ -47,6 +47,10 @@ class StreamParameters(ImageParameters, TransformParameters, Protocol):
         """The folders of the calibrations that `camera_info_url` may name at run time."""
 
     @property
+    def allow_insecure(self) -> bool:
+        """Whether secrets may be sent without encryption to other machines."""
+
+    @property
     def autostart(self) -> bool:
         """Whether the node configures and activates itself."""
 
@@ -148,6 +152,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
     def configure(self) -> None:
         """Read parameters and secrets, and connect in the background."""
         parameters = self._settings.current
+        self.warn_if_insecure(allow_insecure=parameters.allow_insecure)
         handlers = SessionHandlers(
             state_changed=self._session_state_changed,
             event_happened=self.report_event,

@@ -154,6 +154,14 @@ class ManagedNode(LifecycleNode):
         if not future.cancelled() and (error := future.exception()) is not None:
             self.get_logger().error(f"Internal error: {type(error).__name__}: {error_text(str(error))}")
 
+    def warn_if_insecure(self, *, allow_insecure: bool) -> None:
+        """Log that secrets may be sent without encryption, also on `/rosout`."""
+        if allow_insecure:
+            self.get_logger().warning(
+                "allow_insecure is set: keys and tokens are sent without encryption to addresses that begin "
+                "with http:// or ws://. Anyone on the way can read them"
+            )
+
     def finish_in_background(self, future: concurrent.futures.Future[None]) -> None:
         """Let `destroy_node` wait for a future, up to a limit."""
         self._finishing = [one for one in self._finishing if not one.done()]
