@@ -14,6 +14,9 @@ MAX_PER_S: Final = 100.0
 MAX_AT_ONCE: Final = 500
 """Messages that are accepted at once; a server may send 256 candidates at the start."""
 
+UNIT_LENGTH: Final = 4096
+"""A longer message counts once more for each time that it has this length: cleaning it takes as long."""
+
 
 class MessageAllowance:
     """Counts the messages of the other side, so that they never arrive faster than they can be handled.
@@ -33,12 +36,13 @@ class MessageAllowance:
         """Allow one message more: the reply to a request."""
         self._left = min(self._left + 1, MAX_AT_ONCE)
 
-    def take(self) -> bool:
-        """Count a message; return whether it is allowed."""
+    def take(self, length: int = 0) -> bool:
+        """Count a message of this length, in characters or bytes; return whether it is allowed."""
+        count = 1 + length // UNIT_LENGTH
         now = self._clock()
         self._left = min(self._left + (now - self._updated_at) * MAX_PER_S, MAX_AT_ONCE)
         self._updated_at = now
-        if self._left < 1:
+        if self._left < count:
             return False
-        self._left -= 1
+        self._left -= count
         return True

@@ -201,7 +201,7 @@ class Peer:
     def _message(self, data: str | bytes) -> None:
         if self._ended:
             return
-        if not self._allowance.take():
+        if not self._allowance.take(len(data)):
             self._limit_exceeded("The streamer sends too many messages")
         elif isinstance(data, str):
             if len(data) > MAX_MESSAGE_LENGTH:

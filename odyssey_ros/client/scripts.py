@@ -18,7 +18,7 @@ MAX_SCRIPTS: Final = 100
 """Maximum number of scripts of a job."""
 
 MAX_ENTRIES: Final = 1000
-"""Maximum number of entries of a script: more than a prompt each 3 s, the recommended pace, in 10 minutes."""
+"""Maximum number of entries of a script. One prompt every 3 s, as recommended, makes 200 in 10 minutes."""
 
 _MAX_URL_LENGTH: Final = 8192
 

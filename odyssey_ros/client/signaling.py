@@ -217,7 +217,7 @@ class Signaling:
                 text = await self._socket.recv()
             except ConnectionClosed as closed:
                 raise _lost(closed) from None
-            if not self._allowance.take():
+            if not self._allowance.take(len(text)):
                 raise OdysseyConnectionError(
                     "The signaling server sends too many messages", code=ErrorCode.INVALID_RESPONSE
                 )

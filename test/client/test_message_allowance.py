@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from odyssey_ros.client.message_allowance import MAX_AT_ONCE, MAX_PER_S, MessageAllowance
+from odyssey_ros.client.message_allowance import MAX_AT_ONCE, MAX_PER_S, UNIT_LENGTH, MessageAllowance
 
 
 def test_a_burst_and_a_rate_are_allowed():
@@ -23,3 +23,11 @@ def test_replies_to_requests_are_always_allowed():
         allowance.expect_reply()
         assert allowance.take()
     assert not allowance.take()
+
+
+def test_a_long_message_counts_more_than_once():
+    allowance = MessageAllowance(lambda: 10.0)
+    long = 9 * UNIT_LENGTH  # counts ten times
+    assert [allowance.take(long) for _ in range(MAX_AT_ONCE // 10 + 1)] == [True] * (MAX_AT_ONCE // 10) + [
+        False
+    ]

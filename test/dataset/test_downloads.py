@@ -358,7 +358,7 @@ def _part(server: FileServer, **headers: str) -> Callable[[web.Request], Awaitab
         {"Content-Range": f"bytes 1000-{len(CONTENT) - 1}/{len(CONTENT) + 1}"},
     ],
 )
-async def test_a_continued_file_that_has_another_version_is_started_anew(
+async def test_a_continued_file_that_has_another_version_is_started_again(
     headers: dict[str, str], server: FileServer, fetch: Fetch, tmp_path: Path
 ) -> None:
     (tmp_path / "video.mp4.partial").write_bytes(CONTENT[:1000])

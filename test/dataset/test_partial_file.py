@@ -49,7 +49,7 @@ def test_a_version_of_an_earlier_release(tmp_path: Path) -> None:
     assert PartialFile(tmp_path / "video.mp4").version() == Version('"a"')
 
 
-def test_a_file_without_an_etag_has_no_version_and_is_started_anew(tmp_path: Path) -> None:
+def test_a_file_without_an_etag_has_no_version_and_is_started_again(tmp_path: Path) -> None:
     partial = PartialFile(tmp_path / "video.mp4")
     partial.open(0, WHOLE).close()
     with partial.open(0, Version(total=7)) as file:
