@@ -139,6 +139,17 @@ async def test_connecting_to_an_invalid_server_raises_an_error_without_the_token
     await server.wait_closed()
 
 
+async def connected(server, *, close_timeout_s=60):
+    port = server.sockets[0].getsockname()[1]
+    return await Signaling.connect(
+        SignalingEndpoint.parse(f"ws://127.0.0.1:{port}"),
+        "session",
+        "token",
+        open_timeout_s=60,
+        close_timeout_s=close_timeout_s,
+    )
+
+
 async def test_a_message_that_the_socket_would_not_carry_is_not_sent(nothing_left_behind):
     received = []
 
@@ -146,14 +157,7 @@ async def test_a_message_that_the_socket_would_not_carry_is_not_sent(nothing_lef
         received.extend([len(message) async for message in socket])
 
     async with serve_websocket(serve, "127.0.0.1", 0, max_size=MAX_SENT_BYTES) as server:
-        port = server.sockets[0].getsockname()[1]
-        signaling = await Signaling.connect(
-            SignalingEndpoint.parse(f"ws://127.0.0.1:{port}"),
-            "session",
-            "token",
-            open_timeout_s=60,
-            close_timeout_s=60,
-        )
+        signaling = await connected(server)
         with pytest.raises(OdysseyStreamError, match=f"at most {MAX_SENT_BYTES} can be sent") as refused:
             await signaling.send_text("x" * (MAX_SENT_BYTES + 1))
         assert refused.value.code == "MESSAGE_TOO_LONG"
@@ -171,14 +175,7 @@ async def test_a_flood_of_ignored_messages_is_an_error(nothing_left_behind, mess
                 await socket.send(message)
 
     async with serve_websocket(serve, "127.0.0.1", 0, close_timeout=1) as server:
-        port = server.sockets[0].getsockname()[1]
-        signaling = await Signaling.connect(
-            SignalingEndpoint.parse(f"ws://127.0.0.1:{port}"),
-            "session",
-            "token",
-            open_timeout_s=60,
-            close_timeout_s=1,
-        )
+        signaling = await connected(server, close_timeout_s=1)
         with pytest.raises(OdysseyConnectionError, match="sends too many messages") as caught:
             await signaling.receive()
         assert caught.value.code == "INVALID_RESPONSE"
