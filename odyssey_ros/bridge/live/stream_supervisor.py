@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
         DecodedFrame,
         Odyssey,
     )
+
+logger = logging.getLogger(__name__)
 
 
 class StreamSupervisor(ClientObserver):
@@ -246,7 +249,10 @@ class StreamSupervisor(ClientObserver):
             await self._interact(request.prompt)
         except OdysseyConnectionError:
             return  # the client reports the loss
-        except Exception as error:  # noqa: BLE001 -- an unexpected error fails this prompt, not the session
+        except OdysseyError as error:
+            self._reporter.report_failure(error)
+        except Exception as error:  # an unexpected error fails this prompt, not the session
+            logger.exception("A prompt failed unexpectedly; please report it")
             self._reporter.report_failure(as_odyssey_error(error))
 
     async def _interact(self, text: str) -> str:
