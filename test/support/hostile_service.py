@@ -73,7 +73,10 @@ class HostileService:
         return sum(request.endpoint == endpoint for request in self.requests)
 
     def _serve(self, handler: socketserver.StreamRequestHandler) -> None:
-        method, path, _version = handler.rfile.readline().decode("latin-1").split()
+        first = handler.rfile.readline()
+        if not first:  # a connection that was closed unused
+            return
+        method, path, _version = first.decode("latin-1").split()
         headers = {}
         while line := handler.rfile.readline().strip():
             name, _, value = line.decode("latin-1").partition(":")
