@@ -29,7 +29,7 @@ LAYERS = {
 }
 """The other layers that each layer may import."""
 
-SHARED = {"odyssey_ros.avif_size", "odyssey_ros.requirements"}
+SHARED = {"odyssey_ros.avif_size", "odyssey_ros.public_address", "odyssey_ros.requirements"}
 """The modules outside the layers that every layer may import: nothing that the wire depends on."""
 
 ROOMS = {

@@ -6,7 +6,6 @@ A presigned URL is a secret, and a server that redirects chooses where this mach
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -22,6 +21,7 @@ from odyssey_ros.client.loopback import parsed_address
 from odyssey_ros.client.proxies import ProxySettings
 from odyssey_ros.client.service_address import parse_address, require_encryption, require_reachable
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.public_address import is_public
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -128,14 +128,6 @@ def _target(response: httpx.Response) -> str:
         raise EpisodeError(
             ErrorCode.INVALID_RESPONSE, f"the server redirects to nowhere (status {response.status_code})"
         ) from error
-
-
-def is_public(text: str) -> bool:
-    """Return whether an address literal is one of the public internet."""
-    address = parsed_address(text)
-    if isinstance(address, ipaddress.IPv6Address) and address.sixtofour is not None:
-        address = address.sixtofour
-    return address is not None and address.is_global and not address.is_multicast
 
 
 async def _is_public_target(address: ServiceAddress) -> bool:

@@ -13,7 +13,7 @@ from certificate_authority import CertificateAuthority
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset import presigned_requests
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.presigned_requests import download_client, is_public, request_file
+from odyssey_ros.dataset.presigned_requests import download_client, request_file
 
 if TYPE_CHECKING:
     import ssl
@@ -173,22 +173,3 @@ async def test_a_name_that_changes_its_address_brings_no_private_bytes(
         with pytest.raises(EpisodeError, match="private address"):
             await _get(f"http://127.0.0.2:{public.port}/")
         assert len(private.requests) <= 1
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.216.34", True),
-        ("2606:2800:220:1::1", True),
-        ("10.0.0.1", False),
-        ("169.254.169.254", False),
-        ("::1", False),
-        ("fe80::1%eth0", False),
-        ("::ffff:192.168.0.1", False),
-        ("2002:a00:1::", False),
-        ("224.0.0.1", False),
-        ("name", False),
-    ],
-)
-def test_public_addresses(address: str, public: bool) -> None:
-    assert is_public(address) is public

@@ -19,11 +19,12 @@ from yarl import URL
 
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.jobs.scripts import Script, parse_script
+from odyssey_ros.public_address import is_public
 
 if TYPE_CHECKING:
     from aiohttp.abc import ResolveResult
 
-__all__ = ["ScriptFetchError", "fetch_script", "is_public"]
+__all__ = ["ScriptFetchError", "fetch_script"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,6 @@ _FETCH_SECONDS = 15.0
 _MAX_FETCH_BYTES = 48 * 1024 * 1024
 _MAX_REDIRECTS = 5
 _CHUNK_BYTES = 65536
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 _UNAVAILABLE = "The script could not be fetched from its script_url; the log of the emulator has the reason"
 _PRIVATE = (
@@ -133,32 +133,6 @@ def _check_url(url: URL, *, allow_private: bool) -> None:
         return
     if not allow_private and not is_public(url.host):
         raise _PrivateAddressError
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address is one of the public internet.
-
-    The IPv4 address inside of an IPv6 address (mapped, 6to4, Teredo, NAT64) must be public too.
-    """
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
-        if found in _NAT64:
-            inner.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
-        carried = [one for one in inner if one is not None]
-        if found.ipv4_mapped is not None:
-            return _is_public(found.ipv4_mapped)
-        return _is_public(found) and all(_is_public(one) for one in carried)
-    return _is_public(found)
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return (
-        address.is_global
-        and not address.is_multicast
-        and not address.is_unspecified
-        and not getattr(address, "is_site_local", False)
-    )
 
 
 class _Resolver(AbstractResolver):
