@@ -94,6 +94,7 @@ class BridgeNode(StreamNode[BridgeParameters, StreamSupervisor]):
         """Read the key or the credentials, and return a function that makes the supervisor."""
         credentials, key = self.files.wait_for(lambda: _secrets(parameters))
         if credentials is not None:
+            # Raises for an address that is refused, before anything is connected.
             MintedSession(credentials, allow_insecure=parameters.allow_insecure)
         client = make_client(parameters, key)
         self._holds_key = credentials is None

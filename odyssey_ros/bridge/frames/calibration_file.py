@@ -192,9 +192,9 @@ def format_yaml(calibration: Calibration, camera_name: str) -> str:
 
 
 def _document(text: str) -> dict[str, Any]:
-    # PyYAML accepts tabs only in quotes and comments; YAML allows them wherever spaces separate two tokens.
     if text.count("[") + text.count("{") > _MAX_BRACKETS:
         raise CalibrationError("it is nested too deeply")
+    # PyYAML accepts tabs only in quotes and comments; YAML allows them wherever spaces separate two tokens.
     text = _OPENCV_HEADER.sub("", text).expandtabs()
     try:
         # BaseLoader ignores tags and keeps every scalar as a text, so that 1e3 is a number here as for ROS.
