@@ -35,7 +35,10 @@ PROBE = (
     "print(sys.executable)\n"  # the interpreter itself, where `path` is a shim of pyenv
 )
 PROBE_SECONDS = 60
-ROS_FREE_TESTS = ("test/client", "test/dataset", "test/emulator")
+ROS_FREE_TESTS = (
+    *("test/client", "test/dataset", "test/emulator"),
+    *("test/test_avif_size.py", "test/test_public_address.py"),
+)
 # The browser tests run another program, which is the same for every Python.
 LEFT_OUT = "--ignore=test/emulator/browser"
 
