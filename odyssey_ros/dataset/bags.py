@@ -6,7 +6,7 @@ stamp. The bag contains the definitions of all its types, so a reader needs no o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,13 +22,14 @@ from odyssey_ros.dataset.pixels import JpegEncoder, Rgb8Converter
 from odyssey_ros.dataset.video import Video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Buffer
 
     from odyssey_ros.dataset.episodes import Episode
     from odyssey_ros.dataset.events import Event
+    from odyssey_ros.dataset.losses import Loss
 
 _LIBRARY: Final = "odyssey_ros"
 
@@ -109,6 +110,7 @@ class BagSummary:
         height: Height of the pictures, in pixels.
         start_time_ns: Stamp of the first message.
         duration_ns: Time from the first message to the last.
+        losses: What of the video was ignored, repaired or guessed.
     """
 
     file: str
@@ -119,6 +121,7 @@ class BagSummary:
     height: int
     start_time_ns: int
     duration_ns: int
+    losses: Mapping[Loss, int] = field(default_factory=dict)
 
 
 def write_bag(

@@ -26,6 +26,7 @@ from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.durable import make_folder, move_folder
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.journal import Journal, jobs_in
+from odyssey_ros.dataset.losses import IncompleteDataError, summary
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
@@ -188,7 +189,13 @@ async def _collect(
             else:
                 sources = await _existing(arguments, service, retry_policy)
             collector = Collector(
-                workspace, downloader, layout, width, progress, keep_downloads=arguments.keep_downloads
+                workspace,
+                downloader,
+                layout,
+                width,
+                progress,
+                keep_downloads=arguments.keep_downloads,
+                strict=arguments.strict,
             )
             outcome = await collector.collect(sources)
     return _conclude(outcome, arguments.output)
@@ -224,6 +231,10 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 
 def _conclude(outcome: Outcome, folder: Path) -> int:
     _write_line(f"{len(outcome.entries)} episodes in {folder}, {len(outcome.failures)} failed")
+    refused = (error for error in outcome.failures.values() if isinstance(error, IncompleteDataError))
+    losses = summary(made.losses for made in (*outcome.entries, *refused))
+    if losses is not None:
+        _write_line(losses)
     return EXIT_INCOMPLETE if outcome.failures else EXIT_DONE
 
 

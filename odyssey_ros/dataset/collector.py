@@ -17,12 +17,13 @@ from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError, disk_error
 from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.fetching import fetch_stream
+from odyssey_ros.dataset.losses import IncompleteDataError, Loss, combined, described
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
 from odyssey_ros.dataset.simulation_jobs import ServiceRefusalError
 from odyssey_ros.dataset.sources import job_provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from odyssey_ros.dataset.bags import BagLayout, BagSummary
@@ -75,6 +76,7 @@ class Collector:
         width: Limits of what runs at the same time.
         progress: Receives the progress.
         keep_downloads: Keep the downloaded files of the service.
+        strict: Whether an episode with a loss fails, also one that an earlier run made.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Collector:
         progress: ProgressDisplay,
         *,
         keep_downloads: bool = False,
+        strict: bool = False,
     ) -> None:
         self._workspace = workspace
         self._downloader = downloader
@@ -93,6 +96,7 @@ class Collector:
         self._width = width
         self._progress = progress
         self._keep_downloads = keep_downloads
+        self._strict = strict
         self._job_slots = asyncio.Semaphore(width.jobs)
         self._download_slots = asyncio.Semaphore(width.downloads)
         self._writers = ThreadPoolExecutor(width.decoders, thread_name_prefix="odyssey-dataset")
@@ -112,9 +116,11 @@ class Collector:
             if entry is None:
                 wanted.append(source)
             else:
-                outcome.entries.append(entry)
+                self._add_existing(entry, outcome)
                 await asyncio.to_thread(self._remove_downloads, source)
         self._progress.start(len(sources), len(outcome.entries))
+        for name, error in outcome.failures.items():
+            self._progress.failed(name, str(error))
         at_once = self._width.jobs + self._width.downloads + self._width.decoders
         queue = iter(wanted)
         workers = [asyncio.create_task(self._work(queue, outcome)) for _ in range(min(at_once, len(wanted)))]
@@ -129,6 +135,18 @@ class Collector:
             self._workspace.write_lists(outcome.entries, outcome.failures)
         return outcome
 
+    def _add_existing(self, entry: ManifestEntry, outcome: Outcome) -> None:
+        try:
+            self._check_losses(entry.losses)
+        except IncompleteDataError as error:
+            outcome.failures[entry.episode] = error
+        else:
+            outcome.entries.append(entry)
+
+    def _check_losses(self, losses: Mapping[str, int]) -> None:
+        if self._strict and losses:
+            raise IncompleteDataError(losses)
+
     async def _work(self, queue: Iterator[EpisodeSource], outcome: Outcome) -> None:
         for source in queue:
             try:
@@ -142,6 +160,8 @@ class Collector:
                 outcome.failures[source.name] = error
             else:
                 outcome.entries.append(entry)
+                if entry.losses:
+                    self._progress.note(source.name, described(entry.losses))
                 seconds = entry.duration_ns / 1e9
                 self._progress.finished(source.name, f"{entry.frames} frames, {seconds:.1f} s")
                 continue
@@ -188,11 +208,13 @@ class Collector:
                 self._progress.phase(name, "writing", frames, fetched.stream.frame_count, "frames")
 
         episode = fetched.episode(source.expected_events)
+        self._check_losses(combined(fetched.losses(source.expected_events)))
         try:
             partial = self._workspace.clean_partial(name)
             try:
                 summary = write_bag(partial, name, episode, self._layout, on_frame=on_frame)
                 entry = self._entry(source, fetched, episode, summary, partial / "metadata.yaml")
+                self._check_losses(entry.losses)
                 self._workspace.publish(entry, partial)
             except BaseException:
                 # When the disk is full, the other episodes need the space.
@@ -240,6 +262,11 @@ class Collector:
             if events is None
             else {"size": events.size, "sha256": events.sha256, "ignored": fetched.log.ignored},
             provenance={**source.provenance(), **job_provenance(fetched.stream)},
+            losses=combined(
+                fetched.losses(source.expected_events),
+                summary.losses,
+                _frame_count_difference(fetched.stream.frame_count, summary.frames),
+            ),
         )
 
     def _remove_downloads(self, source: EpisodeSource) -> None:
@@ -261,6 +288,10 @@ class _Report:
 
     def note(self, text: str) -> None:
         self._progress.note(self._name, text)
+
+
+def _frame_count_difference(announced: int | None, frames: int) -> dict[Loss, int]:
+    return {} if announced is None else {Loss.FRAME_COUNT_DIFFERENCE: abs(announced - frames)}
 
 
 def _refused(error: ServiceRefusalError) -> EpisodeError:

@@ -137,6 +137,11 @@ def _add_common(command: argparse.ArgumentParser, *, output_required: bool = Tru
         help="frame of reference of all headers (default: %(default)s)",
     )
     bags.add_argument("--keep-downloads", action="store_true", help="keep the MP4 files in the work folder")
+    bags.add_argument(
+        "--strict",
+        action="store_true",
+        help="an episode of which anything was ignored, repaired or guessed fails (INCOMPLETE_DATA)",
+    )
     width = command.add_argument_group("limits of what runs at the same time")
     for name, default, what in (
         ("jobs", 5, "simulation jobs"),

@@ -11,7 +11,7 @@ import contextlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -20,6 +20,7 @@ from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_re
 from odyssey_ros.client.service_text import MAX_PROMPT_LENGTH, clean_text
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.iso_time import parse_time_ns
+from odyssey_ros.dataset.losses import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -106,11 +107,16 @@ class EventLog:
 
     Attributes:
         events: In order of time.
-        ignored: Number of entries of the log that were skipped.
+        losses: What of the log was ignored, repaired or guessed.
     """
 
     events: tuple[Event, ...] = ()
-    ignored: int = 0
+    losses: Mapping[Loss, int] = field(default_factory=dict)
+
+    @property
+    def ignored(self) -> int:
+        """Number of entries of the log that were skipped."""
+        return self.losses.get(Loss.IGNORED_LOG_ENTRIES, 0)
 
     def prompts(self) -> tuple[str, ...]:
         """Return the prompts in the order in which they came into force."""
@@ -161,7 +167,7 @@ def parse_events(data: bytes) -> EventLog:
     if lines.invalid:
         with contextlib.suppress(ValueError, RecursionError):
             return _event_log(_objects([json.loads(text)]))
-    return EventLog(log.events, log.ignored + lines.invalid)
+    return EventLog(log.events, _ignored(log.ignored + lines.invalid))
 
 
 def script_events(script: Sequence[Mapping[str, Any]]) -> EventLog:
@@ -234,7 +240,11 @@ def _event_log(entries: Iterable[object]) -> EventLog:
         prompt = clean_text(prompt, is_prompt=True)
         sent = None if sent is None else clean_text(sent, is_prompt=True)
         events.append(Event(kind, max(0, time_ns or 0), prompt, index, sent))
-    return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), ignored)
+    return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), _ignored(ignored))
+
+
+def _ignored(count: int) -> dict[Loss, int]:
+    return {Loss.IGNORED_LOG_ENTRIES: count} if count else {}
 
 
 def _flattened(entry: Mapping[str, Any]) -> dict[str, object]:

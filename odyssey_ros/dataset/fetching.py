@@ -12,9 +12,10 @@ from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import MAX_LOG_BYTES, NO_EVENTS, read_events
 from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.losses import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from odyssey_ros.dataset.downloads import Downloader, Fetched
@@ -43,9 +44,20 @@ class FetchedStream:
     log: EventLog
 
     def episode(self, expected_events: EventLog = NO_EVENTS) -> Episode:
-        """Return the episode; its events are `expected_events` when the log is empty."""
-        events = self.log if self.log.events else expected_events
+        """Return the episode; its events are `expected_events` when the log has no prompt."""
+        events = self.log if self.log.prompts() else expected_events
         return Episode(self.stream.stream_id, self.video.path, events, self.stream.start_time_ns)
+
+    def losses(self, expected_events: EventLog = NO_EVENTS) -> Mapping[Loss, int]:
+        """Return the losses of the events log and of the start time; for the argument see `episode`."""
+        found = dict(self.log.losses)
+        if not self.log.prompts():
+            expected = len(expected_events.prompts())
+            found[Loss.SCRIPT_PROMPTS if expected else Loss.MISSING_PROMPTS] = expected or 1
+        job = self.stream.job
+        if not self.stream.start_time_ns or (job is not None and job.started_at is None):
+            found[Loss.GUESSED_START] = 1
+        return found
 
 
 async def fetch_stream(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import errno
 import json
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.client.regular_file import RegularFileError, open_regular_file, read_regular_file
 from odyssey_ros.dataset.durable import replace_file
 from odyssey_ros.dataset.errors import DatasetError
+from odyssey_ros.dataset.losses import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,6 +65,8 @@ class ManifestEntry:
         video: `size`, `sha256` and `frame_count` of the service's video file.
         events: `size`, `sha256` and `ignored` entries of the service's events log; None without a log.
         provenance: Origin of the episode: its script, variables and job, where they exist.
+        losses: What was ignored, repaired or guessed: counts by the values of `Loss`, without zeros, in the
+            order of their names.
     """
 
     episode: str
@@ -80,6 +83,7 @@ class ManifestEntry:
     video: Mapping[str, Any]
     events: Mapping[str, Any] | None
     provenance: Mapping[str, Any]
+    losses: Mapping[str, int] = field(default_factory=dict)
 
     def to_line(self) -> str:
         """Return the entry as JSON, with a newline."""
@@ -96,6 +100,8 @@ class ManifestEntry:
             data = json.loads(line)
             if "making" in data:  # the name of `provenance` in manifests of the first version
                 data["provenance"] = data.pop("making")
+            if "losses" not in data:
+                data["losses"] = {Loss.NOT_COUNTED.value: 1}
             files = tuple(FileEntry(**file) for file in data.pop("files"))
             return cls(files=files, prompts=tuple(data.pop("prompts")), **data)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

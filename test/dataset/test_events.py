@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from odyssey_ros.client.service_text import MAX_PROMPT_LENGTH
 from odyssey_ros.dataset.events import Event, EventKind, EventLog, parse_events, script_events
+from odyssey_ros.dataset.losses import Loss
 
 S = 1_000_000_000
 EXPECTED = (
@@ -78,7 +79,7 @@ def test_the_events_of_a_script() -> None:
 def test_invalid_entries_are_counted() -> None:
     lines = ["{", "3", '{"type": "heartbeat", "t": 1}', '{"prompt": "x"}', '{"t": 2, "prompt": "a"}']
     log = parse_events("\n".join(lines).encode())
-    assert log == EventLog((Event(EventKind.STARTED, 2 * S, "a"),), ignored=4)
+    assert log == EventLog((Event(EventKind.STARTED, 2 * S, "a"),), {Loss.IGNORED_LOG_ENTRIES: 4})
 
 
 def test_prompts_are_cleaned() -> None:

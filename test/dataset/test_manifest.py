@@ -41,6 +41,7 @@ def _entry(name: str, **changes: Any) -> ManifestEntry:
         video={"size": 5, "sha256": "ab"},
         events=None,
         provenance={"source": "recording"},
+        losses={"guessed_start": 1},
     )
     return replace(entry, **changes)
 
@@ -61,6 +62,15 @@ def test_a_manifest_with_the_former_name_of_provenance_is_read(tmp_path: Path) -
     assert read_manifest(path) == [_entry("a"), _entry("b")]
     write_manifest(path, read_manifest(path))
     assert "making" not in path.read_text()
+
+
+def test_an_entry_of_a_version_without_losses_is_read_and_marked(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(_entry("a").to_line().replace(', "losses": {"guessed_start": 1}', ""))
+    assert "losses" not in path.read_text()
+    [entry] = read_manifest(path)
+    assert entry == _entry("a", losses={"not_counted": 1})
+    assert merged([[entry], read_manifest(path)]) == [entry]
 
 
 @pytest.mark.parametrize(

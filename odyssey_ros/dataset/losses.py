@@ -1,0 +1,112 @@
+"""Losses of an episode: what was ignored, repaired or guessed while it was made.
+
+A loss does not stop an episode. It is counted, shown once for each episode and once at the end of a run, and
+stored in the manifest. `--strict` makes an episode with a loss fail.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.dataset.errors import EpisodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class IncompleteDataError(EpisodeError):
+    """An episode has losses, and the run is strict.
+
+    Attributes:
+        losses: The losses, as in the manifest.
+    """
+
+    def __init__(self, losses: Mapping[str, int]) -> None:
+        super().__init__(
+            ErrorCode.INCOMPLETE_DATA,
+            f"{described(losses)}; run the command without --strict to accept the episode",
+        )
+        self.losses = losses
+
+
+class Loss(str, Enum):
+    """A kind of loss. Its value is the key in the manifest.
+
+    Attributes:
+        text: What happened, as a text that follows the count.
+    """
+
+    text: str
+
+    def __new__(cls, value: str, text: str) -> Loss:
+        """Return a member; `text` is its attribute."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.text = text
+        return member
+
+    # Of the events log.
+    IGNORED_LOG_ENTRIES = "ignored_log_entries", "entries of the events log were not understood"
+    SCRIPT_PROMPTS = "script_prompts", "prompts were taken from the script, because the events log has none"
+    MISSING_PROMPTS = "missing_prompts", "the frames have no prompt, because there is no events log with one"
+
+    # Of the times.
+    GUESSED_START = "guessed_start", "the start of the stream is unknown"
+
+    # Of the video.
+    FRAME_COUNT_DIFFERENCE = (
+        "frame_count_difference",
+        "frames more or less than the service says are in the video",
+    )
+
+    # Of earlier versions.
+    NOT_COUNTED = (
+        "not_counted",
+        "the bag was made by a version that did not count losses: remove its folder to make it again",
+    )
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def combined(*parts: Mapping[Loss, int]) -> dict[str, int]:
+    """Return the sums for the manifest: only the kinds that occur, in the order of their names."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update({loss.value: count for loss, count in part.items()})
+    return {name: total[name] for name in sorted(total) if total[name]}
+
+
+def described(losses: Mapping[str, int]) -> str:
+    """Return the losses of one episode as a text: each name with its count and its meaning."""
+    return "; ".join(f"{name}: {count} ({_text(name)})" for name, count in sorted(losses.items()))
+
+
+def summary(episodes: Iterable[Mapping[str, int]]) -> str | None:
+    """Return one line about the losses of all episodes; None when there is no loss.
+
+    Args:
+        episodes: The losses of each episode; an episode without a loss has an empty mapping.
+    """
+    counts: Counter[str] = Counter()
+    occurrences: Counter[str] = Counter()
+    total = affected = 0
+    for losses in episodes:
+        total += 1
+        affected += bool(losses)
+        counts.update(losses)
+        occurrences.update(losses.keys())
+    if not affected:
+        return None
+    kinds = (f"{name} {counts[name]} (episodes: {occurrences[name]})" for name in sorted(counts))
+    return f"data was lost or guessed in {affected} of {total} episodes: {', '.join(kinds)}"
+
+
+def _text(name: str) -> str:
+    try:
+        return Loss(name).text
+    except ValueError:  # of a newer version
+        return "unknown to this version"
