@@ -231,8 +231,8 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 
 def _conclude(outcome: Outcome, folder: Path) -> int:
     _write_line(f"{len(outcome.entries)} episodes in {folder}, {len(outcome.failures)} failed")
-    refused = (error for error in outcome.failures.values() if isinstance(error, IncompleteDataError))
-    losses = summary(made.losses for made in (*outcome.entries, *refused))
+    refused = [error for error in outcome.failures.values() if isinstance(error, IncompleteDataError)]
+    losses = summary([entry.losses for entry in outcome.entries] + [error.losses for error in refused])
     if losses is not None:
         _write_line(losses)
     return EXIT_INCOMPLETE if outcome.failures else EXIT_DONE

@@ -69,7 +69,7 @@ class Loss(str, Enum):
     )
 
     def __str__(self) -> str:
-        return self.value
+        return str(self.value)
 
 
 def combined(*parts: Mapping[Loss, int]) -> dict[str, int]:
@@ -106,7 +106,5 @@ def summary(episodes: Iterable[Mapping[str, int]]) -> str | None:
 
 
 def _text(name: str) -> str:
-    try:
-        return Loss(name).text
-    except ValueError:  # of a newer version
-        return "unknown to this version"
+    # A manifest of a newer version may have further kinds.
+    return next((loss.text for loss in Loss if loss == name), "unknown to this version")
