@@ -4,50 +4,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-import numpy as np
+from odyssey_ros.pictures.colours import to_srgb
+from odyssey_ros.pictures.modes import eight_bits, mixable, on_white
+from odyssey_ros.pictures.orientation import SWAPS_SIDES, turn
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from PIL import Image
 
-_ORIENTATION: Final = 0x0112  # the tag of EXIF
-
-# Mixing pixels of the other modes needs a conversion first: palettes, bits, and angles of hue.
-_RESIZED_AS_THEY_ARE: Final = frozenset(
-    ("RGB", "RGBX", "RGBA", "RGBa", "L", "LA", "La", "CMYK", "YCbCr", "I", "F")
-)
+    from odyssey_ros.pictures.metadata import Metadata
 
 
-def fit(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return an image as 8-bit RGB that covers a size: upright, cropped around its centre, and scaled.
+def fit(picture: Image.Image, metadata: Metadata, size: tuple[int, int]) -> tuple[Image.Image, str]:
+    """Return an image as sRGB that covers a size: upright, cropped around its centre, and scaled.
 
     Transparent areas become white. The image is scaled first, so that rotation, transparency and colours
     are handled at the small size. The conversions that must come first make one copy of the image.
 
     Args:
-        picture: An image of any mode; its EXIF orientation is applied.
+        picture: An image of any mode.
+        metadata: Its orientation and colours.
         size: Width and height in pixels.
+
+    Returns:
+        The image, and a note for the user; the note is empty when all of the metadata could be used.
     """
     from PIL import Image
 
     picture.load()
-    transpose = Image.Transpose
-    turn = {
-        2: transpose.FLIP_LEFT_RIGHT,
-        3: transpose.ROTATE_180,
-        4: transpose.FLIP_TOP_BOTTOM,
-        5: transpose.TRANSPOSE,
-        6: transpose.ROTATE_270,
-        7: transpose.TRANSVERSE,
-        8: transpose.ROTATE_90,
-    }.get(picture.getexif().get(_ORIENTATION, 1))
-    if turn in {transpose.TRANSPOSE, transpose.TRANSVERSE, transpose.ROTATE_90, transpose.ROTATE_270}:
+    if metadata.orientation in SWAPS_SIDES:
         size = size[::-1]
     box = _cover(picture.size, size)
-    small = _flatten(_resizable(picture).resize(size, Image.Resampling.LANCZOS, box=box))
-    return small if turn is None else small.transpose(turn)
+    small = eight_bits(mixable(picture).resize(size, Image.Resampling.LANCZOS, box=box))
+    converted, note = to_srgb(small, metadata)
+    upright = turn(on_white(converted), metadata.orientation)
+    upright.info.clear()  # a comment of the file would be written into the result
+    return upright, note
 
 
 def _cover(source: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -56,35 +49,3 @@ def _cover(source: tuple[int, int], target: tuple[int, int]) -> tuple[float, flo
     width, height = min(target[0] * scale, source[0]), min(target[1] * scale, source[1])
     left, top = (source[0] - width) / 2, (source[1] - height) / 2
     return left, top, min(left + width, source[0]), min(top + height, source[1])
-
-
-def _resizable(picture: Image.Image) -> Image.Image:
-    """Return an image in a mode whose pixels can be mixed."""
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode.startswith("I"):
-        return picture if picture.mode == "I" else picture.convert("I")
-    if picture.has_transparency_data and (picture.mode not in _RESIZED_AS_THEY_ARE or _has_key(picture)):
-        return picture.convert("RGBA")
-    return picture if picture.mode in _RESIZED_AS_THEY_ARE else picture.convert("RGB")
-
-
-def _has_key(picture: Image.Image) -> bool:
-    """Return whether one colour of the image means transparency."""
-    return picture.mode in {"RGB", "L"} and "transparency" in picture.info
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """Convert an image of any mode to 8-bit RGB, with white behind transparent areas."""
-    from PIL import Image
-
-    if picture.mode == "RGB":
-        return picture
-    if picture.mode == "I":
-        # 16-bit grey: Pillow's own conversion clips it to white instead of scaling it.
-        levels: NDArray[Any] = np.asarray(picture)
-        return Image.fromarray((np.clip(levels, 0, 65535) // 257).astype(np.uint8)).convert("RGB")
-    if picture.mode in {"RGBA", "RGBa", "LA", "La"}:
-        rgba = (picture.convert("LA") if picture.mode == "La" else picture).convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return picture.convert("RGB")

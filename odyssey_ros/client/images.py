@@ -1,8 +1,9 @@
 """Preparation of the image that starts a stream: common formats in, a JPEG data URL out.
 
-An image is decoded once, scaled to cover the stream's size, cropped around its centre, flattened, rotated by
-its EXIF orientation and encoded once, as JPEG. A process converts one image at a time; the others wait in
-their encoded form. Pillow is imported only when an image is given, so that other clients do not need it.
+An image is decoded once, scaled to cover the stream's size, cropped around its centre, converted to sRGB,
+flattened, rotated by its orientation and encoded once, as JPEG without metadata. A process converts one image
+at a time; the others wait in their encoded form. Pillow is imported only when an image is given, so that
+other clients do not need it.
 """
 
 # ruff: noqa: PLC0415 - Pillow is optional, see above
@@ -13,8 +14,8 @@ import asyncio
 import base64
 import binascii
 import io
+import logging
 import os
-import struct
 import threading
 from functools import partial
 from pathlib import Path
@@ -25,16 +26,12 @@ import numpy as np
 from odyssey_ros.client.call_thread import CallThread
 from odyssey_ros.client.errors import OdysseyImageError
 from odyssey_ros.client.image_fitting import fit
-from odyssey_ros.client.image_limits import (
-    MAX_HEIF_PIXELS,
-    MAX_IMAGE_BYTES,
-    MAX_IMAGE_PIXELS,
-    MAX_JPEG_PIXELS,
-    check_avif,
-    check_size,
-    pixel_limit,
-)
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, MAX_JPEG_PIXELS, check_size
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
+from odyssey_ros.pictures.decoding import DECODE_ERRORS, image_format, open_picture
+from odyssey_ros.pictures.limits import ImageLimitError
+from odyssey_ros.pictures.metadata import Metadata
+from odyssey_ros.pictures.orientation import memory_orientation
 from odyssey_ros.requirements import EXTRAS, MissingPackageError, require
 
 if TYPE_CHECKING:
@@ -45,6 +42,8 @@ if TYPE_CHECKING:
         str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8]
     )
 
+logger = logging.getLogger(__name__)
+
 LANDSCAPE_SIZE: Final = (1280, 704)
 """Width and height of a landscape stream, in pixels."""
 
@@ -52,14 +51,6 @@ PORTRAIT_SIZE: Final = (704, 1280)
 """Width and height of a portrait stream, in pixels."""
 
 JPEG_QUALITY: Final = 90
-
-_HEIF_BRANDS: Final = frozenset(
-    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
-)
-_AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
-
-# Exceptions of the decoders of Pillow and libheif on damaged input.
-_DECODE_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error)
 
 _CONVERTING: Final = threading.Lock()
 _CONVERTER: Final = CallThread("odyssey-image")
@@ -92,11 +83,11 @@ def prepare_image(image: ImageInput, *, portrait: bool) -> str:
 
     Returns:
         A URL `data:image/jpeg;base64,...` of an image of exactly the stream's size. Transparent areas are
-        white.
+        white, and the colours are sRGB. A profile that cannot be used is ignored, with a warning in the log.
 
     Raises:
         OdysseyImageError: The file cannot be read, is larger than 25 MB, has an unsupported type, is damaged,
-            or exceeds a limit of `odyssey_ros.client.image_limits`; or the package that decodes it is not
+            or exceeds a limit of `odyssey_ros.pictures.limits`; or the package that decodes it is not
             installed.
     """
     _require_package("pillow")
@@ -105,60 +96,40 @@ def prepare_image(image: ImageInput, *, portrait: bool) -> str:
     size = PORTRAIT_SIZE if portrait else LANDSCAPE_SIZE
     try:
         with _CONVERTING:
-            covered = fit(_open(image), size)
+            covered, note = fit(*_open(image), size)
     except OdysseyImageError:
         raise
+    except ImageLimitError as error:
+        raise OdysseyImageError(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise OdysseyImageError(
             f"the image has too many pixels. Reduce it to at most {MAX_IMAGE_PIXELS} pixels"
         ) from error
     except MemoryError as error:
         raise OdysseyImageError("there is not enough memory to decode the image: reduce it") from error
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise OdysseyImageError(f"the image is damaged or cannot be decoded: {error}") from error
+    if note:
+        logger.warning("Start image: %s", note)
     encoded = io.BytesIO()
     covered.save(encoded, format="JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getbuffer()).decode("ascii")
 
 
-def image_format(data: bytes) -> str | None:
-    """Return Pillow's name of an encoded image's format, by its first bytes; None when unsupported."""
-    head = data[:32]
-    for signature, name in (
-        (b"\xff\xd8\xff", "JPEG"),
-        (b"\x89PNG\r\n\x1a\n", "PNG"),
-        (b"GIF87a", "GIF"),
-        (b"GIF89a", "GIF"),
-        (b"BM", "BMP"),
-    ):
-        if head.startswith(signature):
-            return name
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp":
-        # An AVIF file may have the general major brand mif1, and avif only among the compatible brands.
-        brands = {head[at : at + 4] for at in (8, *range(16, 32, 4))}
-        if brands & _AVIF_BRANDS:
-            return "AVIF"
-        if brands & _HEIF_BRANDS:
-            return "HEIF"
-    return None
-
-
-def _open(image: ImageInput) -> Image.Image:
+def _open(image: ImageInput) -> tuple[Image.Image, Metadata]:
     """Open an image and check its size; decoding is deferred where the kind of input allows it."""
     from PIL import Image
 
     if isinstance(image, Image.Image):
         check_size(*image.size, max_pixels=MAX_JPEG_PIXELS)
-        return image
+        return image, Metadata(memory_orientation(image), _profile(image))
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise OdysseyImageError(
                 f"an image array must be RGB, uint8, (height, width, 3), not {image.dtype} {image.shape}"
             )
         check_size(image.shape[1], image.shape[0], max_pixels=MAX_JPEG_PIXELS)
-        return Image.fromarray(image)
+        return Image.fromarray(image), Metadata()
     if isinstance(image, str) and image[:5].lower() == "data:":
         return _decode(_data_url_bytes(image))
     if isinstance(image, (str, os.PathLike)):
@@ -193,9 +164,13 @@ def _data_url_bytes(url: str) -> bytes:
         raise OdysseyImageError("the image data URL is not valid base64") from error
 
 
-def _decode(data: bytes) -> Image.Image:
-    from PIL import Image
+def _profile(picture: Image.Image) -> bytes | None:
+    """Return the ICC profile that Pillow keeps with an image that the program has made or opened."""
+    profile = picture.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) and profile else None
 
+
+def _decode(data: bytes) -> tuple[Image.Image, Metadata]:
     if len(data) > MAX_IMAGE_BYTES:
         raise OdysseyImageError(_too_large())
     name = image_format(data)
@@ -206,15 +181,8 @@ def _decode(data: bytes) -> Image.Image:
             else "the image is empty"
         )
     _require_decoder(name)
-    picture = Image.open(io.BytesIO(data), formats=(name,))
-    check_size(*picture.size, max_pixels=pixel_limit(name, data))
-    if name == "AVIF":
-        check_avif(data)
-    # A JPEG larger than needed is decoded at a half, a quarter or an eighth of its size: cheaper, and equal
-    # after scaling. Both sides request the longer length, since EXIF orientation may rotate the image.
-    picture.draft(None, (max(LANDSCAPE_SIZE), max(LANDSCAPE_SIZE)))
-    check_size(*picture.size, max_pixels=MAX_HEIF_PIXELS)  # a thumbnail may be larger than its HEIF image
-    return picture
+    # Both sides request the longer length, since the orientation may exchange them.
+    return open_picture(data, name, enough=max(LANDSCAPE_SIZE))
 
 
 def _require_package(name: str) -> None:

@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
-import struct
 import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image
 
-from odyssey_ros.avif_size import AvifStructureError, coded_sizes
+from odyssey_ros.pictures.colours import to_srgb
+from odyssey_ros.pictures.decoding import DECODE_ERRORS, image_format, open_picture
+from odyssey_ros.pictures.limits import ImageLimitError
+from odyssey_ros.pictures.modes import eight_bits, mixable, on_white
+from odyssey_ros.pictures.orientation import turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from odyssey_ros.pictures.metadata import Metadata
+
 ACCEPTED_TYPES = frozenset(
     f"image/{name}" for name in ("jpeg", "jpg", "png", "webp", "gif", "bmp", "heic", "heif", "avif")
 )
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "HEIF", "AVIF")
-_MAX_PIXELS = 25_000_000
-"""Most pixels of an image that is decoded at its full size: the largest that clients send as they are."""
-_MAX_JPEG_PIXELS = 64_000_000
-"""Most pixels of a baseline JPEG image, which is decoded at a reduced size."""
-_MAX_AVIF_PIXELS = 75_000_000
-"""Most pixels of all pictures of an AVIF file together: colours, transparency, a preview."""
-_MAX_SIDE_RATIO = 32
 _ENOUGH = 1440
 """Side in pixels of the square that a result covers: the longer side of a frame, with its margin."""
-_DECODE_ERRORS = (
-    OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error, MemoryError,
-    Image.DecompressionBombError, Image.DecompressionBombWarning,
-)  # fmt: skip
-"""All exceptions of the decoders for damaged and oversized images."""
+_OVERSIZED = (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 _DECODING = threading.Lock()
 """Held while an image is decoded, so that the images of several clients do not fill the memory together."""
 
@@ -54,7 +46,7 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
         max_bytes: largest decoded size of the file, bytes.
 
     Returns:
-        H x W x 3 RGB, rotated as the EXIF orientation demands.
+        H x W x 3 sRGB, upright, with white behind transparent areas. An unusable profile is ignored.
 
     Raises:
         InvalidImageError: the URL is malformed, or the image is too large or cannot be decoded.
@@ -75,48 +67,23 @@ def decode_data_url(url: str, max_bytes: int) -> NDArray[np.uint8]:
         raise InvalidImageError("the image is not valid base64") from None
     if len(content) > max_bytes:
         raise InvalidImageError(f"the image is larger than {max_bytes} bytes")
+    name = image_format(content)
+    if name is None:
+        raise InvalidImageError("the image cannot be decoded")
     try:
-        with _DECODING, Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if image.format == "AVIF":
-                _check_avif(content)
-            return _pixels(image)
-    except InvalidImageError:
-        raise
-    except _DECODE_ERRORS:
+        with _DECODING:
+            return _pixels(*open_picture(content, name, enough=_ENOUGH))
+    except ImageLimitError as error:
+        raise InvalidImageError(str(error)) from None
+    except (*DECODE_ERRORS, *_OVERSIZED):
         raise InvalidImageError("the image cannot be decoded") from None
 
 
-def _pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """Return an image as RGB, upright, at no more than the size that a frame needs."""
-    baseline = image.format == "JPEG" and not image.info.get("progressive")
-    _check_size(image, _MAX_JPEG_PIXELS if baseline else _MAX_PIXELS)
-    # A JPEG image is decoded at a half, a quarter or an eighth of its size, and HEIF may have a thumbnail.
-    image.draft(None, (_ENOUGH, _ENOUGH))
-    _check_size(image, _MAX_PIXELS)
+def _pixels(image: Image.Image, metadata: Metadata) -> NDArray[np.uint8]:
+    """Return an image as sRGB, upright, on white, at no more than the size that a frame needs."""
     image.load()
+    image = eight_bits(mixable(image))
     if (factor := min(image.size) // _ENOUGH) > 1:
-        # Before the colours and the orientation, which copy the image. Palettes cannot be averaged.
-        image = (image.convert("RGB") if image.mode in {"P", "PA", "1"} else image).reduce(factor)
-    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def _check_avif(content: bytes) -> None:
-    """Check the sizes in the AV1 data, which its decoder follows whatever size the file announces."""
-    try:
-        sizes = coded_sizes(content)
-    except AvifStructureError:
-        raise InvalidImageError("the image cannot be decoded") from None
-    if (
-        any(size.width * size.height > _MAX_PIXELS for size in sizes)
-        or any(size.possible_pixels > 4 * _MAX_PIXELS for size in sizes)
-        or sum(size.width * size.height for size in sizes) > _MAX_AVIF_PIXELS
-    ):
-        raise InvalidImageError("the image has too many pixels")
-
-
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise InvalidImageError("the image has too many pixels")
-    if max(width, height) > _MAX_SIDE_RATIO * min(width, height):
-        raise InvalidImageError(f"one side of the image is more than {_MAX_SIDE_RATIO} times the other")
+        image = image.reduce(factor)  # before the colours and the orientation, which copy the image
+    image, _ = to_srgb(image, metadata)
+    return np.asarray(turn(on_white(image), metadata.orientation))
