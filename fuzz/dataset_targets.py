@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
 from odyssey_ros.dataset.journal import Journal
 from odyssey_ros.dataset.manifest import ManifestError, read_manifest
+from odyssey_ros.dataset.plan_notes import dry_run_line, prompts_of
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.video import Video
 from oracle import check, check_number, check_text, check_value
@@ -69,6 +71,12 @@ _TAGS = (
     "? [a, b] : c",
     "0o777",
     "~",
+    "NO",
+    "007",
+    "1_000",
+    "!!str 7",
+    "<<: *a",
+    "\u2028",
     "|\n  text",
     "%YAML 9.9",
     "---",
@@ -149,6 +157,11 @@ def _plans(path: Path) -> None:
         check(plan.name == Path(plan.name).name and plan.name not in {".", ".."}, "a name that is a path")
         check_text(plan.name, "the name of an episode")
         check(plan.script[-1]["timestamp_ms"] > 0, "a script without a length")
+        for prompt in prompts_of(plan.script):
+            prompt.encode()
+            controls = {character for character in prompt if unicodedata.category(character) == "Cc"}
+            check(controls <= {"\t", "\n"}, "a prompt with a control character")
+        check(json.loads(dry_run_line(plan, "ascii"))["script"] == list(plan.script), "another dry run")
 
 
 def _manifest(path: Path) -> None:

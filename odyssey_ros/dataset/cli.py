@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -28,6 +27,7 @@ from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.journal import Journal, jobs_in
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
+from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
 from odyssey_ros.dataset.retry_policy import STANDARD
@@ -85,16 +85,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _simulate(arguments: argparse.Namespace, console: Console) -> int:
-    plans = read_plans(arguments.files, portrait=arguments.portrait)
-    plans = [plans[index] for index in arguments.shard.of(len(plans))]
+    all_plans = read_plans(arguments.files, portrait=arguments.portrait)
+    plans = [all_plans[index] for index in arguments.shard.of(len(all_plans))]
+    for note in notes_on(plans):
+        console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if arguments.dry_run:
         for plan in plans:
-            episode = {"episode": plan.name, "source": plan.source, "script": plan.script}
-            _write_line(json.dumps(episode, default=str))
+            _write_line(dry_run_line(plan, sys.stdout.encoding or "ascii"))
         return EXIT_DONE
     if arguments.output is None:
         raise PlanError("name the dataset's folder with -o FOLDER, or add --dry-run")
-    return _run(_collect(arguments, console, plans=plans))
+    return _run(_collect(arguments, console, plans=plans, all_plans=all_plans))
 
 
 def _recordings(arguments: argparse.Namespace, console: Console) -> int:
@@ -151,7 +152,11 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
 
 
 async def _collect(
-    arguments: argparse.Namespace, console: Console, *, plans: Sequence[EpisodePlan] | None = None
+    arguments: argparse.Namespace,
+    console: Console,
+    *,
+    plans: Sequence[EpisodePlan] | None = None,
+    all_plans: Sequence[EpisodePlan] = (),
 ) -> int:
     layout = BagLayout(arguments.images, arguments.namespace, arguments.frame_id, arguments.jpeg_quality)
     width = Width(arguments.jobs, arguments.downloads, arguments.decoders)
@@ -176,6 +181,8 @@ async def _collect(
             )
             sources: Sequence[EpisodeSource]
             if plans is not None:
+                for note in notes_on_former(all_plans, workspace, journal):
+                    progress.note("scripts", note)
                 jobs = SimulationJobs(
                     service,
                     journal,

@@ -87,6 +87,10 @@ class Journal:
         """Return the state of an episode's submission."""
         return self._states.get(episode, EpisodeState())
 
+    def episodes(self) -> list[str]:
+        """Return the names of all episodes of which anything is recorded."""
+        return list(self._states)
+
     def job_ids(self) -> set[str]:
         """Return all jobs that belong to episodes."""
         return {

@@ -15,7 +15,9 @@ from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.client.scripts import check_script
 from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.nodes import ListNode, kind_of
 from odyssey_ros.dataset.paths import HomeFolderError, user_path
+from odyssey_ros.dataset.scalars import json_value
 from odyssey_ros.dataset.script_files import MAX_EPISODES, read_script_file
 from odyssey_ros.dataset.sweep import combinations
 from odyssey_ros.dataset.templates import entries_of, fill
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.client.scripts import ScriptEntry
-    from odyssey_ros.dataset.script_files import ScriptFile, ScriptTemplate, Value
+    from odyssey_ros.dataset.nodes import ScalarNode
+    from odyssey_ros.dataset.scalars import Value
+    from odyssey_ros.dataset.script_files import ScriptFile, ScriptTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ class EpisodePlan:
         script: The script as it will be submitted, checked; images are absolute paths or data URLs.
         portrait: 704x1280 instead of 1280x704.
         bypass_prompt_expansion: Whether prompts are used unchanged; None leaves it to the service.
-        variables: The values of this combination.
+        variables: The values of this combination. A value that JSON would write in another way than the file
+            is a text.
+        same_as: The name of the episode before it that has the same script, unless `repeats` asks for both.
     """
 
     name: str
@@ -48,6 +54,7 @@ class EpisodePlan:
     portrait: bool
     bypass_prompt_expansion: bool | None
     variables: Mapping[str, Value]
+    same_as: str | None = None
 
 
 def read_plans(paths: Iterable[Path], *, portrait: bool = True) -> list[EpisodePlan]:
@@ -88,19 +95,21 @@ def _plans_of(file: ScriptFile, *, portrait: bool) -> Iterator[EpisodePlan]:
             digest = _digest(where, script, portrait=portrait, bypass=bypass)
             # Equal scripts are no mistake: each of them is generated again.
             occurrences[digest] += 1
+            name = f"{_slug(file.path.stem)}-{digest}"
             suffix = f"-{occurrences[digest]}" if occurrences[digest] > 1 else ""
             yield EpisodePlan(
-                name=f"{_slug(file.path.stem)}-{digest}{suffix}",
+                name=name + suffix,
                 source=f"{file.path.name}: {template.label}" + (f" (repeat {repeat + 1})" if repeat else ""),
                 script=script,
                 portrait=portrait,
                 bypass_prompt_expansion=bypass,
-                variables=variables or {},
+                variables={name: json_value(value) for name, value in (variables or {}).items()},
+                same_as=name if occurrences[digest] > repeat + 1 else None,
             )
 
 
 def script_of(
-    path: Path, template: ScriptTemplate, variables: Mapping[str, Value] | None
+    path: Path, template: ScriptTemplate, variables: Mapping[str, ScalarNode] | None
 ) -> tuple[ScriptEntry, ...]:
     """Return the checked script of a template at one point of the sweep; None without variables.
 
@@ -108,21 +117,21 @@ def script_of(
         PlanError: The script is invalid; the text names the file, the point, the entry and the reason.
     """
     where = _point(path, variables)
-    script = template.content
-    if variables is not None and isinstance(script, list):
-        entries = entries_of(f"{path}: {template.label}", script)
-        script = [fill(place, entry, variables) for place, entry in entries]
+    content = template.content
+    if not isinstance(content, ListNode):
+        raise PlanError(
+            f"{content.place}: {template.label} must be a list of entries, not {kind_of(content)}"
+        )
+    script = [fill(label, entry, variables) for label, entry in entries_of(template.label, content)]
     try:
         check_script(script, name=template.label)
     except OdysseyScriptError as error:
         raise PlanError(f"{where}: {error}") from error
-    checked = [dict(entry) for entry in cast("Sequence[Mapping[str, Any]]", script)]
+    checked = [dict(entry) for entry in cast("list[Mapping[str, Any]]", script)]
     start = dict(checked[0]["start"])
     image = start.pop("image", None)
     if image is not None:
         entry = f"{where}: {template.label}[0] (start at 0 ms)"
-        if not isinstance(image, str):
-            raise PlanError(f"{entry}: image must be a path or a data URL")
         start["image"] = image if image.startswith("data:") else _image_path(entry, path, image)
     checked[0]["start"] = start
     return tuple(cast("list[ScriptEntry]", checked))
@@ -136,15 +145,14 @@ def _image_path(where: str, path: Path, image: str) -> str:
         raise PlanError(f"{where}: image: {error}") from error
 
 
-def _point(path: Path, variables: Mapping[str, Value] | None) -> str:
+def _point(path: Path, variables: Mapping[str, ScalarNode] | None) -> str:
     """Return the name of a file and a point of its sweep, for messages."""
-    point = ", ".join(f"{name}={_shown(value)}" for name, value in (variables or {}).items())
+    point = ", ".join(f"{name}={_shown(value.text)}" for name, value in (variables or {}).items())
     return f"{path} with {point}" if point else str(path)
 
 
-def _shown(value: Value) -> str:
+def _shown(text: str) -> str:
     """Return a value for a message, which has one line."""
-    text = str(value)
     return text if text.isprintable() else repr(text)
 
 

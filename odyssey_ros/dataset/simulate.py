@@ -18,6 +18,7 @@ from odyssey_ros.client import OdysseyError, SimulationJobStatus
 from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.plan_notes import notes_on
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.retry_policy import STANDARD
 
@@ -94,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=True, highlight=False)
     try:
         plans = read_plans(arguments.files, portrait=arguments.portrait)
+        for note in notes_on(plans):
+            console.print(note, style="yellow", markup=False, soft_wrap=True)
         return asyncio.run(_run(arguments, plans, console))
     except (PlanError, OdysseyError) as error:
         text = error.advice if isinstance(error, OdysseyError) else str(error)

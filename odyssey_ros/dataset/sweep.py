@@ -11,10 +11,11 @@ from odyssey_ros.dataset.script_files import MAX_EPISODES, SweepMode
 from odyssey_ros.dataset.templates import entries_of, placeholders
 
 if TYPE_CHECKING:
-    from odyssey_ros.dataset.script_files import ScriptFile, Value
+    from odyssey_ros.dataset.nodes import ScalarNode
+    from odyssey_ros.dataset.script_files import ScriptFile
 
 
-def combinations(file: ScriptFile) -> list[dict[str, Value] | None]:
+def combinations(file: ScriptFile) -> list[dict[str, ScalarNode] | None]:
     """Return the values of the variables at each point of the sweep; a single None without variables.
 
     Raises:
@@ -40,12 +41,13 @@ def _check_placeholders(file: ScriptFile) -> None:
     variables = file.variables or {}
     used: set[str] = set()
     for template in file.templates:
-        for where, entry in entries_of(f"{file.path}: {template.label}", template.content):
-            for text, name in placeholders(where, entry):
+        for where, entry in entries_of(template.label, template.content):
+            for node, name in placeholders(where, entry):
                 if name not in variables:
                     known = ", ".join(variables)
                     raise PlanError(
-                        f"{where}: {text!r} names {name!r}, which is not among the variables {known}"
+                        f"{node.place}: {where}: {node.text!r} names {name!r}, which is not among the "
+                        f"variables {known}"
                     )
                 used.add(name)
     for name in variables:

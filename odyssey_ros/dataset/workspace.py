@@ -95,6 +95,11 @@ class Workspace:
         """Folder for the events logs of candidates."""
         return self._work / "candidates"
 
+    @property
+    def listed(self) -> list[ManifestEntry]:
+        """The entries in the manifest of earlier runs of this shard."""
+        return self._listed
+
     def other_journals(self) -> list[Path]:
         """Return the logs of submissions of the other shards in the same folder."""
         return [path for path in self._works.glob("*/submissions.jsonl") if path != self.journal_path]

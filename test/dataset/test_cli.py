@@ -199,6 +199,40 @@ async def test_scripts_of_one_template(images: str, count: int, shell: Shell, em
     assert "signature" not in run.log
 
 
+async def test_words_that_yaml_reads_as_other_values_are_submitted_as_written(
+    shell: Shell, emulator: Emulator
+) -> None:
+    """The first file has the texts that earlier versions submitted for the values of the second file."""
+    script = SWEEP[SWEEP.index("script:") :].replace("{animal} walks {speed} in {weather}", "a street in {a}")
+    script = "portrait: false\nvariables: {a: [%s]}\n" + script.replace("{weather}", "{a}")
+    options = ["simulate", "walk.yaml", "-o", "out", "--poll", "0.1"]
+    (shell.folder / "walk.yaml").write_text(script % '"False", SE, "7"')
+    former = await shell.run(*options)
+    assert (former.status, former.out) == (0, "3 episodes in out, 0 failed\n"), former.log
+    assert "no longer in" not in former.log
+
+    (shell.folder / "walk.yaml").write_text(script % "NO, SE, 007")
+    dry = await shell.run(*options, "--dry-run")
+    planned = [json.loads(line) for line in dry.out.split("\n") if line]
+    assert [plan["script"][0]["start"]["prompt"] for plan in planned] == [
+        f"a street in {name}" for name in ("NO", "SE", "007")
+    ]
+    run = await shell.run(*options)
+    assert (run.status, run.out) == (0, "3 episodes in out, 0 failed\n"), run.log
+    assert await _jobs(emulator) == 5
+    entries = {entry["episode"]: entry for entry in _entries(shell.folder / "out")}
+    assert len(entries) == 5
+    assert (
+        "2 of the episodes in the dataset were made from scripts that are no longer in walk.yaml" in run.log
+    )
+    for plan in planned:
+        entry = entries[plan["episode"]]
+        assert entry["provenance"]["script"] == plan["script"]
+        assert entry["provenance"]["variables"] == plan["variables"]
+        bag = shell.folder / "out" / entry["bag"]
+        await asyncio.to_thread(_assert_labelled, bag, "jpeg", plan["script"], (_by_rosbags,))
+
+
 async def test_a_run_continues_after_kills_at_random_moments(shell: Shell, emulator: Emulator) -> None:
     moments = random.Random(6)
     options = ["simulate", "walk.yaml", "-o", "out", "--poll", "0.1", "--images", "raw", "--jobs", "3"]
@@ -319,6 +353,10 @@ async def test_recordings_by_id_and_by_date(
     ("arguments", "text"),
     [
         (["simulate", "bad.yaml", "-o", "out"], "bad.yaml: script[0] (interact at 5 ms): the first entry"),
+        (
+            ["simulate", "octal.yaml", "-o", "out"],
+            "octal.yaml: line 1, column 10: repeats must be a whole number",
+        ),
         (["simulate", "walk.yaml"], "name the dataset's folder with -o FOLDER, or add --dry-run"),
         (["simulate", "none.yaml", "-o", "out"], "none.yaml: cannot be read: No such file or directory"),
         (["simulate", "walk.yaml", "-o", "walk.yaml"], "walk.yaml cannot be used: "),
@@ -350,6 +388,7 @@ def test_invalid_arguments_and_files_are_reported(
     (tmp_path / "bad.yaml").write_text(
         "[{timestamp_ms: 5, interact: {prompt: x}}, {timestamp_ms: 9, end: {}}]"
     )
+    (tmp_path / "octal.yaml").write_text("repeats: 010\n" + SWEEP)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "empty").chmod(0o600)

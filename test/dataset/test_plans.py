@@ -125,17 +125,17 @@ def test_names_are_valid_file_names(tmp_path: Path) -> None:
             "bypass_prompt_expansion must be true or false",
         ),
         ({"script": _script(), "repeats": 0}, "repeats must be a number from 1"),
-        ({"script": _script(), "repeats": True}, "repeats must be a number from 1"),
+        ({"script": _script(), "repeats": True}, "repeats must be a whole number"),
         ({"scripts": {}}, "scripts must be a list"),
         ({"script": _script(), "sweep": "zip"}, "sweep needs variables"),
         ({"script": _script(), "variables": []}, "variables must be a mapping"),
         ({"script": _script("{a}"), "variables": {"a": []}}, "the variable 'a' needs a list"),
         ({"script": _script("{a}"), "variables": {"a": "x"}}, "the variable 'a' needs a list"),
-        ({"script": _script("{a}"), "variables": {"a": [None]}}, "is not a text or a number: None"),
+        ({"script": _script("{a}"), "variables": {"a": [None]}}, "must be a text, but 'null' means"),
         ({"script": _script("{a}"), "variables": {"a": ["x"], "b": ["y"]}}, "the variable 'b' is not used"),
         (
             {"script": _script("{b}"), "variables": {"a": ["x"]}},
-            r"walk.yaml: script\[0\]: '{b}' names 'b', which is not among the variables a",
+            r"walk.yaml: line 4, column 13: script\[0\]: '{b}' names 'b', which is not among the variables a",
         ),
         (
             {"script": _script("a", "{a}{b}"), "variables": {"a": ["x"]}},
@@ -185,8 +185,8 @@ def test_missing_and_duplicate_files(tmp_path: Path) -> None:
     script[0]["start"]["image"] = "~no-such-user/a.png"
     with pytest.raises(PlanError, match=rf"{where}: image: .*: ~no-such-user has no home folder"):
         read_plans([_file(tmp_path, script)])
-    script[0]["start"]["image"] = 3
-    with pytest.raises(PlanError, match="image must be a path"):
+    script[0]["start"]["image"] = [3]
+    with pytest.raises(PlanError, match=r"script\[0\]: image must be a text, not a list"):
         read_plans([_file(tmp_path, script)])
 
 

@@ -8,13 +8,9 @@ from pathlib import Path
 import pytest
 
 from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.script_files import (
-    MAX_FILE_BYTES,
-    ScriptFile,
-    ScriptTemplate,
-    SweepMode,
-    read_script_file,
-)
+from odyssey_ros.dataset.node_parsing import MAX_FILE_BYTES
+from odyssey_ros.dataset.nodes import ListNode
+from odyssey_ros.dataset.script_files import ScriptFile, SweepMode, read_script_file
 
 
 def _read(folder: Path, text: str) -> ScriptFile:
@@ -25,9 +21,12 @@ def _read(folder: Path, text: str) -> ScriptFile:
 
 def test_a_bare_script_and_a_bare_list_of_scripts(tmp_path: Path) -> None:
     file = _read(tmp_path, "[{timestamp_ms: 0}]")
-    assert file == ScriptFile(tmp_path / "walk.yaml", (ScriptTemplate("script", [{"timestamp_ms": 0}]),))
-    templates = _read(tmp_path, "[[1], [2]]").templates
-    assert templates == (ScriptTemplate("scripts[0]", [1]), ScriptTemplate("scripts[1]", [2]))
+    assert [template.label for template in file.templates] == ["script"]
+    assert file == ScriptFile(tmp_path / "walk.yaml", file.templates)
+    templates = _read(tmp_path, "[[1], [2, 3]]").templates
+    assert [template.label for template in templates] == ["scripts[0]", "scripts[1]"]
+    contents = [template.content for template in templates]
+    assert [len(content.items) for content in contents if isinstance(content, ListNode)] == [1, 2]
 
 
 def test_all_settings(tmp_path: Path) -> None:
@@ -37,7 +36,8 @@ def test_all_settings(tmp_path: Path) -> None:
         "variables: {a: [x, 1, 2.5, true]}}",
     )
     assert (file.portrait, file.bypass_prompt_expansion, file.repeats) == (False, True, 3)
-    assert file.variables == {"a": ("x", 1, 2.5, True)}
+    assert file.variables is not None
+    assert [value.text for value in file.variables["a"]] == ["x", "1", "2.5", "true"]
     assert file.sweep is SweepMode.ZIP
 
 
@@ -48,7 +48,7 @@ def test_settings_that_the_file_leaves_out(tmp_path: Path) -> None:
 
 
 def test_a_list_is_no_sweep_mode(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match=r"sweep must be product or zip, not \['zip'\]"):
+    with pytest.raises(PlanError, match=r"sweep must be product or zip, not a list"):
         _read(tmp_path, "{script: [], sweep: [zip], variables: {a: [1]}}")
 
 
@@ -57,7 +57,8 @@ def test_a_list_is_no_sweep_mode(tmp_path: Path) -> None:
     [
         ("x.yaml", b"a: [1\nb: 2", "line 2, column"),
         ("x.json", b'{"a": \n ,}', "line 2, column 2: Expecting value"),
-        ("x.yaml", b"\xff\xfe\x00", "not UTF-8|not"),
+        ("x.yaml", b"\xff\xfe\x00", "it is not UTF-16 text; save it as UTF-8"),
+        ("x.yaml", b"a: \xe4", "it is not UTF-8 text; save it as UTF-8"),
         ("x.yaml", b"a: \x07", "not .yaml: unacceptable character #x0007: .* position 3$"),
         ("x.json", b"[" * 100_000, "not .json|line"),
     ],
@@ -93,10 +94,13 @@ ALIASES_OF_ALIASES = "\n".join(
     ("name", "content", "text"),
     [
         ("x.json", b'[{"timestamp_ms": 0, "start": {"prompt": "\\ud800"}}]', "lone surrogate"),
-        ("x.json", b'{"script": [], "\\udfff": 1}', "lone surrogate"),
-        ("x.yaml", b'script: [{start: {prompt: "\\ud800"}}]', "lone surrogate"),
-        ("x.yaml", b"script: &a [*a]", "contains itself"),
-        ("x.yaml", ALIASES_OF_ALIASES.encode(), "stand for more than 1000000 values"),
+        ("x.json", b'{"script": [], "\\udfff": 1}', "line 1, column 16: .*lone surrogate"),
+        ("x.yaml", b'script: [{start: {prompt: "\\ud800"}}]', "line 1, column 27: .*lone surrogate"),
+        ("x.yaml", b"script: &a [*a]", "line 1, column 13: the value of .a contains itself"),
+        ("x.yaml", b"script: *a", "line 1, column 9: .a has no value"),
+        ("x.yaml", b"a: " + b"[" * 200, "line 1, column 67: .*nested more than 64 levels"),
+        ("x.json", b"[" * 200 + b"]" * 200, "line 1, column 65: .*nested more than 64 levels"),
+        ("x.yaml", ALIASES_OF_ALIASES.encode(), "line 7, column .*: the file has more than 1000000 values"),
     ],
 )
 def test_what_no_manifest_can_hold_is_refused(name: str, content: bytes, text: str, tmp_path: Path) -> None:
