@@ -87,7 +87,8 @@ class PlayerNode(ManagedNode):
             wait_for = required_topics(parameters.wait_for)
             if parameters.publish_clock and self.get_parameter("use_sim_time").value:
                 raise ConfigurationRefused("publish_clock and use_sim_time exclude each other")
-            fetch = self.files.wait_for(lambda: episode_fetcher(request, parameters))
+            warn = self.get_logger().warning
+            fetch = self.files.wait_for(lambda: episode_fetcher(request, parameters, warn))
             self._transform.configure(parameters)
             self._camera_info.load()
             settings = image_settings(parameters, self._camera_info.calibration)
@@ -243,21 +244,28 @@ class PlayerNode(ManagedNode):
         self._status.publish(status_message(state, self.get_clock().now().nanoseconds))
 
 
-def episode_fetcher(request: EpisodeRequest, parameters: PlayerParameters) -> EpisodeFetcher:
+def episode_fetcher(
+    request: EpisodeRequest, parameters: PlayerParameters, warn: Callable[[str], None]
+) -> EpisodeFetcher:
     """Return the function that fetches the episodes of a request.
+
+    Args:
+        request: The request.
+        parameters: The parameters of the node.
+        warn: Called with a text for each episode whose labels are incomplete, from the asyncio thread.
 
     Raises:
         SecretError: The API key cannot be read; a file needs none.
         OdysseyArgumentError: The API key or URL is invalid.
     """
     if isinstance(request, FileRequest):
-        return lambda _, observer: open_file(request, observer)
+        return lambda _, observer: open_file(request, observer, warn=warn)
     client = Odyssey(
         read_api_key(parameters.api_key_file),
         api_url=parameters.api_url or None,
         allow_insecure=parameters.allow_insecure,
     )
-    return partial(fetch_episodes, request, client, allow_insecure=parameters.allow_insecure)
+    return partial(fetch_episodes, request, client, allow_insecure=parameters.allow_insecure, warn=warn)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

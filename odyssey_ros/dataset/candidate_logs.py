@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from odyssey_ros.dataset.errors import disk_error
 from odyssey_ros.dataset.events import MAX_LOG_BYTES, read_events
 from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.log_content import LOG_CODINGS
+from odyssey_ros.dataset.partial_file import PartialFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +37,8 @@ class CandidateLogs:
         """Return the events log of a stream; None when the service has no log.
 
         Raises:
-            EpisodeError: The log is not available, or larger than `MAX_LOG_BYTES`.
+            EpisodeError: The log is not available, its compression cannot be read, or it is larger than
+                `MAX_LOG_BYTES`.
         """
         url = stream.events_url
         if url is None:
@@ -48,9 +51,11 @@ class CandidateLogs:
         async with self._downloading:
             try:
                 await asyncio.to_thread(self._folder.mkdir, exist_ok=True)
-                await self._downloader.fetch(url, same_url, path)
-                log = await asyncio.to_thread(read_events, path)
-                await asyncio.to_thread(path.unlink)
+                fetched = await self._downloader.fetch(url, same_url, path, codings=LOG_CODINGS)
+                try:
+                    log = await asyncio.to_thread(read_events, path, has_length=fetched.has_length)
+                finally:
+                    await asyncio.to_thread(PartialFile(path).remove)
             except OSError as error:
                 raise disk_error(error, "an events log") from error
         return log

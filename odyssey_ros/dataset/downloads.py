@@ -26,7 +26,7 @@ from odyssey_ros.dataset.partial_file import PartialFile, Version, sync
 from odyssey_ros.dataset.presigned_requests import download_client, request_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -55,11 +55,13 @@ class Fetched:
         path: The file.
         size: Size in bytes.
         sha256: SHA-256, hexadecimal.
+        has_length: Whether the server announced the length, so that a file that was cut off is noticed.
     """
 
     path: Path
     size: int
     sha256: str
+    has_length: bool = True
 
 
 class Downloader:
@@ -108,6 +110,7 @@ class Downloader:
         path: Path,
         *,
         max_bytes: int | None = None,
+        codings: Collection[str] = (),
         on_bytes: Callable[[int, int | None], None] = lambda _done, _total: None,
     ) -> Fetched:
         """Download a file, unless it exists already.
@@ -118,6 +121,8 @@ class Downloader:
             path: Path of the file. The file has this name only when it is complete; until then its name is
                 `<name>.partial`.
             max_bytes: Maximum size of this file, at most that of the downloader; None for that one.
+            codings: Content codings in which the server may send the file although none is asked for. The
+                file is stored as it was sent, so that sizes, checksums and ETags fit; the caller decodes it.
             on_bytes: Called with the number of bytes received, and the total, or None when it is unknown.
 
         Raises:
@@ -127,7 +132,7 @@ class Downloader:
         limit = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
         try:
             if not await asyncio.to_thread(path.exists):
-                await self._fetch_new(url, renew, PartialFile(path), limit, on_bytes)
+                await self._fetch_new(url, renew, PartialFile(path), limit, frozenset(codings), on_bytes)
             return await asyncio.to_thread(_describe, path)
         except OSError as error:
             raise disk_error(error, path.name) from error
@@ -138,13 +143,14 @@ class Downloader:
         renew: Callable[[], Awaitable[str]],
         partial: PartialFile,
         max_bytes: int,
+        codings: frozenset[str],
         on_bytes: Callable[[int, int | None], None],
     ) -> None:
         waits = self._retry_policy.waits()
         while True:
             before = partial.size()
             arrivals = Arrivals()
-            attempt = _Attempt(partial, max_bytes, self._disk, arrivals, on_bytes)
+            attempt = _Attempt(partial, max_bytes, codings, self._disk, arrivals, on_bytes)
             slow = False
             try:
                 await keep_rate(attempt.run(self._request_file, url), arrivals, self._lowest_rate)
@@ -159,7 +165,7 @@ class Downloader:
                     raise
                 failure, slow = error, isinstance(error, SlowDownloadError)
             else:
-                await asyncio.to_thread(partial.complete)
+                await asyncio.to_thread(partial.complete, has_length=attempt.has_length)
                 return
             if partial.size() - before >= _PROGRESS and not slow:
                 waits = self._retry_policy.waits()
@@ -173,18 +179,25 @@ class Downloader:
 
 
 class _Attempt:
-    """One request of a file, or of the rest of it."""
+    """One request of a file, or of the rest of it.
+
+    Attributes:
+        has_length: Whether the response announced its length.
+    """
 
     def __init__(
         self,
         partial: PartialFile,
         max_bytes: int,
+        codings: frozenset[str],
         disk: DiskSpace,
         arrivals: Arrivals,
         on_bytes: Callable[[int, int | None], None],
     ) -> None:
         self._partial = partial
         self._max_bytes = max_bytes
+        self._codings = codings
+        self.has_length = True
         self._disk = disk
         self._arrivals = arrivals
         self._on_bytes = on_bytes
@@ -217,11 +230,7 @@ class _Attempt:
             raise EpisodeError(
                 ErrorCode.DOWNLOAD_FAILED, f"the server responded with status {status}", retryable=passing
             )
-        if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-            raise EpisodeError(
-                ErrorCode.INVALID_RESPONSE,
-                "the server sends the file compressed, although that is not accepted",
-            )
+        self._check_codings(response.headers.get("content-encoding", ""))
         total: int | None = None
         if status == 206:
             match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
@@ -240,7 +249,18 @@ class _Attempt:
             raise _ChangedError
         if total is not None and total > self._max_bytes:
             raise _too_large(total)
+        chunked = "chunked" in response.headers.get("transfer-encoding", "").lower()
+        self.has_length = total is not None or chunked
         return start, version
+
+    def _check_codings(self, header: str) -> None:
+        names = {name.strip().lower() for name in header.split(",")} - {"", "identity"}
+        if not names <= self._codings:
+            raise EpisodeError(
+                ErrorCode.INVALID_RESPONSE,
+                f"the server sends the file compressed ({header.strip()[:40]!r}), although that is not "
+                f"accepted: store the file uncompressed{' or with gzip' if self._codings else ''}",
+            )
 
     async def _receive(self, response: httpx.Response, start: int, version: Version) -> None:
         total = version.total
@@ -359,7 +379,8 @@ def _announced_digests(headers: httpx.Headers) -> dict[str, bytes]:
 
 def _describe(path: Path) -> Fetched:
     with path.open("rb") as file:
-        return Fetched(path, path.stat().st_size, _digest(file, "sha256").hexdigest())
+        size, digest = path.stat().st_size, _digest(file, "sha256").hexdigest()
+    return Fetched(path, size, digest, PartialFile(path).has_length())
 
 
 def _digest(file: BinaryIO, name: str) -> hashlib._Hash:

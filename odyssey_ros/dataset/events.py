@@ -2,78 +2,51 @@
 
 The service documents that the log is JSON, one object per line, but not the fields of the objects.
 Therefore the parser accepts every common name of a time and of a prompt, in JSON lines or in one JSON
-document. It skips and counts entries that it does not understand.
+document. It counts what it does not understand, and what it has to guess.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.client.service_text import MAX_PROMPT_LENGTH, clean_text
-from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.iso_time import parse_time_ns
+from odyssey_ros.dataset.event_fields import EntryFields, fields_of
+from odyssey_ros.dataset.event_kinds import EventKind
+from odyssey_ros.dataset.log_content import MAX_LOG_BYTES, read_log
+from odyssey_ros.dataset.log_text import (
+    MAX_ENTRIES,
+    JsonLines,
+    beginning_of_list,
+    decoded,
+    flattened,
+    whole_document,
+)
 from odyssey_ros.dataset.losses import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-MAX_LOG_BYTES: Final = 8 * 1024 * 1024
-"""Maximum size of an events log. A stream of an hour with a prompt a second has about 1 MB."""
+__all__ = [
+    "MAX_EVENTS",
+    "MAX_LOG_BYTES",
+    "NO_EVENTS",
+    "Event",
+    "EventKind",
+    "EventLog",
+    "parse_events",
+    "read_events",
+    "script_events",
+]
 
 MAX_EVENTS: Final = 10_000
 """Maximum number of events that are taken from a log; each frame is compared with all of them."""
 
-_MAX_ENTRIES: Final = 200_000  # further entries are only counted
-_MAX_DEPTH: Final = 8  # of lists around the entries
 _NANOSECONDS: Final = 1_000_000_000
-
-# No valid time or count is larger, in any unit. The bound keeps arithmetic and stamps within their ranges.
-_MAX_NUMBER: Final = 1e13
 _MAX_STREAM_NS: Final = 10**7 * _NANOSECONDS
-
-_KIND_KEYS: Final = ("type", "event", "event_type", "kind", "action", "name")
-_APPLIED_PROMPT_KEYS: Final = ("applied_prompt", "expanded_prompt")
-_SENT_PROMPT_KEYS: Final = ("prompt",)
-_PROMPT_KEYS: Final = (*_APPLIED_PROMPT_KEYS, *_SENT_PROMPT_KEYS)
-_INDEX_KEYS: Final = ("frame_index", "frame", "frame_number")
-_MILLISECOND_KEYS: Final = (
-    "media_time_ms",
-    "stream_time_ms",
-    "timestamp_ms",
-    "time_ms",
-    "offset_ms",
-    "elapsed_ms",
-    "at_ms",
-    "t_ms",
-)
-_SECOND_KEYS: Final = (
-    "media_time",
-    "stream_time",
-    "offset_seconds",
-    "elapsed_seconds",
-    "offset",
-    "elapsed",
-    "t",
-)
-_WALL_KEYS: Final = ("timestamp", "time", "created_at", "at", "ts")
-_NESTED_KEYS: Final = ("data", "payload", "start", "interact", "end", "params")
-
-
-class EventKind(Enum):
-    """The kind of an event."""
-
-    STARTED = "started"
-    PROMPTED = "prompted"
-    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,34 +113,64 @@ class EventLog:
 NO_EVENTS: Final = EventLog()
 
 
-def read_events(path: Path) -> EventLog:
-    """Read and parse an events log. Blocks.
+def read_events(path: Path, *, has_length: bool = True) -> EventLog:
+    """Read and parse an events log, which may be compressed. Blocks.
+
+    Args:
+        path: The file.
+        has_length: See `parse_events`.
 
     Raises:
-        EpisodeError: The file cannot be read, is not a regular file, or is larger than `MAX_LOG_BYTES`.
+        EpisodeError: See `read_log`.
     """
-    try:
-        return parse_events(read_regular_file(path, MAX_LOG_BYTES))
-    except RegularFileError as error:
-        too_large = error.fault is FileFault.TOO_LARGE
-        code = ErrorCode.WRONG_SIZE if too_large else ErrorCode.DISK_FAILED
-        raise EpisodeError(code, f"the events log cannot be read: {error.reason}") from error
+    content = read_log(path)
+    return parse_events(content.data, is_whole=not content.cut_off, has_length=has_length)
 
 
-def parse_events(data: bytes) -> EventLog:
-    """Parse an events log, JSON lines or one JSON document. Never fails: invalid entries are counted.
+def parse_events(data: bytes, *, is_whole: bool = True, has_length: bool = True) -> EventLog:
+    """Parse an events log, JSON lines or one JSON document. Never fails: losses are counted.
 
     At most `MAX_EVENTS` events are taken; further ones are counted as ignored, and so are entries with a
     prompt of more than `MAX_PROMPT_LENGTH` characters. Prompts are cleaned of secrets and of control
     characters other than newlines.
+
+    Args:
+        data: The log, in UTF-8, UTF-16 or UTF-32.
+        is_whole: Whether all bytes that the log was stored with are there, as far as is known.
+        has_length: Whether the server announced the length. Without it, a log that was cut off between two
+            lines looks like a whole one, so a log without an end is taken for cut off.
     """
-    text = data.decode("utf-8", "replace")
-    lines = _JsonLines(text)
-    log = _event_log(_objects(lines))
-    if lines.invalid:
-        with contextlib.suppress(ValueError, RecursionError):
-            return _event_log(_objects([json.loads(text)]))
-    return EventLog(log.events, _ignored(log.ignored + lines.invalid))
+    text, replaced = decoded(data)
+    lines = JsonLines(text)
+    log = _event_log(flattened(lines))
+    invalid, has_entries = lines.invalid, lines.parsed
+    ended = any(event.kind is EventKind.ENDED for event in log.events)
+    cut_off = not is_whole or lines.unfinished
+    if not ended:
+        cut_off |= not has_length or not text.endswith("\n")
+    if invalid:
+        document = whole_document(text)
+        beginning = None if document is not None else _event_log(flattened(beginning_of_list(text)))
+        if document is not None:
+            log, invalid, has_entries = _event_log(flattened([document])), 0, True
+            cut_off = not is_whole
+        elif beginning is not None and len(beginning.events) > len(log.events):
+            log, invalid, has_entries, cut_off = beginning, 0, True, True
+        elif lines.unfinished:
+            invalid -= 1  # it is counted as cut off
+    elif lines.is_document:
+        cut_off = not is_whole
+    losses = Counter(log.losses)
+    if not has_entries:
+        return EventLog(losses=_occurring({Loss.UNREADABLE_LOG: 1, Loss.CUT_OFF_LOG: int(not is_whole)}))
+    losses.update(
+        {
+            Loss.IGNORED_LOG_ENTRIES: invalid,
+            Loss.REPLACED_CHARACTERS: replaced,
+            Loss.CUT_OFF_LOG: int(cut_off),
+        }
+    )
+    return replace(log, losses=_occurring(losses))
 
 
 def script_events(script: Sequence[Mapping[str, Any]]) -> EventLog:
@@ -175,131 +178,75 @@ def script_events(script: Sequence[Mapping[str, Any]]) -> EventLog:
     return _event_log(script)
 
 
-class _JsonLines:
-    """Parses each line when it is asked for, so that not all entries are kept; counts invalid lines."""
-
-    def __init__(self, text: str) -> None:
-        self.invalid = 0
-        self._lines = io.StringIO(text, newline=None)
-
-    def __iter__(self) -> Iterator[object]:
-        for number, line in enumerate(self._lines):
-            if number >= _MAX_ENTRIES:
-                self.invalid += 1
-            elif line.strip():
-                try:
-                    entry = json.loads(line)
-                except (ValueError, RecursionError):
-                    self.invalid += 1
-                else:
-                    yield entry
-
-
-def _objects(entries: Iterable[object]) -> Iterator[object]:
-    """Yield the entries inside of lists and of objects that have a list of events."""
-    # Not recursive: a document may be nested as deeply as the parser of JSON allows.
-    stack = [iter(entries)]
-    while stack:
-        entry = next(stack[-1], stack)
-        inner = entry.get("events") if isinstance(entry, dict) else entry
-        if entry is stack:
-            stack.pop()
-        elif isinstance(inner, list) and len(stack) <= _MAX_DEPTH:
-            stack.append(iter(inner))
-        else:
-            yield entry
+def _occurring(losses: Mapping[Loss, int]) -> dict[Loss, int]:
+    return {loss: count for loss, count in losses.items() if count}
 
 
 def _event_log(entries: Iterable[object]) -> EventLog:
-    events: list[Event] = []
-    ignored = 0
-    origin: float | None = None
+    losses: Counter[Loss] = Counter()
+    accepted: list[tuple[EntryFields, EventKind]] = []
+    starts: list[float] = []
     for number, entry in enumerate(entries):
-        if not isinstance(entry, Mapping) or len(events) >= MAX_EVENTS or number >= _MAX_ENTRIES:
-            ignored += 1
+        fields = fields_of(entry) if isinstance(entry, Mapping) and number < MAX_ENTRIES else None
+        if fields is not None and fields.kind is EventKind.STARTED and fields.wall_s is not None:
+            starts.append(fields.wall_s)  # the origin of wall times, even if there is no prompt
+        kind = None if fields is None or len(accepted) >= MAX_EVENTS else _kind(fields, first=not accepted)
+        if fields is None or kind is None:
+            losses[Loss.IGNORED_LOG_ENTRIES] += 1
             continue
-        fields = _flattened(entry)
-        time_ns = _stream_time_ns(fields)
-        if time_ns is None:
-            wall = _wall_time(fields)
-            if wall is not None:
-                origin = wall if origin is None else origin
-                time_ns = round((wall - origin) * _NANOSECONDS)
-        index = _index(fields)
-        kind = _kind(entry, fields, started=bool(events))
-        if kind is None or (time_ns is None and index is None) or (time_ns or 0) > _MAX_STREAM_NS:
-            ignored += 1
-            continue
-        prompt = "" if kind is EventKind.ENDED else str(_first(fields, _PROMPT_KEYS, str) or "")
-        sent = None
-        if _first(fields, _APPLIED_PROMPT_KEYS, str) is not None:
-            sent = cast("str | None", _first(fields, _SENT_PROMPT_KEYS, str))
-        if max(len(prompt), len(sent or "")) > MAX_PROMPT_LENGTH:
-            ignored += 1
-            continue
-        prompt = clean_text(prompt, is_prompt=True)
-        sent = None if sent is None else clean_text(sent, is_prompt=True)
-        events.append(Event(kind, max(0, time_ns or 0), prompt, index, sent))
-    return EventLog(tuple(sorted(events, key=lambda event: event.stream_time_ns)), _ignored(ignored))
+        losses[Loss.GUESSED_KINDS] += fields.kind is None
+        accepted.append((fields, kind))
+    events = _timed(accepted, starts, losses)
+    first = next((event for event in events if event.kind is not EventKind.ENDED), None)
+    if first is not None and first.kind is not EventKind.STARTED:
+        losses[Loss.GUESSED_FIRST_PROMPT] = 1
+    return EventLog(tuple(events), _occurring(losses))
 
 
-def _ignored(count: int) -> dict[Loss, int]:
-    return {Loss.IGNORED_LOG_ENTRIES: count} if count else {}
-
-
-def _flattened(entry: Mapping[str, Any]) -> dict[str, object]:
-    """Return the fields of an entry and of its usual nested objects; fields of the entry take precedence."""
-    fields: dict[str, object] = {}
-    for key in _NESTED_KEYS:
-        nested = entry.get(key)
-        if isinstance(nested, Mapping):
-            fields.update(nested)
-    fields.update(entry)
-    return fields
-
-
-def _kind(entry: Mapping[str, Any], fields: Mapping[str, object], *, started: bool) -> EventKind | None:
-    named = _first(fields, _KIND_KEYS, str)
-    words = str(named).lower() if named is not None else " ".join(set(entry).intersection(_NESTED_KEYS))
-    prompted = _first(fields, _PROMPT_KEYS, str) is not None
-    if "end" in words or "stop" in words:
-        return EventKind.ENDED
-    if "start" in words and prompted:
-        return EventKind.STARTED
-    if prompted:
-        return EventKind.PROMPTED if started else EventKind.STARTED
-    return None
-
-
-def _stream_time_ns(fields: Mapping[str, object]) -> int | None:
-    milliseconds = _number(fields, _MILLISECOND_KEYS)
-    if milliseconds is not None:
-        return round(milliseconds * 1_000_000)
-    seconds = _number(fields, _SECOND_KEYS)
-    return None if seconds is None else round(seconds * _NANOSECONDS)
-
-
-def _wall_time(fields: Mapping[str, object]) -> float | None:
-    """Return the seconds since the epoch of an ISO 8601 text, or of a number of seconds or milliseconds."""
-    number = _number(fields, _WALL_KEYS)
-    if number is not None:
-        return number / 1000 if number > 1e11 else number
-    text = _first(fields, _WALL_KEYS, str)
-    time_ns = None if text is None else parse_time_ns(str(text).strip())
-    return None if time_ns is None else time_ns / _NANOSECONDS
-
-
-def _index(fields: Mapping[str, object]) -> int | None:
-    number = _number(fields, _INDEX_KEYS)
-    return None if number is None or number < 0 else int(number)
-
-
-def _number(fields: Mapping[str, object], keys: Iterable[str]) -> float | None:
-    value = _first(fields, keys, (int, float))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+def _kind(fields: EntryFields, *, first: bool) -> EventKind | None:
+    """Return the kind of an event; None for an entry that is not a valid event."""
+    if fields.time_ns is None and fields.wall_s is None and fields.frame_index is None:
         return None
-    return float(value) if abs(value) <= _MAX_NUMBER else None
+    if fields.kind is EventKind.ENDED:
+        return fields.kind
+    if fields.prompt is None or max(len(fields.prompt), len(fields.sent_prompt or "")) > MAX_PROMPT_LENGTH:
+        return None
+    if fields.kind is None and not fields.refused:
+        return EventKind.STARTED if first else EventKind.PROMPTED
+    return fields.kind
 
 
-def _first(fields: Mapping[str, object], keys: Iterable[str], kinds: type | tuple[type, ...]) -> object:
-    return next((fields[key] for key in keys if isinstance(fields.get(key), kinds)), None)
+def _timed(
+    accepted: Sequence[tuple[EntryFields, EventKind]], starts: Sequence[float], losses: Counter[Loss]
+) -> list[Event]:
+    """Return the events in order of their times since the start of the stream."""
+    walls = [fields.wall_s for fields, _ in accepted if fields.wall_s is not None]
+    origin = min(starts or walls, default=0.0)
+    events: dict[Event, None] = {}  # in the order of the log, without repetitions
+    latest = 0
+    for fields, kind in accepted:
+        time_ns = fields.time_ns
+        guessed = fields.unit_guessed
+        if time_ns is None and fields.wall_s is not None:
+            time_ns = round((fields.wall_s - origin) * _NANOSECONDS)
+            guessed |= not starts
+        elif time_ns is None:
+            time_ns, guessed = latest, True  # only the number of the frame is known
+        if time_ns > _MAX_STREAM_NS:
+            losses[Loss.IGNORED_LOG_ENTRIES] += 1
+            continue
+        losses[Loss.GUESSED_TIMES] += guessed
+        losses[Loss.CLAMPED_TIMES] += time_ns < 0
+        time_ns = max(0, time_ns)
+        prompt = "" if kind is EventKind.ENDED else fields.prompt or ""
+        cleaned = clean_text(prompt, is_prompt=True)
+        losses[Loss.CLEANED_PROMPTS] += cleaned != prompt
+        sent = None if fields.sent_prompt is None else clean_text(fields.sent_prompt, is_prompt=True)
+        event = Event(kind, time_ns, cleaned, fields.frame_index, sent)
+        if event in events:
+            losses[Loss.DUPLICATE_LOG_ENTRIES] += 1
+            continue
+        losses[Loss.REORDERED_LOG_ENTRIES] += time_ns < latest
+        latest = max(latest, time_ns)
+        events[event] = None
+    return sorted(events, key=lambda event: event.stream_time_ns)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.downloads import MAX_BYTES
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import MAX_LOG_BYTES, NO_EVENTS, read_events
+from odyssey_ros.dataset.events import MAX_LOG_BYTES, NO_EVENTS, parse_events
 from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.log_content import LOG_CODINGS, read_log
 from odyssey_ros.dataset.losses import Loss
+from odyssey_ros.dataset.partial_file import PartialFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +37,8 @@ class FetchedStream:
     Attributes:
         stream: The stream.
         video: The video file.
-        events: The file of the events log; None when the service has no log.
+        events: The events log, with the size and the digest of its decompressed text; None when the service
+            has no log.
         log: The parsed events log; empty when there is no log, or no valid entry in it.
     """
 
@@ -48,12 +52,17 @@ class FetchedStream:
         events = self.log if self.log.prompts() else expected_events
         return Episode(self.stream.stream_id, self.video.path, events, self.stream.start_time_ns)
 
-    def losses(self, expected_events: EventLog = NO_EVENTS) -> Mapping[Loss, int]:
-        """Return the losses of the events log and of the start time; for the argument see `episode`."""
+    def label_losses(self, expected_events: EventLog = NO_EVENTS) -> dict[Loss, int]:
+        """Return the losses of the events log and of the prompts; for the argument see `episode`."""
         found = dict(self.log.losses)
         if not self.log.prompts():
             expected = len(expected_events.prompts())
             found[Loss.SCRIPT_PROMPTS if expected else Loss.MISSING_PROMPTS] = expected or 1
+        return found
+
+    def losses(self, expected_events: EventLog = NO_EVENTS) -> Mapping[Loss, int]:
+        """Return the losses of the labels and of the start time; for the argument see `episode`."""
+        found = self.label_losses(expected_events)
         job = self.stream.job
         if not self.stream.start_time_ns or (job is not None and job.started_at is None):
             found[Loss.GUESSED_START] = 1
@@ -102,9 +111,30 @@ async def fetch_stream(
     if stream.events_url is None:
         return FetchedStream(stream, video, None, NO_EVENTS)
     events = await downloader.fetch(
-        stream.events_url, renewed_events, folder / f"{name}.events.jsonl", max_bytes=MAX_LOG_BYTES
+        stream.events_url,
+        renewed_events,
+        folder / f"{name}.events.jsonl",
+        max_bytes=MAX_LOG_BYTES,
+        codings=LOG_CODINGS,
     )
-    return FetchedStream(stream, video, events, await asyncio.to_thread(read_events, events.path))
+    events, log = await asyncio.to_thread(_read, events)
+    return FetchedStream(stream, video, events, log)
+
+
+def _read(file: Fetched) -> tuple[Fetched, EventLog]:
+    """Return a downloaded log with the figures of its text, and the parsed log.
+
+    Whether a server compresses a log depends on the server, so the compressed bytes say nothing about the
+    recording.
+    """
+    try:
+        content = read_log(file.path)
+    except EpisodeError:
+        PartialFile(file.path).remove()  # the next run downloads it again
+        raise
+    digest = hashlib.sha256(content.data).hexdigest()
+    log = parse_events(content.data, is_whole=not content.cut_off, has_length=file.has_length)
+    return replace(file, size=len(content.data), sha256=digest), log
 
 
 def max_video_bytes(stream: RemoteStream) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.durable import sync_folder
 from odyssey_ros.dataset.errors import StateError, disk_error
+from odyssey_ros.dataset.json_lines import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -169,7 +170,7 @@ def jobs_in(paths: Iterable[Path]) -> set[str]:
 
 def _whole_lines(data: bytes) -> tuple[list[Mapping[str, object]], int]:
     end = data.rfind(b"\n") + 1
-    records = [json.loads(line) for line in data[:end].splitlines()]
+    records = [json.loads(line) for line in split_lines(data[:end])]
     if not all(isinstance(record, dict) and {"event", "episode"} <= record.keys() for record in records):
         raise ValueError("a line is not a record of a submission")
     return records, end

@@ -49,11 +49,30 @@ class Loss(str, Enum):
         return member
 
     # Of the events log.
-    IGNORED_LOG_ENTRIES = "ignored_log_entries", "entries of the events log were not understood"
+    UNREADABLE_LOG = "unreadable_log", "the events log is empty, or it is not JSON, such as an error page"
+    CUT_OFF_LOG = "cut_off_log", "the end of the events log is missing"
+    IGNORED_LOG_ENTRIES = (
+        "ignored_log_entries",
+        "entries of the events log were not understood, or exceed a limit",
+    )
+    DUPLICATE_LOG_ENTRIES = "duplicate_log_entries", "entries of the events log were there more than once"
+    REORDERED_LOG_ENTRIES = "reordered_log_entries", "entries of the events log were not in order of time"
+    REPLACED_CHARACTERS = "replaced_characters", "characters of the events log could not be decoded"
+    CLEANED_PROMPTS = "cleaned_prompts", "prompts contained a secret, control characters or tabs"
+    GUESSED_KINDS = "guessed_kinds", "entries with a prompt have no kind, or one that is not known"
+    GUESSED_FIRST_PROMPT = (
+        "guessed_first_prompt",
+        "the events log has no start, so the first frames have the first prompt that it contains",
+    )
     SCRIPT_PROMPTS = "script_prompts", "prompts were taken from the script, because the events log has none"
     MISSING_PROMPTS = "missing_prompts", "the frames have no prompt, because there is no events log with one"
 
     # Of the times.
+    GUESSED_TIMES = (
+        "guessed_times",
+        "times of the events log have no certain unit or origin, or only the number of a frame",
+    )
+    CLAMPED_TIMES = "clamped_times", "times of the events log were negative and became 0"
     GUESSED_START = "guessed_start", "the start of the stream is unknown"
 
     # Of the video.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from odyssey_ros.client.regular_file import RegularFileError, open_regular_file, read_regular_file
 from odyssey_ros.dataset.durable import replace_file
 from odyssey_ros.dataset.errors import DatasetError
+from odyssey_ros.dataset.json_lines import split_lines
 from odyssey_ros.dataset.losses import Loss
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class ManifestEntry:
         duration_ns: Time from the first message to the last.
         prompts: The prompts: `time_ns` since the stream's start, and `prompt` as applied.
         video: `size`, `sha256` and `frame_count` of the service's video file.
-        events: `size`, `sha256` and `ignored` entries of the service's events log; None without a log.
+        events: `size`, `sha256` (both of the decompressed text) and `ignored` entries of the service's events
+            log; None without a log.
         provenance: Origin of the episode: its script, variables and job, where they exist.
         losses: What was ignored, repaired or guessed: counts by the values of `Loss`, without zeros, in the
             order of their names.
@@ -119,7 +121,7 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
     except (RegularFileError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read: {error}") from error
     entries: list[ManifestEntry] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         try:
             entries.append(ManifestEntry.from_line(line))
         except ManifestError as error:  # noqa: PERF203 - the error names the line

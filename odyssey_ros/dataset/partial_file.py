@@ -38,6 +38,8 @@ class Version:
 class PartialFile:
     """An incomplete file, `<name>.partial`, and its version, `<name>.etag`. All methods block on the disk.
 
+    A complete file whose length the server did not announce has an empty file `<name>.no-length` beside it.
+
     Args:
         path: Path of the complete file.
     """
@@ -46,6 +48,7 @@ class PartialFile:
         self.path = path
         self._partial = path.with_name(f"{path.name}.partial")
         self._version = path.with_name(f"{path.name}.etag")
+        self._no_length = path.with_name(f"{path.name}.no-length")
 
     def size(self) -> int:
         """Return the number of bytes so far."""
@@ -77,8 +80,22 @@ class PartialFile:
         self._version.unlink(missing_ok=True)
         self._partial.unlink(missing_ok=True)
 
-    def complete(self) -> None:
+    def has_length(self) -> bool:
+        """Return whether the server announced the length of the complete file."""
+        return not self._no_length.exists()
+
+    def remove(self) -> None:
+        """Remove the file, complete or not."""
+        self.discard()
+        self.path.unlink(missing_ok=True)
+        self._no_length.unlink(missing_ok=True)
+
+    def complete(self, *, has_length: bool = True) -> None:
         """Give the file its final name. Its bytes must be on the disk."""
+        if has_length:
+            self._no_length.unlink(missing_ok=True)
+        else:
+            self._no_length.touch()
         self._partial.replace(self.path)
         self._version.unlink(missing_ok=True)
         sync_folder(self.path.parent)

@@ -17,15 +17,17 @@ from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import NO_EVENTS, read_events
 from odyssey_ros.dataset.fetching import fetch_stream
+from odyssey_ros.dataset.losses import combined, described
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode, RecordedEpisode
 from odyssey_ros.dataset.video import Video
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from odyssey_ros.client import Odyssey
+    from odyssey_ros.dataset.losses import Loss
     from odyssey_ros.dataset.retry_policy import RetryPolicy
 
 ALL_SCRIPTS: Final = -1
@@ -101,6 +103,7 @@ async def fetch_episodes(
     retry_policy: RetryPolicy = STANDARD,
     *,
     allow_insecure: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Find the episodes at the service and fetch them in order. The client is closed at the end.
 
@@ -111,6 +114,7 @@ async def fetch_episodes(
         observer: Is notified of the episodes.
         retry_policy: The retries of requests and downloads.
         allow_insecure: Whether files may be downloaded over http from other machines.
+        warn: Called once for each episode whose labels have losses, on the asyncio thread.
 
     Raises:
         OdysseyError: There are no episodes, or a variable of the environment cannot be used. Any other
@@ -133,6 +137,7 @@ async def fetch_episodes(
                 stream = await source.locate(progress)
                 fetched = await fetch_stream(source, stream, folder, downloader, on_bytes=progress.received)
                 episode: Episode | EpisodeError = fetched.episode()
+                _warn_of_losses(stream.stream_id, fetched.label_losses(), warn)
             except EpisodeError as error:
                 if error.code is ErrorCode.CONFIGURATION:
                     raise playback_error(error) from error  # the next episode would fail in the same way
@@ -140,10 +145,20 @@ async def fetch_episodes(
             observer.episode_fetched(number, LibraryEpisode(episode, index))
 
 
-async def open_file(request: FileRequest, observer: LibraryObserver) -> None:
-    """Report a video file as the only episode. The file is read on another thread."""
+async def open_file(
+    request: FileRequest, observer: LibraryObserver, *, warn: Callable[[str], None] = lambda _: None
+) -> None:
+    """Report a video file as the only episode. The file is read on another thread.
+
+    Args:
+        request: The files.
+        observer: Is notified of the episode.
+        warn: Called once if the events log has losses.
+    """
     try:
-        episode: Episode | EpisodeError = await asyncio.to_thread(_local_episode, request)
+        found = await asyncio.to_thread(_local_episode, request)
+        _warn_of_losses(request.video.name, found.events.losses, warn)
+        episode: Episode | EpisodeError = found
     except EpisodeError as error:
         episode = error
     observer.episodes_found(1)
@@ -158,6 +173,11 @@ def _local_episode(request: FileRequest) -> Episode:
         events = beside if beside.exists() else None
     log = NO_EVENTS if events is None else read_events(events)
     return Episode(request.video.stem, request.video, log)
+
+
+def _warn_of_losses(name: str, losses: Mapping[Loss, int], warn: Callable[[str], None]) -> None:
+    if losses:
+        warn(f"The labels of {name} are incomplete: {described(combined(losses))}")
 
 
 async def _sources(
