@@ -146,7 +146,7 @@ def expect(process: subprocess.Popen[str], prefix: str) -> str:
 def finish(process: subprocess.Popen[str]) -> dict[str, object]:
     """End a subscriber; return its figures."""
     output, _ = process.communicate(timeout=30)
-    return dict(json.loads(output.strip().splitlines()[-1]))
+    return dict(json.loads(output.strip().split("\n")[-1]))
 
 
 def end(process: subprocess.Popen[str]) -> None:

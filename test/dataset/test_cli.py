@@ -25,6 +25,7 @@ from rosbags.highlevel import AnyReader
 
 from odyssey_ros.client import Odyssey
 from odyssey_ros.dataset.cli import main
+from odyssey_ros.dataset.json_lines import split_lines
 from odyssey_ros.dataset.manifest import crc32_of
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
@@ -112,7 +113,7 @@ async def _jobs(emulator: Emulator) -> int:
 
 
 def _entries(folder: Path, name: str = "manifest.jsonl") -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+    return [json.loads(line) for line in split_lines((folder / name).read_text())]
 
 
 def _by_rosbags(bag: Path) -> Iterator[tuple[str, Any]]:
@@ -179,7 +180,7 @@ async def test_scripts_of_one_template(images: str, count: int, shell: Shell, em
         (shell.folder / "walk.yaml").write_text(few)
     options = ["walk.yaml", "-o", "out", "--images", images, "--poll", "0.1"]
     dry = await shell.run("simulate", *options, "--dry-run")
-    assert len(dry.out.splitlines()) == count
+    assert len(list(split_lines(dry.out))) == count
     assert not (shell.folder / "out").exists()
     without_folder = await shell.run("simulate", "walk.yaml", "--dry-run")
     assert (without_folder.status, without_folder.out) == (0, dry.out)
@@ -189,7 +190,7 @@ async def test_scripts_of_one_template(images: str, count: int, shell: Shell, em
     out = shell.folder / "out"
     entries = _entries(out)
     assert [entry["episode"] for entry in entries] == sorted(
-        json.loads(line)["episode"] for line in dry.out.splitlines()
+        json.loads(line)["episode"] for line in split_lines(dry.out)
     )
     for entry in entries:
         await asyncio.to_thread(_assert_labelled, out / entry["bag"], images, entry["provenance"]["script"])

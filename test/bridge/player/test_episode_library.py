@@ -115,6 +115,20 @@ async def test_another_events_log_can_be_named(observer, tmp_path):
     assert len(observer.episodes[0].episode.events.prompts()) == 2
 
 
+async def test_losses_of_the_labels_are_one_warning_for_an_episode(observer, tmp_path):
+    video = write_video(tmp_path / "walk.mp4")
+    warnings = []
+    await open_file(FileRequest(video), observer, warn=warnings.append)
+    (tmp_path / "walk.events.jsonl").write_text(EVENTS + '\n{"type": "end", "timestamp_ms": 600}\n')
+    await open_file(FileRequest(video), observer, warn=warnings.append)
+    assert warnings == []
+    (tmp_path / "walk.events.jsonl").write_text("nonsense\n" + EVENTS)
+    await open_file(FileRequest(video), observer, warn=warnings.append)
+    (warning,) = warnings
+    assert warning.startswith("The labels of walk.mp4 are incomplete: cut_off_log: 1 (")
+    assert "ignored_log_entries: 1 (" in warning
+
+
 async def test_a_file_that_is_not_a_video_is_an_error(observer, tmp_path):
     (tmp_path / "walk.mp4").write_bytes(b"not a video")
     await open_file(FileRequest(tmp_path / "walk.mp4"), observer)
@@ -218,7 +232,11 @@ async def test_all_streams_of_a_job_are_fetched_in_order(emulator, observer, tmp
 
 async def test_one_stream_of_a_job(emulator, observer, tmp_path):
     job = await completed_job(emulator)
-    await fetch_episodes(JobRequest(job.job_id, 1), client_of(emulator), tmp_path, observer)
+    warnings = []
+    await fetch_episodes(
+        JobRequest(job.job_id, 1), client_of(emulator), tmp_path, observer, warn=warnings.append
+    )
+    assert warnings == []
     assert observer.count == 1
     assert observer.episodes[0].script_index == 1
 

@@ -58,7 +58,8 @@ async def test_a_recording_has_the_frames_and_events_of_the_stream(service, unti
     assert markers[0].prompt_id == prompt_digest("a lake at dawn")
     assert markers[-1].prompt_id == prompt_digest("storm clouds gather")
 
-    events = [json.loads(line) for line in (await caller.http.get(recording["events_url"])).text.splitlines()]
+    log = (await caller.http.get(recording["events_url"])).text
+    events = [json.loads(line) for line in log.split("\n")[:-1]]
     assert [event["type"] for event in events] == ["start", "interact", "end"]
     assert events[1]["prompt"] == "storm clouds gather"
 

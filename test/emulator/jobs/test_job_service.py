@@ -130,7 +130,7 @@ async def test_a_job_renders_its_script(harness: Harness) -> None:
     assert [marker.stream_time_ms for marker in markers] == [counter * 50 for counter in range(20)]
     prompts = [prompt_digest("a forest")] * 10 + [prompt_digest("it rains")] * 10
     assert [marker.prompt_id for marker in markers] == prompts
-    events = harness.recordings.path(done.streams[0].stream_id, Artifact.EVENTS).read_text().splitlines()
+    events = harness.recordings.path(done.streams[0].stream_id, Artifact.EVENTS).read_text().split("\n")[:-1]
     assert [
         (event["timestamp_ms"], event["type"], event.get("prompt")) for event in map(json.loads, events)
     ] == [
