@@ -220,7 +220,7 @@ def main() -> int:
     duration, fps = os.environ.get("DURATION", "20"), os.environ.get("FPS", "20")
     for name, text in (("DURATION", duration), ("FPS", fps)):
         try:
-            number = float(text)
+            number = math.nan if "_" in text or not text.isascii() else float(text)
         except ValueError:
             number = math.nan
         if not (math.isfinite(number) and number >= 0):

@@ -13,6 +13,7 @@ import yaml
 
 from odyssey_ros.bridge.runtime.parameter_table import Change, Setting
 from odyssey_ros.dataset.paths import HomeFolderError, user_path
+from odyssey_ros.number_text import decimal_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,7 @@ def parse_float(name: str, text: str, low: float, high: float) -> float:
         ValueError: The text is not such a number.
     """
     try:
-        value = math.nan if "_" in text else float(text)
+        value = decimal_number(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or not low <= value <= high:

@@ -12,6 +12,7 @@ from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
 from odyssey_ros.dataset.paths import HomeFolderError, user_path
 from odyssey_ros.dataset.shards import Shard
+from odyssey_ros.number_text import decimal_number
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,7 @@ def quality(text: str) -> int:
 def seconds(text: str) -> float:
     """Parse a duration from 10 ms to an hour, in seconds."""
     try:
-        found = float(text)
+        found = decimal_number(text)
     except ValueError:
         found = 0.0
     if not 0.01 <= found <= 3600:

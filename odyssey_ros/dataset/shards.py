@@ -23,7 +23,7 @@ class Shard:
         Raises:
             PlanError: The text has another form, or not 1 <= i <= n.
         """
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         shard = cls(int(match[1]), int(match[2])) if match else None
         if shard is None or not 1 <= shard.index <= shard.count:
             raise PlanError(f"a shard is i/n with i from 1 to n, as in 2/4, not {text!r}")

@@ -26,6 +26,7 @@ from odyssey_ros.emulator.config import (
 from odyssey_ros.emulator.faults.fault_parsing import parse_fault_option
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.limits import UNLIMITED_LIFETIME, Limits
+from odyssey_ros.number_text import decimal_number, whole_number
 from odyssey_ros.requirements import exit_unless_installed
 
 if TYPE_CHECKING:
@@ -59,7 +60,12 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
         help="address to bind, such as ::1; 0.0.0.0 binds all IPv4 addresses, :: all IPv6 and IPv4 addresses "
         "(default: %(default)s)",
     )
-    add("--port", type=int, default=8765, help="TCP port; 0 selects a free one (default: %(default)s)")
+    add(
+        "--port",
+        type=whole_number,
+        default=8765,
+        help="TCP port; 0 selects a free one (default: %(default)s)",
+    )
     add(
         "--api-key",
         action="append",
@@ -75,7 +81,7 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--streamers",
-        type=int,
+        type=whole_number,
         metavar="N",
         help="sessions served at once; further requests get 503 and the client polls (default: no bound)",
     )
@@ -95,7 +101,7 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
     add("--no-recordings", action="store_true", help="do not record streams")
     add(
         "--render-workers",
-        type=int,
+        type=whole_number,
         default=1,
         metavar="N",
         help="simulation jobs rendered at once (default: %(default)s)",
@@ -130,13 +136,13 @@ def _add_service_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_video_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--fps", type=float, default=20.0, help="frames per second (default: %(default)g)")
+    add("--fps", type=decimal_number, default=20.0, help="frames per second (default: %(default)g)")
     add("--codec", choices=CODECS, default="h264", help="preferred codec (default: %(default)s)")
-    add("--bitrate", type=int, default=2_500_000, help="bits per second (default: %(default)s)")
+    add("--bitrate", type=whole_number, default=2_500_000, help="bits per second (default: %(default)s)")
     add("--no-image-to-video", action="store_true", help="refuse input images, and announce that to clients")
     add(
         "--broadcast-seconds",
-        type=float,
+        type=decimal_number,
         default=1.0,
         metavar="S",
         help="seconds from the start of a stream to broadcast_ready (default: %(default)g)",
@@ -197,7 +203,7 @@ def _limit(text: str, *, whole: bool, off: float | None) -> float | None:
     if text == "off":
         return off
     try:
-        value = int(text) if whole else float(text)
+        value = whole_number(text) if whole else decimal_number(text)
     except ValueError:
         value = -1
     if value < 0 or not math.isfinite(value):

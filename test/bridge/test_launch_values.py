@@ -128,6 +128,7 @@ def test_a_text_becomes_a_value_of_the_type_of_the_parameter(setting, text, valu
         (RATE, "-inf", "rate:=-inf has to be a number"),
         (RATE, "1e999", "rate:=1e999 has to be a number"),
         (RATE, "1_0", "rate:=1_0 has to be a number"),
+        (RATE, "\u0663", "rate:=\u0663 has to be a number"),
         (SLOW, "2.1", "slow:=2.1 has to be a number from 0 to 2"),
         (COLOR, "green", "color:=green has to be one of: red, blue"),
         (NAME, "\udcff", r"name:='\udcff' has to be UTF-8 text"),

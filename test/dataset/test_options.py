@@ -39,6 +39,8 @@ def test_valid_texts(parse: Callable[[str], object], text: str, value: object) -
     ("parse", "text", "reason"),
     [
         (options.shard, "5/4", "a shard is i/n"),
+        (options.shard, "\u0661/\u0662", "a shard is i/n"),
+        (options.seconds, "1_0", "from 0.01 to 3600"),
         (options.time_ns, "yesterday", "is not an ISO 8601 time"),
         (options.count, "-1", "a number from 0"),
         (options.count, "²", "a number from 0"),

@@ -233,6 +233,12 @@ async def test_a_port_in_use_is_an_error_with_a_remedy(program):
     ("arguments", "status", "text"),
     [
         (("--fps", "0"), 2, "fps must be above 0"),
+        (("--fps", "nan"), 2, "fps must be above 0"),
+        (("--fps", "2_0"), 2, "argument --fps: invalid decimal_number value: '2_0'"),
+        (("--port", "8_765"), 2, "argument --port: invalid whole_number value: '8_765'"),
+        (("--idle-seconds", "1_0"), 2, "'1_0' is not a number or off"),
+        (("--queued-jobs", "٣"), 2, "'٣' is not a whole number or off"),
+        (("--fault", "http_status,status=1_000"), 2, "status: must be an integer"),
         (("--port", "70000"), 2, "port must be between 0 and 65535"),
         (("--api-key", "secret"), 2, "an API key starts with ody_"),
         (("--api-key", "ody_twice", "--api-key", "ody_twice"), 2, "its own API key and its own name"),

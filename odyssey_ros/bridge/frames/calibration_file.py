@@ -14,6 +14,7 @@ from odyssey_ros.bridge.frames.calibration_ini import parse_ini
 from odyssey_ros.bridge.frames.camera_calibration import Calibration, CalibrationError, Region
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.dataset.durable import replace_file
+from odyssey_ros.number_text import decimal_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,24 @@ class _Matrices(yaml.Dumper):
     def represent_numbers(self, numbers: list[Any]) -> yaml.Node:
         """Return a list in the flow style."""
         return self.represent_sequence("tag:yaml.org,2002:seq", numbers, flow_style=True)
+
+
+class _Texts(yaml.BaseLoader):
+    """Reads every scalar as a text, ignores tags, and refuses a key that occurs twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping. Of a key that occurs twice, ROS reads the first value, and PyYAML the last."""
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in lines:
+                raise CalibrationError(
+                    f"{key.value} occurs in line {lines[key.value]} and in line {line}: remove one of the two"
+                )
+            lines[key.value] = line
+        return super().construct_mapping(node, deep)
 
 
 _Matrices.add_representer(list, _Matrices.represent_numbers)
@@ -198,7 +217,7 @@ def _document(text: str) -> dict[str, Any]:
     text = _OPENCV_HEADER.sub("", text).expandtabs()
     try:
         # BaseLoader ignores tags and keeps every scalar as a text, so that 1e3 is a number here as for ROS.
-        document = next(yaml.load_all(text, Loader=yaml.BaseLoader), None)
+        document = next(yaml.load_all(text, Loader=_Texts), None)
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
         raise CalibrationError(f"it is not YAML{line}: {error.problem}") from None
@@ -237,10 +256,10 @@ def _whole(document: dict[str, Any], name: str, default: int | None = None) -> i
 
 
 def _number(name: str, text: Any) -> float:
+    shown = text if isinstance(text, str) else "a list or mapping"
     try:
-        return float(text)
-    except (TypeError, ValueError):
-        shown = text if isinstance(text, str) else "a list or mapping"
+        return decimal_number(shown)
+    except ValueError:
         raise CalibrationError(f"{name} contains {shown!r:.40}, which is not a number") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odyssey_ros.bridge.frames.camera_calibration import Calibration, CalibrationError
+from odyssey_ros.number_text import decimal_number, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def _after(section: list[str], key: str, count: int) -> list[str]:
 def _whole(section: list[str], key: str) -> int:
     text = " ".join(_after(section, key, 1))
     try:
-        return int(text)
+        return whole_number(text)
     except ValueError:
         raise CalibrationError(f"{key} is {text!r:.40}, which is not a whole number") from None
 
@@ -70,6 +71,6 @@ def _whole(section: list[str], key: str) -> int:
 def _rows(section: list[str], key: str, rows: int) -> tuple[float, ...]:
     text = " ".join(_after(section, key, rows))
     try:
-        return tuple(float(number) for number in text.split())
+        return tuple(decimal_number(word) for word in text.split())
     except ValueError:
         raise CalibrationError(f"{key!r} contains a text that is not a number: {text!r:.40}") from None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from geometry_msgs.msg import Quaternion, TransformStamped, Vector3
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from odyssey_ros.number_text import decimal_number
+
 if TYPE_CHECKING:
     from rclpy.publisher import Publisher
 
@@ -125,8 +127,8 @@ def parse_triple(text: str) -> tuple[float, float, float]:
     Raises:
         ValueError: The text has another form.
     """
-    x, y, z = (float(word) for word in text.split())
-    if not all(math.isfinite(number) for number in (x, y, z)):
+    x, y, z = (decimal_number(word) for word in text.split())
+    if not all(map(math.isfinite, (x, y, z))):
         raise ValueError("a number is not finite")
     return x, y, z
 

@@ -25,6 +25,7 @@ from odyssey_ros.emulator.faults.schedule import Moment, Schedule, schedule_prob
 from odyssey_ros.emulator.faults.stream_faults import ReplyDelay, RequestClose
 from odyssey_ros.emulator.faults.video_faults import PacketDelay, PacketLoss, VideoResize
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
+from odyssey_ros.number_text import decimal_number, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +78,8 @@ def parse_fault_option(text: str) -> tuple[Fault, Schedule]:
         key, equals, value = setting.partition("=")
         if not equals:
             raise InvalidFieldError((key,), "needs a value, as in name=value")
+        if key in values:
+            raise InvalidFieldError((key,), "is given twice")
         values[key] = _parse_text(value, hints.get(key, str))
     return parse_fault(Fields(values))
 
@@ -118,10 +121,10 @@ def _parse_text(text: str, hint: object) -> object:
     kinds = set(get_args(hint)) or {hint}
     if bool in kinds and text in {"true", "false"}:
         return text == "true"
-    for number in (int, float):
+    for reader in (whole_number, decimal_number):
         if kinds & {int, float}:
             try:
-                return number(text)
+                return reader(text)
             except ValueError:
                 continue
     return text

@@ -63,6 +63,8 @@ def test_eight_coefficients_are_a_rational_model():
     ("old", "new", "reason"),
     [
         ("width\n", "", "it has no 'width'"),
+        ("640", "6_40", "width is '6_40', which is not a whole number"),
+        ("269.28848", "26_9", "'camera matrix' contains a text that is not a number"),
         ("640", "wide", "width is 'wide', which is not a whole number"),
         ("projection\n", "", "it has no 'projection'"),
         ("0.18938", "x", "'distortion' contains a text that is not a number: 'x -0.11102"),

@@ -82,7 +82,7 @@ def test_rotations(rpy, vector, expected):
 def test_triples():
     assert parse_triple(" 1  2.5\t-3e1 ") == (1, 2.5, -30)
     assert triple_fault("0 0 0") is None
-    for text in ("", "1 2", "1 2 3 4", "1 2 x", "1 2 nan", "1,2,3", "inf 0 0"):
+    for text in ("", "1 2", "1 2 3 4", "1 2 x", "1 2 nan", "1_0 2 3", "1,2,3", "inf 0 0"):
         assert "set it to three finite numbers" in triple_fault(text)
 
 
