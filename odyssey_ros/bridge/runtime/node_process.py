@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 MAX_FAILURES: Final = 100
 """Callbacks that fail one after the other, without a success in between, after which the process ends."""
 
+_TYPE_REMEDIES: Final = {
+    "expecting type 'STRING'": """put the text in quotes that a shell keeps, as in -p "prompt:='NO'\"""",
+    "expecting type 'DOUBLE'": "write the number with a decimal point, as in 5.0",
+}
+"""What the user has to write for a value that YAML reads with another type, by a part of rclpy's text."""
+
 RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
 UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 
@@ -143,5 +149,8 @@ def signal_socket() -> socket.socket:
 
 def _cannot_start(error: Exception) -> int:
     text = " ".join(str(error).split())
+    for part, remedy in _TYPE_REMEDIES.items():
+        if isinstance(error, ParameterException) and part in text:
+            text = f"{text}: {remedy}"
     print(f"{os.path.basename(sys.argv[0])}: cannot start: {text}", file=sys.stderr)  # noqa: PTH119, T201
     return 1

@@ -124,6 +124,28 @@ def test_a_failing_start_is_reported_in_one_line(capsys):
     assert capsys.readouterr().err.endswith("cannot start: /topic: no such policy\n")
 
 
+@pytest.mark.parametrize(
+    ("value", "default", "remedy"),
+    [
+        ("NO", "", """put the text in quotes that a shell keeps, as in -p "prompt:='NO'\""""),
+        ("007", "", "put the text in quotes"),
+        ("5", 1.0, "write the number with a decimal point, as in 5.0"),
+    ],
+)
+def test_a_value_that_yaml_reads_with_another_type_is_reported_with_a_remedy(value, default, remedy, capsys):
+    def make_node():
+        node = Idle("idle")
+        try:
+            node.declare_parameter("text", default)
+        except BaseException:
+            node.destroy_node()
+            raise
+        return node
+
+    assert spin_node(make_node, ["--ros-args", "-p", f"text:={value}"]) == 1
+    assert remedy in capsys.readouterr().err
+
+
 def test_a_signal_makes_the_socket_readable():
     reader = signal_socket()
     os.kill(os.getpid(), signal.SIGINT)
