@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pillow_heif
-from PIL import Image
+from PIL import Image, ImageCms
 
 from fuzz_target import FuzzTarget
 from malformed import as_text, damaged_bytes, damaged_text
@@ -21,7 +21,7 @@ _LIMIT = 1 << 20
 
 
 def _pictures() -> tuple[bytes, ...]:
-    """Return small files of every format and of unusual modes, with EXIF data where the format has it."""
+    """Return small files of every format and of unusual modes, with the metadata that the format has."""
     pillow_heif.register_heif_opener()
     x, y = np.meshgrid(np.arange(24, dtype=np.uint8), np.arange(16, dtype=np.uint8))
     picture = Image.fromarray(np.dstack([x * 10, y * 15, x + y]))
@@ -44,6 +44,13 @@ def _pictures() -> tuple[bytes, ...]:
     ):
         file = io.BytesIO()
         picture.convert(mode).save(file, format=name)
+        files.append(file.getvalue())
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    for name in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF"):
+        file = io.BytesIO()
+        options = {} if name == "PNG" else {"xmp": xmp}
+        picture.save(file, format=name, icc_profile=profile, **options)
         files.append(file.getvalue())
     file = io.BytesIO()
     Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(file, format="PNG")

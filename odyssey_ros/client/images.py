@@ -79,6 +79,7 @@ def prepare_image(image: ImageInput, *, portrait: bool) -> str:
     Args:
         image: A path; the bytes of a JPEG, PNG, WebP, GIF (first frame), BMP, HEIC, HEIF or AVIF file; a
             base64 data URL of such a file; a PIL image; or an RGB array of uint8, shape (height, width, 3).
+            Of a PIL image, the orientation and the ICC profile that Pillow keeps with it are used.
         portrait: Whether the stream is 704x1280 instead of 1280x704.
 
     Returns:

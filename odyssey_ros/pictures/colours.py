@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from odyssey_ros.pictures.metadata import Metadata
 
+_PROFILE_NOTE: Final = (
+    "its colour profile cannot be used ({}), so its colours are taken as sRGB. "
+    "If they look wrong, save it in sRGB"
+)
 _HDR_NOTE: Final = "it is an HDR image, in which everything brighter than its white becomes white"
 
 
@@ -46,10 +50,7 @@ def to_srgb(picture: Image.Image, metadata: Metadata) -> tuple[Image.Image, str]
         try:
             converted = profiles.to_srgb(colours, metadata.profile)
         except profiles.ProfileError as error:
-            return (
-                picture,
-                f"its colours are taken as sRGB, because its colour profile cannot be used: {error}",
-            )
+            return picture, _PROFILE_NOTE.format(error)
     elif encoding is not None:
         converted = Image.fromarray(encoding.to_srgb(np.asarray(colours.convert("RGB"))))
         note = _HDR_NOTE if encoding.hdr else ""

@@ -26,6 +26,8 @@ _MAX_TEXT_BYTES: Final = 1024 * 1024
 
 _JFIF: Final = b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 _XMP_IN_JPEG: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_IN_PNG: Final = b"XML:com.adobe.xmp"
+_EXIF_IN_PNG: Final = (b"Raw profile type exif", b"Raw profile type APP1")
 _ICC_IN_JPEG: Final = b"ICC_PROFILE\0"
 _WEBP_METADATA_FLAGS: Final = 0x20 | 0x08 | 0x04  # ICC, EXIF, XMP
 
@@ -147,27 +149,29 @@ def _png_colours(chunks: dict[bytes, memoryview]) -> tuple[bytes | None, RgbEnco
 
 
 def _png_text_orientation(texts: list[memoryview]) -> int | None:
-    """Return the orientation in XMP, or in EXIF as ImageMagick wrote it before `eXIf` existed."""
+    """Return the orientation in XMP, or in EXIF as ImageMagick wrote it before `eXIf` existed.
+
+    Only the first text of a kind counts, so that a file with many of them takes no time.
+    """
+    first: dict[bytes, bytes] = {}
     for text in texts:
-        keyword, _, rest = bytes(text[:MAX_PROFILE_BYTES]).partition(b"\0")
-        if keyword == b"XML:com.adobe.xmp":
-            compressed, (_, _, content) = rest[:1] == b"\1", _three(rest[2:])
-            found = xmp_orientation(_inflated(content, _MAX_TEXT_BYTES) if compressed else content)
-        elif keyword in {b"Raw profile type exif", b"Raw profile type APP1"}:
-            lines = _inflated(rest[1:], _MAX_TEXT_BYTES).split(b"\n")
-            found = exif_orientation(_from_hexadecimal(b"".join(lines[3:])))
-        else:
-            continue
-        if found is not None:
+        keyword, _, _ = bytes(text[:80]).partition(b"\0")
+        if keyword in {_XMP_IN_PNG, *_EXIF_IN_PNG}:
+            first.setdefault(keyword, bytes(text[len(keyword) + 1 :]))
+    if (rest := first.get(_XMP_IN_PNG, b"")) and (found := xmp_orientation(_international_text(rest))):
+        return found
+    for keyword in _EXIF_IN_PNG:
+        lines = _inflated(first.get(keyword, b"")[1:], _MAX_TEXT_BYTES).split(b"\n")
+        if found := exif_orientation(_from_hexadecimal(b"".join(lines[3:]))):
             return found
     return None
 
 
-def _three(rest: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return language, translated keyword and text of an `iTXt` chunk."""
-    language, _, rest = rest.partition(b"\0")
-    keyword, _, text = rest.partition(b"\0")
-    return language, keyword, text
+def _international_text(content: bytes) -> bytes:
+    """Return the text of an `iTXt` chunk without its keyword."""
+    compressed = content[:1] == b"\1"
+    text = content[2:].split(b"\0", 2)[-1]  # after the language and the translated keyword
+    return _inflated(text, _MAX_TEXT_BYTES) if compressed else text
 
 
 def _from_hexadecimal(digits: bytes) -> bytes:

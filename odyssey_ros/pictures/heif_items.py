@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_BOXES: Final = 20_000
+_MAX_ASSOCIATION_LISTS: Final = 4  # a file has one for each combination of versions and flags
 _METADATA_ITEMS: Final = frozenset((b"Exif", b"mime"))
 _IGNORED_ITEM: Final = b"skip"
 
@@ -76,15 +77,15 @@ def _colours(data: bytes, primary: tuple[int, int], properties: tuple[int, int])
         return Metadata()
     stored = list(_boxes(data, *containers[0]))
     points = profile = None
-    for kind, first, last in boxes:
-        if kind != b"ipma":
-            continue
+    lists = [(first, last) for kind, first, last in boxes if kind == b"ipma"]
+    for first, last in lists[:_MAX_ASSOCIATION_LISTS]:
         for index in _associations(data[first:last], item):
             if not 0 < index <= len(stored) or stored[index - 1][0] != b"colr":
                 continue
             _, at, stop = stored[index - 1]
             if data[at : at + 4] in {b"prof", b"rICC"}:
-                profile = data[at + 4 : stop] if stop - at <= MAX_PROFILE_BYTES else b""
+                if profile is None:
+                    profile = data[at + 4 : stop] if stop - at <= MAX_PROFILE_BYTES else b""
             elif data[at : at + 4] == b"nclx" and stop - at >= 10:
                 points = from_code_points(
                     int.from_bytes(data[at + 4 : at + 6], "big"), int.from_bytes(data[at + 6 : at + 8], "big")
@@ -108,6 +109,7 @@ def _associations(content: bytes, wanted: int) -> Iterator[int]:
             for index in range(count):
                 value = content[at + index * step : at + (index + 1) * step]
                 yield int.from_bytes(value, "big") & (0x7FFF if wide else 0x7F)
+            return
         at += count * step
         if at >= len(content):
             return

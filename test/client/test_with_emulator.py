@@ -6,10 +6,15 @@ import asyncio
 import contextlib
 import pathlib
 import sys
+import zlib
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
+from colour_values import expected
+from icc_profiles import PROPHOTO, rgb_profile
 from ipv6 import needs_ipv6, needs_localhost_on_ipv6
 from odyssey_ros.client import (
     AdvancedConfig,
@@ -22,6 +27,7 @@ from odyssey_ros.client import (
     SimulationJobStatus,
     connect_to_stream,
 )
+from picture_files import chunk, png, rational_by_zero
 
 ROOT = pathlib.Path(__file__).parents[2]
 QUICK = AdvancedConfig(
@@ -62,6 +68,41 @@ async def start_emulator(nothing_left_behind):
     for emulator in running:
         await emulator.kill()
         emulator.process._transport.close()
+
+
+async def test_a_stream_starts_from_a_picture_as_its_camera_saw_it(
+    start_emulator, recorder, eventually, tmp_path
+):
+    """The picture lies on its side, its colours are ProPhoto, and Pillow refuses its text."""
+    profile = zlib.compress(rgb_profile(PROPHOTO, 1.8))
+    chunks = (
+        chunk(b"iCCP", b"x\0\0" + profile),
+        chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(5 << 20))),
+        chunk(b"eXIf", rational_by_zero(6)),
+    )
+    colours = np.array([[(200, 100, 50), (50, 150, 90)]], np.uint8)
+    lying = (
+        Image.fromarray(colours)
+        .resize((640, 352), Image.Resampling.NEAREST)
+        .transpose(Image.Transpose.ROTATE_90)
+    )
+    path = tmp_path / "start.png"
+    path.write_bytes(png(lying, *chunks))
+    left, right = expected("ProPhoto", colours)[0]
+    assert np.abs(left - colours[0, 0]).max() > 40
+
+    def is_right(frame):
+        return all(
+            np.abs(frame[200, column].astype(int) - colour).max() < 10
+            for column, colour in ((200, left), (1080, right))
+        )
+
+    emulator = await start_emulator()
+    async with Odyssey("ody_local", api_url=emulator.url, advanced=QUICK) as client:
+        await client.connect(**recorder.callbacks(frames=True))
+        await client.start_stream("x", portrait=False, image=path)
+        await eventually(lambda: recorder.frames)
+        assert is_right(recorder.frames[0].data)
 
 
 async def test_a_session_a_spectator_and_a_job(start_emulator, recorder, eventually):

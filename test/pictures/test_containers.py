@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from icc_profiles import DISPLAY_P3, SRGB_CURVE, rgb_profile
+from odyssey_ros.pictures import containers
 from odyssey_ros.pictures.containers import separate
 from odyssey_ros.pictures.metadata import MAX_PROFILE_BYTES, Metadata
 from odyssey_ros.pictures.rgb_encoding import from_code_points
@@ -65,8 +66,11 @@ def test_a_file_that_is_cut_off_anywhere_raises_nothing(kind):
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
-def test_the_colours_of_a_jpeg_stay(mode):
-    content = file(Image.new("RGB", (8, 8), (200, 100, 50)).convert(mode), "JPEG")
+@pytest.mark.parametrize("keep_rgb", [False, True])
+def test_the_colours_of_a_jpeg_stay(mode, keep_rgb):
+    """They depend on the markers of JFIF and Adobe."""
+    picture = Image.new("RGB", (8, 8), (200, 100, 50)).convert(mode)
+    content = file(picture, "JPEG", keep_rgb=keep_rgb)
     kept, _ = separate(content, "JPEG")
     pictures = [Image.open(io.BytesIO(data)) for data in (content, kept)]
     assert pictures[0].mode == pictures[1].mode == mode
@@ -114,6 +118,17 @@ def test_more_chunks_than_are_read_are_left_to_the_decoder():
     kept, _ = separate(content, "PNG")
     assert kept.count(b"teSt") < 10
     assert Image.open(io.BytesIO(kept)).convert("RGB").tobytes() == upright().tobytes()
+
+
+def test_many_texts_and_profiles_take_no_time():
+    """A file of this kind with the allowed 25 MB would otherwise take minutes."""
+    text = chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(bytes(1_000_000)))
+    read = []
+    original = containers._inflated
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(containers, "_inflated", lambda *arguments: read.append(1) or original(*arguments))
+        separate(png(upright(), *[text] * 1000), "PNG")
+    assert len(read) <= 3
 
 
 def test_a_text_that_is_no_hexadecimal_number_has_no_orientation():

@@ -8,6 +8,7 @@ import socket
 import time
 
 import httpx
+import numpy as np
 import pytest
 import rclpy
 from lifecycle_msgs.msg import Transition
@@ -20,7 +21,11 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
+from colour_values import expected
+from icc_profiles import PROPHOTO, rgb_profile
 from odyssey_ros import srv
+from picture_files import jpeg as photo_file
+from picture_files import profile_segments, rational_by_zero, segment
 
 KEY = "ody_test_key"
 SERVICES = {
@@ -131,14 +136,28 @@ def test_a_stream_from_start_to_recording(connected, probe, wait_until):
     assert "Traceback" not in process.text
 
 
-def test_a_picture_to_start_from(connected, probe, tmp_path):
+def test_a_picture_to_start_from(connected, probe, wait_until, tmp_path):
+    """The photo lies on its side, its colours are ProPhoto, and its resolution is 72/0."""
     connected({"image_folders": [str(tmp_path)]})
-    for fields in ({"image": CompressedImage(format="jpeg", data=jpeg())}, {"image_path": "sea.jpg"}):
-        if "image_path" in fields:
-            (tmp_path / "sea.jpg").write_bytes(jpeg())
-            fields["image_path"] = str(tmp_path / "sea.jpg")
-        started = call(probe, "start_stream", prompt="the sea", **fields)
+    images = probe.listen(Image, "/odyssey/image_raw", 5)
+    colours = np.array([[(200, 100, 50)]], np.uint8)
+    photo = photo_file(
+        Picture.fromarray(np.repeat(colours, 2, axis=0)).resize((360, 640)),
+        segment(0xE1, b"Exif\0\0" + rational_by_zero(6)),
+        profile_segments(rgb_profile(PROPHOTO, 1.8), 100),
+    )
+    path = tmp_path / "sea.jpg"
+    path.write_bytes(photo)
+
+    def is_right(image):
+        pixel = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)[200, 200]
+        return np.abs(pixel - expected("ProPhoto", colours)[0, 0]).max() < 10
+
+    for fields in ({"image": CompressedImage(format="jpeg", data=photo)}, {"image_path": str(path)}):
+        images.clear()
+        started = call(probe, "start_stream", prompt="x", **fields)
         assert started.success, started.message
+        wait_until(lambda: images and is_right(images[0]), "a picture in the right colours")
         assert call(probe, "end_stream").success
     for fields in (
         {"image": CompressedImage(data=b"no picture")},
