@@ -201,12 +201,14 @@ def _safe_name(data: bytes) -> None:
 
 def _video(path: Path) -> None:
     with Video(path) as video:
-        check_number(video.width, "the width", least=0, most=100_000)
         times = video.frame_times_ns()
         check(len(times) <= 10_000, "more frames than the file can hold")
         for number, picture in enumerate(video.pictures()):
             check(number <= 1000, "more pictures than the file can hold")
             check_number(picture.stream_time_ns, "the time of a picture")
+            check(picture.index < len(times), "a picture that the table of times does not have")
+        for picture in video.pictures(len(times) // 2):
+            check(picture.index >= len(times) // 2, "a picture before the wanted one")
 
 
 def _small_video() -> bytes:

@@ -6,6 +6,7 @@ stamp. The bag contains the definitions of all its types, so a reader needs no o
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +20,6 @@ from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.mcap_file import McapFile
 from odyssey_ros.dataset.messages import Header, message_type
 from odyssey_ros.dataset.pixels import JpegEncoder, Rgb8Converter
-from odyssey_ros.dataset.video import Video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,8 +106,8 @@ class BagSummary:
         size: Size of the MCAP file, in bytes.
         crc32: CRC-32 of the MCAP file, as eight hexadecimal digits.
         frames: Number of pictures.
-        width: Width of the pictures, in pixels.
-        height: Height of the pictures, in pixels.
+        sizes: Width and height of the pictures, in pixels, with the number of such pictures; in the order of
+            the first picture of each size.
         start_time_ns: Stamp of the first message.
         duration_ns: Time from the first message to the last.
         losses: What of the video was ignored, repaired or guessed.
@@ -117,8 +117,7 @@ class BagSummary:
     size: int
     crc32: str
     frames: int
-    width: int
-    height: int
+    sizes: Mapping[tuple[int, int], int]
     start_time_ns: int
     duration_ns: int
     losses: Mapping[Loss, int] = field(default_factory=dict)
@@ -159,6 +158,18 @@ def write_bag(
     return writer.summary(storage)
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The labels of a frame, and the message with its image."""
+
+    index: int
+    media_time_ns: int
+    stamp_ns: int
+    prompt: str
+    size: tuple[int, int]
+    image: Sequence[Buffer]
+
+
 class _BagWriter:
     def __init__(self, mcap: McapFile, episode: Episode, layout: BagLayout) -> None:
         self._mcap = mcap
@@ -167,10 +178,10 @@ class _BagWriter:
         self._topics: list[tuple[str, str, int]] = []
         self._counts: dict[int, int] = {}
         self._frames = 0
+        self._sizes: Counter[tuple[int, int]] = Counter()
+        self._losses: Counter[Loss] = Counter()
         self._first_ns: int | None = None
         self._last_ns = 0
-        with Video(episode.video_path) as video:
-            self._width, self._height = video.width, video.height
         self._images = self._add_topic(*_IMAGE_TOPICS[layout.images])
         self._camera_infos = self._add_topic("camera_info", "sensor_msgs/msg/CameraInfo")
         self._frame_infos = self._add_topic("frame_info", "odyssey_ros/msg/FrameInfo")
@@ -178,16 +189,19 @@ class _BagWriter:
 
     def write_all(self, on_frame: Callable[[int], None]) -> None:
         pending = list(self._episode.events.events)
-        for index, media_time_ns, stamp_ns, prompt, image in self._pictures():
+        for frame in self._pictures():
+            stamp_ns = frame.stamp_ns
             while pending and self._event_stamp_ns(pending[0]) <= stamp_ns:
                 self._write_event(pending.pop(0))
             header = Header(stamp_ns, self._layout.frame_id)
-            info = messages.frame_info(header, self._episode.stream_id, index, media_time_ns, prompt)
-            camera_info = messages.camera_info(header, self._width, self._height)
-            self._write(self._camera_infos, stamp_ns, [camera_info])
+            info = messages.frame_info(
+                header, self._episode.stream_id, frame.index, frame.media_time_ns, frame.prompt
+            )
+            self._write(self._camera_infos, stamp_ns, [messages.camera_info(header, *frame.size)])
             self._write(self._frame_infos, stamp_ns, [info])
-            self._write(self._images, stamp_ns, image)
+            self._write(self._images, stamp_ns, frame.image)
             self._frames += 1
+            self._sizes[frame.size] += 1
             on_frame(self._frames)
         for event in pending:
             self._write_event(event)
@@ -204,31 +218,32 @@ class _BagWriter:
             size=self._mcap.size,
             crc32=f"{self._mcap.crc32:08x}",
             frames=self._frames,
-            width=self._width,
-            height=self._height,
+            sizes=self._sizes,
             start_time_ns=self._first_ns or 0,
             duration_ns=self._last_ns - (self._first_ns or 0),
+            losses=self._losses,
         )
 
-    def _pictures(self) -> Iterator[tuple[int, int, int, str, Sequence[Buffer]]]:
-        """Yield index, media time, stamp, prompt and image message of each frame."""
+    def _pictures(self) -> Iterator[_Frame]:
         layout = self._layout
         if layout.images is ImageEncoding.H264:
-            for encoded in self._episode.encoded_frames():
+            for encoded in self._episode.encoded_frames(losses=self._losses):
                 unit = encoded.picture
                 message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.annex_b)
-                yield unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, message
+                size = unit.width, unit.height
+                yield _Frame(unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, size, message)
             return
         to_rgb, to_jpeg = Rgb8Converter(), JpegEncoder(layout.jpeg_quality)
-        for frame in self._episode.frames():
+        for frame in self._episode.frames(losses=self._losses):
             picture = frame.picture
             header = Header(frame.stamp_ns, layout.frame_id)
+            size = picture.frame.width, picture.frame.height
             if layout.images is ImageEncoding.JPEG:
                 message = messages.jpeg_image(header, to_jpeg.encode(picture.frame))
             else:
                 pixels, step = to_rgb.convert(picture.frame)
-                message = messages.raw_image(header, picture.frame.width, picture.frame.height, step, pixels)
-            yield picture.index, picture.media_time_ns, frame.stamp_ns, frame.prompt, message
+                message = messages.raw_image(header, *size, step, pixels)
+            yield _Frame(picture.index, picture.media_time_ns, frame.stamp_ns, frame.prompt, size, message)
 
     def _add_topic(self, name: str, type_name: str) -> int:
         message = message_type(type_name)

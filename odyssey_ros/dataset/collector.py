@@ -233,6 +233,7 @@ class Collector:
         metadata: Path,
     ) -> ManifestEntry:
         bag = self._workspace.relative(self._workspace.bag_path(source.name))
+        width, height = next(iter(summary.sizes))
         video, events = fetched.video, fetched.events
         return ManifestEntry(
             episode=source.name,
@@ -244,8 +245,12 @@ class Collector:
             stream_id=fetched.stream.stream_id,
             images=str(self._layout.images),
             frames=summary.frames,
-            width=summary.width,
-            height=summary.height,
+            width=width,
+            height=height,
+            sizes=tuple(
+                {"width": size[0], "height": size[1], "frames": count}
+                for size, count in summary.sizes.items()
+            ),
             start_time_ns=summary.start_time_ns,
             duration_ns=summary.duration_ns,
             prompts=tuple(

@@ -9,10 +9,12 @@ from odyssey_ros.dataset.events import NO_EVENTS
 from odyssey_ros.dataset.video import EncodedPicture, Picture, Video
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
     from pathlib import Path
 
     from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.losses import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +57,35 @@ class Episode:
     events: EventLog = NO_EVENTS
     start_time_ns: int = 0
 
-    def frames(self, first: int = 0, *, threads: int = 1) -> Iterator[EpisodeFrame]:
+    def frames(
+        self, first: int = 0, *, threads: int = 1, losses: Counter[Loss] | None = None
+    ) -> Iterator[EpisodeFrame]:
         """Decode the pictures from number `first` on. Blocks. Use one thread for the whole iteration.
+
+        Args:
+            first: The number of the first picture.
+            threads: Number of decoder threads.
+            losses: Where losses are added.
 
         Raises:
             EpisodeError: The video is broken.
         """
-        with Video(self.video_path, threads=threads) as video:
+        with Video(self.video_path, threads=threads, losses=losses) as video:
             for picture in video.pictures(first):
                 yield EpisodeFrame(
                     picture, self.start_time_ns + picture.stream_time_ns, self._prompt_of(picture)
                 )
 
-    def encoded_frames(self) -> Iterator[EncodedEpisodeFrame]:
+    def encoded_frames(self, *, losses: Counter[Loss] | None = None) -> Iterator[EncodedEpisodeFrame]:
         """Yield the pictures as H.264, without decoding. Blocks. Use one thread for the whole iteration.
+
+        Args:
+            losses: Where losses are added.
 
         Raises:
             EpisodeError: The video is broken, or its format cannot be passed through.
         """
-        with Video(self.video_path) as video:
+        with Video(self.video_path, losses=losses) as video:
             for picture in video.h264_packets():
                 yield EncodedEpisodeFrame(
                     picture, self.start_time_ns + picture.stream_time_ns, self._prompt_of(picture)

@@ -80,6 +80,18 @@ class Loss(str, Enum):
         "frame_count_difference",
         "frames more or less than the service says are in the video",
     )
+    MISSING_PICTURES = "missing_pictures", "encoded pictures gave no decoded picture, without an error"
+    UNDECODABLE_START = (
+        "undecodable_start",
+        "pictures at the start of the video depend on pictures that are not in the file",
+    )
+    DUPLICATE_STAMPS = "duplicate_stamps", "pictures have the presentation time of the picture before"
+    UNCONVERTED_COLOURS = (
+        "unconverted_colours",
+        "pictures have HDR, wide-gamut or unusual colours, which were not converted to those of sRGB",
+    )
+    INTERLACED_PICTURES = "interlaced_pictures", "pictures are interlaced: they show two moments"
+    NON_SQUARE_PIXELS = "non_square_pixels", "pictures have pixels that are not square"
 
     # Of earlier versions.
     NOT_COUNTED = (

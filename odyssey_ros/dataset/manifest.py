@@ -58,8 +58,8 @@ class ManifestEntry:
         stream_id: Id of the recording.
         images: Encoding of the pictures: raw, jpeg or h264.
         frames: Number of pictures.
-        width: Width in pixels.
-        height: Height in pixels.
+        width: Width of the first picture in pixels.
+        height: Height of the first picture in pixels.
         start_time_ns: Stamp of the first message, in nanoseconds since the epoch.
         duration_ns: Time from the first message to the last.
         prompts: The prompts: `time_ns` since the stream's start, and `prompt` as applied.
@@ -69,6 +69,8 @@ class ManifestEntry:
         provenance: Origin of the episode: its script, variables and job, where they exist.
         losses: What was ignored, repaired or guessed: counts by the values of `Loss`, without zeros, in the
             order of their names.
+        sizes: The sizes of the pictures: `width`, `height` and the number of `frames` of each size, in the
+            order of their first pictures. Empty in entries of earlier versions.
     """
 
     episode: str
@@ -86,6 +88,7 @@ class ManifestEntry:
     events: Mapping[str, Any] | None
     provenance: Mapping[str, Any]
     losses: Mapping[str, int] = field(default_factory=dict)
+    sizes: tuple[Mapping[str, int], ...] = ()
 
     def to_line(self) -> str:
         """Return the entry as JSON, with a newline."""
@@ -105,7 +108,8 @@ class ManifestEntry:
             if "losses" not in data:
                 data["losses"] = {Loss.NOT_COUNTED.value: 1}
             files = tuple(FileEntry(**file) for file in data.pop("files"))
-            return cls(files=files, prompts=tuple(data.pop("prompts")), **data)
+            prompts, sizes = tuple(data.pop("prompts")), tuple(data.pop("sizes", ()))
+            return cls(files=files, prompts=prompts, sizes=sizes, **data)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ManifestError(f"not an entry of a manifest: {line[:80]!r}") from error
 

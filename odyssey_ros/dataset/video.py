@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-import av
-from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.regular_file import RegularFileError, open_regular_file
-from odyssey_ros.client.video_decoder import MAX_PICTURE_PIXELS
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.video_format import (
-    CODECS,
-    MAX_DURATION_NS,
-    MAX_FRAMES,
-    MAX_TRACKS,
-    recognize_format,
-    unsupported,
+from odyssey_ros.dataset.h264_units import check_upright, h264_access_units
+from odyssey_ros.dataset.losses import Loss
+from odyssey_ros.dataset.picture_decoder import (
+    LateStartError,
+    first_frame,
+    numbered,
+    pictures_after_seek,
+    pictures_from_start,
 )
+from odyssey_ros.dataset.picture_losses import picture_losses
+from odyssey_ros.dataset.picture_orientation import UprightPictures
+from odyssey_ros.dataset.video_file import VideoFile, broken
+from odyssey_ros.dataset.video_format import MAX_DURATION_NS, unsupported
+from odyssey_ros.dataset.video_stamps import FrameTable, known_stamp, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from av.packet import Packet
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 _NANOSECONDS: Final = 1_000_000_000
-_OPTIONS: Final = {
-    "protocol_whitelist": "file",
-    "codec_whitelist": ",".join(CODECS),
-    "max_streams": str(MAX_TRACKS),
-    "max_pixels": str(MAX_PICTURE_PIXELS),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +41,11 @@ class Picture:
     """A decoded frame.
 
     Attributes:
-        index: Number of the frame in presentation order, from 0.
+        index: Number of the frame in presentation order, from 0: the position of its presentation stamp among
+            the stamps of all frames. The numbers of frames that cannot be decoded are left out.
         media_time_ns: Presentation time since the first frame.
         stream_time_ns: Presentation time in the file; the events log uses the same clock.
-        frame: The pixels, in the decoder's format.
+        frame: The pixels, upright, in the decoder's format.
     """
 
     index: int
@@ -61,11 +56,18 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPicture:
-    """An H.264 access unit in Annex B form, with SPS and PPS in a key frame; see `Picture`."""
+    """An H.264 access unit in Annex B form, with SPS and PPS in a key frame; see `Picture`.
+
+    Attributes:
+        width: Width of the decoded picture in pixels.
+        height: Height of the decoded picture in pixels.
+    """
 
     index: int
     media_time_ns: int
     stream_time_ns: int
+    width: int
+    height: int
     annex_b: bytes
 
 
@@ -76,49 +78,25 @@ class Video:
         path: The file: MP4, QuickTime, Matroska or WebM, with one of the codecs in `video_format`. No other
             file is read, whatever the file contains.
         threads: Number of decoder threads.
+        losses: Where `pictures` and `h264_packets` add, up to their end, what was ignored or not converted.
 
     Attributes:
-        width: Width in pixels.
-        height: Height in pixels.
         codec: FFmpeg's name of the codec.
+        losses: The counts.
 
     Raises:
         EpisodeError: The file cannot be opened, has no video, or exceeds a limit: the number of frames and
             tracks, or the size of a picture.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
-        try:
-            with open_regular_file(path) as file:
-                container_format = recognize_format(file)
-            # Without the prefix, FFmpeg takes the beginning of a name with a colon for a protocol.
-            self._container = av.open(f"file:{path}", format=container_format, options=_OPTIONS)
-        except RegularFileError as error:
-            raise EpisodeError(ErrorCode.VIDEO_BROKEN, f"the video cannot be read: {error.reason}") from error
-        except (FFmpegError, OSError, UnicodeDecodeError) as error:  # the last for metadata
-            raise _broken(error) from error
-        if not self._container.streams.video:
-            self._container.close()
-            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the file contains no video")
-        self._stream = self._container.streams.video[0]
-        context = self._stream.codec_context
-        if context is None or context.name not in CODECS:
-            self._container.close()
-            raise unsupported(f"the video has none of the codecs that are read: {', '.join(CODECS)}")
-        # FFmpeg's frame threads deliver pictures later for the same work, so a single thread uses none.
-        self._stream.thread_type = "AUTO" if threads > 1 else "NONE"
-        self._stream.codec_context.thread_count = threads
-        # Without this option the decoder conceals damage without an error.
-        self._stream.codec_context.options = {
-            "err_detect": "explode",
-            "max_pixels": str(MAX_PICTURE_PIXELS),
-        }
-        self.width: int = self._stream.codec_context.width
-        self.height: int = self._stream.codec_context.height
-        self.codec: str = self._stream.codec_context.name
-        if self.width * self.height > MAX_PICTURE_PIXELS:
-            self._container.close()
-            raise _too_large(self.width, self.height)
+    def __init__(self, path: Path, *, threads: int = 1, losses: Counter[Loss] | None = None) -> None:
+        self._path = path
+        self._threads = threads
+        self._file = VideoFile(path, threads=threads)
+        self._untouched = True
+        self._known_table: FrameTable | None = None
+        self.losses: Counter[Loss] = Counter() if losses is None else losses
+        self.codec: str = self._file.context.name
 
     def __enter__(self) -> Video:
         return self
@@ -133,156 +111,131 @@ class Video:
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        self._file.close()
 
     def frame_times_ns(self) -> list[int]:
-        """Return the presentation times of all frames since the first one, without decoding.
+        """Return the presentation times of all frames since the first one.
+
+        Nothing is decoded, so frames that cannot be decoded are included.
 
         Raises:
             EpisodeError: The file is broken.
         """
-        stamps = self._presentation_stamps()
-        return [self._times(stamp, stamps[0])[0] for stamp in stamps]
+        stamps = self._table().stamps
+        return [self._times(stamp)[0] for stamp in stamps]
 
     def pictures(self, first: int = 0) -> Iterator[Picture]:
-        """Decode the pictures from number `first` on.
+        """Decode the pictures from number `first` on: those of `pictures()` from there on, pixel by pixel.
+
+        Decoding starts at a key frame from which the first picture can be decoded. Damage before that key
+        frame is not noticed.
 
         Raises:
             EpisodeError: The file is broken; the pictures before the damage have been yielded.
         """
-        origin: int | None = None
-        index = 0
-        if first > 0:
-            stamps = self._presentation_stamps()
-            if first >= len(stamps):
-                return
-            origin, wanted = stamps[0], stamps[first]
-            index = first
-            self._seek(wanted)
-        else:
-            wanted = None
-            self._seek(None)
-        expected = decoded = 0
+        table = self._table()
+        if first >= len(table):
+            return
+        expected, upright = first, UprightPictures()
         try:
-            for packet in self._container.demux(self._stream):
-                expected += _holds_picture(packet)
-                for frame in packet.decode():
-                    decoded += 1
-                    stamp = _stamp(frame.pts)
-                    if frame.is_corrupt:
-                        raise EpisodeError(ErrorCode.VIDEO_BROKEN, f"picture {index} is damaged")
-                    if wanted is not None and stamp < wanted:
-                        continue
-                    origin = stamp if origin is None else origin
-                    yield Picture(index, *self._times(stamp, origin), frame)
-                    index += 1
+            for index, frame in self._decode(table, first):
+                self.losses[_gap_loss(expected)] += index - expected
+                expected = index + 1
+                self.losses.update(picture_losses(frame, self._file.context))
+                yield Picture(
+                    index, *self._times(known_stamp(frame.pts)), upright.turned(frame, self._time_base)
+                )
         except FFmpegError as error:
-            context = self._stream.codec_context
-            if context.width * context.height > MAX_PICTURE_PIXELS:
-                raise _too_large(context.width, context.height) from error
-            raise _broken(error) from error
-        if decoded < expected or not index:
-            raise EpisodeError(
-                ErrorCode.VIDEO_BROKEN,
-                f"{decoded} of the video's {expected} pictures could be decoded",
-            )
+            raise self._file.broken(error) from error
+        self.losses[_gap_loss(expected)] += len(table) - expected
+        self.losses[Loss.DUPLICATE_STAMPS] += table.count_duplicates()
 
     def h264_packets(self) -> Iterator[EncodedPicture]:
         """Yield the encoded video, one access unit for each picture.
 
         Raises:
-            EpisodeError: The file is broken, is not H.264, or has B frames, which the message type does not
-                allow.
+            EpisodeError: The file is broken, is not H.264, has B frames, which the message type does not
+                allow, or would be shown turned or only in part, which the message cannot say.
         """
         if self.codec != "h264":
-            raise EpisodeError(
-                ErrorCode.VIDEO_UNSUPPORTED,
-                f"only H.264 can be passed through, but the video is {self.codec}: use jpeg or raw images",
+            raise unsupported(
+                f"only H.264 can be passed through, but the video is {self.codec}: use jpeg or raw images"
             )
+        table = self._table()
         self._seek(None)
-        to_annex_b = BitStreamFilterContext("h264_mp4toannexb", self._stream)
-        origin: int | None = None
-        last = -1
-        index = 0
         try:
-            for packet in self._container.demux(self._stream):
-                for unit in to_annex_b.filter(packet if packet.size else None):
-                    stamp = _stamp(unit.pts)
-                    origin = stamp if origin is None else origin
-                    if stamp - origin <= last:
-                        raise EpisodeError(
-                            ErrorCode.VIDEO_UNSUPPORTED,
-                            "a video with B frames cannot be passed through: use jpeg or raw images",
-                        )
-                    last = stamp - origin
-                    yield EncodedPicture(index, *self._times(stamp, origin), bytes(unit))
-                    index += 1
+            check_upright(first_frame(self._file, table))
+            self._seek(None)
+            for index, unit in numbered(h264_access_units(self._file), table):
+                times = self._times(unit.pts)
+                yield EncodedPicture(index, *times, unit.width, unit.height, unit.annex_b)
         except FFmpegError as error:
-            raise _broken(error) from error
-        if not index:
-            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video contains no pictures")
+            raise broken(error) from error
+        self.losses[Loss.DUPLICATE_STAMPS] += table.count_duplicates()
 
     @property
     def _time_base(self) -> Fraction:
-        base = self._stream.time_base
+        base = self._file.stream.time_base
         if base is None:
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video has no time base")
         return base
 
-    def _times(self, stamp: int, origin: int) -> tuple[int, int]:
+    def _times(self, stamp: int) -> tuple[int, int]:
         """Return the media time and the stream time of a presentation stamp, in nanoseconds."""
-        base = self._time_base
+        base, origin = self._time_base, self._table().stamps[0]
         times = _nanoseconds(stamp - origin, base), _nanoseconds(stamp, base)
         if any(abs(time_ns) > MAX_DURATION_NS for time_ns in times):
             raise unsupported(f"a picture has a time of more than {MAX_DURATION_NS // 10**9} s")
         return times
 
+    def _decode(self, table: FrameTable, first: int) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield number and frame from picture `first` on, from the nearest start that shows it."""
+        ticks_per_s = int(1 / self._time_base) if self._time_base else 1
+        for target in table.seek_targets(first, ticks_per_s):
+            self._seek(target)
+            if target is None:
+                yield from pictures_from_start(self._file, table, first)
+                return
+            try:
+                yield from pictures_after_seek(self._file, table, first)
+            except LateStartError:  # raised before the first picture
+                continue
+            return
+
     def _seek(self, stamp: int | None) -> None:
-        """Seek to the key frame at or before `stamp`; None is the start of the file."""
-        try:
-            if stamp is None:
-                self._container.seek(0)
-            else:
-                self._container.seek(stamp, stream=self._stream)
-        except FFmpegError as error:
-            raise _broken(error) from error
+        """Seek to a key frame at or before `stamp`, in the order of the file; None is the start of the file.
 
-    def _presentation_stamps(self) -> list[int]:
-        self._seek(None)
-        try:
-            packets = self._container.demux(self._stream)
-            pictures = (packet for packet in packets if _holds_picture(packet))
-            stamps = sorted(_stamp(packet.pts) for packet in islice(pictures, MAX_FRAMES + 1))
-        except FFmpegError as error:
-            raise _broken(error) from error
-        if len(stamps) > MAX_FRAMES:
-            raise unsupported(f"the video has more than {MAX_FRAMES} frames")
-        if not stamps:
-            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video contains no pictures")
-        return stamps
+        The file is opened again for its start: FFmpeg's seeking relies on stamps, and the first one may be
+        any.
+        """
+        if stamp is not None:
+            try:
+                self._file.container.seek(stamp, stream=self._file.stream)
+            except FFmpegError:
+                stamp = None
+        if stamp is None and not self._untouched:
+            self._file.close()
+            self._file = VideoFile(self._path, threads=self._threads)
+        self._untouched = False
+
+    def _table(self) -> FrameTable:
+        """Return the stamps of the file; read them the first time."""
+        if self._known_table is None:
+            self._seek(None)
+            try:
+                table = read_table(self._file.container.demux(self._file.stream), self.codec)
+            except FFmpegError as error:
+                raise self._file.broken(error) from error
+            if not table:
+                raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the video contains no pictures")
+            self._known_table = table
+        return self._known_table
 
 
-def _holds_picture(packet: Packet[VideoStream]) -> bool:
-    return bool(packet.size) and not packet.is_discard
-
-
-def _stamp(pts: int | None) -> int:
-    if pts is None:
-        raise EpisodeError(ErrorCode.VIDEO_BROKEN, "a picture of the video has no presentation time")
-    return pts
+def _gap_loss(expected: int) -> Loss:
+    """Return the loss of pictures that are left out from number `expected` on."""
+    return Loss.MISSING_PICTURES if expected else Loss.UNDECODABLE_START
 
 
 def _nanoseconds(ticks: int, time_base: Fraction) -> int:
     return ticks * time_base.numerator * _NANOSECONDS // time_base.denominator
-
-
-def _too_large(width: int, height: int) -> EpisodeError:
-    return unsupported(
-        f"the pictures are {width}x{height}; at most {MAX_PICTURE_PIXELS} pixels (4096x2160) are read"
-    )
-
-
-def _broken(error: Exception) -> EpisodeError:
-    # FFmpeg's text ends with the path, which the episode's name makes redundant.
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    return EpisodeError(ErrorCode.VIDEO_BROKEN, f"the video cannot be read: {reason}")

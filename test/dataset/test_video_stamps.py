@@ -1,0 +1,76 @@
+"""The stamps of a file's pictures, and the packets that show none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+from av.packet import Packet
+
+from odyssey_ros.client import ErrorCode
+from odyssey_ros.dataset import video_stamps
+from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.video_stamps import FrameTable, known_stamp, read_table, shows_picture
+from video_kinds import KINDS, write_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def _packets(path: Path) -> Iterator[Packet]:
+    with av.open(str(path)) as container:
+        yield from container.demux(video=0)
+
+
+def test_stamps_are_sorted_and_complete(tmp_path: Path) -> None:
+    table = read_table(_packets(write_kind(tmp_path / "video", KINDS["mp4, begins late"])), "h264")
+    assert [stamp - table.stamps[0] for stamp in table.stamps] == [800 * index for index in range(28)]
+    assert not table.has_leading  # nothing is shown before the first key frame
+    assert len(table) == 28
+
+
+def test_numbers_of_stamps() -> None:
+    table = FrameTable((10, 20, 20, 40))
+    assert [list(table.positions(stamp)) for stamp in (10, 20, 30, 40)] == [[0], [1, 2], [], [3]]
+    assert table.count_duplicates() == 1
+
+
+def test_seek_targets_go_back_further_and_further_and_end_at_the_start() -> None:
+    table = FrameTable(tuple(range(0, 1000, 10)))
+    assert list(table.seek_targets(90, 100)) == [900, 800, 700, 500, 100, None]
+    assert list(table.seek_targets(0, 100)) == [None]
+    assert list(table.seek_targets(1, 100)) == [10, None]
+
+
+@pytest.mark.parametrize(
+    ("codec", "data", "shown"),
+    [
+        ("vp8", bytes([0b0001_0000]), True),
+        ("vp8", bytes([0b0000_0001]), False),
+        ("vp9", bytes([0b1000_0010, 0]), True),  # show_frame
+        ("vp9", bytes([0b1000_0000, 0]), False),
+        ("vp9", bytes([0b1000_1000, 0]), True),  # show_existing_frame
+        ("vp9", bytes([0b1011_0000, 0]), False),  # profile 3, which has one more bit
+        ("vp9", bytes([0b1011_0001, 0]), True),
+        ("vp9", bytes([0b1000_0000, 0b1100_0000]), True),  # a superframe
+        ("h264", bytes([0]), True),
+        ("h264", b"", False),
+    ],
+)
+def test_packets_that_show_a_picture(codec: str, data: bytes, shown: bool) -> None:
+    assert shows_picture(Packet(data), codec) is shown
+
+
+def test_a_picture_without_a_stamp_is_refused() -> None:
+    assert known_stamp(-3) == -3
+    with pytest.raises(EpisodeError, match="has no presentation time: encode the video again") as caught:
+        known_stamp(None)
+    assert caught.value.code is ErrorCode.VIDEO_UNSUPPORTED
+
+
+def test_too_many_pictures_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_stamps, "MAX_FRAMES", 27)
+    with pytest.raises(EpisodeError, match="more than 27 frames"):
+        read_table(_packets(write_kind(tmp_path / "video", KINDS["mp4"])), "h264")
