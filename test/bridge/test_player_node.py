@@ -29,6 +29,7 @@ from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 from small_video import write_video
+from video_kinds import KINDS, picture, set_display_matrix, write_kind, write_sizes
 from waiting import eventually
 
 KEY = "ody_test_key"
@@ -213,6 +214,46 @@ def test_at_rate_0_a_slow_subscriber_loses_nothing(job, start_player, probe, wai
     assert processed == expected
     assert len(pictures) == len(expected)
     assert finished.episodes_complete == 2
+
+
+def turned(path):
+    """Write a phone video: open groups of pictures, shown turned by 90 degrees."""
+    return set_display_matrix(write_kind(path, KINDS["mp4, open groups"]), 0, 1, -1, 0)
+
+
+def two_sizes(path):
+    """Write a video of two sizes with B frames."""
+    return write_sizes(path, [(192, 48), (96, 64)], 14, bframes=2)
+
+
+@pytest.mark.parametrize(("write", "sizes"), [(turned, [(48, 192)]), (two_sizes, [(192, 48), (96, 64)])])
+def test_a_seek_shows_the_picture_that_playing_shows(write, sizes, tmp_path, start_player, probe, wait_until):
+    images = probe.listen(Image, "/player/image_raw", EVERYTHING)
+    infos = probe.listen(CameraInfo, "/player/camera_info", EVERYTHING)
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    video = write(tmp_path / "video.mp4")
+    start_player({"video_file": str(video), "rate": 0.0, "wait_for": "image_raw,camera_info,frame_info"})
+    wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end")
+    wait_until(lambda: len(labels) == len(images) == len(infos) == 28, "all frames")
+    assert [label.frame_index for label in labels] == list(range(28))
+    played = [(media_ns(label), pixels(image)) for label, image in zip(labels, images, strict=True)]
+    seen = [(image.width, image.height) for image in images]
+    assert seen == [size for size in sizes for _ in range(28 // len(sizes))]
+    assert [(info.width, info.height) for info in infos] == seen
+    if write is turned:  # clockwise by 90 degrees
+        assert np.abs(played[11][1].astype(int) - np.rot90(picture(11), -1)).mean() < 4
+
+    assert trigger(probe, "pause").success
+    for count, index in enumerate((6, 27, 8, 0, 15, 16, 5, 22), start=1):
+        answer = probe.call(Seek, "/player/seek", Seek.Request(frame_index=index))
+        assert (answer.success, answer.frame_index) == (True, index)
+        assert trigger(probe, "step").message.startswith(f"frame {index} of ")
+        expected = 28 + count
+        wait_until(lambda expected=expected: len(labels) == len(images) == expected, "the frame of the seek")
+        assert labels[-1].frame_index == index
+        assert media_ns(labels[-1]) == played[index][0]
+        np.testing.assert_array_equal(pixels(images[-1]), played[index][1])
 
 
 def test_pause_step_seek_and_resume(job, start_player, probe, wait_until):

@@ -26,6 +26,9 @@ from odyssey_ros.dataset.bags import BagLayout, BagSummary, ImageEncoding, write
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.losses import Loss
+from small_video import write_video
+from video_kinds import KINDS, remux, set_display_matrix, without_first_group, write_kind, write_sizes
 
 START_NS = 1_700_000_000_123_456_789
 EVENTS = EventLog(
@@ -109,6 +112,38 @@ def test_each_frame_has_its_picture_its_labels_and_one_stamp(
         (600_000_000, 2, ""),
     ]
     assert summary.duration_ns == 600_000_000
+
+
+@pytest.mark.parametrize("images", list(ImageEncoding))
+def test_each_picture_has_its_own_size(images: ImageEncoding, tmp_path: Path) -> None:
+    video = write_sizes(tmp_path / "video.mp4", [(192, 48), (96, 64)], 30)
+    folder, summary, _ = _written(tmp_path, video, images)
+    found = _messages(folder)
+    sizes = [(192, 48)] * 30 + [(96, 64)] * 30
+    assert [(info.width, info.height) for _, info in found["/odyssey/camera_info"]] == sizes
+    assert list(summary.sizes.items()) == [((192, 48), 30), ((96, 64), 30)]
+    if images is ImageEncoding.RAW:
+        assert [(image.width, image.height) for _, image in found[TOPICS[images]]] == sizes
+    elif images is ImageEncoding.JPEG:
+        files = [io.BytesIO(image.data.tobytes()) for _, image in found[TOPICS[images]]]
+        assert [Image.open(file).size for file in files] == sizes
+
+
+@pytest.mark.parametrize("images", [ImageEncoding.RAW, ImageEncoding.JPEG])
+def test_a_turned_video_is_upright_in_the_bag(images: ImageEncoding, tmp_path: Path) -> None:
+    video = set_display_matrix(write_video(tmp_path / "video.mp4"), 0, 1, -1, 0)
+    folder, summary, _ = _written(tmp_path, video, images)
+    found = _messages(folder)
+    assert summary.sizes == {(48, 64): 6}
+    assert {(info.width, info.height) for _, info in found["/odyssey/camera_info"]} == {(48, 64)}
+
+
+def test_losses_of_the_video_are_in_the_summary(tmp_path: Path) -> None:
+    whole = write_kind(tmp_path / "whole", KINDS["mkv, open groups"])
+    video = remux(whole, tmp_path / "video", "matroska", without_first_group)
+    _, summary, _ = _written(tmp_path, video, ImageEncoding.JPEG)
+    assert {loss: count for loss, count in summary.losses.items() if count} == {Loss.UNDECODABLE_START: 3}
+    assert summary.frames == 20
 
 
 def test_raw_pictures_equal_the_decoder_s_output(tmp_path: Path, make_video: MakeVideo) -> None:

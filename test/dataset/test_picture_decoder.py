@@ -14,7 +14,7 @@ from odyssey_ros.dataset.picture_decoder import LateStartError, numbered, pictur
 from odyssey_ros.dataset.video import Video
 from odyssey_ros.dataset.video_file import VideoFile
 from odyssey_ros.dataset.video_stamps import FrameTable
-from video_kinds import FRAME_MS, KINDS, index_in, is_available, remux, write_kind
+from video_kinds import FRAME_MS, KINDS, index_in, is_available, remux, without_first_group, write_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +70,6 @@ def test_pictures_from_any_number_on(name: str, threads: int, tmp_path: Path) ->
     _check_any_start(path, threads)
 
 
-def _without_first_group(packets: list[Packet]) -> list[Packet]:
-    keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
-    return packets[keys[1] :]
-
-
 def _without_first_packet(packets: list[Packet]) -> list[Packet]:
     return packets[1:]
 
@@ -82,12 +77,12 @@ def _without_first_packet(packets: list[Packet]) -> list[Packet]:
 @pytest.mark.parametrize(
     ("name", "change", "undecodable", "first_shown"),
     [
-        ("mkv, open groups", _without_first_group, 3, 8),
+        ("mkv, open groups", without_first_group, 3, 8),
         ("mp4, open groups", _without_first_packet, 7, 8),
-        ("mp4, HEVC with open groups", _without_first_group, 3, 8),
-        ("mkv, MPEG-4 with B frames", _without_first_group, 2, 9),
+        ("mp4, HEVC with open groups", without_first_group, 3, 8),
+        ("mkv, MPEG-4 with B frames", without_first_group, 2, 9),
         ("mkv, MPEG-4 with B frames", _without_first_packet, 8, 9),
-        ("mp4, intra refresh", _without_first_group, 7, 15),
+        ("mp4, intra refresh", without_first_group, 7, 15),
     ],
 )
 def test_files_that_begin_in_the_middle(
@@ -121,7 +116,7 @@ def test_an_edit_list_cuts_off_pictures(tmp_path: Path) -> None:
         write_kind(tmp_path / "whole", KINDS["mp4, open groups"]),
         tmp_path / "video",
         "mp4",
-        _without_first_group,
+        without_first_group,
     )
     shown = _shown(path)
     assert [index for index, *_ in shown] == list(range(20))

@@ -165,3 +165,9 @@ def remux(path: Path, target: Path, container: str, change: Callable[[list[Packe
             packet.stream = stream
             copy.mux(packet)
     return target
+
+
+def without_first_group(packets: list[Packet]) -> list[Packet]:
+    """Return the packets from the second key frame on, for `remux`."""
+    keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
+    return packets[keys[1] :]
