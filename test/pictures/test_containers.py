@@ -136,6 +136,13 @@ def test_a_text_that_is_no_hexadecimal_number_has_no_orientation():
     assert separate(png(upright(), chunk(b"zTXt", text)), "PNG")[1] == Metadata()
 
 
+def test_fill_bytes_before_a_segment_are_skipped():
+    content = jpeg(upright(), b"\xff\xff\xff" + segment(0xE1, b"Exif\0\0" + exif(turned(6))))
+    kept, metadata = separate(content, "JPEG")
+    assert metadata == Metadata(6)
+    assert Image.open(io.BytesIO(kept)).tobytes() == Image.open(io.BytesIO(jpeg(upright()))).tobytes()
+
+
 def test_the_length_of_a_segment_is_checked():
     content = jpeg(upright())
     for length in (0, 1, 65_535):

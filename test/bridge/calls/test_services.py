@@ -138,7 +138,7 @@ def test_a_stream_from_start_to_recording(connected, probe, wait_until):
 
 def test_a_picture_to_start_from(connected, probe, wait_until, tmp_path):
     """The photo lies on its side, its colours are ProPhoto, and its resolution is 72/0."""
-    connected({"image_folders": [str(tmp_path)]})
+    process, _ = connected({"image_folders": [str(tmp_path)]})
     images = probe.listen(Image, "/odyssey/image_raw", 5)
     colours = np.array([[(200, 100, 50)]], np.uint8)
     photo = photo_file(
@@ -159,6 +159,11 @@ def test_a_picture_to_start_from(connected, probe, wait_until, tmp_path):
         assert started.success, started.message
         wait_until(lambda: images and is_right(images[0]), "a picture in the right colours")
         assert call(probe, "end_stream").success
+    assert "colour profile" not in process.text
+    other = photo_file(Picture.new("RGB", (64, 36)), profile_segments(b"x" * 200, 100))
+    assert call(probe, "start_stream", prompt="x", image=CompressedImage(data=other)).success
+    wait_until(lambda: "Start image: its colour profile cannot be used" in process.text, "the warning")
+    assert call(probe, "end_stream").success
     for fields in (
         {"image": CompressedImage(data=b"no picture")},
         {"image_path": f"{tmp_path}/x.jpg"},
