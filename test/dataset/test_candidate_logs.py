@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,8 @@ async def _answer(request: httpx.Request) -> httpx.Response:
     await asyncio.sleep(0)  # lets the other calls continue
     if request.url.path != "/events":
         return httpx.Response(404)
-    content = b'{"t": 0, "type": "start", "prompt": "a cat"}\n'
-    headers = {"Content-Length": str(len(content))}
+    content = gzip.compress(b'{"t": 0, "type": "start", "prompt": "a cat"}\n')
+    headers = {"Content-Encoding": "gzip"}  # and no length
     return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
 
 

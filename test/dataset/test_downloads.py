@@ -381,6 +381,23 @@ async def test_a_compressed_answer_is_refused(server: FileServer, fetch: Fetch, 
     assert _names(tmp_path) == []
 
 
+async def test_an_accepted_coding_is_stored_as_it_was_sent(server: FileServer, tmp_path: Path) -> None:
+    """The ETag, the length and the checksum are those of the bytes that were sent, also when it continues."""
+    server.content = gzip.compress(CONTENT, mtime=0)
+    digest = base64.b64encode(hashlib.sha256(server.content).digest()).decode()
+    server.headers = {"Content-Encoding": "gzip", "x-amz-checksum-sha256": digest}
+    (tmp_path / "log.partial").write_bytes(server.content[:1000])
+    (tmp_path / "log.etag").write_text(server.etag)
+    async with download_client() as client:
+        downloader = Downloader(client, RETRY_POLICY)
+        fetched = await downloader.fetch(server.url, server.renew, tmp_path / "log", codings=["gzip"])
+        assert (fetched.path.read_bytes(), fetched.has_length) == (server.content, True)
+        assert server.ranges == ["bytes=1000-"]
+        server.headers["Content-Encoding"] = "gzip, br"
+        with pytest.raises(EpisodeError, match="'gzip, br'"):
+            await downloader.fetch(server.url, server.renew, tmp_path / "other", codings=["gzip"])
+
+
 def _endless(pause_s: float, block: bytes) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"ETag": '"v0"'})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import hashlib
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -16,13 +18,15 @@ from odyssey_ros.dataset.downloads import MAX_BYTES, Downloader
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import MAX_LOG_BYTES, Event, EventKind, EventLog
 from odyssey_ros.dataset.fetching import FetchedStream, fetch_stream, max_video_bytes
+from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.retry_policy import RetryPolicy
-from odyssey_ros.dataset.service import RemoteStream
+from odyssey_ros.dataset.service import JobFacts, RemoteStream
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LOG = b'{"t": 0, "type": "start", "prompt": "a cat"}\n'
+GZIP = gzip.compress(LOG)
 STREAM = RemoteStream("s1", "https://files/video?old", "https://files/events?old", start_time_ns=7)
 
 
@@ -41,7 +45,8 @@ class Source:
 def _answer(request: httpx.Request) -> httpx.Response:
     if request.url.query == b"old":
         return httpx.Response(403)
-    content = LOG if request.url.path == "/events" else b"video"
+    logs = {"/events": LOG, "/gzip": GZIP, "/damaged": GZIP[:-8] + bytes(8)}
+    content = logs.get(request.url.path, b"video")
     headers = {"Content-Length": str(len(content))}
     return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
 
@@ -126,6 +131,37 @@ async def test_an_events_log_that_cannot_be_read(tmp_path: Path) -> None:
     ) as caught:
         await _fetch(FRESH, tmp_path, Source(FRESH))
     assert caught.value.code is ErrorCode.WRONG_SIZE
+
+
+async def test_the_figures_of_a_compressed_log_are_those_of_its_text(tmp_path: Path) -> None:
+    fetched = await _fetch(replace(FRESH, events_url="https://files/gzip"), tmp_path, Source(FRESH))
+    assert fetched.events is not None
+    assert fetched.events.path.read_bytes() == GZIP
+    assert (fetched.events.size, fetched.events.sha256) == (len(LOG), hashlib.sha256(LOG).hexdigest())
+    assert fetched.log.prompts() == ("a cat",)
+
+
+async def test_a_damaged_log_is_downloaded_again_by_the_next_run(tmp_path: Path) -> None:
+    with pytest.raises(EpisodeError, match="is damaged") as caught:
+        await _fetch(replace(FRESH, events_url="https://files/damaged"), tmp_path, Source(FRESH))
+    assert caught.value.code is ErrorCode.WRONG_CHECKSUM
+    assert await asyncio.to_thread(os.listdir, tmp_path) == ["s1.mp4"]
+    assert (await _fetch(FRESH, tmp_path, Source(FRESH))).log.prompts() == ("a cat",)
+
+
+async def test_losses_of_labels_and_of_the_start(tmp_path: Path) -> None:
+    fetched = await _fetch(FRESH, tmp_path, Source(FRESH))
+    assert fetched.losses() == {}
+    script = EventLog((Event(EventKind.STARTED, 0, "a"), Event(EventKind.PROMPTED, 9, "b")))
+    without_log = replace(fetched, log=EventLog((Event(EventKind.ENDED, 9),), {Loss.IGNORED_LOG_ENTRIES: 2}))
+    assert without_log.episode(script).events is script
+    assert without_log.losses(script) == {Loss.IGNORED_LOG_ENTRIES: 2, Loss.SCRIPT_PROMPTS: 2}
+    assert without_log.label_losses() == {Loss.IGNORED_LOG_ENTRIES: 2, Loss.MISSING_PROMPTS: 1}
+    for unknown in (
+        replace(FRESH, start_time_ns=0),
+        replace(FRESH, job=JobFacts("j", 0, "2027-01-15T08:00:00Z", None, None, 0)),
+    ):
+        assert replace(fetched, stream=unknown).losses() == {Loss.GUESSED_START: 1}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,16 @@ def test_a_file_and_its_version_last_until_it_is_complete(tmp_path: Path) -> Non
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"video.mp4": b"video"}
 
 
+def test_a_file_without_a_length_is_marked_until_it_is_removed(tmp_path: Path) -> None:
+    for has_length in (True, False, True, False):
+        partial = PartialFile(tmp_path / "log")
+        partial.open(0, WHOLE).close()
+        partial.complete(has_length=has_length)
+        assert PartialFile(tmp_path / "log").has_length() is has_length
+    partial.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_version_of_an_earlier_release(tmp_path: Path) -> None:
     (tmp_path / "video.mp4.etag").write_text('"a"')
     assert PartialFile(tmp_path / "video.mp4").version() == Version('"a"')
