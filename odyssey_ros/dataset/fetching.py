@@ -55,9 +55,11 @@ class FetchedStream:
     def label_losses(self, expected_events: EventLog = NO_EVENTS) -> dict[Loss, int]:
         """Return the losses of the events log and of the prompts; for the argument see `episode`."""
         found = dict(self.log.losses)
-        if not self.log.prompts():
-            expected = len(expected_events.prompts())
+        expected, logged = len(expected_events.prompts()), len(self.log.prompts())
+        if not logged:
             found[Loss.SCRIPT_PROMPTS if expected else Loss.MISSING_PROMPTS] = expected or 1
+        elif logged < expected:
+            found[Loss.UNLOGGED_PROMPTS] = expected - logged
         return found
 
     def losses(self, expected_events: EventLog = NO_EVENTS) -> Mapping[Loss, int]:

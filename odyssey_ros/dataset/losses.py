@@ -65,6 +65,7 @@ class Loss(str, Enum):
         "the events log has no start, so the first frames have the first prompt that it contains",
     )
     SCRIPT_PROMPTS = "script_prompts", "prompts were taken from the script, because the events log has none"
+    UNLOGGED_PROMPTS = "unlogged_prompts", "prompts of the script are missing in the events log"
     MISSING_PROMPTS = "missing_prompts", "the frames have no prompt, because there is no events log with one"
 
     # Of the times.

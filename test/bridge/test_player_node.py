@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import itertools
 import re
 import time
@@ -609,3 +610,17 @@ def test_the_process_ends_when_nothing_can_be_played(
     process = start_player({**parameters, "exit_when_finished": True})
     assert exit_status(process, wait_until) == 1
     assert "ERROR" in process.text
+
+
+def test_losses_of_the_labels_are_one_warning(start_player, wait_until, tmp_path):
+    write_video(tmp_path / "walk.mp4")
+    log = (
+        '{"timestamp_ms": 0, "type": "start", "prompt": "a"}\nnonsense\n{"timestamp_ms": 9, "type": "end"}\n'
+    )
+    (tmp_path / "walk.events.jsonl").write_bytes(gzip.compress(log.encode()))
+    player = start_player(
+        {"video_file": tmp_path / "walk.mp4", "autostart": True, "exit_when_finished": True}
+    )
+    wait_until(lambda: "All episodes have been played" in player.text, "the end of the only episode")
+    (warning,) = [line for line in player.output if "WARN" in line]
+    assert "The labels of walk.mp4 are incomplete: ignored_log_entries: 1 (" in warning

@@ -153,6 +153,7 @@ async def test_losses_of_labels_and_of_the_start(tmp_path: Path) -> None:
     fetched = await _fetch(FRESH, tmp_path, Source(FRESH))
     assert fetched.losses() == {}
     script = EventLog((Event(EventKind.STARTED, 0, "a"), Event(EventKind.PROMPTED, 9, "b")))
+    assert fetched.losses(script) == {Loss.UNLOGGED_PROMPTS: 1}
     without_log = replace(fetched, log=EventLog((Event(EventKind.ENDED, 9),), {Loss.IGNORED_LOG_ENTRIES: 2}))
     assert without_log.episode(script).events is script
     assert without_log.losses(script) == {Loss.IGNORED_LOG_ENTRIES: 2, Loss.SCRIPT_PROMPTS: 2}
