@@ -175,12 +175,12 @@ class HttpApi:
     async def recordings(self, *, limit: int | None, offset: int | None) -> StreamRecordingsList:
         """Return a page of recordings."""
         query = _query(limit=limit, offset=offset)
-        return _parsed(
-            responses.parse_recordings,
-            await self._call(
-                "GET", "/stream-recordings", what="Recording list", query=query, max_bytes=_MAX_LIST_BYTES
-            ),
+        answer = await self._call(
+            "GET", "/stream-recordings", what="Recording list", query=query, max_bytes=_MAX_LIST_BYTES
         )
+        page = _parsed(responses.parse_recordings, answer)
+        _report_ignored(page.ignored, "recordings")
+        return page
 
     async def submit_job(self, body: bytes) -> SimulationJobDetail:
         """Submit a simulation job; `body` is the encoded JSON."""
@@ -209,7 +209,9 @@ class HttpApi:
         answer = await self._call(
             "GET", "/simulation-jobs", what="Simulation list", query=query, max_bytes=_MAX_LIST_BYTES
         )
-        return _parsed(responses.parse_jobs, answer)
+        page = _parsed(responses.parse_jobs, answer)
+        _report_ignored(page.ignored, "simulation jobs")
+        return page
 
     async def cancel_job(self, job_id: str) -> SimulationJobInfo:
         """Cancel a simulation job."""
@@ -387,6 +389,11 @@ def _parsed(
         return parse(answer)
     except MalformedError as error:
         raise _invalid(error, message) from None
+
+
+def _report_ignored(count: int, what: str) -> None:
+    if count:
+        logger.warning("%d %s of the service's list cannot be read; they are left out", count, what)
 
 
 def _invalid(error: MalformedError, message: str = "Invalid API response") -> OdysseyError:

@@ -16,6 +16,7 @@ _MAX_VALUES: Final = 200_000
 _MAX_DIGITS: Final = 40
 _MAX_TEXT: Final = 16_384
 _MAX_IDENTIFIER: Final = 512
+_MAX_QUANTITY: Final = 2**53  # a float holds every integer up to this
 
 
 class MalformedError(ValueError):
@@ -140,6 +141,18 @@ class JsonObject:
         if not math.isfinite(number):
             raise MalformedError(f"{name} must be a finite number")
         return number
+
+    def optional_count(self, name: str) -> int | None:
+        """Return an integer from 0 to 2^53; None for any other value, such as a negative or enormous one."""
+        number = self.optional_quantity(name)
+        return None if number is None or number != int(number) else int(number)
+
+    def optional_quantity(self, name: str) -> float | None:
+        """Return a number from 0 to 2^53; None for any other value."""
+        value = self._fields.get(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MAX_QUANTITY:
+            return None
+        return float(value)
 
     def optional_object(self, name: str) -> JsonObject | None:
         """Return an object, or None."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.json_object import JsonObject, MalformedError
 from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.client.signaling import SignalingEndpoint
 from odyssey_ros.client.types import (
@@ -21,9 +22,11 @@ from odyssey_ros.client.types import (
 )
 
 if TYPE_CHECKING:
-    from odyssey_ros.client.json_object import JsonObject
+    from collections.abc import Callable, Iterator
+
     from odyssey_ros.client.service_address import ServiceAddress
 
+_T = TypeVar("_T")
 _DEFAULT_ACCESS_LIFETIME_S = 3600.0
 _DEFAULT_SESSION_LIFETIME_S = 600
 _MAX_REGIONS = 32
@@ -112,25 +115,27 @@ def parse_recording(answer: JsonObject) -> Recording:
         events_url=answer.optional_text("events_url"),
         thumbnail_url=answer.optional_text("thumbnail_url"),
         preview_url=answer.optional_text("preview_url"),
-        frame_count=answer.optional_integer("frame_count"),
-        duration_seconds=answer.optional_number("duration_seconds"),
+        frame_count=answer.optional_count("frame_count"),
+        duration_seconds=answer.optional_quantity("duration_seconds"),
     )
 
 
 def parse_recordings(answer: JsonObject) -> StreamRecordingsList:
-    """Parse the response to GET /stream-recordings."""
-    rows = [
-        StreamRecordingInfo(
-            stream_id=row.identifier("stream_id"),
-            width=row.optional_integer("width"),
-            height=row.optional_integer("height"),
-            started_at=row.optional_text("started_at") or "",
-            ended_at=row.optional_text("ended_at"),
-            duration_seconds=row.optional_number("duration_seconds"),
-        )
-        for row in answer.objects("recordings")
-    ]
-    return StreamRecordingsList(rows, *_page(answer, len(rows)))
+    """Parse the response to GET /stream-recordings. Rows that cannot be read are left out and counted."""
+    items = answer.items("recordings")
+    rows = list(_readable(_recording_row, items))
+    return StreamRecordingsList(rows, *_page(answer, len(items)), len(items) - len(rows))
+
+
+def _recording_row(row: JsonObject) -> StreamRecordingInfo:
+    return StreamRecordingInfo(
+        stream_id=row.identifier("stream_id"),
+        width=row.optional_count("width"),
+        height=row.optional_count("height"),
+        started_at=row.optional_text("started_at") or "",
+        ended_at=row.optional_text("ended_at"),
+        duration_seconds=row.optional_quantity("duration_seconds"),
+    )
 
 
 def parse_job(answer: JsonObject) -> SimulationJobDetail:
@@ -164,9 +169,17 @@ def parse_job_row(answer: JsonObject) -> SimulationJobInfo:
 
 
 def parse_jobs(answer: JsonObject) -> SimulationJobsList:
-    """Parse the response to GET /simulation-jobs."""
-    rows = [parse_job_row(row) for row in answer.objects("jobs")]
-    return SimulationJobsList(rows, *_page(answer, len(rows)))
+    """Parse the response to GET /simulation-jobs. Rows that cannot be read are left out and counted."""
+    items = answer.items("jobs")
+    rows = list(_readable(parse_job_row, items))
+    return SimulationJobsList(rows, *_page(answer, len(items)), len(items) - len(rows))
+
+
+def _readable(parse: Callable[[JsonObject], _T], items: list[object]) -> Iterator[_T]:
+    """Yield the rows that can be read: one bad row must not hide the others."""
+    for item in items:
+        with contextlib.suppress(MalformedError):
+            yield parse(JsonObject.of(item))
 
 
 def _job_status(answer: JsonObject) -> SimulationJobStatus:
@@ -181,8 +194,8 @@ def _job_stream(stream: JsonObject) -> SimulationStream:
         events_url=stream.optional_text("events_url"),
         thumbnail_url=stream.optional_text("thumbnail_url"),
         preview_url=stream.optional_text("preview_url"),
-        frame_count=stream.optional_integer("frame_count"),
-        duration_seconds=stream.optional_number("duration_seconds"),
+        frame_count=stream.optional_count("frame_count"),
+        duration_seconds=stream.optional_quantity("duration_seconds"),
         script_index=stream.integer("script_index", default=0),
     )
 

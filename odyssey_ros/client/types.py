@@ -132,12 +132,13 @@ class StreamRecordingInfo:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecordingsList:
-    """A page of recordings, newest first."""
+    """A page of recordings, newest first. `ignored` is the number of rows that cannot be read."""
 
     recordings: list[StreamRecordingInfo]
     total: int
     limit: int
     offset: int
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +187,13 @@ class SimulationJobDetail:
 
 @dataclass(frozen=True, slots=True)
 class SimulationJobsList:
-    """A page of simulation jobs, newest first."""
+    """A page of simulation jobs, newest first. `ignored` is the number of rows that cannot be read."""
 
     jobs: list[SimulationJobInfo]
     total: int
     limit: int
     offset: int
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)

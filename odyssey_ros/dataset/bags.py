@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset import messages
 from odyssey_ros.dataset.durable import synced_file
-from odyssey_ros.dataset.errors import disk_error
+from odyssey_ros.dataset.errors import EpisodeError, disk_error
 from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.mcap_file import McapFile
 from odyssey_ros.dataset.messages import Header, message_type
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.events import Event
     from odyssey_ros.dataset.losses import Loss
 
+_MAX_STAMP_NS: Final = 2**31 * 10**9 - 1
 _LIBRARY: Final = "odyssey_ros"
 
 # The newest of the formats that Humble can play; every later ROS 2 plays it too. Humble cannot play 9.
@@ -189,6 +191,8 @@ class _BagWriter:
 
     def write_all(self, on_frame: Callable[[int], None]) -> None:
         pending = list(self._episode.events.events)
+        for event in pending:
+            _check_stamp(self._event_stamp_ns(event))
         for frame in self._pictures():
             stamp_ns = frame.stamp_ns
             while pending and self._event_stamp_ns(pending[0]) <= stamp_ns:
@@ -228,6 +232,7 @@ class _BagWriter:
         layout = self._layout
         if layout.images is ImageEncoding.H264:
             for encoded in self._episode.encoded_frames(losses=self._losses):
+                _check_stamp(encoded.stamp_ns)
                 unit = encoded.picture
                 message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.annex_b)
                 size = unit.width, unit.height
@@ -236,6 +241,7 @@ class _BagWriter:
         to_rgb, to_jpeg = Rgb8Converter(), JpegEncoder(layout.jpeg_quality)
         for frame in self._episode.frames(losses=self._losses):
             picture = frame.picture
+            _check_stamp(frame.stamp_ns)
             header = Header(frame.stamp_ns, layout.frame_id)
             size = picture.frame.width, picture.frame.height
             if layout.images is ImageEncoding.JPEG:
@@ -308,6 +314,15 @@ class _BagWriter:
             "custom_data": {"stream_id": self._episode.stream_id},
             "ros_distro": "",  # as rosbag2 writes it where no ROS is sourced; `ros2 bag info` shows "unknown"
         }
+
+
+def _check_stamp(stamp_ns: int) -> None:
+    if not 0 <= stamp_ns <= _MAX_STAMP_NS:
+        raise EpisodeError(
+            ErrorCode.VIDEO_UNSUPPORTED,
+            f"a frame or an event has the stamp {stamp_ns / 1e9:.3f} s, which is before 1970 or after 2038: "
+            "ROS cannot express it",
+        )
 
 
 class _PlainDumper(yaml.SafeDumper):

@@ -18,26 +18,31 @@ from odyssey_ros.client.http_transport import check_environment
 from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout
-from odyssey_ros.dataset.candidate_logs import CandidateLogs
+from odyssey_ros.dataset.candidate_files import DownloadedCandidates
 from odyssey_ros.dataset.collector import Collector, Width
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.durable import make_folder, move_folder
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
-from odyssey_ros.dataset.journal import Journal, jobs_in
+from odyssey_ros.dataset.job_watch import JobLimits
+from odyssey_ros.dataset.journal import Journal, other_submissions
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
 from odyssey_ros.dataset.retry_policy import STANDARD
-from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
+from odyssey_ros.dataset.simulation_jobs import SimulationJobs
 from odyssey_ros.dataset.sources import (
+    END_OF_TIME_NS,
     SimulatedEpisode,
     recordings_between,
     recordings_by_id,
     streams_of_jobs,
 )
+from odyssey_ros.dataset.submission_decisions import apply_decisions, check_names
+from odyssey_ros.dataset.submission_matching import visible_digest
+from odyssey_ros.dataset.unusable_episodes import UnusableEpisode
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -56,8 +61,6 @@ EXIT_DONE: Final = 0
 EXIT_INCOMPLETE: Final = 1
 EXIT_UNUSABLE: Final = 2
 EXIT_INTERRUPTED: Final = 130
-
-_END_OF_TIME_NS: Final = 2**63 - 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _simulate(arguments: argparse.Namespace, console: Console) -> int:
     all_plans = read_plans(arguments.files, portrait=arguments.portrait)
+    check_names(arguments.claim, arguments.resubmit, [plan.name for plan in all_plans])
     plans = [all_plans[index] for index in arguments.shard.of(len(all_plans))]
     for note in notes_on(plans):
         console.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
@@ -186,11 +190,22 @@ async def _collect(
                 jobs = SimulationJobs(
                     service,
                     journal,
-                    foreign_jobs=lambda: jobs_in(workspace.other_journals()),
-                    fetch_events=CandidateLogs(downloader, workspace.candidates),
+                    others=lambda: other_submissions(workspace.other_journals()),
+                    files=DownloadedCandidates(downloader, workspace.candidates, workspace.downloads),
                     limits=JobLimits(
                         retries=arguments.retries, poll_s=arguments.poll, retry_policy=retry_policy
                     ),
+                    elsewhere=_visible_elsewhere(plans, all_plans),
+                )
+                await apply_decisions(
+                    arguments.claim,
+                    arguments.resubmit,
+                    plans=plans,
+                    service=service,
+                    journal=journal,
+                    settlement=jobs.settlement,
+                    others=other_submissions(workspace.other_journals()),
+                    retry_policy=retry_policy,
                 )
                 sources = [SimulatedEpisode(plan, jobs) for plan in plans]
             else:
@@ -208,6 +223,11 @@ async def _collect(
     return _conclude(outcome, arguments.output)
 
 
+def _visible_elsewhere(plans: Sequence[EpisodePlan], all_plans: Sequence[EpisodePlan]) -> frozenset[str]:
+    names = {plan.name for plan in plans}
+    return frozenset(visible_digest(plan) for plan in all_plans if plan.name not in names)
+
+
 async def _existing(
     arguments: argparse.Namespace, service: Odyssey, retry_policy: RetryPolicy
 ) -> Sequence[EpisodeSource]:
@@ -215,10 +235,14 @@ async def _existing(
     found: Sequence[EpisodeSource]
     if arguments.command == "jobs":
         found = await streams_of_jobs(arguments.ids, service, retry_policy)
+        bad = next((episode for episode in found if isinstance(episode, UnusableEpisode)), None)
+        if bad is not None and arguments.shard.count > 1:
+            # Its number of streams is unknown, so the positions of the others would differ between shards.
+            raise PlanError(f"job {bad.name}: {bad.error.message}")
     elif arguments.ids:
         found = await recordings_by_id(arguments.ids, service, retry_policy)
     else:
-        until_ns = _END_OF_TIME_NS if arguments.until is None else arguments.until
+        until_ns = END_OF_TIME_NS if arguments.until is None else arguments.until
         found = await recordings_between(arguments.since or 0, until_ns, service, retry_policy)
         # Two machines may list different recordings, so positions in the list would not match.
         return [episode for episode in found if arguments.shard.takes(episode.name)]

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.bags import write_bag
+from odyssey_ros.dataset.episode_failures import contained
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError, disk_error
 from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.fetching import fetch_stream
+from odyssey_ros.dataset.job_watch import ServiceRefusalError
 from odyssey_ros.dataset.losses import IncompleteDataError, Loss, combined, described
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
-from odyssey_ros.dataset.simulation_jobs import ServiceRefusalError
 from odyssey_ros.dataset.sources import job_provenance
 
 if TYPE_CHECKING:
@@ -112,15 +113,19 @@ class Collector:
         outcome = Outcome()
         wanted: list[EpisodeSource] = []
         for source in sources:
-            entry = await asyncio.to_thread(self._workspace.finished, source.name)
+            try:
+                entry = await contained(source.name, asyncio.to_thread(self._workspace.finished, source.name))
+            except EpisodeError as error:
+                outcome.failures[source.name] = error
+                continue
             if entry is None:
                 wanted.append(source)
             else:
                 self._add_existing(entry, outcome)
                 await asyncio.to_thread(self._remove_downloads, source)
         self._progress.start(len(sources), len(outcome.entries))
-        for name, error in outcome.failures.items():
-            self._progress.failed(name, str(error))
+        for name, failure in outcome.failures.items():
+            self._progress.failed(name, str(failure))
         at_once = self._width.jobs + self._width.downloads + self._width.decoders
         queue = iter(wanted)
         workers = [asyncio.create_task(self._work(queue, outcome)) for _ in range(min(at_once, len(wanted)))]
@@ -152,7 +157,7 @@ class Collector:
             try:
                 if self._refusal is not None:
                     raise _refused(self._refusal)
-                entry = await self._make(source)
+                entry = await contained(source.name, self._make(source))
             except ServiceRefusalError as error:
                 self._refusal = error
                 outcome.failures[source.name] = _refused(error)

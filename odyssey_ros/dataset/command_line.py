@@ -51,6 +51,22 @@ def parser() -> argparse.ArgumentParser:
         help="new jobs for a script whose job failed (default: %(default)s)",
     )
     simulate.add_argument(
+        "--claim",
+        type=options.claim,
+        action="append",
+        default=[],
+        metavar="EPISODE=JOB_ID",
+        help="for an episode that failed with SUBMIT_IN_DOUBT: use this job; may be repeated",
+    )
+    simulate.add_argument(
+        "--resubmit",
+        action="append",
+        default=[],
+        metavar="EPISODE",
+        help="for an episode that failed with SUBMIT_IN_DOUBT: submit its script again, as another job; may "
+        "be repeated",
+    )
+    simulate.add_argument(
         "--poll",
         type=options.seconds,
         default=5.0,

@@ -42,6 +42,7 @@ MAX_BYTES: Final = 16 * 1024**3
 _BLOCK: Final = 1 << 17
 _BLOCKS_PER_CHECK: Final = 128
 _PROGRESS: Final = 1 << 16
+_MAX_VALIDATOR: Final = 1024
 _EXPIRED: Final = frozenset((401, 403, 404, 410))
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,18}")
@@ -241,9 +242,9 @@ class _Attempt:
             start = 0
             length = response.headers.get("content-length", "")
             total = int(length) if _CONTENT_LENGTH.fullmatch(length) else None
-        etag = response.headers.get("etag", "")
+        etag = _validator(response.headers, "etag")
         version = Version(
-            "" if etag.startswith("W/") else etag, response.headers.get("last-modified", ""), total
+            "" if etag.startswith("W/") else etag, _validator(response.headers, "last-modified"), total
         )
         if start and not version.may_be(known):
             raise _ChangedError
@@ -355,6 +356,12 @@ class _ExpiredError(EpisodeError):
 class _ChangedError(EpisodeError):
     def __init__(self) -> None:
         super().__init__(ErrorCode.DOWNLOAD_FAILED, "the server's file has changed", retryable=True)
+
+
+def _validator(headers: httpx.Headers, name: str) -> str:
+    """Return a header that identifies a version; empty when it cannot be sent back and stored."""
+    value = headers.get(name, "")
+    return value if value.isascii() and value.isprintable() and len(value) <= _MAX_VALIDATOR else ""
 
 
 def _announced_digests(headers: httpx.Headers) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.durable import sync_folder
@@ -28,11 +28,18 @@ class Intent:
     Attributes:
         newest: Creation time of the account's newest job just before, as the service writes it; empty when
             the account had no job.
-        seen: The jobs that were created at exactly that time.
+        seen: The jobs that were created at about that time.
+        time: Time of this machine, ISO 8601, for messages; empty in journals of earlier versions.
+        visible: Digest of what a job shows of the script, as `visible_digest` returns it; empty in journals
+            of earlier versions.
+        content: Digest of all that is submitted, as `content_digest` returns it; empty in such journals.
     """
 
     newest: str = ""
     seen: frozenset[str] = frozenset()
+    time: str = ""
+    visible: str = ""
+    content: str = ""
 
 
 @dataclass(slots=True)
@@ -65,7 +72,7 @@ class Journal:
         try:
             lines, end = _whole_lines(path.read_bytes() if path.exists() else b"")
             for record in lines:
-                self._apply(record)
+                _apply(self._states, record)
             self._file = path.open("ab", buffering=0)
             self._end = end
             # Without its entry in the folder, a power failure would lose the file with all of its lines.
@@ -94,11 +101,18 @@ class Journal:
 
     def job_ids(self) -> set[str]:
         """Return all jobs that belong to episodes."""
-        return {
-            job_id
-            for state in self._states.values()
-            for job_id in (*state.failed_jobs, *filter(None, [state.job_id]))
-        }
+        return _jobs_of(self._states.values())
+
+    def owner_of(self, job_id: str) -> str | None:
+        """Return the episode to which a job belongs; None when it belongs to none."""
+        for episode, state in self._states.items():
+            if job_id == state.job_id or job_id in state.failed_jobs:
+                return episode
+        return None
+
+    def doubts(self) -> dict[str, Intent]:
+        """Return the submissions whose outcome is unknown, by episode."""
+        return {episode: state.intent for episode, state in self._states.items() if state.intent is not None}
 
     def intends(self, episode: str, intent: Intent) -> None:
         """Record that a submission is about to be sent.
@@ -108,7 +122,7 @@ class Journal:
         Raises:
             EpisodeError: The disk failed; the state is unchanged. All methods that write raise it.
         """
-        self._write("intends", episode, newest=intent.newest, seen=sorted(intent.seen))
+        self._write("intends", episode, **{**asdict(intent), "seen": sorted(intent.seen)})
 
     def not_sent(self, episode: str) -> None:
         """Record that the intended submission made no job."""
@@ -135,37 +149,64 @@ class Journal:
         except OSError as error:
             raise disk_error(error, "the log of submissions") from error
         self._end += len(line)
-        self._apply(record)
-
-    def _apply(self, record: Mapping[str, object]) -> None:
-        state = self._states.setdefault(str(record["episode"]), EpisodeState())
-        event = record["event"]
-        if event == "intends":
-            seen = record["seen"]
-            if not isinstance(seen, list):
-                raise ValueError("seen is not a list")
-            state.intent = Intent(str(record["newest"]), frozenset(map(str, seen)))
-        elif event == "not_sent":
-            state.intent = None
-        elif event == "submitted":
-            state.intent, state.job_id = None, str(record["job_id"])
-        elif event == "job_failed":
-            state.intent, state.job_id = None, None
-            state.failed_jobs.append(str(record["job_id"]))
-        else:
-            raise ValueError(f"unknown event {event!r}")
+        _apply(self._states, record)
 
 
-def jobs_in(paths: Iterable[Path]) -> set[str]:
-    """Return the jobs in the journals of other shards. A journal that cannot be read is skipped."""
-    found: set[str] = set()
+@dataclass(frozen=True, slots=True)
+class OtherSubmissions:
+    """The submissions of the other shards of a folder.
+
+    Attributes:
+        jobs: The jobs that belong to their episodes.
+        doubts: Their submissions whose outcome is unknown.
+        unreadable: The journals that cannot be read.
+    """
+
+    jobs: frozenset[str] = frozenset()
+    doubts: tuple[Intent, ...] = ()
+    unreadable: tuple[Path, ...] = ()
+
+
+def other_submissions(paths: Iterable[Path]) -> OtherSubmissions:
+    """Read the journals of other shards, which may be in use. Blocks."""
+    jobs: set[str] = set()
+    doubts: list[Intent] = []
+    unreadable: list[Path] = []
     for path in paths:
+        states: dict[str, EpisodeState] = {}
         try:
-            records, _ = _whole_lines(path.read_bytes())
-        except (OSError, ValueError, RecursionError):
+            for record in _whole_lines(path.read_bytes())[0]:
+                _apply(states, record)
+        except (OSError, ValueError, LookupError, RecursionError):
+            unreadable.append(path)
             continue
-        found |= {str(record["job_id"]) for record in records if "job_id" in record}
-    return found
+        jobs |= _jobs_of(states.values())
+        doubts += (state.intent for state in states.values() if state.intent is not None)
+    return OtherSubmissions(frozenset(jobs), tuple(doubts), tuple(unreadable))
+
+
+def _jobs_of(states: Iterable[EpisodeState]) -> set[str]:
+    return {job_id for state in states for job_id in (*state.failed_jobs, *filter(None, [state.job_id]))}
+
+
+def _apply(states: dict[str, EpisodeState], record: Mapping[str, object]) -> None:
+    state = states.setdefault(str(record["episode"]), EpisodeState())
+    event = record["event"]
+    if event == "intends":
+        seen = record["seen"]
+        if not isinstance(seen, list):
+            raise ValueError("seen is not a list")
+        texts = {name: str(record.get(name, "")) for name in ("newest", "time", "visible", "content")}
+        state.intent = Intent(seen=frozenset(map(str, seen)), **texts)
+    elif event == "not_sent":
+        state.intent = None
+    elif event == "submitted":
+        state.intent, state.job_id = None, str(record["job_id"])
+    elif event == "job_failed":
+        state.intent, state.job_id = None, None
+        state.failed_jobs.append(str(record["job_id"]))
+    else:
+        raise ValueError(f"unknown event {event!r}")
 
 
 def _whole_lines(data: bytes) -> tuple[list[Mapping[str, object]], int]:

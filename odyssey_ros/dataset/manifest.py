@@ -140,7 +140,12 @@ def write_manifest(path: Path, entries: Iterable[ManifestEntry]) -> None:
         OSError: The disk failed.
     """
     ordered = sorted(entries, key=lambda entry: entry.episode)
-    replace_file(path, "".join(entry.to_line() for entry in ordered).encode())
+    replace_file(path, encoded("".join(entry.to_line() for entry in ordered)))
+
+
+def encoded(json_text: str) -> bytes:
+    """Return JSON text as UTF-8. A lone surrogate, as from a file name that is not UTF-8, is escaped."""
+    return json_text.encode("utf-8", "backslashreplace")
 
 
 def merged(manifests: Iterable[Iterable[ManifestEntry]]) -> list[ManifestEntry]:

@@ -72,6 +72,14 @@ def shard(text: str) -> Shard:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def claim(text: str) -> tuple[str, str]:
+    """Parse an episode and its job, `EPISODE=JOB_ID`."""
+    episode, _, job_id = text.partition("=")
+    if not episode or not job_id:
+        raise argparse.ArgumentTypeError(f"EPISODE=JOB_ID is needed, not {text!r}")
+    return episode, job_id
+
+
 def time_ns(text: str) -> int:
     """Parse an ISO 8601 time into nanoseconds since the epoch."""
     found = parse_time_ns(text.strip())

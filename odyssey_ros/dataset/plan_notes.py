@@ -87,9 +87,6 @@ def notes_on_former(plans: Sequence[EpisodePlan], workspace: Workspace, journal:
         plans: All plans of the script files, of all shards.
         workspace: The dataset's folder.
         journal: The log of submissions of earlier runs.
-
-    Raises:
-        StateError: The entry of a finished episode cannot be read.
     """
     names = {plan.name for plan in plans}
     files = {_file_of(plan.source) for plan in plans}
@@ -107,7 +104,7 @@ def notes_on_former(plans: Sequence[EpisodePlan], workspace: Workspace, journal:
     stems = {_stem_of(name) for name in names}
     for name in journal.episodes():
         state = journal.state(name)
-        if name in names or _stem_of(name) not in stems or workspace.finished(name) is not None:
+        if name in names or _stem_of(name) not in stems or workspace.bag_path(name).exists():
             continue
         if state.intent is not None:
             yield (

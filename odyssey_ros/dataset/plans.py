@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from odyssey_ros.client.errors import OdysseyScriptError
 from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.nodes import ScalarNode
     from odyssey_ros.dataset.scalars import Value
     from odyssey_ros.dataset.script_files import ScriptFile, ScriptTemplate
+
+# A file name has at most 255 bytes, also `.<slug>-<digest>-<repeat>.partial`.
+_MAX_SLUG: Final = 227
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +191,4 @@ def _image_digest(where: str, image: str) -> str:
 
 def _slug(text: str) -> str:
     """Return a text as part of a file name and of a bag name."""
-    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "script"
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:_MAX_SLUG] or "script"

@@ -17,21 +17,26 @@ from odyssey_ros.dataset.errors import EpisodeError, PlanError
 from odyssey_ros.dataset.events import NO_EVENTS, script_events
 from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.iso_time import since_epoch_ns
+from odyssey_ros.dataset.job_watch import stream_of
 from odyssey_ros.dataset.service import RemoteStream
-from odyssey_ros.dataset.simulation_jobs import stream_of
+from odyssey_ros.dataset.unusable_episodes import UnusableEpisode, unreadable_recordings, without_start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from odyssey_ros.client.types import SimulationJobDetail, StreamRecordingInfo
+    from odyssey_ros.client.types import SimulationJobDetail, StreamRecordingsList
     from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.job_watch import JobReport
     from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.retry_policy import RetryPolicy
     from odyssey_ros.dataset.service import Service
-    from odyssey_ros.dataset.simulation_jobs import JobReport, SimulationJobs
+    from odyssey_ros.dataset.simulation_jobs import SimulationJobs
 
 _PAGE: Final = 100
 _MAX_PAGES: Final = 1000
+
+END_OF_TIME_NS: Final = 2**63 - 1
+"""The end of a time range without an end."""
 
 
 class EpisodeSource(Protocol):
@@ -213,8 +218,8 @@ async def recordings_by_id(
     wanted = dict.fromkeys(stream_ids)
     started: dict[str, str] = {}
     for page in range(_MAX_PAGES):
-        rows, last = await _recordings_page(service, retry_policy, page)
-        started |= {row.stream_id: row.started_at for row in rows if row.stream_id in wanted}
+        answer, last = await _recordings_page(service, retry_policy, page)
+        started |= {row.stream_id: row.started_at for row in answer.recordings if row.stream_id in wanted}
         if last or len(started) == len(wanted):
             break
     return [RecordedEpisode(stream_id, started.get(stream_id), service, retry_policy) for stream_id in wanted]
@@ -222,38 +227,57 @@ async def recordings_by_id(
 
 async def recordings_between(
     since_ns: int, until_ns: int, service: Service, retry_policy: RetryPolicy
-) -> list[RecordedEpisode]:
+) -> list[RecordedEpisode | UnusableEpisode]:
     """Return the account's finished recordings that started in `since_ns <= start < until_ns`, oldest first.
+
+    Entries of the list that cannot be read, or whose start is not a time, come last.
 
     Raises:
         PlanError: The account is refused.
     """
     found: dict[str, RecordedEpisode] = {}
+    unusable: dict[str, UnusableEpisode] = {}
+    ignored = 0
     for page in range(_MAX_PAGES):
-        rows, last = await _recordings_page(service, retry_policy, page)
+        answer, last = await _recordings_page(service, retry_policy, page)
+        rows = answer.recordings
+        ignored += answer.ignored
         for row in rows:
-            if since_ns <= since_epoch_ns(row.started_at) < until_ns and row.ended_at is not None:
+            start_ns = since_epoch_ns(row.started_at)
+            if row.ended_at is None:
+                continue
+            if not start_ns and (since_ns > 0 or until_ns < END_OF_TIME_NS):
+                unusable[row.stream_id] = without_start(row.stream_id)
+            elif since_ns <= start_ns < until_ns:
                 found[row.stream_id] = RecordedEpisode(row.stream_id, row.started_at, service, retry_policy)
         # The list is newest first. A new row shifts older rows to the next page, so they may appear twice.
-        if last or all(since_epoch_ns(row.started_at) < since_ns for row in rows):
+        if last or (rows and all(0 < since_epoch_ns(row.started_at) < since_ns for row in rows)):
             break
-    return sorted(found.values(), key=lambda episode: (episode.started_at or "", episode.stream_id))
+    if ignored:
+        unusable[""] = unreadable_recordings(ignored)
+    return [
+        *sorted(found.values(), key=lambda episode: (episode.started_at or "", episode.stream_id)),
+        *unusable.values(),
+    ]
 
 
 async def streams_of_jobs(
     job_ids: Sequence[str], service: Service, retry_policy: RetryPolicy
-) -> list[JobEpisode]:
-    """Return the sources of all streams of completed jobs.
+) -> list[JobEpisode | UnusableEpisode]:
+    """Return the sources of all streams of completed jobs. A job that cannot be read is an unusable episode.
 
     Raises:
         PlanError: A job does not exist, or is not completed.
     """
-    episodes: list[JobEpisode] = []
+    episodes: list[JobEpisode | UnusableEpisode] = []
     for job_id in dict.fromkeys(job_ids):
         try:
             detail = await _job(service, job_id, retry_policy)
         except EpisodeError as error:
-            raise PlanError(f"job {job_id}: {error.message}") from error
+            if error.code is not ErrorCode.INVALID_RESPONSE:
+                raise PlanError(f"job {job_id}: {error.message}") from error
+            episodes.append(UnusableEpisode(safe_name(job_id), error))
+            continue
         if detail.status is not SimulationJobStatus.COMPLETED:
             raise PlanError(f"job {job_id} is {detail.status}, not completed")
         indexes = sorted({stream.script_index for stream in detail.streams})
@@ -278,14 +302,15 @@ class _NoReport:
 
 async def _recordings_page(
     service: Service, retry_policy: RetryPolicy, page: int
-) -> tuple[list[StreamRecordingInfo], bool]:
+) -> tuple[StreamRecordingsList, bool]:
     try:
         answer = await retry_policy.call(
             lambda: service.list_stream_recordings(limit=_PAGE, offset=page * _PAGE)
         )
     except OdysseyError as error:
         raise PlanError(f"the recordings cannot be listed: {error}") from error
-    return answer.recordings, not answer.recordings or (page + 1) * _PAGE >= answer.total
+    rows = len(answer.recordings) + answer.ignored
+    return answer, not rows or (page + 1) * _PAGE >= answer.total
 
 
 async def _job(service: Service, job_id: str, retry_policy: RetryPolicy) -> SimulationJobDetail:
@@ -298,6 +323,6 @@ async def _job(service: Service, job_id: str, retry_policy: RetryPolicy) -> Simu
 def _lookup_failed(error: OdysseyError) -> EpisodeError:
     if isinstance(error, (OdysseyNotFoundError, OdysseyAuthError)):
         return EpisodeError(ErrorCode.NO_VIDEO, str(error))
-    if isinstance(error, OdysseyConfigurationError):
+    if isinstance(error, OdysseyConfigurationError) or error.code is ErrorCode.INVALID_RESPONSE:
         return EpisodeError(error.code, str(error))
     return EpisodeError(ErrorCode.SERVICE_FAILED, str(error))

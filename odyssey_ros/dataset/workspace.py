@@ -18,9 +18,10 @@ import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.durable import make_folder, publish_folder, replace_file, synced_file
-from odyssey_ros.dataset.errors import StateError
-from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, read_manifest, write_manifest
+from odyssey_ros.dataset.errors import EpisodeError, StateError
+from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, encoded, read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from odyssey_ros.dataset.bags import BagLayout
-    from odyssey_ros.dataset.errors import EpisodeError
     from odyssey_ros.dataset.shards import Shard
 
 _FORMAT: Final = 1
@@ -119,15 +119,21 @@ class Workspace:
         return path.relative_to(self.folder).as_posix()
 
     def finished(self, episode: str) -> ManifestEntry | None:
-        """Return the entry of a finished episode; None when the episode is not finished."""
+        """Return the entry of a finished episode; None when the episode is not finished.
+
+        Raises:
+            EpisodeError: The entry cannot be read.
+        """
         path = self.bag_path(episode) / "episode.json"
         try:
             return ManifestEntry.from_line(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError, ManifestError) as error:
-            raise StateError(
-                f"{path} cannot be read ({error}): remove the folder, and run the command again"
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise EpisodeError(
+                ErrorCode.DISK_FAILED,
+                f"{path} cannot be read ({reason}): remove the folder of this bag, and run the command again",
             ) from error
 
     def clean_partial(self, episode: str) -> Path:
@@ -144,7 +150,7 @@ class Workspace:
             OSError: The disk failed; the bag does not have its final name.
         """
         with synced_file(partial / "episode.json") as file:
-            file.write(entry.to_line().encode())
+            file.write(encoded(entry.to_line()))
         publish_folder(partial, self.bag_path(entry.episode))
 
     def remove_downloads(self, episode: str) -> None:
@@ -155,18 +161,25 @@ class Workspace:
         """Write the manifest and the list of failures.
 
         Episodes in the lists of earlier runs are kept, with the current entries of their bags: a killed run
-        may have replaced a bag without writing the lists.
+        may have replaced a bag without writing the lists. The entry in the list is kept as it is when the
+        one of the bag cannot be read.
 
         Raises:
             StateError: The disk failed.
         """
-        kept = (self.finished(entry.episode) for entry in self._listed)
+        kept = map(self._current, self._listed)
         listed = {entry.episode: entry for entry in (*kept, *entries) if entry is not None}
         try:
             write_manifest(self._manifest, listed.values())
             self._write_failures(failures)
         except OSError as error:
             raise StateError(f"the manifest of {self.folder} cannot be written: {error.strerror}") from error
+
+    def _current(self, listed: ManifestEntry) -> ManifestEntry | None:
+        try:
+            return self.finished(listed.episode)
+        except EpisodeError:
+            return listed
 
     def _write_failures(self, failures: Mapping[str, EpisodeError]) -> None:
         lines = [
@@ -176,7 +189,7 @@ class Workspace:
             for name, error in sorted(failures.items())
         ]
         replace_file(
-            self.folder / f"failures{self._suffix}.jsonl", "".join(f"{line}\n" for line in lines).encode()
+            self.folder / f"failures{self._suffix}.jsonl", encoded("".join(f"{line}\n" for line in lines))
         )
 
     def _check_settings(self, layout: BagLayout, shard: Shard) -> None:

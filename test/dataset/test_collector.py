@@ -14,15 +14,17 @@ import pytest
 from odyssey_ros.client import ErrorCode, Odyssey
 from odyssey_ros.dataset import collector as collector_module
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
+from odyssey_ros.dataset.candidate_files import DownloadedCandidates
 from odyssey_ros.dataset.collector import Collector, Outcome, Width
 from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import StateError
-from odyssey_ros.dataset.journal import Journal
+from odyssey_ros.dataset.job_watch import JobLimits
+from odyssey_ros.dataset.journal import Journal, OtherSubmissions
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest
 from odyssey_ros.dataset.plans import EpisodePlan
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.shards import Shard
-from odyssey_ros.dataset.simulation_jobs import JobLimits, SimulationJobs
+from odyssey_ros.dataset.simulation_jobs import SimulationJobs
 from odyssey_ros.dataset.sources import (
     RecordedEpisode,
     SimulatedEpisode,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource, JobEpisode
 
@@ -90,9 +91,6 @@ class Bench:
         layout: BagLayout = LAYOUT,
         **options: Any,
     ) -> Outcome:
-        async def no_log(stream: RemoteStream) -> EventLog | None:
-            return None
-
         with (
             Workspace(self.folder / folder, layout, shard) as workspace,
             Journal(workspace.journal_path) as journal,
@@ -101,8 +99,10 @@ class Bench:
                 jobs = SimulationJobs(
                     self.client,
                     journal,
-                    foreign_jobs=set,
-                    fetch_events=no_log,
+                    others=OtherSubmissions,
+                    files=DownloadedCandidates(
+                        Downloader(http, RETRY_POLICY), workspace.candidates, workspace.downloads
+                    ),
                     limits=JobLimits(retries=0, poll_s=0.05, settle_s=0.05, retry_policy=RETRY_POLICY),
                 )
                 collector = Collector(
@@ -405,5 +405,9 @@ async def test_a_finished_episode_with_an_invalid_entry_is_reported(bench: Bench
     source = (await _streams(bench, 1))[0]
     await bench.collect([source])
     (bench.folder / "out" / "episodes" / source.name / "episode.json").write_text("{}")
-    with pytest.raises(StateError, match="remove the folder"):
-        await bench.collect([source])
+    outcome = await bench.collect([source])
+    assert outcome.failures[source.name].code is ErrorCode.DISK_FAILED
+    assert "remove the folder" in bench.progress.ends[source.name]
+    # The manifest still lists the bag, whose files are unchanged.
+    entries = read_manifest(bench.folder / "out" / "manifest.jsonl")
+    assert [entry.episode for entry in entries] == [source.name]

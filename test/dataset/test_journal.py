@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError, StateError
-from odyssey_ros.dataset.journal import EpisodeState, Intent, Journal, jobs_in
+from odyssey_ros.dataset.journal import EpisodeState, Intent, Journal, other_submissions
 
 
 def _story(journal: Journal) -> list[dict[str, EpisodeState]]:
@@ -51,7 +51,12 @@ def test_a_journal_keeps_its_states(tmp_path: Path) -> None:
     with Journal(path) as journal:
         assert _states(journal) == states[-1]
         assert journal.job_ids() == {"job-1", "job-2"}
-    assert jobs_in([path, tmp_path / "none"]) == {"job-1", "job-2"}
+        assert [journal.owner_of(job_id) for job_id in ("job-1", "job-2", "job-3")] == ["a", "a", None]
+        journal.intends("b", Intent("", frozenset(), "2026-11-01T10:00:02+00:00", "visible", "content"))
+    others = other_submissions([path, tmp_path / "none"])
+    assert others.jobs == {"job-1", "job-2"}
+    assert others.doubts == (Intent("", frozenset(), "2026-11-01T10:00:02+00:00", "visible", "content"),)
+    assert others.unreadable == (tmp_path / "none",)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
@@ -118,7 +123,7 @@ def test_a_line_that_is_nested_too_deeply_is_no_record(tmp_path: Path) -> None:
     path.write_text('{"a":' * 100_000 + "\n")
     with pytest.raises(StateError, match="cannot be used"):
         Journal(path)
-    assert jobs_in([path]) == set()
+    assert other_submissions([path]).unreadable == (path,)
 
 
 def test_a_new_journal_is_in_its_folder_before_a_submission_is_sent(

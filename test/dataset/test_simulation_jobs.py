@@ -7,16 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
-from odyssey_ros.client import ErrorCode, Odyssey, OdysseyConnectionError
+from odyssey_ros.client import ErrorCode, Odyssey, OdysseyAuthError, OdysseyConnectionError
+from odyssey_ros.dataset.candidate_files import DownloadedCandidates
+from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import EventLog, parse_events
-from odyssey_ros.dataset.journal import Intent, Journal
+from odyssey_ros.dataset.job_watch import JobLimits, ServiceRefusalError
+from odyssey_ros.dataset.journal import Intent, Journal, OtherSubmissions
 from odyssey_ros.dataset.plans import EpisodePlan
 from odyssey_ros.dataset.retry_policy import RetryPolicy
-from odyssey_ros.dataset.simulation_jobs import JobLimits, ServiceRefusalError, SimulationJobs, resembles
+from odyssey_ros.dataset.simulation_jobs import SimulationJobs
+from odyssey_ros.dataset.submission_matching import content_digest, visible_digest
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import HttpDrop, HttpMalformed, HttpStatus, HttpUsageError, JobFail, JobHold
 from odyssey_ros.emulator.faults.schedule import Schedule
@@ -25,8 +27,6 @@ from waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from odyssey_ros.dataset.service import RemoteStream
 
 
 def _plan(name: str, prompt: str = "a cat", *, end_ms: int = 200) -> EpisodePlan:
@@ -85,21 +85,32 @@ class Bench:
 
     @asynccontextmanager
     async def process(
-        self, service: Any = None, foreign: set[str] = frozenset()
-    ) -> AsyncIterator[SimulationJobs]:  # type: ignore[assignment]
-        async def fetch_events(stream: RemoteStream) -> EventLog | None:
-            if stream.events_url is None:
-                return None
-            async with httpx.AsyncClient() as http:
-                return parse_events((await http.get(stream.events_url)).content)
+        self, service: Any = None, others: OtherSubmissions | None = None, **options: Any
+    ) -> AsyncIterator[SimulationJobs]:
+        def downloads(episode: str) -> Path:
+            folder = self.folder / episode
+            folder.mkdir(exist_ok=True)
+            return folder
 
+        async with download_client() as http:
+            files = DownloadedCandidates(
+                Downloader(http, LIMITS.retry_policy), self.folder / "candidates", downloads
+            )
+            with Journal(self.folder / "submissions.jsonl") as journal:
+                yield SimulationJobs(
+                    service or self.client,
+                    journal,
+                    others=lambda: others or OtherSubmissions(),
+                    files=files,
+                    limits=LIMITS,
+                    **options,
+                )
+
+    def doubt(self, plan: EpisodePlan, newest: str = "", seen: frozenset[str] = frozenset()) -> None:
+        """Record that a killed process may have submitted a script."""
         with Journal(self.folder / "submissions.jsonl") as journal:
-            yield SimulationJobs(
-                service or self.client,
-                journal,
-                foreign_jobs=lambda: set(foreign),
-                fetch_events=fetch_events,
-                limits=LIMITS,
+            journal.intends(
+                plan.name, Intent(newest, seen, "2026-11-01", visible_digest(plan), content_digest(plan))
             )
 
     async def job_ids(self) -> list[str]:
@@ -144,15 +155,14 @@ async def test_a_lost_response_does_not_lead_to_a_second_job(bench: Bench) -> No
         await asyncio.gather(jobs.obtain(_plan("a", "a"), report), jobs.obtain(_plan("b", "b"), Report()))
     assert len(await bench.job_ids()) == 2
     assert "settling an earlier submission" in report.phases
-    assert "which an earlier run submitted" in report.notes[0]
+    assert "which an earlier submission made" in report.notes[0]
 
 
 async def test_the_job_of_a_killed_process_is_found(bench: Bench) -> None:
     other = await bench.client.simulate(script=_plan("", "somebody else's").script, portrait=False)
     for name, sent in (("a", True), ("b", False)):
-        with Journal(bench.folder / "submissions.jsonl") as journal:
-            newest = (await bench.client.list_simulations(limit=1)).jobs[0]
-            journal.intends(name, Intent(newest.created_at, frozenset([newest.job_id])))
+        newest = (await bench.client.list_simulations(limit=1)).jobs[0]
+        bench.doubt(_plan(name, name), newest.created_at, frozenset([newest.job_id]))
         if sent:
             await bench.client.simulate(script=_plan(name, name).script, portrait=False)
     async with bench.process() as jobs:
@@ -163,20 +173,18 @@ async def test_the_job_of_a_killed_process_is_found(bench: Bench) -> None:
 
 async def test_jobs_of_others_are_not_taken(bench: Bench) -> None:
     """After a submission that was lost, others submit another script, and a script equal to ours."""
-    with Journal(bench.folder / "submissions.jsonl") as journal:
-        journal.intends("a", Intent())
+    bench.doubt(_plan("a", "a"))
     twin = await bench.client.simulate(script=_plan("", "a").script, portrait=False)
     other = await bench.client.simulate(script=_plan("", "b").script, portrait=False)
-    async with bench.process(foreign={twin.job_id}) as jobs:
+    async with bench.process(others=OtherSubmissions(jobs=frozenset([twin.job_id]))) as jobs:
         stream = await jobs.obtain(_plan("a", "a"), Report())
     assert stream.job is not None
     assert stream.job.job_id not in {twin.job_id, other.job_id}
 
 
 async def test_two_uncertain_submissions_do_not_claim_one_job(bench: Bench) -> None:
-    with Journal(bench.folder / "submissions.jsonl") as journal:
-        journal.intends("a", Intent())
-        journal.intends("b", Intent())
+    for name in "ab":
+        bench.doubt(_plan(name, "same"))
     await bench.client.simulate(script=_plan("", "same").script, portrait=False)
     async with bench.process() as jobs:
         streams = await asyncio.gather(*(jobs.obtain(_plan(name, "same"), Report()) for name in "ab"))
@@ -285,8 +293,7 @@ async def test_retries_of_requests_are_bounded(endpoint: str, bench: Bench) -> N
 
 
 async def test_an_uncertain_submission_that_cannot_be_settled_is_reported_and_kept(bench: Bench) -> None:
-    with Journal(bench.folder / "submissions.jsonl") as journal:
-        journal.intends("a", Intent())
+    bench.doubt(_plan("a"))
     bench.emulator.faults.arm(HttpStatus(endpoint="jobs_list", status=503), Schedule(count=0))
     async with bench.process() as jobs:
         with pytest.raises(EpisodeError) as caught:
@@ -305,22 +312,17 @@ async def test_a_job_that_the_service_no_longer_has_is_replaced(bench: Bench) ->
     assert "the service no longer has it" in report.notes[0]
 
 
-def test_a_stream_is_compared_with_a_script() -> None:
-    plan = _plan("a", "cat", end_ms=9000)
+async def test_a_job_of_another_account_is_not_replaced(bench: Bench) -> None:
+    """A run with another key would pay for every script again."""
+    async with bench.process() as jobs:
+        await jobs.obtain(_plan("a"), Report())
+    refused = OdysseyAuthError("not yours", status_code=403)
 
-    def log(*lines: dict[str, Any]) -> EventLog:
-        import json
+    class Stranger(Lossy):
+        async def get_simulate_status(self, job_id: str) -> Any:
+            raise refused
 
-        return parse_events("\n".join(json.dumps(line) for line in lines).encode())
-
-    start = {"timestamp_ms": 30, "type": "start", "prompt": "cat", "applied_prompt": "a cat"}
-    interact = {"timestamp_ms": 140, "type": "interact", "prompt": "cat sleeps", "applied_prompt": "x"}
-    end = {"timestamp_ms": 9010, "type": "end"}
-    assert resembles(plan, log(start, interact, end), 9.0)
-    assert resembles(plan, log({"timestamp_ms": 0, "prompt": "rewritten"}, interact), 9.0)
-    assert not resembles(plan, log(start, end), 9.0)
-    assert not resembles(plan, log({**start, "prompt": "dog"}, interact), 9.0)
-    assert not resembles(plan, log(start, {**interact, "timestamp_ms": 5000}), 9.0)
-    assert resembles(plan, None, 9.0)
-    assert resembles(plan, EventLog(), None)
-    assert not resembles(plan, None, 20.0)
+    async with bench.process(Stranger(bench.client)) as jobs:
+        with pytest.raises(EpisodeError, match="belongs to another account: use the API key of that run"):
+            await jobs.obtain(_plan("a"), Report())
+    assert len(await bench.job_ids()) == 1

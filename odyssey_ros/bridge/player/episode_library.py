@@ -13,6 +13,7 @@ from odyssey_ros.bridge.player.episode_errors import playback_error
 from odyssey_ros.client import ErrorCode, OdysseyError, SimulationJobStatus
 from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.episode_failures import contained
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import NO_EVENTS, read_events
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.losses import Loss
     from odyssey_ros.dataset.retry_policy import RetryPolicy
+    from odyssey_ros.dataset.sources import EpisodeSource
 
 ALL_SCRIPTS: Final = -1
 EVENTS_SUFFIX: Final = ".events.jsonl"
@@ -134,15 +136,27 @@ async def fetch_episodes(
             progress = _Progress(observer, f"episode {number + 1} of {len(sources)}")
             index = source.script_index if isinstance(source, JobEpisode) else -1
             try:
-                stream = await source.locate(progress)
-                fetched = await fetch_stream(source, stream, folder, downloader, on_bytes=progress.received)
-                episode: Episode | EpisodeError = fetched.episode()
-                _warn_of_losses(stream.stream_id, fetched.label_losses(), warn)
+                episode: Episode | EpisodeError = await contained(
+                    source.name, _fetched(source, folder, downloader, progress, warn)
+                )
             except EpisodeError as error:
                 if error.code is ErrorCode.CONFIGURATION:
                     raise playback_error(error) from error  # the next episode would fail in the same way
                 episode = error
             observer.episode_fetched(number, LibraryEpisode(episode, index))
+
+
+async def _fetched(
+    source: EpisodeSource,
+    folder: Path,
+    downloader: Downloader,
+    progress: _Progress,
+    warn: Callable[[str], None],
+) -> Episode:
+    stream = await source.locate(progress)
+    fetched = await fetch_stream(source, stream, folder, downloader, on_bytes=progress.received)
+    _warn_of_losses(stream.stream_id, fetched.label_losses(), warn)
+    return fetched.episode()
 
 
 async def open_file(

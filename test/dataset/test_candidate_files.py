@@ -1,4 +1,4 @@
-"""Events logs of candidates, also when several episodes ask for the same one."""
+"""Files of candidates, also when several episodes ask for the same one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from odyssey_ros.client import ErrorCode
-from odyssey_ros.dataset.candidate_logs import CandidateLogs
+from odyssey_ros.dataset.candidate_files import DownloadedCandidates
 from odyssey_ros.dataset.downloads import Downloader
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.events import MAX_LOG_BYTES
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STREAM = RemoteStream("s1", None, "https://files/events")
+
+
+def _files(downloader: Downloader, folder: Path) -> DownloadedCandidates:
+    return DownloadedCandidates(downloader, folder, lambda episode: folder)
 
 
 async def _answer(request: httpx.Request) -> httpx.Response:
@@ -41,20 +45,20 @@ async def downloader() -> AsyncIterator[Downloader]:
 
 
 async def test_one_log_for_several_episodes_at_once(downloader: Downloader, tmp_path: Path) -> None:
-    logs = CandidateLogs(downloader, tmp_path / "candidates")
-    found = await asyncio.gather(*(logs(STREAM) for _ in range(8)))
+    files = _files(downloader, tmp_path / "candidates")
+    found = await asyncio.gather(*(files.log(STREAM) for _ in range(8)))
     assert [log.prompts() for log in found if log is not None] == [("a cat",)] * 8
     assert list((tmp_path / "candidates").iterdir()) == []
 
 
 async def test_a_stream_without_a_log(downloader: Downloader, tmp_path: Path) -> None:
-    assert await CandidateLogs(downloader, tmp_path)(replace(STREAM, events_url=None)) is None
+    assert await _files(downloader, tmp_path).log(replace(STREAM, events_url=None)) is None
 
 
 async def test_a_log_that_is_not_available(downloader: Downloader, tmp_path: Path) -> None:
     stream = replace(STREAM, events_url="https://files/gone")
     with pytest.raises(EpisodeError) as caught:
-        await CandidateLogs(downloader, tmp_path)(stream)
+        await _files(downloader, tmp_path).log(stream)
     assert caught.value.code is ErrorCode.DOWNLOAD_FAILED
 
 
@@ -72,12 +76,12 @@ async def test_a_log_above_the_limit_of_all_logs(tmp_path: Path) -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
         with pytest.raises(EpisodeError) as caught:
-            await CandidateLogs(Downloader(client, RetryPolicy(retries=0)), tmp_path)(STREAM)
+            await _files(Downloader(client, RetryPolicy(retries=0)), tmp_path).log(STREAM)
     assert caught.value.code is ErrorCode.WRONG_SIZE
     assert blocks <= MAX_LOG_BYTES // (1 << 20) + 1
 
 
 async def test_a_folder_that_cannot_be_created(downloader: Downloader, tmp_path: Path) -> None:
     with pytest.raises(EpisodeError, match="cannot write an events log: No such file") as caught:
-        await CandidateLogs(downloader, tmp_path / "none" / "candidates")(STREAM)
+        await _files(downloader, tmp_path / "none" / "candidates").log(STREAM)
     assert caught.value.code is ErrorCode.DISK_FAILED
