@@ -49,12 +49,13 @@ class JsonObject:
         """Parse JSON text that must hold an object. Its size must be bounded by the caller.
 
         A text with more than 200,000 values is malformed, since a value of two bytes takes a hundred bytes of
-        memory. So are an integer of more than 40 digits, NaN and infinity.
+        memory. An integer of more than 40 digits reads as infinity. NaN and infinity are not JSON, but some
+        services write them: the field that holds one is malformed, not the whole text.
         """
         try:
             if _count_values(text) > _MAX_VALUES:
                 raise MalformedError("too many values")
-            value: object = json.loads(text, parse_int=_parse_integer, parse_constant=_refuse_constant)
+            value: object = json.loads(text, parse_int=_parse_integer, parse_constant=float)
         except (ValueError, RecursionError) as error:
             if isinstance(error, MalformedError):
                 raise
@@ -190,7 +191,9 @@ class JsonObject:
         return {
             clean_text(key): clean_text(fact) if isinstance(fact, str) else fact
             for key, fact in ({} if value is None else value.to_dict()).items()
-            if fact is None or isinstance(fact, (str, int, float))
+            if fact is None
+            or isinstance(fact, (str, int))
+            or (isinstance(fact, float) and math.isfinite(fact))
         }
 
     def _optional_string(self, name: str) -> str | None:
@@ -200,6 +203,10 @@ class JsonObject:
         raise MalformedError(f"{name} must be a string")
 
 
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
 def _count_values(text: str | bytes) -> int:
     """Return an upper bound of the number of values in a JSON text."""
     if isinstance(text, str):
@@ -207,11 +214,5 @@ def _count_values(text: str | bytes) -> int:
     return text.count(b",") + text.count(b"[") + text.count(b"{") + 1
 
 
-def _parse_integer(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise MalformedError("a number is too long")
-    return int(digits)
-
-
-def _refuse_constant(name: str) -> object:
-    raise MalformedError(f"{name} is not JSON")
+def _parse_integer(digits: str) -> int | float:
+    return math.inf if len(digits) > _MAX_DIGITS else int(digits)
