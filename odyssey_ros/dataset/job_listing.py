@@ -66,8 +66,10 @@ async def jobs_since(service: Service, intent: Intent, retry_policy: RetryPolicy
     since_ns = since_epoch_ns(intent.newest) - CLOCK_TOLERANCE_NS
     found: dict[str, SimulationJobInfo] = {}
     gap = f"the account has more than {_MAX_PAGES * (PAGE - _OVERLAP)} newer jobs"
+    total: int | None = None
+    shift = 0  # new jobs since the first page, which have moved all others
     for _ in range(_MAX_PAGES):
-        offset = max(0, len(found) - _OVERLAP)
+        offset = max(0, len(found) + shift - _OVERLAP)
         page = await retry_policy.call(
             lambda offset=offset: service.list_simulations(limit=PAGE, offset=offset)  # type: ignore[misc]
         )
@@ -82,9 +84,10 @@ async def jobs_since(service: Service, intent: Intent, retry_policy: RetryPolicy
             gap = "" if len(found) >= page.total else "the list ends too early"
             break
         found |= {job.job_id: job for job in page.jobs}
-        if _newest_first(found.values()) and all(
-            0 < since_epoch_ns(job.created_at) < since_ns for job in page.jobs
-        ):
+        total = page.total if total is None else total
+        shift = page.total - total
+        last_ns = since_epoch_ns(page.jobs[-1].created_at)
+        if 0 < last_ns < since_ns - CLOCK_TOLERANCE_NS and _newest_first(found.values()):
             gap = ""
             break
     if not gap and intent.seen and not found.keys() & intent.seen:
@@ -94,9 +97,13 @@ async def jobs_since(service: Service, intent: Intent, retry_policy: RetryPolicy
         for job in found.values()
         if job.job_id not in intent.seen and not 0 < since_epoch_ns(job.created_at) < since_ns
     ]
+    newer.reverse()  # of equally old jobs, the one that was created first is the last of the list
     return JobListing(tuple(sorted(newer, key=lambda job: since_epoch_ns(job.created_at))), gap)
 
 
 def _newest_first(jobs: Iterable[SimulationJobInfo]) -> bool:
     times = [since_epoch_ns(job.created_at) for job in jobs]
-    return all(later + CLOCK_TOLERANCE_NS >= earlier for later, earlier in itertools.pairwise(times))
+    oldest = itertools.accumulate(times, min)
+    return all(
+        time_ns <= oldest_ns + CLOCK_TOLERANCE_NS for time_ns, oldest_ns in zip(times, oldest, strict=True)
+    )

@@ -224,13 +224,15 @@ def _in_doubt(
     plan: EpisodePlan, intent: Intent, reason: str, candidates: Sequence[_Candidate] = ()
 ) -> EpisodeError:
     when = f" at {intent.time}" if intent.time else ""
-    named = "; ".join(map(str, candidates[:_NAMED_CANDIDATES]))
-    more = f"; and {len(candidates) - _NAMED_CANDIDATES} more" if len(candidates) > _NAMED_CANDIDATES else ""
-    job_id = candidates[0].job.job_id if len(candidates) == 1 else "JOB_ID"
+    shown = candidates[:_NAMED_CANDIDATES]
+    named = "; ".join(map(str, shown))
+    more = f"; and {len(candidates) - len(shown)} more" if len(candidates) > len(shown) else ""
+    job_ids = [candidate.job.job_id for candidate in shown] or ["JOB_ID"]
+    claims = " or ".join(f"--claim {plan.name}={job_id}" for job_id in job_ids)
     return EpisodeError(
         ErrorCode.SUBMIT_IN_DOUBT,
         f"it is unknown whether the submission{when} made a job: {reason}. "
         + (f"Candidates: {named}{more}. " if candidates else "")
-        + f"To decide, run the command again with --claim {plan.name}={job_id} to use that job, or with "
-        f"--resubmit {plan.name} to submit the script again, as another job",
+        + f"To decide, run the command once with {claims} to use that job, or with --resubmit {plan.name} to "
+        "submit the script again, as another job",
     )

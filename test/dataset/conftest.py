@@ -13,10 +13,16 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from odyssey_ros.client import Odyssey
     from odyssey_ros.client.types import DecodedFrame
+
+from lost_submissions import SCRIPT, LossyAccount
+from odyssey_ros.dataset import cli
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 
 MakeVideo = Callable[..., Path]
 
@@ -114,3 +120,27 @@ def make_video(tmp_path_factory: pytest.TempPathFactory) -> MakeVideo:
         return made[key]
 
     return make
+
+
+@pytest.fixture
+def without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command waits for nothing, and repeats each request once."""
+
+    async def at_once(seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr(cli, "STANDARD", RetryPolicy(retries=1, sleep=at_once))
+
+
+@pytest.fixture
+def account(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_waits: None
+) -> Iterator[LossyAccount]:
+    """An account for the command in this process, and the script file `walk.yaml` in the current folder."""
+    account = LossyAccount(make_video)
+    with account.service.running() as service:
+        monkeypatch.setenv("ODYSSEY_API_URL", service.url)
+        monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
+        monkeypatch.chdir(tmp_path)
+        Path("walk.yaml").write_text(SCRIPT)
+        yield account

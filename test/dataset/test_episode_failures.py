@@ -12,32 +12,18 @@ import av
 import pytest
 
 from odyssey_ros.client import ErrorCode
-from odyssey_ros.dataset import cli, collector
+from odyssey_ros.dataset import collector
 from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.episode_failures import contained
 from odyssey_ros.dataset.errors import EpisodeError, StateError
-from odyssey_ros.dataset.retry_policy import RetryPolicy
-from scripted_account import ScriptedAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from lost_submissions import LossyAccount
 
     MakeVideo = Callable[..., Path]
-
-
-@pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedAccount]:
-    async def at_once(seconds: float) -> None:
-        pass
-
-    monkeypatch.setattr(cli, "STANDARD", RetryPolicy(retries=1, sleep=at_once))
-    account = ScriptedAccount()
-    with account.service.running() as service:
-        monkeypatch.setenv("ODYSSEY_API_URL", service.url)
-        monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
-        monkeypatch.chdir(tmp_path)
-        yield account
 
 
 def _failures() -> dict[str, str]:
@@ -59,7 +45,7 @@ def _empty_video(path: Path) -> bytes:
 
 
 def test_odd_answers_concern_one_episode_each(
-    account: ScriptedAccount, make_video: MakeVideo, tmp_path: Path
+    account: LossyAccount, make_video: MakeVideo, tmp_path: Path
 ) -> None:
     video = make_video().read_bytes()
     late = b'{"time_ms": 0, "type": "start", "prompt": "a cat"}\n{"time_ms": 9e9, "type": "end"}\n'
@@ -107,7 +93,7 @@ def test_odd_answers_concern_one_episode_each(
     assert main(["verify", "out"]) == 0
 
 
-def test_bad_entries_of_the_list_of_recordings(account: ScriptedAccount, make_video: MakeVideo) -> None:
+def test_bad_entries_of_the_list_of_recordings(account: LossyAccount, make_video: MakeVideo) -> None:
     video = make_video().read_bytes()
     account.add_recording("good", video)
     for bad in (None, "x", {"stream_id": 5}, {"stream_id": "a\u2028b"}):
@@ -126,7 +112,7 @@ def test_bad_entries_of_the_list_of_recordings(account: ScriptedAccount, make_vi
 
 
 def test_a_job_that_cannot_be_read_does_not_end_the_others(
-    account: ScriptedAccount, make_video: MakeVideo
+    account: LossyAccount, make_video: MakeVideo
 ) -> None:
     url = account.add_file("1.mp4", make_video().read_bytes())
     account.add_job("good", "2026-11-01T10:00:00Z", {"stream_id": "s1", "video_url": url, "script_index": 0})
@@ -139,7 +125,7 @@ def test_a_job_that_cannot_be_read_does_not_end_the_others(
 
 
 def test_a_defect_is_reported_once_with_its_traceback(
-    account: ScriptedAccount,
+    account: LossyAccount,
     make_video: MakeVideo,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -169,7 +155,7 @@ def test_a_defect_is_reported_once_with_its_traceback(
     assert "secret" not in text + caplog.text
 
 
-def test_a_finished_bag_that_cannot_be_read(account: ScriptedAccount, make_video: MakeVideo) -> None:
+def test_a_finished_bag_that_cannot_be_read(account: LossyAccount, make_video: MakeVideo) -> None:
     account.add_recording("good", make_video().read_bytes())
     account.add_recording("bad", make_video().read_bytes())
     command = ["recordings", "good", "bad", "-o", "out", "--images", "h264"]

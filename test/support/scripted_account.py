@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from hostile_service import HostileService, json_response, response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hostile_service import Request
 
@@ -23,9 +23,11 @@ class ScriptedAccount:
         recordings: Rows of the list of recordings, newest first.
         details: The answers for single recordings, by stream id.
         jobs: Rows of the list of jobs, newest first.
-        job_details: The answers for single jobs, by id.
+        job_details: The answers for single jobs, by id; a function is called at each request.
         files: Content and header lines of the files, by path.
         submissions: The bodies of the submissions so far.
+        on_submit: Answers a submission; by default not at all, so that its outcome is unknown.
+        hidden_jobs: Jobs that the list counts, but does not contain.
     """
 
     recordings: list[Any] = field(default_factory=list)
@@ -34,6 +36,8 @@ class ScriptedAccount:
     job_details: dict[str, Any] = field(default_factory=dict)
     files: dict[str, tuple[bytes, list[bytes]]] = field(default_factory=dict)
     submissions: list[Any] = field(default_factory=list)
+    on_submit: Callable[[], Iterable[bytes]] = tuple
+    hidden_jobs: int = 0
 
     def __post_init__(self) -> None:
         self.service = HostileService(self.answer)
@@ -88,17 +92,15 @@ class ScriptedAccount:
             yield b"\r\n".join([start, *headers]) + b"\r\n\r\n" + content
         elif request.endpoint == "POST /simulation-jobs":
             self.submissions.append(json.loads(request.body))
-            yield from self.submitted()
+            yield from self.on_submit()
         elif name:
             found = (self.details if kind == "recordings" else self.job_details).get(name)
+            found = found() if callable(found) else found
             yield response(404) if found is None else json_response(200, found)
         else:
             what = "recordings" if kind == "stream-recordings" else "jobs"
             rows = self.recordings if what == "recordings" else self.jobs
             offset, limit = int(query.get("offset", "0")), int(query.get("limit", "20"))
-            page = {what: rows[offset : offset + limit], "total": len(rows), "limit": limit, "offset": offset}
+            total = len(rows) + (self.hidden_jobs if what == "jobs" else 0)
+            page = {what: rows[offset : offset + limit], "total": total, "limit": limit, "offset": offset}
             yield json_response(200, page)
-
-    def submitted(self) -> Iterable[bytes]:
-        """Answer a submission: no answer at all, so that its outcome is unknown."""
-        return ()
