@@ -80,9 +80,7 @@ class DownloadedCandidates:
         await self._fetch(stream.video_url, path, max_video_bytes(stream))
         return await asyncio.to_thread(_is_portrait, path)
 
-    async def _fetch(
-        self, url: str, path: Path, max_bytes: int, codings: Collection[str] = ()
-    ) -> Fetched:
+    async def _fetch(self, url: str, path: Path, max_bytes: int, codings: Collection[str] = ()) -> Fetched:
         async def same_url() -> str:
             return url
 

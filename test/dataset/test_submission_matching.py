@@ -60,13 +60,13 @@ def _match(plan: EpisodePlan, *lines: Any, duration_s: float | None = 9.0) -> Ma
         ((), 60.0, EXCLUDED),
         ((END,), 9.0, POSSIBLE),
         # The service may have expanded a prompt that is not marked as the sent one.
-        (({"t": 0, "prompt": "cat"}, INTERACT, END), 9.0, POSSIBLE),
-        (({"t": 0, "prompt": "rewritten"}, INTERACT, END), 9.0, POSSIBLE),
+        (({"timestamp_ms": 0, "type": "start", "prompt": "cat"}, INTERACT, END), 9.0, POSSIBLE),
+        (({"timestamp_ms": 0, "type": "start", "prompt": "other"}, INTERACT, END), 9.0, POSSIBLE),
         # Sent prompts.
         (({**START, "prompt": "dog"}, INTERACT, END), 9.0, EXCLUDED),
         (({**START, "prompt": " CAT "}, INTERACT, END), 9.0, POSSIBLE),
         ((START, END), 9.0, EXCLUDED),
-        ((START, INTERACT, INTERACT, END), 9.0, EXCLUDED),
+        ((START, INTERACT, {**INTERACT, "timestamp_ms": 7000}, END), 9.0, EXCLUDED),
         # Times.
         ((START, {**INTERACT, "timestamp_ms": 5600}, END), 9.0, POSSIBLE),
         ((START, {**INTERACT, "timestamp_ms": 8000}, END), 9.0, EXCLUDED),
@@ -95,9 +95,9 @@ def test_prompts_that_are_not_expanded() -> None:
     assert _match(_plan(bypass=True), START, INTERACT, END) is EXCLUDED
     assert _match(_plan(bypass=False), *plain) is POSSIBLE
     # Without expansion, a prompt of unknown kind is both the sent and the applied one.
-    unmarked = ({"t": 0, "prompt": "cat"}, {"t": 5, "prompt": "it rains"}, END)
+    unmarked = tuple({**line, "applied_prompt": None} for line in plain)
     assert _match(_plan(bypass=True), *unmarked) is POSSIBLE
-    assert _match(_plan(bypass=True), {"t": 0, "prompt": "dog"}, *unmarked[1:]) is EXCLUDED
+    assert _match(_plan(bypass=True), {**unmarked[0], "prompt": "dog"}, *unmarked[1:]) is EXCLUDED
 
 
 def test_an_image_is_never_certain() -> None:
