@@ -9,6 +9,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -27,7 +28,14 @@ from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.job_watch import JobLimits
 from odyssey_ros.dataset.journal import Journal, other_submissions
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
-from odyssey_ros.dataset.manifest import check_files, merged, read_manifest, write_manifest
+from odyssey_ros.dataset.manifest import (
+    check_files,
+    merged,
+    read_manifest,
+    readable_entries,
+    repeated_streams,
+    write_manifest,
+)
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
@@ -131,6 +139,8 @@ def _merge(arguments: argparse.Namespace, console: Console) -> int:
         write_manifest(target / "manifest.jsonl", entries)
     except OSError as error:
         raise StateError(f"cannot merge: {error}") from error
+    for repeated in repeated_streams(entries):
+        console.print(repeated, style="red", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(entries)} episodes in {target / 'manifest.jsonl'}", markup=False, highlight=False)
     return EXIT_DONE
 
@@ -146,9 +156,10 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
     paths = sorted(arguments.output.glob("manifest*.jsonl"))
     if not paths:
         raise PlanError(f"no manifest in {arguments.output}")
-    entries = merged(read_manifest(path) for path in paths)
+    manifests, lines = zip(*map(readable_entries, paths), strict=True)
+    entries = merged(manifests)
     faults = 0
-    for fault in check_files(arguments.output, entries):
+    for fault in chain(*lines, repeated_streams(entries), check_files(arguments.output, entries)):
         faults += 1
         console.print(fault, style="red", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(entries)} episodes checked, {faults} faults", markup=False, highlight=False)

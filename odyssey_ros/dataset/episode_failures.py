@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -11,7 +12,7 @@ from odyssey_ros.client.service_text import error_text
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError, disk_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
 _logger: Final = logging.getLogger(__name__)
 redact_logs(__name__)
@@ -20,18 +21,24 @@ T = TypeVar("T")
 
 
 async def contained(episode: str, work: Awaitable[T]) -> T:
-    """Return the result of the work on an episode.
+    """Return the result of the work on an episode; errors as in `containing`."""
+    with containing(episode):
+        return await work
+
+
+@contextlib.contextmanager
+def containing(episode: str) -> Iterator[None]:
+    """Return a context for the work on an episode.
 
     Args:
         episode: Name of the episode.
-        work: The work.
 
     Raises:
         DatasetError: The error of the work. Any other exception becomes an `EpisodeError`: `DISK_FULL` if
             there is no space, otherwise `INTERNAL`, whose traceback is logged.
     """
     try:
-        return await work
+        yield
     except DatasetError:
         raise
     except Exception as error:

@@ -109,9 +109,24 @@ class ManifestEntry:
                 data["losses"] = {Loss.NOT_COUNTED.value: 1}
             files = tuple(FileEntry(**file) for file in data.pop("files"))
             prompts, sizes = tuple(data.pop("prompts")), tuple(data.pop("sizes", ()))
-            return cls(files=files, prompts=prompts, sizes=sizes, **data)
+            entry = cls(files=files, prompts=prompts, sizes=sizes, **data)
+            entry._check_types()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ManifestError(f"not an entry of a manifest: {line[:80]!r}") from error
+        return entry
+
+    def _check_types(self) -> None:
+        texts = [self.episode, self.bag, self.stream_id, self.images]
+        numbers = [self.frames, self.width, self.height, self.start_time_ns, self.duration_ns]
+        for file in self.files:
+            texts += (file.path, file.crc32)
+            numbers.append(file.size)
+        if not all(isinstance(text, str) and "\0" not in text for text in texts):
+            raise TypeError("a text is not a string")
+        if not all(isinstance(number, int) for number in numbers):
+            raise TypeError("a number is not an integer")
+        if not all(isinstance(fields, dict) for fields in (self.video, self.provenance, *self.prompts)):
+            raise TypeError("a mapping is not an object")
 
 
 def read_manifest(path: Path) -> list[ManifestEntry]:
@@ -120,17 +135,43 @@ def read_manifest(path: Path) -> list[ManifestEntry]:
     Raises:
         ManifestError: The manifest cannot be read; the text names the line.
     """
+    entries, faults = readable_entries(path)
+    if faults:
+        raise ManifestError(faults[0])
+    return entries
+
+
+def readable_entries(path: Path) -> tuple[list[ManifestEntry], list[str]]:
+    """Return the entries of a manifest, and a sentence for each line that is not an entry.
+
+    Raises:
+        ManifestError: The file cannot be read.
+    """
     try:
         text = read_regular_file(path, MAX_MANIFEST_BYTES).decode("utf-8")
     except (RegularFileError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read: {error}") from error
     entries: list[ManifestEntry] = []
+    faults: list[str] = []
     for number, line in enumerate(split_lines(text), start=1):
         try:
             entries.append(ManifestEntry.from_line(line))
-        except ManifestError as error:  # noqa: PERF203 - the error names the line
-            raise ManifestError(f"{path}, line {number}: {error}") from error
-    return entries
+        except ManifestError as error:  # noqa: PERF203 - the sentence names the line
+            faults.append(f"{path}, line {number}: {error}")
+    return entries, faults
+
+
+def repeated_streams(entries: Iterable[ManifestEntry]) -> Iterator[str]:
+    """Yield a sentence for each stream that is the simulation of two episodes.
+
+    Two machines may have claimed one job for equal scripts, after uncertain submissions.
+    """
+    first: dict[str, str] = {}
+    for entry in entries:
+        if "script" in entry.provenance:
+            other = first.setdefault(entry.stream_id, entry.episode)
+            if other != entry.episode:
+                yield f"{entry.episode}: the same recording as {other}"
 
 
 def write_manifest(path: Path, entries: Iterable[ManifestEntry]) -> None:

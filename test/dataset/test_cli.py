@@ -424,7 +424,9 @@ async def test_a_reader_that_closes_the_pipe(shell: Shell) -> None:
 
 def test_an_invalid_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "manifest.jsonl").write_text("{}\n")
-    assert main(["verify", str(tmp_path)]) == 2
+    assert main(["merge", str(tmp_path)]) == 2
+    assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
+    assert main(["verify", str(tmp_path)]) == 1
     assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
 
 

@@ -167,6 +167,29 @@ def test_a_finished_bag_that_cannot_be_read(account: LossyAccount, make_video: M
     assert Path("out/manifest.jsonl").read_bytes() == before
 
 
+def test_a_bad_line_and_a_bad_bag_do_not_hide_the_others(
+    account: LossyAccount, make_video: MakeVideo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b", "c"):
+        account.add_recording(name, make_video().read_bytes())
+    assert main(["recordings", "a", "b", "c", "-o", "out", "--images", "h264"]) == 0
+    manifest = Path("out/manifest.jsonl")
+    first, *others = manifest.read_text().split("\n")
+    odd = [{**json.loads(first), **change} for change in ({"bag": "\0"}, {"episode": 5}, {"frames": "many"})]
+    manifest.write_text("\n".join([first, "no entry", *map(json.dumps, odd), *others]))
+    Path("out/episodes/b/b_0.mcap").unlink()
+    Path("out/episodes/c/metadata.yaml").write_text("changed")
+    capsys.readouterr()
+    assert main(["verify", "out"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        *(f"out/manifest.jsonl, line {number}" for number in (2, 3, 4, 5)),
+        "episodes/b/b_0.mcap",
+        "episodes/c/metadata.yaml",
+        "3 episodes checked, 6 faults",
+    ]
+
+
 async def test_errors_of_this_package_keep_their_kind() -> None:
     async def failing(error: Exception) -> None:
         raise error

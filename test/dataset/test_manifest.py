@@ -18,6 +18,7 @@ from odyssey_ros.dataset.manifest import (
     crc32_of,
     merged,
     read_manifest,
+    repeated_streams,
     write_manifest,
 )
 
@@ -130,3 +131,17 @@ def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
     for name in "ab":
         with pytest.raises(ManifestError, match=f"{name}: cannot be read: it is not a regular file"):
             read_manifest(tmp_path / name)
+
+
+def test_a_stream_of_two_simulated_episodes_is_reported() -> None:
+    script = {"script": []}
+    entries = [
+        _entry(name, stream_id=stream, provenance=provenance)
+        for name, stream, provenance in (
+            ("a", "s1", script),
+            ("b", "s1", script),
+            ("c", "s2", script),
+            ("d", "s2", {"source": "job"}),
+        )
+    ]
+    assert list(repeated_streams(entries)) == ["b: the same recording as a"]

@@ -10,10 +10,11 @@ from odyssey_ros.bridge.player.command_thread import CommandThread
 from odyssey_ros.bridge.player.playback_sequencer import PlaybackSequencer
 from odyssey_ros.bridge.player.read_ahead import ReadAhead
 from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
+from odyssey_ros.dataset.episode_failures import containing
 from odyssey_ros.dataset.video import Video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from odyssey_ros.bridge.player.episode_library import LibraryEpisode
     from odyssey_ros.bridge.player.open_episode import EpisodeOpener
@@ -40,12 +41,17 @@ class VideoOpener:
         Raises:
             EpisodeError: The video cannot be read.
         """
-        with Video(episode.video_path) as video:
+        with containing(episode.stream_id), Video(episode.video_path) as video:
             return video.frame_times_ns()
 
     def open_frames(self, episode: Episode, first: int) -> ReadAhead[EpisodeFrame]:
         """Begin to decode at frame number `first`."""
-        return ReadAhead(lambda: episode.frames(first), FRAMES_AHEAD, self._on_change)
+
+        def frames() -> Iterator[EpisodeFrame]:
+            with containing(episode.stream_id):
+                yield from episode.frames(first)
+
+        return ReadAhead(frames, FRAMES_AHEAD, self._on_change)
 
 
 class Playback:

@@ -13,6 +13,7 @@ from odyssey_ros.bridge.player.playback_state import FramePosition, PlaybackPhas
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.video import Video
 from small_video import write_video
 from waiting import wait_until
 
@@ -175,3 +176,29 @@ def test_a_file_that_is_not_a_video_is_broken(tmp_path):
     with pytest.raises(EpisodeError) as raised:
         opener.frame_times_ns(Episode("a", tmp_path / "a.mp4"))
     assert raised.value.code is ErrorCode.VIDEO_BROKEN
+
+
+def test_a_defect_in_one_episode_does_not_stop_the_others(make_player, tmp_path, monkeypatch, caplog):
+    episodes = [Episode(name, write_video(tmp_path / f"{name}.mp4", frames=3)) for name in "abc"]
+    real_frames, real_times = Episode.frames, Video.frame_times_ns
+
+    def frames(self, first=0, *, threads=1):
+        if self.stream_id == "a":
+            raise ZeroDivisionError("defect")
+        return real_frames(self, first, threads=threads)
+
+    def frame_times_ns(self):
+        times = real_times(self)
+        return times if len(opened.append(0) or opened) != 2 else 1 // 0
+
+    opened = []
+    monkeypatch.setattr(Episode, "frames", frames)
+    monkeypatch.setattr(Video, "frame_times_ns", frame_times_ns)
+    player = make_player()
+    player.add(*episodes)
+    player.playback.set_active(True)
+    player.wait_for(PlaybackPhase.FINISHED)
+    assert player.output.frames == [("c", index) for index in range(3)]
+    failed = [state for state in player.observer.states if state.phase is PlaybackPhase.EPISODE_FAILED]
+    assert [state.error_code for state in failed] == [ErrorCode.INTERNAL] * 2
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"] * 2
