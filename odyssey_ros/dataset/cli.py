@@ -207,6 +207,7 @@ async def _collect(
                         retries=arguments.retries, poll_s=arguments.poll, retry_policy=retry_policy
                     ),
                     elsewhere=_visible_elsewhere(plans, all_plans),
+                    resubmitted=frozenset(arguments.resubmit),
                 )
                 await apply_decisions(
                     arguments.claim,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.durable import sync_folder
@@ -33,6 +33,7 @@ class Intent:
         visible: Digest of what a job shows of the script, as `visible_digest` returns it; empty in journals
             of earlier versions.
         content: Digest of all that is submitted, as `content_digest` returns it; empty in such journals.
+        reported: Whether the user was told that the outcome is unknown, and can therefore decide.
     """
 
     newest: str = ""
@@ -40,6 +41,7 @@ class Intent:
     time: str = ""
     visible: str = ""
     content: str = ""
+    reported: bool = False
 
 
 @dataclass(slots=True)
@@ -124,6 +126,12 @@ class Journal:
         """
         self._write("intends", episode, **{**asdict(intent), "seen": sorted(intent.seen)})
 
+    def reported(self, episode: str) -> None:
+        """Record that the user was told that the outcome of the episode's submission is unknown."""
+        intent = self.state(episode).intent
+        if intent is not None and not intent.reported:
+            self.intends(episode, replace(intent, reported=True))
+
     def not_sent(self, episode: str) -> None:
         """Record that the intended submission made no job."""
         self._write("not_sent", episode)
@@ -197,7 +205,8 @@ def _apply(states: dict[str, EpisodeState], record: Mapping[str, object]) -> Non
         if not isinstance(seen, list):
             raise ValueError("seen is not a list")
         texts = {name: str(record.get(name, "")) for name in ("newest", "time", "visible", "content")}
-        state.intent = Intent(seen=frozenset(map(str, seen)), **texts)
+        reported = record.get("reported") is True
+        state.intent = Intent(seen=frozenset(map(str, seen)), reported=reported, **texts)
     elif event == "not_sent":
         state.intent = None
     elif event == "submitted":

@@ -95,6 +95,7 @@ class Settlement:
         submitting: Is held during a submission, and while a job is claimed.
         elsewhere: `visible_digest` of the scripts of other shards, which may be submitted by other machines.
         limits: The limits.
+        resubmitted: Episodes for which the user has already said in this run to submit again.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Settlement:
         submitting: asyncio.Lock,
         elsewhere: frozenset[str],
         limits: JobLimits,
+        resubmitted: frozenset[str] = frozenset(),
     ) -> None:
         self._service = service
         self._journal = journal
@@ -117,6 +119,7 @@ class Settlement:
         self._submitting = submitting
         self._elsewhere = elsewhere
         self._limits = limits
+        self._resubmitted = resubmitted
         self._evidence: dict[str, Evidence] = {}
 
     async def settle(self, plan: EpisodePlan, intent: Intent, report: JobReport) -> str | None:
@@ -136,7 +139,7 @@ class Settlement:
                 if (verdict := await self._verdict(plan, job, report)).match is not Match.EXCLUDED
             ]
         except OdysseyError as error:
-            raise _in_doubt(plan, intent, str(error)) from error
+            raise await self._in_doubt(plan, intent, str(error)) from error
         async with self._submitting:  # no other episode may claim the job between check and claim
             others = await asyncio.to_thread(self._others)
             known = self._journal.job_ids() | others.jobs
@@ -146,7 +149,7 @@ class Settlement:
                 return None
             doubt = listing.gap or self._doubt(plan, candidates, others)
             if doubt:
-                raise _in_doubt(plan, intent, doubt, candidates)
+                raise await self._in_doubt(plan, intent, doubt, candidates)
             job_id = candidates[0].job.job_id
             await asyncio.to_thread(self._journal.submitted, plan.name, job_id)
         report.note(f"found job {job_id}, which an earlier submission made")
@@ -219,20 +222,27 @@ class Settlement:
             return "several jobs fit the script"
         return ""
 
-
-def _in_doubt(
-    plan: EpisodePlan, intent: Intent, reason: str, candidates: Sequence[_Candidate] = ()
-) -> EpisodeError:
-    when = f" at {intent.time}" if intent.time else ""
-    shown = candidates[:_NAMED_CANDIDATES]
-    named = "; ".join(map(str, shown))
-    more = f"; and {len(candidates) - len(shown)} more" if len(candidates) > len(shown) else ""
-    job_ids = [candidate.job.job_id for candidate in shown] or ["JOB_ID"]
-    claims = " or ".join(f"--claim {plan.name}={job_id}" for job_id in job_ids)
-    return EpisodeError(
-        ErrorCode.SUBMIT_IN_DOUBT,
-        f"it is unknown whether the submission{when} made a job: {reason}. "
-        + (f"Candidates: {named}{more}. " if candidates else "")
-        + f"To decide, run the command once with {claims} to use that job, or with --resubmit {plan.name} to "
-        "submit the script again, as another job",
-    )
+    async def _in_doubt(
+        self, plan: EpisodePlan, intent: Intent, reason: str, candidates: Sequence[_Candidate] = ()
+    ) -> EpisodeError:
+        """Record that the user is told, and return the error."""
+        when = f" at {intent.time}" if intent.time else ""
+        text = f"it is unknown whether the submission{when} made a job: {reason}. "
+        shown = candidates[:_NAMED_CANDIDATES]
+        if shown:
+            more = len(candidates) - len(shown)
+            text += f"Candidates: {'; '.join(map(str, shown))}{f'; and {more} more' if more else ''}. "
+        if plan.name in self._resubmitted:
+            # The same command may run again by itself: it must not pay again without a new decision.
+            return EpisodeError(
+                ErrorCode.SUBMIT_IN_DOUBT,
+                f"{text}To decide, run the command without --resubmit {plan.name} first",
+            )
+        await asyncio.to_thread(self._journal.reported, plan.name)
+        job_ids = [candidate.job.job_id for candidate in shown] or ["JOB_ID"]
+        claims = " or ".join(f"--claim {plan.name}={job_id}" for job_id in job_ids)
+        return EpisodeError(
+            ErrorCode.SUBMIT_IN_DOUBT,
+            f"{text}To decide, run the command again with {claims} to use that job, or with --resubmit "
+            f"{plan.name} to submit the script again, as another job",
+        )

@@ -52,6 +52,7 @@ class SimulationJobs:
         files: Downloads the files of jobs that may have been made by an uncertain submission.
         limits: The limits.
         elsewhere: `visible_digest` of the scripts of other shards.
+        resubmitted: Episodes for which the user says in this run to submit again.
 
     Attributes:
         settlement: Settles submissions whose outcome is unknown.
@@ -67,6 +68,7 @@ class SimulationJobs:
         files: CandidateFiles,
         limits: JobLimits,
         elsewhere: frozenset[str] = frozenset(),
+        resubmitted: frozenset[str] = frozenset(),
     ) -> None:
         self._service = service
         self._journal = journal
@@ -83,6 +85,7 @@ class SimulationJobs:
             submitting=self._submitting,
             elsewhere=elsewhere,
             limits=limits,
+            resubmitted=resubmitted,
         )
 
     async def obtain(self, plan: EpisodePlan, report: JobReport) -> RemoteStream:

@@ -72,6 +72,7 @@ async def apply_decisions(
         EpisodeError: The disk failed.
     """
     by_name: Mapping[str, EpisodePlan] = {plan.name: plan for plan in plans}
+    told = {name for name, intent in journal.doubts().items() if intent.reported}
     accepted: list[tuple[str, str]] = []
     for name, job_id in claims:
         if name not in by_name or journal.state(name).job_id == job_id:
@@ -88,6 +89,8 @@ async def apply_decisions(
     given_up = [name for name in resubmit if name in by_name and journal.state(name).job_id is None]
     for name in given_up:
         _check_doubt(journal, "--resubmit", name)
+    # A doubt that the user was not told of is a new one: the same command was run before.
+    given_up = [name for name in given_up if name in told]
     for name, job_id in accepted:
         await asyncio.to_thread(journal.submitted, name, job_id)
     for name in given_up:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lost_submissions import COMMAND, OTHER_PROMPT, SCRIPT, episode_of, jobs_of_bags
+from lost_submissions import COMMAND, OTHER_PROMPT, SCRIPT, episode_of, failures, jobs_of_bags
 from odyssey_ros.dataset.cli import main
 
 if TYPE_CHECKING:
@@ -21,6 +21,22 @@ def test_a_script_is_submitted_again_when_the_user_says_so(account: LossyAccount
     assert (jobs_of_bags(), len(account.submissions)) == (["again-2"], 2)
     assert main([*COMMAND, "--resubmit", episode_of()]) == 0
     assert len(account.submissions) == 2
+
+
+def test_one_decision_is_one_submission(account: LossyAccount) -> None:
+    """The command is run again automatically, with its options, after a second answer is lost."""
+    account.on_submit = tuple
+    account.appearing = []
+    account.hidden_jobs = 1  # the list is not complete
+    assert main(COMMAND) == 1
+    for _ in range(3):
+        assert main([*COMMAND, "--resubmit", episode_of()]) == 1
+        assert len(account.submissions) == 2
+        assert f"run the command without --resubmit {episode_of()} first" in failures()[0]["message"]
+    assert main(COMMAND) == 1
+    account.on_submit = account._submitted
+    assert main([*COMMAND, "--resubmit", episode_of()]) == 0
+    assert len(account.submissions) == 3
 
 
 @pytest.mark.parametrize(
