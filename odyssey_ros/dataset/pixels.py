@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Rgb8Converter:
-    """Converts decoded pictures to packed RGB. For one thread, and pictures of one size."""
+    """Converts decoded pictures of any size to packed RGB. For one thread."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
@@ -32,7 +32,7 @@ class Rgb8Converter:
 
 
 class JpegEncoder:
-    """Encodes decoded pictures as JPEG, without a conversion to RGB. For one thread.
+    """Encodes decoded pictures of any size as JPEG, without a conversion to RGB. For one thread.
 
     Args:
         quality: 1 to 100.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from flat_colours import COLOUR_CASES, COLOURS, flat_frame
 from odyssey_ros.bridge.frames.frame_conversion import FrameConverter, bytes_per_pixel, image_format
 
 WIDTH, HEIGHT = 70, 36  # a width that libav pads
@@ -66,3 +67,16 @@ def test_a_lower_quality_makes_a_smaller_jpeg():
 def test_formats_of_compressed_images():
     assert image_format("rgb8") == "rgb8; jpeg compressed bgr8"
     assert image_format("mono8") == "mono8; jpeg compressed mono8"
+
+
+@pytest.mark.parametrize("case", COLOUR_CASES, ids=str)
+@pytest.mark.parametrize("colour", COLOURS)
+def test_colours_are_those_that_were_encoded(case, colour):
+    """The live images have the colours of the recorded ones; see test/dataset/test_pixels.py."""
+    frame, converter = flat_frame(colour, case), FrameConverter()
+    assert list(converter.pixels(frame, "rgb8")[:3]) == pytest.approx(list(colour), abs=3)
+    assert list(converter.pixels(frame, "bgr8")[:3]) == pytest.approx(list(colour[::-1]), abs=3)
+    picture = simplejpeg.decode_jpeg(bytes(converter.jpeg(frame, "rgb8", 98)))
+    assert picture[20, 20] == pytest.approx(np.array(colour), abs=4)
+    grey = round(np.dot(colour, (0.299, 0.587, 0.114)))
+    assert converter.pixels(frame, "mono8")[0] == pytest.approx(grey, abs=3)
