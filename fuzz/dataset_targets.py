@@ -211,7 +211,7 @@ def _video(path: Path) -> None:
             check(picture.index >= len(times) // 2, "a picture before the wanted one")
 
 
-def _small_video() -> bytes:
+def _small_video(container_format: str) -> bytes:
     # Imported here: the emulator's and the other groups need no encoder.
     import io  # noqa: PLC0415
 
@@ -219,7 +219,7 @@ def _small_video() -> bytes:
     import numpy as np  # noqa: PLC0415
 
     file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
+    with av.open(file, "w", format=container_format) as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for index in range(4):
@@ -267,7 +267,7 @@ TARGETS = [
     FuzzTarget("file_name", damaged_text("stream-1", "a/../b", ".hidden"), _safe_name),
     FuzzTarget(
         "video_file",
-        damaged_bytes(_small_video()),
+        damaged_bytes(_small_video("mp4"), _small_video("mpegts")),
         _with_file("video.mp4", _video),
         (EpisodeError,),
         memory_mib=512,

@@ -71,6 +71,8 @@ def h264_access_units(file: VideoFile) -> Iterator[AccessUnit]:
             last = stamp
             data = bytes(unit)
             width, height = sizes.of(data)
+            if not width:
+                raise unsupported(f"a key frame without SPS and PPS cannot be passed through: {_REMEDY}")
             yield AccessUnit(stamp, width, height, data)
 
 

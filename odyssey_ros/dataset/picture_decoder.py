@@ -174,12 +174,14 @@ def _after_leading(file: VideoFile) -> Iterator[VideoFrame]:
 
 
 def _after_key_frame(file: VideoFile, latest: int) -> Iterator[VideoFrame]:
-    """Yield the frames from the next key frame on, if the first one has a stamp up to `latest`."""
+    """Yield the frames from the next key frame on, if that frame has a stamp up to `latest`."""
     key: int | None = None
     failed = started = False
     for packet in file.container.demux(file.stream):
         if key is None:
-            key = _key_stamp(packet)
+            if not packet.is_keyframe:  # in MPEG-TS, a seek leads to any packet
+                continue
+            key = known_stamp(packet.pts)
             if key > latest:
                 raise LateStartError
         try:
@@ -202,12 +204,6 @@ def _after_key_frame(file: VideoFile, latest: int) -> Iterator[VideoFrame]:
 def _precedes(packet: Packet[VideoStream], key: int) -> bool:
     """Return whether a picture is shown before the key frame, and may depend on what is before both."""
     return packet.pts is not None and packet.pts < key
-
-
-def _key_stamp(packet: Packet[VideoStream]) -> int:
-    if not packet.is_keyframe or packet.pts is None:
-        raise LateStartError
-    return packet.pts
 
 
 def _intact(frame: VideoFrame) -> VideoFrame:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 _NANOSECONDS: Final = 1_000_000_000
+_MPEG_TS: Final = "mpegts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Picture:
         index: Number of the frame in presentation order, from 0: the position of its presentation stamp among
             the stamps of all frames. The numbers of frames that cannot be decoded are left out.
         media_time_ns: Presentation time since the first frame.
-        stream_time_ns: Presentation time in the file; the events log uses the same clock.
+        stream_time_ns: Presentation time in the file; the events log uses the same clock. In MPEG-TS, whose
+            times begin anywhere, the media time.
         frame: The pixels, upright, in the decoder's format.
     """
 
@@ -75,8 +77,8 @@ class Video:
     """An open video file. Only one thread at a time may use it; pictures that it returned stay valid.
 
     Args:
-        path: The file: MP4, QuickTime, Matroska or WebM, with one of the codecs in `video_format`. No other
-            file is read, whatever the file contains.
+        path: The file: MP4, QuickTime, Matroska, WebM or MPEG-TS, with one of the codecs in `video_format`.
+            No other file is read, whatever the file contains.
         threads: Number of decoder threads.
         losses: Where `pictures` and `h264_packets` add, up to their end, what was ignored or not converted.
 
@@ -97,6 +99,7 @@ class Video:
         self._known_table: FrameTable | None = None
         self.losses: Counter[Loss] = Counter() if losses is None else losses
         self.codec: str = self._file.context.name
+        self._is_mpeg_ts = self._file.container.format.name == _MPEG_TS
 
     def __enter__(self) -> Video:
         return self
@@ -183,7 +186,8 @@ class Video:
     def _times(self, stamp: int) -> tuple[int, int]:
         """Return the media time and the stream time of a presentation stamp, in nanoseconds."""
         base, origin = self._time_base, self._table().stamps[0]
-        times = _nanoseconds(stamp - origin, base), _nanoseconds(stamp, base)
+        zero = origin if self._is_mpeg_ts else 0
+        times = _nanoseconds(stamp - origin, base), _nanoseconds(stamp - zero, base)
         if any(abs(time_ns) > MAX_DURATION_NS for time_ns in times):
             raise unsupported(f"a picture has a time of more than {MAX_DURATION_NS // 10**9} s")
         return times
@@ -223,7 +227,8 @@ class Video:
         if self._known_table is None:
             self._seek(None)
             try:
-                table = read_table(self._file.container.demux(self._file.stream), self.codec)
+                packets = self._file.container.demux(self._file.stream)
+                table = read_table(packets, self.codec, may_lack_packets=self._is_mpeg_ts)
             except FFmpegError as error:
                 raise self._file.broken(error) from error
             if not table:

@@ -29,6 +29,9 @@ CODECS: Final = ("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4")
 
 _MP4: Final = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"sidx"))
 _MATROSKA: Final = b"\x1a\x45\xdf\xa3"
+_TS_SYNC: Final = 0x47
+_TS_PACKET: Final = 188
+_TS_CHECKED: Final = 3 * _TS_PACKET
 _MEDIA_DATA: Final = frozenset((b"mdat", b"free", b"skip"))  # boxes in which FFmpeg looks for no others
 _MAX_BOXES: Final = 500_000
 _BLOCK: Final = 1 << 20
@@ -36,7 +39,7 @@ _OVERLAP: Final = 24
 
 
 def recognize_format(file: BinaryIO) -> str:
-    """Return FFmpeg's name of the container format, `mov` (which means MP4 too) or `matroska`.
+    """Return FFmpeg's name of the container format: `mov` (which means MP4 too), `matroska` or `mpegts`.
 
     Args:
         file: The file, at its beginning.
@@ -45,14 +48,16 @@ def recognize_format(file: BinaryIO) -> str:
         EpisodeError: It is of another format, or an MP4 file announces more than the limits allow.
         OSError: It cannot be read.
     """
-    start = file.read(8)
+    start = file.read(_TS_CHECKED)
     if start[:4] == _MATROSKA:
         return "matroska"
+    if len(start) == _TS_CHECKED and set(start[::_TS_PACKET]) == {_TS_SYNC}:
+        return "mpegts"
     if start[4:8] not in _MP4:
         raise EpisodeError(
             ErrorCode.VIDEO_BROKEN,
-            "the file is damaged, or not an MP4, QuickTime, Matroska or WebM video: convert other formats, "
-            "for example with `ffmpeg -i FILE -c copy video.mp4`",
+            "the file is damaged, or not an MP4, QuickTime, Matroska, WebM or MPEG-TS video: convert other "
+            "formats, for example with `ffmpeg -i FILE -c:v libx264 video.mp4`",
         )
     _check_tables(file)
     return "mov"

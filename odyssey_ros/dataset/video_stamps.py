@@ -10,6 +10,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.video_format import MAX_FRAMES, unsupported
 
 if TYPE_CHECKING:
@@ -73,21 +75,27 @@ def shows_picture(packet: Packet[VideoStream], codec: str) -> bool:
     return codec != _VP9 or _shows_vp9(memoryview(packet))
 
 
-def read_table(packets: Iterable[Packet[VideoStream]], codec: str) -> FrameTable:
+def read_table(
+    packets: Iterable[Packet[VideoStream]], codec: str, *, may_lack_packets: bool = False
+) -> FrameTable:
     """Return the table of a file.
 
     Args:
         packets: All packets of the video, from its start, in the order of the file.
         codec: FFmpeg's name of the codec.
+        may_lack_packets: Whether a damaged packet means that others before it are missing (MPEG-TS). Their
+            number is unknown, so later pictures have none either.
 
     Raises:
-        EpisodeError: A picture has no stamp, or there are too many.
+        EpisodeError: A picture has no stamp, packets are missing, or there are too many pictures.
         FFmpegError: The file is broken.
     """
     stamps: list[int] = []
     key_stamp: int | None = None
     has_leading = False
     for packet in packets:
+        if may_lack_packets and packet.is_corrupt:
+            raise EpisodeError(ErrorCode.VIDEO_BROKEN, "parts of the video are missing")
         if not shows_picture(packet, codec):
             continue
         stamp = known_stamp(packet.pts)

@@ -176,7 +176,7 @@ def test_no_other_file_or_address_is_read(
     path = tmp_path / "video.mp4"
     path.write_text(text.replace("URL", visits.pop()))
     outcome, _ = read("video", path)
-    assert outcome.startswith("VIDEO_BROKEN: the file is damaged, or not an MP4, QuickTime, Matroska or WebM")
+    assert outcome.startswith("VIDEO_BROKEN: the file is damaged, or not an MP4, QuickTime, Matroska, WebM")
     assert visits == []
 
 

@@ -167,6 +167,24 @@ def _damaged(packets: list[Packet], number: int) -> list[Packet]:
     return [*packets[:number], broken, *packets[number + 1 :]]
 
 
+@pytest.mark.parametrize("place", [40, 100])
+def test_missing_parts_of_mpeg_ts_are_damage(place: int, tmp_path: Path) -> None:
+    """Whole pictures are missing, so the numbers of all later ones are unknown."""
+    data = write_kind(tmp_path / "whole", KINDS["ts, intra refresh"]).read_bytes()
+    path = tmp_path / "video"
+    path.write_bytes(data[: place * 188] + data[(place + 9) * 188 :])
+    with Video(path) as video, pytest.raises(EpisodeError, match="parts of the video are missing") as caught:
+        video.frame_times_ns()
+    assert caught.value.code is ErrorCode.VIDEO_BROKEN
+
+
+def test_times_of_mpeg_ts_count_from_the_first_picture(tmp_path: Path) -> None:
+    path = write_kind(tmp_path / "video", KINDS["ts, times that wrap around"])
+    assert [stream_time_ns for _, _, stream_time_ns, _ in _shown(path)] == [
+        index * FRAME_MS * 1_000_000 for index in range(28)
+    ]
+
+
 def test_damage_before_the_key_frame_does_not_matter(tmp_path: Path) -> None:
     """Group 1 is damaged. Groups 0 and 2 can be shown; no picture after the damage in its group is shown."""
     path = remux(

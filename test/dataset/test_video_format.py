@@ -28,11 +28,17 @@ def test_formats_are_recognized_by_content() -> None:
     assert recognized(b"\x1a\x45\xdf\xa3" + bytes(20)) == "matroska"
     assert recognized(box(b"ftyp", b"isom")) == "mov"
     assert recognized(box(b"moov", b"")) == "mov"
+    packet = b"\x47" + bytes(187)
+    assert recognized(3 * packet) == "mpegts"
 
 
-@pytest.mark.parametrize("data", [b"", b"\x1a\x45", b"RIFF....AVI ", b"ffconcat version 1.0", bytes(100)])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x1a\x45", b"RIFF....AVI ", b"ffconcat version 1.0", b"G" * 200, bytes(600)]
+)
 def test_other_content_is_refused(data: bytes) -> None:
-    with pytest.raises(EpisodeError, match="not an MP4, QuickTime, Matroska or WebM video") as caught:
+    with pytest.raises(
+        EpisodeError, match="not an MP4, QuickTime, Matroska, WebM or MPEG-TS video"
+    ) as caught:
         recognized(data)
     assert caught.value.code is ErrorCode.VIDEO_BROKEN
 

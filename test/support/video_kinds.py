@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 192, 48
 FRAME_MS = 50
+TS_WRAP_MS = (1 << 33) // 90  # the times of MPEG-TS have 33 bits and 90 kHz
 _BITS = 6
 _BLOCK = WIDTH // _BITS
 
@@ -77,6 +78,12 @@ KINDS: dict[str, VideoKind] = {
     ),
     "webm, VP8": VideoKind("webm", "libvpx", _VPX),
     "webm, VP9": VideoKind("webm", "libvpx-vp9", _VPX),
+    "ts, open groups": VideoKind("mpegts", options=_OPEN),
+    "ts, intra refresh": VideoKind("mpegts", options=_INTRA, frames=56),
+    "ts, MPEG-4 with B frames": VideoKind("mpegts", "mpeg4", {"g": "8", "bf": "2"}),
+    "ts, times that wrap around": VideoKind(
+        "mpegts", options=_OPEN, stamp_of=lambda index: TS_WRAP_MS - 700 + index * FRAME_MS
+    ),
     "mkv, AV1": VideoKind("matroska", "libsvtav1", {"g": "12", "preset": "12", "svtav1-params": "lp=1"}),
 }
 
