@@ -171,6 +171,7 @@ async def test_scripts_become_bags_and_a_manifest(bench: Bench) -> None:
     assert list(check_files(out, entries)) == []
     entry = entries[1]
     assert (entry.frames, entry.width, entry.height, entry.images) == (6, 1280, 704, "h264")
+    assert entry.sizes == ({"width": 1280, "height": 704, "frames": 6},)
     assert [prompt["time_ns"] for prompt in entry.prompts] == [0, 150_000_000]
     assert "dream b" in entry.prompts[0]["prompt"]
     assert entry.provenance["variables"] == {"name": "b"}

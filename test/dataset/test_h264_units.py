@@ -55,3 +55,16 @@ def test_pictures_that_an_edit_list_cuts_off_are_left_out(tmp_path: Path) -> Non
     with Video(path) as video:
         units = [(unit.index, unit.stream_time_ns) for unit in video.h264_packets()]
         assert units == [(picture.index, picture.stream_time_ns) for picture in video.pictures()]
+
+
+def test_mpeg_ts_is_passed_through(tmp_path: Path) -> None:
+    plain = write_video(tmp_path / "plain.mp4")
+    path = remux(plain, tmp_path / "video.ts", "mpegts", lambda packets: packets)
+    with Video(path) as video, Video(plain) as original:
+        units, expected = list(video.h264_packets()), list(original.h264_packets())
+    assert [(unit.index, unit.media_time_ns, unit.stream_time_ns) for unit in units] == [
+        (unit.index, unit.media_time_ns, unit.stream_time_ns) for unit in expected
+    ]
+    for number in (0, 3):  # the key frames
+        assert b"\x00\x00\x01\x67" in units[number].annex_b
+        assert b"\x00\x00\x01\x68" in units[number].annex_b

@@ -43,6 +43,7 @@ def _entry(name: str, **changes: Any) -> ManifestEntry:
         events=None,
         provenance={"source": "recording"},
         losses={"guessed_start": 1},
+        sizes=({"width": 1280, "height": 704, "frames": 3},),
     )
     return replace(entry, **changes)
 
@@ -67,10 +68,11 @@ def test_a_manifest_with_the_former_name_of_provenance_is_read(tmp_path: Path) -
 
 def test_an_entry_of_a_version_without_losses_is_read_and_marked(tmp_path: Path) -> None:
     path = tmp_path / "manifest.jsonl"
-    path.write_text(_entry("a").to_line().replace(', "losses": {"guessed_start": 1}', ""))
-    assert "losses" not in path.read_text()
+    line = _entry("a").to_line().partition(', "losses": ')[0] + "}\n"
+    assert "sizes" not in line
+    path.write_text(line)
     [entry] = read_manifest(path)
-    assert entry == _entry("a", losses={"not_counted": 1})
+    assert entry == _entry("a", losses={"not_counted": 1}, sizes=())
     assert merged([[entry], read_manifest(path)]) == [entry]
 
 
