@@ -90,7 +90,10 @@ class DownloadedCandidates:
 def _is_portrait(path: Path) -> bool | None:
     try:
         with Video(path) as video:
-            return None if video.width == video.height else video.height > video.width
+            first = next(video.pictures(), None)
+            if first is None or first.frame.width == first.frame.height:
+                return None
+            return first.frame.height > first.frame.width
     except EpisodeError as error:
         if error.code is ErrorCode.VIDEO_BROKEN:
             PartialFile(path).remove()  # the download may have damaged it

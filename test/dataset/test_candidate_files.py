@@ -19,7 +19,7 @@ from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import RemoteStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 STREAM = RemoteStream("s1", None, "https://files/events")
@@ -84,4 +84,36 @@ async def test_a_log_above_the_limit_of_all_logs(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_created(downloader: Downloader, tmp_path: Path) -> None:
     with pytest.raises(EpisodeError, match="cannot write an events log: No such file") as caught:
         await _files(downloader, tmp_path / "none" / "candidates").log(STREAM)
+    assert caught.value.code is ErrorCode.DISK_FAILED
+
+
+@pytest.mark.parametrize(
+    ("size", "portrait"), [((320, 192), False), ((192, 320), True), ((192, 192), None), (None, None)]
+)
+async def test_the_orientation_of_a_video(
+    size: tuple[int, int] | None, portrait: bool | None, make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A usable video stays among the downloads of its episode; a broken one is downloaded again."""
+    content = b"broken" if size is None else make_video(size=size).read_bytes()
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        headers = {"Content-Length": str(len(content))}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        files = _files(Downloader(client, RetryPolicy(retries=0)), tmp_path)
+        stream = replace(STREAM, video_url="https://files/video")
+        assert await files.is_portrait(stream, "a") is portrait
+        assert await files.is_portrait(STREAM, "a") is None
+    assert (tmp_path / "s1.mp4").exists() is (size is not None)
+
+
+async def test_a_folder_for_videos_that_cannot_be_created(downloader: Downloader, tmp_path: Path) -> None:
+    def downloads(episode: str) -> Path:
+        (tmp_path / "none" / episode).mkdir()
+        return tmp_path
+
+    files = DownloadedCandidates(downloader, tmp_path, downloads)
+    with pytest.raises(EpisodeError, match="cannot write a video") as caught:
+        await files.is_portrait(replace(STREAM, video_url="https://files/video"), "a")
     assert caught.value.code is ErrorCode.DISK_FAILED
