@@ -54,7 +54,7 @@ def test_the_wheel_contains_all_layers_but_the_bridge(wheel):
     folders = {
         name.split("/")[1] for name in names if name.startswith("odyssey_ros/") and name.count("/") > 1
     }
-    assert folders == {"client", "emulator", "dataset"}
+    assert folders == {"client", "emulator", "dataset", "pictures"}
     assert "odyssey_ros/py.typed" in names
     for script in ("odyssey-dataset", "odyssey-emulator"):
         assert script in entry_points
