@@ -20,7 +20,7 @@ from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.job_watch import ServiceRefusalError
 from odyssey_ros.dataset.losses import IncompleteDataError, Loss, combined, described
-from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
+from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of, prompt_entry
 from odyssey_ros.dataset.sources import job_provenance
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ class Collector:
             start_time_ns=summary.start_time_ns,
             duration_ns=summary.duration_ns,
             prompts=tuple(
-                {"time_ns": event.stream_time_ns, "prompt": event.prompt}
+                prompt_entry(event.stream_time_ns, event.prompt, event.frame_index)
                 for event in episode.events.events
                 if event.kind is not EventKind.ENDED
             ),

@@ -62,7 +62,8 @@ class ManifestEntry:
         height: Height of the first picture in pixels.
         start_time_ns: Stamp of the first message, in nanoseconds since the epoch.
         duration_ns: Time from the first message to the last.
-        prompts: The prompts: `time_ns` since the stream's start, and `prompt` as applied.
+        prompts: The prompts: `time_ns` since the stream's start, `prompt` as applied, and `frame_index`, the
+            first frame with the prompt, if the events log gives it.
         video: `size`, `sha256` and `frame_count` of the service's video file.
         events: `size`, `sha256` (both of the decompressed text) and `ignored` entries of the service's events
             log; None without a log.
@@ -127,6 +128,22 @@ class ManifestEntry:
             raise TypeError("a number is not an integer")
         if not all(isinstance(fields, dict) for fields in (self.video, self.provenance, *self.prompts)):
             raise TypeError("a mapping is not an object")
+
+
+def prompt_entry(time_ns: int, prompt: str, frame_index: int | None = None) -> dict[str, Any]:
+    """Return a prompt as an entry has it.
+
+    Args:
+        time_ns: Time since the start of the stream, in nanoseconds.
+        prompt: The prompt, as applied.
+        frame_index: The first frame that shows it, if the events log gives its number. Then the prompt begins
+            at this frame, whatever the time.
+    """
+    return {
+        "time_ns": time_ns,
+        "prompt": prompt,
+        **({} if frame_index is None else {"frame_index": frame_index}),
+    }
 
 
 def read_manifest(path: Path) -> list[ManifestEntry]:

@@ -17,6 +17,7 @@ from odyssey_ros.dataset.manifest import (
     check_files,
     crc32_of,
     merged,
+    prompt_entry,
     read_manifest,
     repeated_streams,
     write_manifest,
@@ -46,6 +47,11 @@ def _entry(name: str, **changes: Any) -> ManifestEntry:
         sizes=({"width": 1280, "height": 704, "frames": 3},),
     )
     return replace(entry, **changes)
+
+
+def test_a_prompt_has_the_number_of_a_frame_only_if_the_log_has_it() -> None:
+    assert prompt_entry(5, "a") == {"time_ns": 5, "prompt": "a"}
+    assert prompt_entry(5, "a", 0) == {"time_ns": 5, "prompt": "a", "frame_index": 0}
 
 
 def test_written_and_read(tmp_path: Path) -> None:
