@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import tempfile
 import unicodedata
 from pathlib import Path
@@ -14,13 +16,18 @@ import yaml
 from fuzz_target import FuzzTarget
 from malformed import as_text, damaged_bytes, damaged_json, damaged_text
 from odyssey_ros.client.key_file import KeyFileError, read_key_file
+from odyssey_ros.dataset.bag_metadata import check_metadata
+from odyssey_ros.dataset.deep_check import BagSettings, check_episode
+from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError, PlanError, StateError
-from odyssey_ros.dataset.events import EventKind, parse_events
+from odyssey_ros.dataset.events import Event, EventKind, EventLog, parse_events
 from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.findings import Findings
 from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
 from odyssey_ros.dataset.journal import Journal
 from odyssey_ros.dataset.log_content import decompressed
-from odyssey_ros.dataset.manifest import ManifestError, read_manifest
+from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, ManifestError, read_manifest
+from odyssey_ros.dataset.mcap_check import McapCheck
 from odyssey_ros.dataset.plan_notes import dry_run_line, prompts_of
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.video import Video
@@ -211,10 +218,80 @@ def _video(path: Path) -> None:
             check(picture.index >= len(times) // 2, "a picture before the wanted one")
 
 
-def _small_video(container_format: str) -> bytes:
-    # Imported here: the emulator's and the other groups need no encoder.
-    import io  # noqa: PLC0415
+def _small_episode(images: str) -> tuple[ManifestEntry, bytes, bytes]:
+    """Return the entry, the MCAP file and the metadata file of an episode."""
+    from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag  # noqa: PLC0415
 
+    events = EventLog((Event(EventKind.STARTED, 0, "a fox"), Event(EventKind.PROMPTED, 150_000_000, "rain")))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "video.mp4").write_bytes(_small_video(bf="0"))
+        episode = Episode("s", folder / "video.mp4", events, 10**18)
+        summary = write_bag(folder / "e", "e", episode, BagLayout(ImageEncoding(images), jpeg_quality=50))
+        mcap = (folder / "e" / summary.file).read_bytes()
+        metadata = (folder / "e" / "metadata.yaml").read_bytes()
+    entry = ManifestEntry(
+        episode="e",
+        bag="episodes/e",
+        files=(FileEntry("episodes/e/e_0.mcap", summary.size, summary.crc32),),
+        stream_id="s",
+        images=images,
+        frames=summary.frames,
+        width=64,
+        height=48,
+        start_time_ns=summary.start_time_ns,
+        duration_ns=summary.duration_ns,
+        prompts=tuple({"time_ns": event.stream_time_ns, "prompt": event.prompt} for event in events.events),
+        video={},
+        events=None,
+        provenance={},
+    )
+    return entry, mcap, metadata
+
+
+def _check_lines(findings: Findings) -> None:
+    for line in [*findings.fault_lines(), *findings.notes]:
+        check_text(line, "a line")
+    check(len(findings.fault_lines()) < 1000, "too many lines")
+
+
+def _bag_target(images: str) -> FuzzTarget:
+    entry, mcap, metadata = _small_episode(images)
+
+    def parse(data: bytes) -> None:
+        folder = _file("dataset", b"")
+        folder.unlink()
+        bag = folder / entry.bag
+        bag.mkdir(parents=True)
+        try:
+            (bag / "e_0.mcap").write_bytes(data)
+            (bag / "metadata.yaml").write_bytes(metadata)
+            findings = check_episode(folder, entry, BagSettings())
+        finally:
+            shutil.rmtree(folder)
+        check(data == mcap or findings.faults > 0, "no fault in a damaged file")
+        _check_lines(findings)
+
+    return FuzzTarget(f"bag_{images}", damaged_bytes(mcap), parse, memory_mib=512, share=0.3)
+
+
+def _metadata_target() -> FuzzTarget:
+    entry, mcap, metadata = _small_episode("jpeg")
+    reading = McapCheck(io.BytesIO(mcap), len(mcap), Findings("e"))
+    for _ in reading.messages():
+        pass
+
+    def parse(path: Path) -> None:
+        findings = Findings("e")
+        check_metadata(path, "e_0.mcap", reading.contents, entry, findings)
+        _check_lines(findings)
+
+    inputs = damaged_text(metadata.decode(), tokens=_TAGS)
+    return FuzzTarget("bag_metadata", inputs, _with_file("metadata.yaml", parse), memory_mib=256, share=0.3)
+
+
+def _small_video(container_format: str = "mp4", **options: str) -> bytes:
+    # Imported here: the emulator's and the other groups need no encoder.
     import av  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
 
@@ -222,6 +299,7 @@ def _small_video(container_format: str) -> bytes:
     with av.open(file, "w", format=container_format) as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.options = options
         for index in range(4):
             pixels = np.full((48, 64, 3), 50 * index, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
@@ -273,4 +351,7 @@ TARGETS = [
         memory_mib=512,
         share=0.5,
     ),
+    _bag_target("jpeg"),
+    _bag_target("h264"),
+    _metadata_target(),
 ]

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +51,7 @@ from odyssey_ros.dataset.sources import (
 from odyssey_ros.dataset.submission_decisions import apply_decisions, check_names
 from odyssey_ros.dataset.submission_matching import visible_digest
 from odyssey_ros.dataset.unusable_episodes import UnusableEpisode
+from odyssey_ros.dataset.verification import Verification
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
+    from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.progress import ProgressDisplay
     from odyssey_ros.dataset.retry_policy import RetryPolicy
@@ -90,7 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
     except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("interrupted; run the same command again to continue", markup=False)
+        again = "" if arguments.command == "verify" else "; run the same command again to continue"
+        console.print(f"interrupted{again}", markup=False)
         return EXIT_INTERRUPTED
     return status
 
@@ -158,11 +161,38 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
         raise PlanError(f"no manifest in {arguments.output}")
     manifests, lines = zip(*map(readable_entries, paths), strict=True)
     entries = merged(manifests)
+    if arguments.deep:
+        return _verify_deep(arguments, console, entries, [*chain(*lines, repeated_streams(entries))])
     faults = 0
     for fault in chain(*lines, repeated_streams(entries), check_files(arguments.output, entries)):
         faults += 1
         console.print(fault, style="red", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(entries)} episodes checked, {faults} faults", markup=False, highlight=False)
+    return EXIT_INCOMPLETE if faults else EXIT_DONE
+
+
+def _verify_deep(
+    arguments: argparse.Namespace, console: Console, entries: list[ManifestEntry], lines: Sequence[str]
+) -> int:
+    faults, notes = len(lines), 0
+    for text in lines:
+        console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    with ExitStack() as stack:
+        progress = stack.enter_context(BarProgress(console)) if console.is_terminal else None
+        if progress is not None:
+            progress.start(len(entries), 0)
+        verification = Verification(arguments.output, entries, arguments.decoders, progress)
+        for entry, findings in stack.enter_context(closing(verification.run())):
+            for text in findings.fault_lines():
+                console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+            for text in findings.notes:
+                console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+            faults += findings.faults
+            notes += len(findings.notes)
+            if entry is not None and progress is not None:
+                progress.finished(findings.episode, f"{findings.faults} faults")
+    counts = f"{len(entries)} episodes checked, {faults} faults, {notes} notes"
+    console.print(counts, markup=False, highlight=False)
     return EXIT_INCOMPLETE if faults else EXIT_DONE
 
 

@@ -104,6 +104,18 @@ def parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="compare the files of a dataset with its manifest")
     verify.add_argument("output", type=options.path, metavar="FOLDER")
+    verify.add_argument(
+        "--deep",
+        action="store_true",
+        help="also read every message and decode every picture, and compare them with the manifest",
+    )
+    verify.add_argument(
+        "--decoders",
+        type=options.positive,
+        default=2,
+        metavar="N",
+        help="bags that --deep checks at the same time, one thread each (default: %(default)s)",
+    )
     verify.set_defaults(verbose=False)
     return top
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pytest
+
+from altered_bags import AlteredDataset
+from odyssey_ros.emulator import Emulator, EmulatorConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +93,62 @@ class LiveStreams:
 def live_streams() -> type[LiveStreams]:
     """Makes recordings: `live_streams(client)`."""
     return LiveStreams
+
+
+SCRIPT = """
+portrait: false
+script:
+  - {timestamp_ms: 0, start: {prompt: "a fox"}}
+  - {timestamp_ms: 100, interact: {prompt: "it “rains”"}}
+  - {timestamp_ms: 250, end: {}}
+"""
+
+
+@pytest.fixture(scope="session")
+def emulated_datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Datasets of one episode with 5 frames, one for each encoding; the command makes them once in a run.
+
+    The downloads are kept. Tests alter copies.
+    """
+    folder = tmp_path_factory.mktemp("datasets")
+    (folder / "walk.yaml").write_text(SCRIPT, encoding="utf-8")
+    names = ("jpeg", "raw", "h264")
+
+    async def make() -> None:
+        async with Emulator(EmulatorConfig()) as emulator:
+            variables = {
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+                "ODYSSEY_API_URL": emulator.url,
+                "ODYSSEY_API_KEY": "ody_local",
+            }
+            processes = [
+                await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "odyssey_ros.dataset", "simulate", "walk.yaml", "-o", images),
+                    *("--images", images, "--poll", "0.1", "--keep-downloads"),
+                    cwd=folder,
+                    env={**os.environ, **variables},
+                )
+                for images in names
+            ]
+            ended = await asyncio.wait_for(asyncio.gather(*(each.wait() for each in processes)), 300)
+            assert ended == [0, 0, 0]
+
+    asyncio.run(make())
+    return {images: folder / images for images in names}
+
+
+@pytest.fixture
+def altered(emulated_datasets: dict[str, Path], tmp_path: Path) -> Callable[..., AlteredDataset]:
+    """Makes copies of the datasets: `altered()` of the JPEG pictures, `altered("raw")`, `altered("h264")`."""
+    numbers = itertools.count()
+
+    def copy(images: str = "jpeg", *, downloads: bool = False) -> AlteredDataset:
+        dataset = AlteredDataset(emulated_datasets[images], tmp_path / f"{images}{next(numbers)}")
+        if not downloads:
+            shutil.rmtree(dataset.folder / "work")
+        return dataset
+
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,10 @@ def test_options_of_each_subcommand() -> None:
     merge = parser().parse_args(["merge", "all", "part1", "part2"])
     assert (merge.command, merge.output, merge.verbose) == ("merge", Path("all"), False)
     assert merge.sources == [Path("part1"), Path("part2")]
-    assert parser().parse_args(["verify", "all"]).command == "verify"
+    verify = parser().parse_args(["verify", "all"])
+    assert (verify.command, verify.deep, verify.decoders) == ("verify", False, 2)
+    deep = parser().parse_args(["verify", "--deep", "--decoders", "4", "all"])
+    assert (deep.output, deep.deep, deep.decoders) == (Path("all"), True, 4)
     assert not parser().parse_args(["simulate", "a.yaml", "-o", "out", "--landscape"]).portrait
 
 

@@ -1,0 +1,45 @@
+"""What the manifest says about frames that the video lacks, or that have the time of the frame before.
+
+Such losses are told when the bag is made. The check takes as many of them as are recorded, and no more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from odyssey_ros.dataset.losses import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class RecordedGaps:
+    """The losses of one episode that explain a gap or a repeated stamp; each explains one only.
+
+    Args:
+        losses: The losses in the manifest.
+
+    Attributes:
+        left_out_first: Number of frames before the first one of the bag.
+        duplicates: Whether frames may have the stamp of the frame before.
+    """
+
+    def __init__(self, losses: Mapping[str, int]) -> None:
+        self.left_out_first = losses.get(Loss.UNDECODABLE_START.value, 0)
+        self._missing = losses.get(Loss.MISSING_PICTURES.value, 0)
+        self._duplicates = losses.get(Loss.DUPLICATE_STAMPS.value, 0)
+        self.duplicates = self._duplicates > 0
+
+    def missing(self, count: int) -> bool:
+        """Return whether a gap of so many frames is recorded, and take it."""
+        if not 0 < count <= self._missing:
+            return False
+        self._missing -= count
+        return True
+
+    def duplicate(self) -> bool:
+        """Return whether one more frame with the stamp of the frame before is recorded, and take it."""
+        if self._duplicates <= 0:
+            return False
+        self._duplicates -= 1
+        return True
