@@ -126,7 +126,8 @@ class ManifestEntry:
             raise TypeError("a text is not a string")
         if not all(isinstance(number, int) for number in numbers):
             raise TypeError("a number is not an integer")
-        if not all(isinstance(fields, dict) for fields in (self.video, self.provenance, *self.prompts)):
+        mappings = (self.video, self.provenance, self.losses, *self.prompts, *self.sizes)
+        if not all(isinstance(fields, dict) for fields in mappings):
             raise TypeError("a mapping is not an object")
 
 

@@ -153,3 +153,22 @@ def test_a_stream_of_two_simulated_episodes_is_reported() -> None:
         )
     ]
     assert list(repeated_streams(entries)) == ["b: the same recording as a"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"episode": []},
+        {"bag": None},
+        {"files": (FileEntry(3, 4, ""),)},  # type: ignore[arg-type]
+        {"files": (FileEntry("a\0b", 4, ""),)},
+        {"files": (FileEntry("a", "4", ""),)},  # type: ignore[arg-type]
+        {"files": (FileEntry("a", 4, None),)},  # type: ignore[arg-type]
+    ],
+)
+def test_values_of_another_kind_are_no_entry(values: dict[str, Any], tmp_path: Path) -> None:
+    """Such a name or path would end `verify` and `merge` with a traceback."""
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(_entry("a", **values).to_line())
+    with pytest.raises(ManifestError, match="line 1: not an entry of a manifest"):
+        read_manifest(path)
