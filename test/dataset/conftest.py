@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 
 from altered_bags import AlteredDataset
+from lost_submissions import SCRIPT, LossyAccount
+from odyssey_ros.dataset import cli
+from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 
 if TYPE_CHECKING:
@@ -26,10 +29,6 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client import Odyssey
     from odyssey_ros.client.types import DecodedFrame
-
-from lost_submissions import SCRIPT, LossyAccount
-from odyssey_ros.dataset import cli
-from odyssey_ros.dataset.retry_policy import RetryPolicy
 
 MakeVideo = Callable[..., Path]
 
@@ -95,7 +94,7 @@ def live_streams() -> type[LiveStreams]:
     return LiveStreams
 
 
-SCRIPT = """
+EMULATED_SCRIPT = """
 portrait: false
 script:
   - {timestamp_ms: 0, start: {prompt: "a fox"}}
@@ -111,7 +110,7 @@ def emulated_datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
     The downloads are kept. Tests alter copies.
     """
     folder = tmp_path_factory.mktemp("datasets")
-    (folder / "walk.yaml").write_text(SCRIPT, encoding="utf-8")
+    (folder / "walk.yaml").write_text(EMULATED_SCRIPT, encoding="utf-8")
     names = ("jpeg", "raw", "h264")
 
     async def make() -> None:

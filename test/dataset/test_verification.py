@@ -42,8 +42,11 @@ def _verify(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> 
 
 
 def _many(dataset: AlteredDataset, count: int) -> list[str]:
-    """Add hard links to the episode under other names, without their own entries, and return all names."""
-    entry = dataset.entry
+    """Add hard links to the episode under other names, without their own entries, and return all names.
+
+    They are episodes of one recording, as only several `recordings` and `jobs` may be.
+    """
+    entry = replace(dataset.entry, provenance={})
     (dataset.bag / "episode.json").unlink()
     entries = [entry]
     for number in range(1, count):
