@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from odyssey_ros.emulator.media.recorder import Recorder
-    from odyssey_ros.emulator.scene.scenes import Scene
+    from odyssey_ros.emulator.scene.scenes import Scene, World
 
 
 @dataclass(frozen=True, slots=True)
 class _Interaction:
-    """A prompt that the scene has accepted; `shown_at` is set to its stream time in milliseconds."""
+    """A prompt whose world is prepared; `shown` is posted with its stream time in milliseconds."""
 
     prompt: str
     applied_prompt: str
-    shown_at: asyncio.Future[int]
+    world: World
+    shown: Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Stream:
     """Runs a scene on a separate thread, from `start` to `end`.
 
     The event loop does not render, encode or block: it posts commands to the thread, and the thread posts
-    encoded frames back. Prompts are applied to the scene on a third thread, so that they delay no frame.
+    encoded frames back. The world of a prompt is prepared on a third thread, so that prompts delay no frame.
+    It is shown from the frame on at whose time the prompt is recorded, and acknowledged before that frame.
     Frames are due at absolute deadlines, so the frame rate does not drift. A frame whose time has passed
     before its rendering could start is skipped and counted. The frame counter in the picture counts rendered
     frames, so it does not jump over skipped frames.
@@ -129,12 +131,15 @@ class Stream:
             self._finished.result()
             raise StreamEndedError
 
-    async def interact(self, prompt: str, applied_prompt: str) -> int:
-        """Apply a further prompt.
+    async def interact(
+        self, prompt: str, applied_prompt: str, on_shown: Callable[[], None] = lambda: None
+    ) -> int:
+        """Apply a further prompt. Prompts are applied one after the other: await each call before the next.
 
         Args:
             prompt: the prompt as the client sent it; applied to the scene.
             applied_prompt: the expanded prompt, for the recording.
+            on_shown: called on the event loop before the first frame that shows the prompt is published.
 
         Returns:
             The stream time in milliseconds from which all frames show the prompt.
@@ -144,9 +149,14 @@ class Stream:
         """
         if self._scene is None or self._finished.done():
             raise StreamEndedError
-        await asyncio.to_thread(self._scene.interact, prompt)
+        world = await asyncio.to_thread(self._scene.prepare, prompt)
         shown_at: asyncio.Future[int] = self._loop.create_future()
-        self._commands.put(_Interaction(prompt, applied_prompt, shown_at))
+
+        def shown(stream_time_ms: int) -> None:
+            on_shown()
+            _resolve(shown_at, stream_time_ms)
+
+        self._commands.put(_Interaction(prompt, applied_prompt, world, shown))
         waiting: set[asyncio.Future[int] | asyncio.Future[None]] = {shown_at, self._finished}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not shown_at.done():
@@ -203,8 +213,9 @@ class Stream:
         started_at = self._monotonic()
         media_start = self._media_time()
         slot = 0
-        while self._run_commands(started_at + slot / self._fps, slot):
-            self._make_frame(scene, slot, media_start + slot / self._fps)
+        first_tick = round(media_start * RTP_CLOCK)
+        while self._run_commands(scene, started_at + slot / self._fps, slot):
+            self._make_frame(scene, slot, first_tick)
             slot += 1
             behind = int((self._monotonic() - started_at) * self._fps)
             if behind > slot:
@@ -212,9 +223,17 @@ class Stream:
                 slot = behind
 
     def _stream_time(self, slot: int) -> int:
-        return round(slot * 1000 / self._fps)
+        """Return the stream time of a frame in milliseconds, rounded down.
 
-    def _run_commands(self, deadline: float, slot: int) -> bool:
+        An event has the time of the first frame that shows it. Rounded up, its time would be later than that
+        of the frame in the video, and the frame would be labelled with the prompt before.
+        """
+        return self._stream_ticks(slot) * 1000 // RTP_CLOCK
+
+    def _stream_ticks(self, slot: int) -> int:
+        return round(slot * RTP_CLOCK / self._fps)
+
+    def _run_commands(self, scene: Scene, deadline: float, slot: int) -> bool:
         """Run commands until the deadline of the next frame; return False when the stream must end."""
         while True:
             wait = deadline - self._monotonic()
@@ -225,6 +244,7 @@ class Stream:
             if isinstance(command, _End):
                 self._finish_recording(command, slot)
                 return False
+            scene.show(command.world)
             self._record(
                 StreamEvent(
                     self._stream_time(slot),
@@ -233,9 +253,9 @@ class Stream:
                     applied_prompt=command.applied_prompt,
                 )
             )
-            self._post(_resolve, command.shown_at, self._stream_time(slot))
+            self._post(command.shown, self._stream_time(slot))
 
-    def _make_frame(self, scene: Scene, slot: int, media_time: float) -> None:
+    def _make_frame(self, scene: Scene, slot: int, first_tick: int) -> None:
         faults = self._disturbance()
         if faults.stalled:
             return
@@ -247,24 +267,22 @@ class Stream:
             frame = _black(frame.width, frame.height)
         if faults.size is not None:
             frame = frame.reformat(width=faults.size[0], height=faults.size[1])
-        self._publish(frame, self._stream_time(slot), media_time, faults)
+        self._publish(frame, self._stream_ticks(slot), first_tick, faults.jump_seconds)
 
-    def _publish(
-        self, frame: av.VideoFrame, stream_time_ms: int, media_time: float, faults: Disturbance
-    ) -> None:
+    def _publish(self, frame: av.VideoFrame, stream_ticks: int, first_tick: int, jump_seconds: float) -> None:
         keyframe = self._keyframe_requested.is_set()
         self._keyframe_requested.clear()
-        encoded = self._encoder.encode(frame, round(media_time * RTP_CLOCK), keyframe=keyframe)
+        encoded = self._encoder.encode(frame, first_tick + stream_ticks, keyframe=keyframe)
         if encoded is None:
             return
-        # All frames of a recording have the same size; frames of another size are not recorded.
-        if self._recorder is not None and faults.size is None:
+        if self._recorder is not None:
+            stream_time_ms = stream_ticks * 1000 / RTP_CLOCK
             if self._encoder.codec == "h264":
                 self._recorder.add_packet(encoded.data, stream_time_ms, keyframe=encoded.keyframe)
             else:
                 self._recorder.add_frame(frame, stream_time_ms)
-        if faults.jump_seconds:
-            encoded = replace(encoded, timestamp=round((media_time + faults.jump_seconds) * RTP_CLOCK))
+        if jump_seconds:
+            encoded = replace(encoded, timestamp=encoded.timestamp + round(jump_seconds * RTP_CLOCK))
         self._post(self._deliver, encoded)
 
     def _record(self, event: StreamEvent) -> None:

@@ -40,6 +40,8 @@ from odyssey_ros.emulator.sessions import Ending, Session
 from odyssey_ros.emulator.stream import StreamEndedError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -353,12 +355,19 @@ class Streamer:
         if not request.prompt.strip():
             raise StreamRefusedError("invalid_request", "The prompt is empty")
         applied = applied_prompt(request.prompt, bypass_expansion=running.bypass_expansion)
+        late: list[Awaitable[None]] = []
+
+        def acknowledge() -> None:
+            running.prompt = request.prompt
+            late.extend(self._reply_soon("update", "update_acknowledged", prompt=applied))
+
         try:
-            await running.stream.interact(request.prompt, applied)
+            # Acknowledged before the first frame that shows the prompt, so that clients can label this frame.
+            await running.stream.interact(request.prompt, applied, acknowledge)
         except StreamEndedError:
             raise StreamRefusedError("no_active_stream", "The stream has ended") from None
-        running.prompt = request.prompt
-        await self._reply("update", "update_acknowledged", prompt=applied)
+        for reply in late:
+            await reply
 
     async def _end_by_service(self, end: _ServiceEnd) -> None:
         await self._stop(end.cause)
@@ -404,11 +413,25 @@ class Streamer:
         self._send("interactive_stream_error", reason=refusal.reason, message=refusal.message)
 
     async def _reply(self, request: Request, kind: str, **fields: str) -> None:
+        for late in self._reply_soon(request, kind, **fields):
+            await late
+
+    def _reply_soon(self, request: Request, kind: str, **fields: str) -> list[Awaitable[None]]:
+        """Reply at once, or return what is to be awaited because a fault delays the reply."""
         moments = self._session.moments
         delay = self._faults.take(ReplyDelay, moments, lambda fault: fault.request == request)
         if delay is not None:
-            await asyncio.sleep(delay.delay_seconds)
+            return [self._reply_late(delay.delay_seconds, request, kind, **fields)]
         if self._faults.take(ReplyDrop, moments, lambda fault: fault.request == request) is None:
+            self._send(kind, **fields)
+        return []
+
+    async def _reply_late(self, seconds: float, request: Request, kind: str, **fields: str) -> None:
+        await asyncio.sleep(seconds)
+        if (
+            self._faults.take(ReplyDrop, self._session.moments, lambda fault: fault.request == request)
+            is None
+        ):
             self._send(kind, **fields)
 
     def _send(self, kind: str, **fields: str | None) -> None:

@@ -81,5 +81,5 @@ async def test_the_faults_of_the_service_apply(make):
     context, running = make(faults=[VideoResize()])
     track = await run(running)
     assert bytes(await track.recv())
-    # Frames of another size are sent and not recorded.
-    assert context.recordings.get(running.stream_id) is None
+    # Frames of another size are sent and recorded.
+    assert context.recordings.get(running.stream_id).frame_count >= 1

@@ -15,6 +15,7 @@ from odyssey_ros.emulator.media.encoding import VideoEncoder
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
 from odyssey_ros.emulator.scene.scenes import make_scene
 from odyssey_ros.emulator.stream import Stream, StreamEndedError, _End
+from waiting import eventually, wait_until
 
 
 def make_stream(make=lambda: make_scene("a fox", 704, 288), fps=20.0, media_time=time.monotonic, **options):
@@ -66,6 +67,71 @@ async def test_a_prompt_at_a_low_frame_rate_is_applied_at_once():
     await stream.start()
     assert await asyncio.wait_for(stream.interact("snow", "snow"), 60) == 1_000_000
     await asyncio.wait_for(end(stream), 60)
+
+
+async def test_a_prompt_is_shown_recorded_and_acknowledged_at_one_frame():
+    """The world of the prompt is ready long before the command is run; frames go on as before until then."""
+
+    class Recorder:
+        def __init__(self):
+            self.events = []
+
+        def add_event(self, event):
+            self.events.append(event)
+
+        def add_packet(self, data, stream_time_ms, *, keyframe):
+            pass
+
+        def finish(self, ended_at):
+            pass
+
+    class Scene:
+        def __init__(self):
+            self.scene = make_scene("a fox", 704, 288)
+            self.shown = []
+
+        def prepare(self, prompt):
+            world = self.scene.prepare(prompt)
+            # Frames are rendered between the end of the preparation and the command.
+            before = len(self.shown)
+            wait_until(lambda: len(self.shown) > before + 2, "frames in between")
+            return world
+
+        def show(self, world):
+            self.scene.show(world)
+
+        def render(self, stream_time_ms, counter):
+            self.shown.append((stream_time_ms, self.scene.prompt))
+            return self.scene.render(stream_time_ms, counter)
+
+    scene, recorder = Scene(), Recorder()
+    stream = make_stream(lambda: scene, recorder=recorder)
+    delivered, order = stream._deliver, []
+    stream._deliver = lambda frame: (order.append("frame"), delivered(frame))
+    await stream.start()
+    times = []
+    for prompt in ("snow", "night"):
+        times.append(await stream.interact(prompt, prompt, lambda prompt=prompt: order.append(prompt)))
+        await eventually(lambda prompt=prompt: scene.shown[-1][1] == prompt)
+    await end(stream)
+    first = [
+        next(time_ms for time_ms, prompt in scene.shown if prompt == wanted) for wanted in ("snow", "night")
+    ]
+    assert [event.timestamp_ms for event in recorder.events[:2]] == times == first
+    # Each prompt is acknowledged before the first frame that shows it is published, and after the one before.
+    shown = [prompt for _, prompt in scene.shown]
+    assert [order[: order.index(prompt)].count("frame") for prompt in ("snow", "night")] == [
+        shown.index("snow"),
+        shown.index("night"),
+    ]
+
+
+@pytest.mark.parametrize("fps", [20, 30, 29.97, 7])
+async def test_the_time_of_a_frame_is_not_before_the_event_that_it_shows(fps):
+    stream = make_stream(fps=fps)
+    for slot in range(5000):
+        exact_ms = stream._stream_ticks(slot) * 1000 / 90_000
+        assert exact_ms - 1 < stream._stream_time(slot) <= exact_ms
 
 
 async def test_late_frames_are_skipped_and_timestamps_stay_correct():

@@ -22,7 +22,8 @@ _SPS_TYPE = 7
 class Mp4Writer:
     """Writes an MP4 file with one video track.
 
-    Browsers can play the file, also while they download it. Not thread-safe.
+    Browsers can play the file, also while they download it. When the size of the pictures changes, the key
+    frame has the new parameter sets, and decoders follow them, as in the live video. Not thread-safe.
 
     Attributes:
         frame_count: number of frames written so far.
@@ -38,12 +39,10 @@ class Mp4Writer:
 
     def __init__(self, path: Path, first: bytes, fps: float) -> None:
         self.frame_count = 0
-        self._parameters = _parameters(first)
-        if self._parameters is None:
+        if not _has_parameters(first):
             raise ValueError("the first frame has no parameter sets; start with a keyframe")
         self._frame_ticks = max(round(_TIMESCALE / fps), 1)
         self._last = -1
-        self._mismatched = False
         # The demuxer reads the size, the profile and the parameter sets of the track from the bitstream.
         with av.open(io.BytesIO(first), format="h264") as head:
             # Without the prefix, FFmpeg takes the beginning of a name with a colon for a protocol.
@@ -56,7 +55,7 @@ class Mp4Writer:
         """Time from the start of the file to the end of its last frame, in seconds."""
         return (self._last + self._frame_ticks) / _TIMESCALE if self.frame_count else 0.0
 
-    def write(self, data: bytes, time_ms: int, *, keyframe: bool) -> bool:
+    def write(self, data: bytes, time_ms: float, *, keyframe: bool) -> None:
         """Write one frame.
 
         Args:
@@ -65,19 +64,11 @@ class Mp4Writer:
                 larger.
             keyframe: whether decoding can start at this frame.
 
-        Returns:
-            False when the frame was skipped because its coded sequence has another size or profile, which the
-            track cannot contain.
-
         Raises:
             OSError: the file cannot be written.
         """
-        if keyframe:
-            self._mismatched = _parameters(data) not in (self._parameters, None)
-        if self._mismatched:
-            return False
         packet = av.Packet(data)
-        self._last = max(time_ms * (_TIMESCALE // 1000), self._last + 1)
+        self._last = max(round(time_ms * _TIMESCALE / 1000), self._last + 1)
         packet.pts = packet.dts = self._last
         packet.duration = self._frame_ticks
         packet.time_base = Fraction(1, _TIMESCALE)
@@ -85,7 +76,6 @@ class Mp4Writer:
         packet.stream = self._track
         self._file.mux(packet)
         self.frame_count += 1
-        return True
 
     def close(self) -> None:
         """Complete the file.
@@ -96,9 +86,6 @@ class Mp4Writer:
         self._file.close()
 
 
-def _parameters(data: bytes) -> bytes | None:
-    """Return the sequence parameter set (size and profile) of an access unit, or None if it has none."""
-    for unit in _START_CODE.split(data):
-        if unit and unit[0] & 0x1F == _SPS_TYPE:
-            return unit
-    return None
+def _has_parameters(data: bytes) -> bool:
+    """Return whether an access unit has a sequence parameter set."""
+    return any(unit and unit[0] & 0x1F == _SPS_TYPE for unit in _START_CODE.split(data))

@@ -75,7 +75,7 @@ class Recorder:
         """Record an event."""
         self._tasks.put(lambda writer: writer.add_event(event))
 
-    def add_packet(self, data: bytes, stream_time_ms: int, *, keyframe: bool) -> None:
+    def add_packet(self, data: bytes, stream_time_ms: float, *, keyframe: bool) -> None:
         """Record an H.264 frame (Annex B)."""
         if self._tasks.qsize() >= _PACKET_BACKLOG:
             self._needs_keyframe = True
@@ -85,7 +85,7 @@ class Recorder:
         self._needs_keyframe = False
         self._tasks.put(lambda writer: writer.add_packet(data, stream_time_ms, keyframe=keyframe))
 
-    def add_frame(self, frame: av.VideoFrame, stream_time_ms: int) -> None:
+    def add_frame(self, frame: av.VideoFrame, stream_time_ms: float) -> None:
         """Record a yuv420p frame; its pixels must not change afterwards."""
         if self._tasks.qsize() >= _FRAME_BACKLOG:
             self.dropped += 1
@@ -134,9 +134,9 @@ class Recorder:
         finally:
             writer.abandon()
 
-    def _encode(self, writer: RecordingWriter, frame: av.VideoFrame, stream_time_ms: int) -> None:
+    def _encode(self, writer: RecordingWriter, frame: av.VideoFrame, stream_time_ms: float) -> None:
         if self._encoder is None:
             self._encoder = VideoEncoder("h264", self._fps, self._bitrate)
-        encoded = self._encoder.encode(frame, stream_time_ms * RTP_CLOCK // 1000, keyframe=False)
+        encoded = self._encoder.encode(frame, round(stream_time_ms * RTP_CLOCK / 1000), keyframe=False)
         if encoded is not None:
             writer.add_packet(encoded.data, stream_time_ms, keyframe=encoded.keyframe)

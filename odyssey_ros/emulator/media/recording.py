@@ -198,7 +198,7 @@ class RecordingWriter:
         # ASCII with escapes, because prompts can contain lone surrogates, which UTF-8 cannot encode.
         self._events.write(json.dumps(event.to_json()) + "\n")
 
-    def add_packet(self, data: bytes, time_ms: int, *, keyframe: bool) -> None:
+    def add_packet(self, data: bytes, time_ms: float, *, keyframe: bool) -> None:
         """Write one frame.
 
         Args:

@@ -8,6 +8,7 @@ world.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from odyssey_ros.emulator.scene.marker import MARKER_WIDTH, Marker, draw_marker,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Scene", "make_scene"]
+__all__ = ["Scene", "World", "make_scene"]
 
 _TIME_BASE = Fraction(1, 1000)
 _MIN_HEIGHT = 288
@@ -54,11 +55,19 @@ def make_scene(prompt: str, width: int, height: int, *, seed_image: NDArray[np.u
     return Scene(prompt, width, height, seed_image)
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """What frames show from one prompt to the next; made by `Scene.prepare`."""
+
+    prompt: str
+    painting: Painting
+    caption: Caption
+
+
 class Scene:
     """The world of a stream, made by `make_scene`.
 
-    One thread may call `render` while another calls `interact`: each frame shows the world either before or
-    after the prompt.
+    One thread may call `render` while another calls `prepare`: frames show the change from `show` on.
 
     Attributes:
         width: width of the frames, in pixels.
@@ -77,15 +86,26 @@ class Scene:
     @property
     def prompt(self) -> str:
         """The prompt that frames show now."""
-        return self._current[0]
+        return self._current.prompt
+
+    def prepare(self, prompt: str) -> World:
+        """Return the world as `prompt` changes it, after all prompts that were prepared before.
+
+        Takes some tens of milliseconds of CPU time.
+        """
+        self._look = self._look.after(prompt)
+        return self._paint(prompt, prompted=True)
+
+    def show(self, world: World) -> None:
+        """Show a prepared world from the next frame on; takes no time."""
+        self._current = world
 
     def interact(self, prompt: str) -> None:
         """Change the world by `prompt`; the next frame shows the change.
 
         Takes some tens of milliseconds of CPU time.
         """
-        self._look = self._look.after(prompt)
-        self._current = self._paint(prompt, prompted=True)
+        self.show(self.prepare(prompt))
 
     def render(self, stream_time_ms: int, counter: int) -> av.VideoFrame:
         """Draw one frame.
@@ -97,23 +117,23 @@ class Scene:
         Returns:
             A new yuv420p frame whose `pts` is the stream time in milliseconds.
         """
-        prompt, painting, caption = self._current
+        world = self._current
         frame = av.VideoFrame(self.width, self.height, "yuv420p")
         planes = Planes.of_frame(frame)
-        painting.draw(planes.crop(0, 0, self.width, self.height - CAPTION_HEIGHT), stream_time_ms)
-        caption.draw(planes, stream_time_ms, counter)
-        draw_marker(planes.y, Marker(counter, stream_time_ms, prompt_digest(prompt)))
+        world.painting.draw(planes.crop(0, 0, self.width, self.height - CAPTION_HEIGHT), stream_time_ms)
+        world.caption.draw(planes, stream_time_ms, counter)
+        draw_marker(planes.y, Marker(counter, stream_time_ms, prompt_digest(world.prompt)))
         frame.pts = stream_time_ms
         frame.time_base = _TIME_BASE
         return frame
 
-    def _paint(self, prompt: str, *, prompted: bool) -> tuple[str, Painting, Caption]:
+    def _paint(self, prompt: str, *, prompted: bool) -> World:
         size = (self.width, self.height - CAPTION_HEIGHT)
         if self._seed_image is None:
             painting = landscapes.paint(self._look, *size)
         else:
             painting = self._seed_image.paint(self._look, prompted=prompted)
-        return prompt, painting, Caption(prompt, self.width)
+        return World(prompt, painting, Caption(prompt, self.width))
 
 
 class _SeedImage:

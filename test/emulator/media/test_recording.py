@@ -43,12 +43,12 @@ def test_the_thumbnail_shows_the_first_frame(tmp_path):
         assert np.asarray(image).std() > 10
 
 
-def test_frames_of_another_size_are_not_counted(tmp_path):
+def test_frames_of_another_size_are_counted(tmp_path):
     landscape, portrait = (1280, 704), (704, 1280)
     finished = write(
         tmp_path / "r", [0, 50, 100], keyframes=(0, 1, 2), sizes=[landscape, portrait, landscape]
     )
-    assert finished.frame_count == 2
+    assert finished.frame_count == 3
 
 
 def test_events_are_lines_of_json(tmp_path):
