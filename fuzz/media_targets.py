@@ -8,7 +8,8 @@ from fuzz_loop import run_on_loop
 from fuzz_target import FuzzTarget
 from malformed import as_text, damaged_text
 from odyssey_ros.client.errors import OdysseyConnectionError
-from odyssey_ros.client.frames import FrameLabel, FramePipeline
+from odyssey_ros.client.frame_labels import LabelHistory
+from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.observer import ClientObserver
 from odyssey_ros.client.peer import Peer, max_message_size
 from odyssey_ros.client.peer_connection import PeerConnection
@@ -122,7 +123,7 @@ async def _apply(answer: str) -> None:
             raise OdysseyConnectionError(f"invalid ({type(error).__name__})") from None
         receiver = connection.select_video()
         if receiver is not None:
-            VideoReceiver(receiver, FrameLabel, check_error)
+            VideoReceiver(receiver, LabelHistory(), check_error)
     finally:
         await connection.close()
 

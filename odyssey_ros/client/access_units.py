@@ -35,7 +35,7 @@ class AccessUnit:
     Attributes:
         codec: Name of the codec: `H264` or `VP8`.
         data: The frame; H.264 in Annex B form.
-        pts: Presentation time in ticks of the 90 kHz clock.
+        pts: Number of the unit, in place of its presentation time; the decoded frame has it too.
     """
 
     codec: str
@@ -81,15 +81,24 @@ class AccessUnitQueue:
         self._key_frame_wanted = False
         self._key_frame_requested_at: float | None = None
 
-    def put(self, unit: AccessUnit) -> None:
-        """Add an access unit, or drop it while a key frame is awaited. On the loop."""
+    def put(self, unit: AccessUnit, *, follows_loss: bool = False) -> bool:
+        """Add an access unit, or drop it while a key frame is awaited. On the loop.
+
+        Args:
+            unit: The access unit.
+            follows_loss: Whether a frame before it is lost. The decoder would make up what is missing, so the
+                queue then waits for a key frame.
+
+        Returns:
+            Whether the access unit was added.
+        """
         with self._changed:
             if self._closed:
-                return
-            if self._skipping and not unit.is_key_frame:
-                self._key_frame_wanted = True
+                return False
+            if (self._skipping or follows_loss) and not unit.is_key_frame:
+                self._skipping = self._key_frame_wanted = True
                 self.skipped += 1
-                return
+                return False
             self._skipping = False
             now = self._monotonic()
             self._waiting.append((now, unit))
@@ -97,6 +106,7 @@ class AccessUnitQueue:
             if self._is_full(now):
                 self._skip_to_key_frame()
             self._changed.notify_all()
+            return True
 
     def get(self) -> AccessUnit | None:
         """Wait for the next access unit; return None when the queue is closed. On the decoder thread."""

@@ -6,25 +6,25 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import av
 import numpy as np
 from aiortc.mediastreams import MediaStreamError
 
+from odyssey_ros.client.frame_labels import LabelHistory
 from odyssey_ros.client.types import DecodedFrame, VideoFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.client.observer import ClientObserver
+    from odyssey_ros.client.video_receiver import ReceivedFrame
 
 logger = logging.getLogger(__name__)
 
 _SAMPLES = 4
-_RTP_WRAP = 1 << 32
 _NS_PER_S = 1_000_000_000
+_RTP_CLOCK = 90_000
 
 
 async def wait_for_standstill(timeout_s: float, sample: Callable[[], object]) -> None:
@@ -43,45 +43,6 @@ async def wait_for_standstill(timeout_s: float, sample: Callable[[], object]) ->
         unchanged = unchanged + 1 if current == previous and current is not None else 0
 
 
-class MediaClock:
-    """Unwraps the presentation times of one track.
-
-    RTP time has 32 bits. Each step is the shortest one modulo 2^32: a wrap continues, and a small step back
-    stays small.
-    """
-
-    def __init__(self) -> None:
-        self._last_pts: int | None = None
-        self._ticks = 0
-
-    def media_time_ns(self, frame: av.VideoFrame) -> int:
-        """Return nanoseconds since the track's first frame; an untimed frame repeats the last value."""
-        if frame.pts is not None and frame.time_base is not None:
-            if self._last_pts is not None:
-                step = (frame.pts - self._last_pts + _RTP_WRAP // 2) % _RTP_WRAP - _RTP_WRAP // 2
-                self._ticks += step
-            self._last_pts = frame.pts
-            self._tick_ns = _NS_PER_S * frame.time_base
-        elif self._last_pts is None:
-            return 0
-        return int(self._ticks * self._tick_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class FrameLabel:
-    """What is in force while frames arrive.
-
-    Attributes:
-        number: Changes when a stream starts or ends.
-        stream_id: The running stream, if any.
-        prompt: The prompt in force, if any.
-    """
-
-    number: int = 0
-    stream_id: str | None = None
-    prompt: str | None = None
-
-
 class VideoSource(Protocol):
     """A received video track."""
 
@@ -90,16 +51,12 @@ class VideoSource(Protocol):
         """Return the number of frames received that were not decoded."""
         ...
 
-    async def recv(self) -> object:
+    async def recv(self) -> ReceivedFrame:
         """Return the next decoded frame.
 
         Raises:
             MediaStreamError: The track has ended.
         """
-        ...
-
-    def label_of(self, frame: av.VideoFrame) -> FrameLabel:
-        """Return the label that was current when the frame arrived. Called once for each frame, in order."""
         ...
 
 
@@ -109,6 +66,12 @@ class FramePipeline:
     Args:
         observer: Receives every decoded frame at once and, if it wants video frames, the newest converted.
         monotonic_ns: Returns the arrival time in nanoseconds.
+
+    Attributes:
+        labels: The labels in force.
+        decoded: Number of decoded frames.
+        last_arrival_ns: Arrival of the last frame, if any.
+        converter: Converts frames, if the observer wants video frames.
     """
 
     def __init__(
@@ -116,9 +79,7 @@ class FramePipeline:
     ) -> None:
         self._observer = observer
         self._monotonic_ns = monotonic_ns
-        self._label = FrameLabel()
-        self._index = 0
-        self._indexed = self._label.number
+        self.labels = LabelHistory(monotonic_ns=monotonic_ns)
         self._source: VideoSource | None = None
         self._skipped_before = 0
         self.decoded = 0
@@ -130,45 +91,36 @@ class FramePipeline:
         """Return the number of frames received that were not decoded, across tracks."""
         return self._skipped_before + (0 if self._source is None else self._source.skipped)
 
-    def current_label(self) -> FrameLabel:
-        """Return the label of frames that arrive now."""
-        return self._label
-
-    def start_stream(self, stream_id: str, prompt: str | None) -> None:
-        """Label frames that arrive from now on with this stream and prompt."""
-        self._label = FrameLabel(self._label.number + 1, stream_id, prompt)
-
-    def set_prompt(self, prompt: str) -> None:
-        """Label frames that arrive from now on with this prompt."""
-        self._label = FrameLabel(self._label.number, self._label.stream_id, prompt)
-
-    def end_stream(self) -> None:
-        """Label frames that arrive from now on with no stream."""
-        self._label = FrameLabel(self._label.number + 1)
-
     async def consume(self, source: VideoSource) -> None:
         """Read a track's frames until it ends. Nothing here may wait: decoded frames queue behind it."""
-        clock = MediaClock()
         self._skipped_before, self._source = self.skipped, source
         while True:
             try:
-                frame = await source.recv()
+                received = await source.recv()
             except MediaStreamError:
                 return
-            if isinstance(frame, av.VideoFrame):
-                self._take(frame, clock, source.label_of(frame))
+            self._take(received)
 
-    def _take(self, frame: av.VideoFrame, clock: MediaClock, label: FrameLabel) -> None:
-        arrival_ns, media_time_ns = self._monotonic_ns(), clock.media_time_ns(frame)
-        if label.number != self._indexed:
-            self._indexed, self._index = label.number, 0
-        decoded = DecodedFrame(frame, arrival_ns, media_time_ns, self._index, label.stream_id, label.prompt)
-        self._index += 1
+    def _take(self, received: ReceivedFrame) -> None:
+        arrival_ns, arrival = self._monotonic_ns(), received.arrival
+        decoded = DecodedFrame(
+            frame=received.frame,
+            arrival_ns=arrival_ns,
+            media_time_ns=_nanoseconds(arrival.media_ticks),
+            stream_time_ns=_nanoseconds(arrival.stream_ticks),
+            index=arrival.index,
+            stream_id=arrival.label.stream_id,
+            prompt=arrival.label.prompt,
+        )
         self.decoded += 1
         self.last_arrival_ns = arrival_ns
         self._observer.decoded_frame(decoded)
         if self.converter is not None:
             self.converter.offer(decoded)
+
+
+def _nanoseconds(ticks: int) -> int:
+    return ticks * _NS_PER_S // _RTP_CLOCK
 
 
 class NewestFrameConverter:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aiortc import RTCDataChannel, RTCRtpReceiver
 
-    from odyssey_ros.client.frames import FrameLabel, FramePipeline
+    from odyssey_ros.client.frames import FramePipeline
     from odyssey_ros.client.ice import IceServer
     from odyssey_ros.client.signaling import RemoteCandidate
 
@@ -113,7 +113,7 @@ class Peer:
             if self._connection.sctp is None or receiver is None:
                 raise ValueError("no video, or no data channels")
             limit_channels(self._connection.sctp, self._limit_exceeded)
-            video = VideoReceiver(receiver, self._frames.current_label, self._end)
+            video = VideoReceiver(receiver, self._frames.labels, self._end)
             self._has_video = True
             self._tasks.spawn(self._video(video), "odyssey-video")
             self._tasks.spawn(self._watch_statistics(receiver), "odyssey-statistics")
@@ -232,7 +232,7 @@ class Peer:
         logger.error("A task of the peer failed", exc_info=error)
         self._lost(f"Receiving failed ({type(error).__name__})")
 
-    async def _video(self, video: VideoReceiver[FrameLabel]) -> None:
+    async def _video(self, video: VideoReceiver) -> None:
         await self._frames.consume(video)
         self._lost("The video track ended")
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from aiortc import RTCPeerConnection, RTCRtpReceiver
 
     from odyssey_ros.client.callbacks import DecodedFrameCallback, DisconnectedCallback, VideoFrameCallback
-    from odyssey_ros.client.frames import FrameLabel
     from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
@@ -131,7 +130,7 @@ class SpectatorConnection:
         receiver = peer.select_video()
         if receiver is None:
             raise OdysseyConnectionError("The server sends no video", code=ErrorCode.INVALID_RESPONSE)
-        video = VideoReceiver(receiver, self._frames.current_label, self._lost)
+        video = VideoReceiver(receiver, self._frames.labels, self._lost)
         self._tasks.spawn(self._video(video), "odyssey-spectator-video")
         if self._frames.converter is not None:
             self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
@@ -164,7 +163,7 @@ class SpectatorConnection:
         logger.error("A task of the spectator failed", exc_info=error)
         self._lost(OdysseyConnectionError(f"Receiving failed ({type(error).__name__})"))
 
-    async def _video(self, video: VideoReceiver[FrameLabel]) -> None:
+    async def _video(self, video: VideoReceiver) -> None:
         await self._frames.consume(video)
         self._lost(OdysseyConnectionError("The video track ended", code=ErrorCode.MEDIA_LOST))
 

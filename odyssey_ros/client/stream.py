@@ -323,7 +323,7 @@ class StreamControl:
             self._stream_started(message)
         elif isinstance(message, UpdateAcknowledged):
             self.last_applied_prompt = message.prompt
-            self._frames.set_prompt(message.prompt)
+            self._frames.labels.set_prompt(message.prompt)
             self._observer.interact_acknowledged(message.prompt)
             self._interact.resolve(message.prompt)
         elif isinstance(message, StreamEnded):
@@ -376,7 +376,7 @@ class StreamControl:
         self.last_applied_prompt = prompt
         self.streams_started += 1
         self.frames_expected_since = self._clock()
-        self._frames.start_stream(message.stream_id, prompt)
+        self._frames.labels.start_stream(message.stream_id, prompt)
         self._observer.stream_started(message.stream_id)
         self._start.resolve(message.stream_id)
 
@@ -394,6 +394,6 @@ class StreamControl:
         was_running = self.stream_id is not None
         self.stream_id = None
         self.frames_expected_since = None
-        self._frames.end_stream()
+        self._frames.labels.end_stream()
         if was_running:
             self._observer.stream_ended()

@@ -91,15 +91,18 @@ class DecodedFrame:
         frame: The picture, usually in yuv420p.
         arrival_ns: `time.monotonic_ns()` when the frame left the decoder.
         media_time_ns: Presentation time in nanoseconds since the track's first frame, unwrapped.
-        index: Number of earlier decoded frames of the same stream; without a running stream, of frames since
-            the last stream ended.
+        stream_time_ns: Presentation time in nanoseconds since the stream's first frame; the frame with the
+            same time in the recording is the same frame.
+        index: Number of earlier frames of the same stream that were received, decoded or not; without a
+            running stream, of frames since the last stream ended. Lost frames are not counted.
         stream_id: The stream of the frame; None when no stream is running.
-        prompt: The applied prompt at the time of arrival; None when there is none.
+        prompt: The applied prompt in force when the frame's first packet arrived; None when there is none.
     """
 
     frame: av.VideoFrame
     arrival_ns: int
     media_time_ns: int
+    stream_time_ns: int
     index: int
     stream_id: str | None
     prompt: str | None

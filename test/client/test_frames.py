@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import fractions
+import itertools
 import threading
 
 import av
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
-from hypothesis import given
-from hypothesis import strategies as st
 
 from odyssey_ros.client import frames, images
 from odyssey_ros.client.callbacks import CallbackObserver
-from odyssey_ros.client.frames import (
-    FramePipeline,
-    MediaClock,
-    NewestFrameConverter,
-    to_video_frame,
-)
+from odyssey_ros.client.frame_arrivals import FrameArrival
+from odyssey_ros.client.frame_labels import FrameLabel
+from odyssey_ros.client.frames import FramePipeline, NewestFrameConverter, to_video_frame
 from odyssey_ros.client.types import DecodedFrame
+from odyssey_ros.client.video_receiver import ReceivedFrame
 
 
 def make_frame(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
@@ -34,98 +31,54 @@ def make_frame(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
 
 
 def decoded(index: int = 0) -> DecodedFrame:
-    return DecodedFrame(make_frame(), 0, index * 50_000_000, index, None, None)
+    return DecodedFrame(make_frame(), 0, index * 50_000_000, 0, index, None, None)
 
 
 class Source:
-    """A received track, whose frames arrived with the labels that are given with them."""
+    """A received track."""
 
-    def __init__(self, frames, labels, skipped=0):
-        self._frames = list(frames)
-        self._labels = list(labels)
+    def __init__(self, received, skipped=0):
+        self._received = list(received)
         self.skipped = skipped
 
     async def recv(self):
-        if not self._frames:
+        if not self._received:
             raise MediaStreamError
-        return self._frames.pop(0)
-
-    def label_of(self, _frame):
-        return self._labels.pop(0)
+        return self._received.pop(0)
 
 
 async def test_every_frame_is_passed_on_stamped_and_labelled():
     received: list[DecodedFrame] = []
-    clock = iter(range(100, 200))
+    clock = itertools.count(100)
     pipeline = FramePipeline(CallbackObserver({}, received.append), monotonic_ns=lambda: next(clock))
-    none = pipeline.current_label()
-    pipeline.start_stream("s", "a cat")
-    cat = pipeline.current_label()
-    pipeline.set_prompt("a dog")
-    dog = pipeline.current_label()
-    pipeline.end_stream()
-    ended = pipeline.current_label()
-    await pipeline.consume(Source([make_frame(0), "not a frame", make_frame(4500)], [none, none]))
-    await pipeline.consume(Source([make_frame(9000), make_frame(13500)], [cat, cat]))
-    await pipeline.consume(Source([make_frame(0)], [dog]))
-    await pipeline.consume(Source([make_frame(0)], [ended]))
+
+    def arrived(label, index, media_ticks, stream_ticks):
+        arrival = FrameArrival(label, index, media_ticks, stream_ticks, follows_loss=False)
+        return ReceivedFrame(make_frame(media_ticks), arrival)
+
+    cat = FrameLabel(1, "s", "a cat")
+    await pipeline.consume(
+        Source(
+            [arrived(FrameLabel(), 7, 9000, 4500), arrived(cat, 0, 13_501, 0), arrived(cat, 2, 22_500, 8999)]
+        )
+    )
     assert [(f.arrival_ns, f.index, f.stream_id, f.prompt) for f in received] == [
-        (100, 0, None, None),
-        (101, 1, None, None),
-        (102, 0, "s", "a cat"),
-        (103, 1, "s", "a cat"),
-        (104, 2, "s", "a dog"),
-        (105, 0, None, None),
+        (100, 7, None, None),
+        (101, 0, "s", "a cat"),
+        (102, 2, "s", "a cat"),
     ]
-    assert [f.media_time_ns for f in received[:4]] == [0, 50_000_000, 0, 50_000_000]
-    assert pipeline.decoded == 6
-    assert pipeline.last_arrival_ns == 105
-
-
-async def test_a_late_frame_keeps_the_label_of_its_arrival():
-    """A frame that was encoded before a stream started is decoded after it."""
-    received: list[DecodedFrame] = []
-    pipeline = FramePipeline(CallbackObserver({}, received.append))
-    labels = []
-    for stream in ("first", "second"):
-        pipeline.start_stream(stream, "a cat")
-        labels += [pipeline.current_label()] * 3
-        pipeline.end_stream()
-    pipeline.start_stream("third", "a dog")
-    await pipeline.consume(Source([make_frame(4500 * number) for number in range(6)], labels))
-    assert [(frame.stream_id, frame.index) for frame in received] == [
-        (stream, index) for stream in ("first", "second") for index in range(3)
-    ]
+    assert [f.media_time_ns for f in received] == [100_000_000, 150_011_111, 250_000_000]
+    assert [f.stream_time_ns for f in received] == [50_000_000, 0, 99_988_888]
+    assert pipeline.decoded == 3
+    assert pipeline.last_arrival_ns == 102
 
 
 async def test_skipped_frames_are_counted_across_tracks():
     pipeline = FramePipeline(CallbackObserver({}))
     assert pipeline.skipped == 0
-    await pipeline.consume(Source([], [], skipped=3))
-    await pipeline.consume(Source([], [], skipped=4))
+    await pipeline.consume(Source([], skipped=3))
+    await pipeline.consume(Source([], skipped=4))
     assert pipeline.skipped == 7
-
-
-def test_media_time_continues_across_the_wrap_of_rtp_time():
-    clock = MediaClock()
-    times = [
-        clock.media_time_ns(make_frame(pts))
-        for pts in ((1 << 32) - 9000, 0, 9000, 4500, (1 << 32) + 9000, None)
-    ]
-    assert times == [0, 100_000_000, 200_000_000, 150_000_000, 200_000_000, 200_000_000]
-    assert MediaClock().media_time_ns(make_frame(None)) == 0
-
-
-@given(st.integers(0, 1 << 33), st.lists(st.integers(-90_000, 900_000), min_size=1, max_size=30))
-def test_media_time_is_the_sum_of_the_steps(first, steps):
-    clock = MediaClock()
-    clock.media_time_ns(make_frame(first))
-    pts, total = first, 0
-    for step in steps:
-        pts, total = pts + step, total + step
-        assert clock.media_time_ns(make_frame(pts % (1 << 32))) == int(
-            total * fractions.Fraction(10**9, 90000)
-        )
 
 
 async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_waits(monkeypatch, eventually):

@@ -61,7 +61,7 @@ class Attack:
         self.messages += 1
         message = parse_streamer_message(text)
         if isinstance(message, UpdateAcknowledged):
-            self.pipeline.set_prompt(message.prompt)
+            self.pipeline.labels.set_prompt(message.prompt)
 
 
 @contextlib.asynccontextmanager

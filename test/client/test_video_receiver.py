@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from fractions import Fraction
 
 import av
+import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc.codecs.h264 import H264Encoder
 from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import RtpPacket
 
+from odyssey_ros.client.frame_labels import LabelHistory
 from odyssey_ros.client.video_receiver import MAX_MEDIA_SOURCES, VideoReceiver, receive_nothing
+from odyssey_ros.emulator.media.encoding import VideoEncoder
+from odyssey_ros.emulator.scene.marker import read_marker
+from odyssey_ros.emulator.scene.scenes import make_scene
 
 
 def frame_at(pts):
@@ -47,7 +55,7 @@ async def received(labels):
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     receiver = connection.addTransceiver("video", direction="recvonly").receiver
     receiver._track = RemoteStreamTrack(kind="video")
-    video = VideoReceiver(receiver, lambda: labels[-1], lambda _error: None)
+    video = VideoReceiver(receiver, labels, lambda _error: None)
 
     async def arrive(timestamp, ssrc=1):
         packet = RtpPacket(payload_type=96, sequence_number=0, timestamp=timestamp, ssrc=ssrc)
@@ -56,55 +64,129 @@ async def received(labels):
     return connection, receiver, video, arrive
 
 
-async def test_a_label_is_that_of_the_first_packet():
-    labels = ["a"]
-    connection, _receiver, video, arrive = await received(labels)
-    await arrive(0)
-    assert video.map(0) == 0
-    await arrive(1000)
-    labels.append("b")
-    await arrive(1000)  # a further packet of the same frame
-    await arrive(4000)
-    pts = [video.map(1000), video.map(4000)]
-    labels.append("c")
-    await arrive(1000)  # a retransmission
-    await arrive(7000)
-    pts.append(video.map(7000))
-    assert pts == [1000, 4000, 7000]
-    assert [video.label_of(frame_at(time)) for time in pts] == ["a", "b", "c"]
-    assert video.label_of(frame_at(99)) == "c"
+class Sent:
+    """Encodes frames and lets their packets arrive at a receiver, as from a network."""
+
+    def __init__(self, receiver, labels):
+        self.labels = labels
+        self._receiver = receiver
+        self._codec = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90_000, payloadType=96)
+        receiver._RTCRtpReceiver__codecs = {96: self._codec}
+        self._encoder = VideoEncoder("h264", 20, 1_000_000)
+        self._packer = H264Encoder()
+        self._loop, self._decoded = asyncio.get_running_loop(), asyncio.Queue()
+        receiver._RTCRtpReceiver__decoder_thread = threading.Thread(
+            target=receiver._RTCRtpReceiver__decoder_queue.decode, args=(self._loop, self._decoded)
+        )
+        receiver._RTCRtpReceiver__decoder_thread.start()
+        self.sequence_number = 65_530
+
+    def packets(self, time, *, keyframe=False):
+        """Return the packets of a frame with a media time."""
+        picture = make_scene("x", 704, 288).render(0, time)
+        encoded = self._encoder.encode(picture, time, keyframe=keyframe)
+        packet = av.Packet(encoded.data)
+        packet.pts, packet.time_base = time, Fraction(1, 90_000)
+        payloads, _ = self._packer.pack(packet)
+        found = []
+        for payload in payloads:
+            sequence_number = self.sequence_number % 65536
+            self.sequence_number += 1
+            found.append(
+                RtpPacket(
+                    payload_type=96,
+                    sequence_number=sequence_number,
+                    timestamp=time % 2**32,
+                    ssrc=1,
+                    payload=payload,
+                )
+            )
+        return found
+
+    async def arrive(self, packets):
+        """Let packets arrive."""
+        for packet in packets:
+            await self._receiver._handle_rtp_packet(packet, arrival_time_ms=0)
+
+    async def decoded(self, video):
+        """Return the next decoded frame."""
+        video.track._queue.put_nowait(await asyncio.wait_for(self._decoded.get(), 60))
+        return await video.recv()
+
+    def end(self):
+        """End the decoder thread."""
+        self._receiver._RTCRtpReceiver__decoder_queue.put(None)
+        self._receiver._RTCRtpReceiver__decoder_thread.join()
+
+
+@pytest.fixture
+async def sent():
+    labels = LabelHistory()
+    labels.start_stream("s", "a")
+    connection, receiver, video, _arrive = await received(labels)
+    one = Sent(receiver, labels)
+    yield one, video
+    one.end()
     await connection.close()
 
 
-async def test_the_first_frame_of_a_track_has_the_label_of_its_end():
-    """The message that starts a stream and the first packet may arrive in either order."""
-    labels = ["none"]
-    connection, _receiver, video, arrive = await received(labels)
-    await arrive(1000)
-    labels.append("started")
-    await arrive(4000)
-    assert video.label_of(frame_at(video.map(1000))) == "started"
-    await connection.close()
+async def test_a_decoded_frame_has_the_label_of_its_packets_and_unwrapped_time(sent):
+    one, video = sent
+    first = 2**32 - 6000
+    for number in range(5):
+        if number == 3:
+            one.labels.set_prompt("b")
+        await one.arrive(one.packets(first + 4500 * number, keyframe=number == 0))
+    one.labels.set_prompt("c")  # before anything is taken from the decoder
+    found = [await one.decoded(video) for _ in range(4)]
+    assert [frame.arrival.label.prompt for frame in found] == ["a", "a", "a", "b"]
+    assert [frame.frame.pts for frame in found] == [0, 4500, 9000, 13_500]
+    assert [frame.arrival.index for frame in found] == [0, 1, 2, 3]
 
 
-async def test_labels_of_skipped_frames_are_forgotten_and_time_wraps():
-    labels = ["a"]
-    connection, _receiver, video, arrive = await received(labels)
-    for number in range(5000):
-        labels[-1] = str(number)
-        timestamp = (2**32 - 10_000 + 3000 * number) % 2**32
-        await arrive(timestamp)
-        pts = video.map(timestamp)
-        assert pts == 3000 * number
-    assert len(video._labels) <= 1024
-    assert len(video._arriving) <= 1024
-    assert video.label_of(frame_at(pts - 3000)) == "4998"
-    assert list(video._labels.values()) == ["4999"]
-    await connection.close()
+async def test_a_packet_that_is_sent_again_keeps_the_label_of_its_frame(sent):
+    one, video = sent
+    frames = [one.packets(4500 * number, keyframe=number == 0) for number in range(4)]
+    await one.arrive(frames[0])
+    await one.arrive(frames[2])
+    one.labels.set_prompt("b")
+    await one.arrive(frames[1])
+    await one.arrive(frames[3])
+    found = [await one.decoded(video) for _ in range(3)]
+    assert [frame.arrival.label.prompt for frame in found] == ["a", "a", "a"]
+    assert [read_marker(frame.frame.to_ndarray(format="gray")).counter for frame in found] == [0, 4500, 9000]
+
+
+async def test_frames_after_a_lost_one_are_not_decoded_until_a_key_frame(sent):
+    """A decoder would show parts of older pictures in them."""
+    one, video = sent
+    for number in range(9):
+        packets = one.packets(4500 * number, keyframe=number in (0, 7))
+        if number == 3:
+            # The receiver gives up waiting when far newer packets arrive.
+            one.sequence_number += 1200
+        await one.arrive(packets if number != 2 else [])
+    found = [await one.decoded(video) for _ in range(2)]
+    counters = [read_marker(frame.frame.to_ndarray(format="gray")).counter // 4500 for frame in found]
+    assert counters == [0, 7]  # aiortc drops frame 1 too, because the packet after it is missing
+    assert [frame.arrival.index for frame in found] == [0, 6]
+    assert video.skipped == 3
+
+
+async def test_the_decoder_may_lag_and_skip(sent, monkeypatch):
+    one, video = sent
+    for number in range(3000):
+        video.put((one._codec, JitterFrame(data=b"\0\0\0\1\x65", timestamp=number)))
+    assert len(video._numbered) <= 1024
+    frame = frame_at(None)
+    assert video._arrival_of(frame) is None
+    frame.pts = 2999
+    assert video._arrival_of(frame).media_ticks == 2999
+    assert video._arrival_of(frame) is None
 
 
 async def test_only_some_media_sources_reach_the_receiver():
-    connection, receiver, _video, arrive = await received(["a"])
+    connection, receiver, _video, arrive = await received(LabelHistory())
     table = receiver.transport._rtp_router.ssrc_table
     for ssrc in range(1000):
         table[ssrc] = receiver  # as the router does before the packet arrives
@@ -115,7 +197,7 @@ async def test_only_some_media_sources_reach_the_receiver():
 
 
 async def test_the_end_of_the_track_drops_what_waits():
-    connection, _receiver, video, _arrive = await received(["a"])
+    connection, _receiver, video, _arrive = await received(LabelHistory())
     codec = type("Codec", (), {"name": "H264"})()
     frame = JitterFrame(data=b"\0\0\0\1\x41", timestamp=0)
     video.put((codec, frame))
@@ -126,7 +208,7 @@ async def test_the_end_of_the_track_drops_what_waits():
 
 
 async def test_a_receiver_of_nothing_starts_no_thread():
-    connection, receiver, _video, _arrive = await received(["a"])
+    connection, receiver, _video, _arrive = await received(LabelHistory())
     receive_nothing(receiver)
     await receiver.receive(None)
     assert not [thread for thread in threading.enumerate() if "decoder" in thread.name]

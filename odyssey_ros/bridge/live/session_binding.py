@@ -83,7 +83,6 @@ class SessionBinding(Generic[S]):
         self._node = node
         self._handlers = handlers
         self._detached = False
-        self._stream_start_ns = 0
         self._stamps: MediaStamps | ArrivalStamps = ArrivalStamps()
         self._stamp_source = ""
         self.images = ImageTopics(node, settings, self._image_failed)
@@ -105,10 +104,7 @@ class SessionBinding(Generic[S]):
         """Stamp a frame and offer it to the topics."""
         arrival_ns = node_time_ns(self._node, time.monotonic_ns() - decoded.arrival_ns)
         stamp_ns = self._stamps.stamp(arrival_ns, decoded.media_time_ns)
-        if decoded.index == 0:
-            self._stream_start_ns = decoded.media_time_ns
-        stream_time_ns = decoded.media_time_ns - self._stream_start_ns
-        self.images.offer(replace(decoded, media_time_ns=stream_time_ns), stamp_ns)
+        self.images.offer(replace(decoded, media_time_ns=decoded.stream_time_ns), stamp_ns)
 
     def state_changed(self, state: SessionState) -> None:
         """Pass the state on."""

@@ -36,7 +36,13 @@ def graph(local_graph):
 def frame(stream_id="s", prompt="a sea"):
     picture = av.VideoFrame.from_ndarray(np.full((32, 48, 3), 90, np.uint8), "rgb24")
     return DecodedFrame(
-        frame=picture, arrival_ns=0, media_time_ns=1_500_000_000, index=7, stream_id=stream_id, prompt=prompt
+        frame=picture,
+        arrival_ns=0,
+        media_time_ns=1_500_000_000,
+        stream_time_ns=0,
+        index=7,
+        stream_id=stream_id,
+        prompt=prompt,
     )
 
 

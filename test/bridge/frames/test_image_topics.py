@@ -44,6 +44,7 @@ def decoded(index):
         frame=av.VideoFrame(1280, 704, "yuv420p"),
         arrival_ns=time.monotonic_ns(),
         media_time_ns=index * 50_000_000,
+        stream_time_ns=index * 50_000_000,
         index=index,
         stream_id="one",
         prompt="a harbour",

@@ -53,9 +53,15 @@ def bench(monkeypatch):
     return Bench()
 
 
-def frame(index, media_time_ns, arrival_ns=0):
+def frame(index, media_time_ns, arrival_ns=0, stream_time_ns=0):
     return DecodedFrame(
-        frame=None, arrival_ns=arrival_ns, media_time_ns=media_time_ns, index=index, stream_id="s", prompt=""
+        frame=None,
+        arrival_ns=arrival_ns,
+        media_time_ns=media_time_ns,
+        stream_time_ns=stream_time_ns,
+        index=index,
+        stream_id="s",
+        prompt="",
     )
 
 
@@ -81,9 +87,10 @@ def test_reports_on_their_way_are_dropped_by_detach(bench):
 
 
 def test_media_time_is_relative_to_the_first_frame_of_the_stream(bench):
-    for index, media_time_ns in ((0, 700), (1, 900), (0, 5000), (1, 5100)):
-        bench.observer.frame_arrived(frame(index, media_time_ns))
-    assert [decoded.media_time_ns for decoded, _ in bench.binding.images.offered] == [0, 200, 0, 100]
+    """It is also that of a stream whose first frames were not decoded."""
+    for media_time_ns, stream_time_ns in ((700, 0), (900, 200), (5000, 150)):
+        bench.observer.frame_arrived(frame(0, media_time_ns, stream_time_ns=stream_time_ns))
+    assert [decoded.media_time_ns for decoded, _ in bench.binding.images.offered] == [0, 200, 150]
     assert bench.binding.session == "session"
 
 
