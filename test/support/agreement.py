@@ -1,0 +1,148 @@
+"""Compares the frames of random streams as seen live, as recordings, and through the player."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agreement_graph import Graph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from agreement_frames import Seen, Views
+    from agreement_plans import Plan
+
+
+@dataclass
+class Findings:
+    """What a comparison has found.
+
+    Attributes:
+        streams: Number of streams.
+        recorded: Number of recorded frames.
+        live: Number of live frames.
+        played: Number of frames of the player.
+        lost: Number of recorded frames that were not seen live.
+        disagreements: Number of disagreements of each kind.
+        examples: The first disagreement of each kind.
+    """
+
+    streams: int = 0
+    recorded: int = 0
+    live: int = 0
+    played: int = 0
+    lost: int = 0
+    disagreements: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def check(self, agrees: bool, kind: str, plan: Plan, *details: object) -> None:
+        """Count a disagreement unless `agrees`."""
+        if not agrees:
+            self.disagreements[kind] += 1
+            text = f"plan {plan.number}: " + ", ".join(repr(detail) for detail in details)
+            self.examples.setdefault(kind, text)
+
+    def figures(self) -> dict[str, object]:
+        """Return the figures by their headings."""
+        return {
+            "streams": self.streams,
+            "recorded": self.recorded,
+            "live": self.live,
+            "lost live": self.lost,
+            "played": self.played,
+            "disagreements": self.disagreements.total(),
+        }
+
+    def report(self) -> str:
+        """Return the figures as text."""
+        counts = (
+            f"{self.streams} streams, {self.recorded} recorded frames, {self.live} live, "
+            f"{self.played} played; {self.lost} recorded frames not seen live"
+        )
+        found = [
+            f"{kind}: {count}; {self.examples[kind]}" for kind, count in sorted(self.disagreements.items())
+        ]
+        return "\n  ".join([counts, *(found or ["no disagreement"])])
+
+
+def run(
+    plans: Sequence[Plan], domain: int, folder: Path, *, bridges: int = 2, launcher: Sequence[str] = ()
+) -> Findings:
+    """Run the streams through real processes, and compare all frames. Arguments as for `Graph`."""
+    with Graph(domain, folder, bridges, launcher) as graph:
+        views = graph.run_live(plans)
+        graph.read_recordings(views)
+        graph.play(views)
+    return compare(views)
+
+
+def compare(views: Sequence[Views]) -> Findings:
+    """Compare the frames of all streams."""
+    findings = Findings()
+    for view in views:
+        for stream, recorded in view.recorded.items():
+            findings.streams += 1
+            findings.recorded += len(recorded)
+            _compare_recorded(findings, view.plan, recorded)
+            played = view.played[stream]
+            findings.played += len(played)
+            findings.check(
+                played == recorded, "played: differs from the recording", view.plan, *_first(played, recorded)
+            )
+        _compare_live(findings, view)
+    return findings
+
+
+def _first(one: list[Seen], other: list[Seen]) -> tuple[object, ...]:
+    pairs = itertools.zip_longest(one, other)
+    return next((pair for pair in pairs if pair[0] != pair[1]), ())
+
+
+def _compare_recorded(findings: Findings, plan: Plan, recorded: list[Seen]) -> None:
+    for number, seen in enumerate(recorded):
+        marker = seen.marker
+        if marker is None:
+            findings.check(False, "recorded: picture unreadable", plan, seen)
+            continue
+        findings.check(seen.index == number == marker.counter, "recorded: index", plan, seen)
+        # The marker has whole milliseconds.
+        agrees = seen.media_ns // 1_000_000 == marker.stream_time_ms
+        findings.check(agrees, "recorded: media time", plan, seen)
+        findings.check(plan.pictured(seen.prompt) == marker.prompt_id, "recorded: prompt", plan, seen)
+
+
+def _compare_live(findings: Findings, view: Views) -> None:
+    plan = view.plan
+    findings.live += len(view.live)
+    found: dict[str, dict[int, Seen]] = {
+        stream: {seen.marker.counter: seen for seen in recorded if seen.marker is not None}
+        for stream, recorded in view.recorded.items()
+    }
+    matched = 0
+    last: dict[str, int] = {}
+    for seen in view.live:
+        if seen.stream_id not in found:
+            findings.check(False, "live: stream", plan, seen)
+            continue
+        if seen.marker is None:
+            findings.check(False, "live: picture unreadable", plan, seen)
+            continue
+        same = found[seen.stream_id].get(seen.marker.counter)
+        if same is None:
+            findings.check(False, "live: picture not in the recording", plan, seen)
+            continue
+        matched += 1
+        findings.check(seen.marker == same.marker, "live: picture", plan, seen, same)
+        findings.check(seen.size == same.size, "live: size", plan, seen, same)
+        findings.check(seen.media_ns == same.media_ns, "live: media time", plan, seen, same)
+        findings.check(seen.prompt == same.prompt, "live: prompt", plan, seen, same)
+        # Frames of which no packet arrived are not counted.
+        before = last.get(seen.stream_id, -1)
+        agrees = before < seen.index <= same.index if plan.lossy else seen.index == same.index
+        findings.check(agrees, "live: index", plan, seen, same)
+        last[seen.stream_id] = seen.index
+    findings.lost += sum(len(recorded) for recorded in view.recorded.values()) - matched
