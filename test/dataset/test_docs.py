@@ -1,4 +1,4 @@
-"""The examples of `docs/dataset.md`: the script file, and the training example with real bags.
+"""The examples of the pages about datasets: the script file, and the training example with real bags.
 
 PyTorch is not a dependency, so a substitute provides the four names that the example uses.
 """
@@ -23,16 +23,16 @@ from odyssey_ros.dataset.plans import read_plans
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "dataset.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def _block(language: str, word: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
+def _block(page: str, language: str, word: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     return next(block for block in blocks if word in block)
 
 
 def test_the_script_file_in_the_docs_is_valid(tmp_path: Path) -> None:
-    (tmp_path / "walk.yaml").write_text(_block("yaml", "variables"))
+    (tmp_path / "walk.yaml").write_text(_block("dataset.md", "yaml", "variables"))
     (tmp_path / "start.png").write_bytes(b"picture")
     assert len(read_plans([tmp_path / "walk.yaml"])) == 8
 
@@ -46,7 +46,7 @@ def _example(monkeypatch: pytest.MonkeyPatch, workers: list[Any]) -> dict[str, A
     for module in (torch, utils, data):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     names: dict[str, Any] = {}
-    exec(_block("python", "IterableDataset").partition("\nloader =")[0], names)
+    exec(_block("dataset_content.md", "python", "IterableDataset").partition("\nloader =")[0], names)
     return names
 
 

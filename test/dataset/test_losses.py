@@ -8,7 +8,7 @@ from pathlib import Path
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.losses import IncompleteDataError, Loss, combined, described, summary
 
-PAGE = Path(__file__).parents[2] / "docs" / "dataset.md"
+PAGE = Path(__file__).parents[2] / "docs" / "dataset_content.md"
 
 
 def test_the_page_lists_every_kind_in_the_order_of_the_enumeration() -> None:
