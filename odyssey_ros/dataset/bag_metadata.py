@@ -180,7 +180,7 @@ def _at(value: object, *keys: int | str) -> object:
 
 
 def _parsed(text: str | bytes) -> object:
-    """Parse YAML; return None for what is not valid, has aliases, or is nested like no metadata."""
+    """Parse YAML; return None if it is not valid, has aliases, or has too many brackets."""
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text
         if text.count("[") + text.count("{") > _MAX_BRACKETS:

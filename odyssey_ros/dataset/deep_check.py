@@ -83,7 +83,7 @@ def check_episode(
     entry: ManifestEntry,
     settings: BagSettings,
     *,
-    keep_on: Callable[[], None] = lambda: None,
+    raise_if_stopped: Callable[[], None] = lambda: None,
     on_frame: Callable[[int], None] = lambda _: None,
 ) -> Findings:
     """Check an episode. Blocks for as long as its pictures take to decode.
@@ -92,13 +92,13 @@ def check_episode(
         folder: The dataset's folder.
         entry: The entry of the manifest.
         settings: The settings of the dataset.
-        keep_on: Called often. An exception that it raises ends the check.
+        raise_if_stopped: Called often. An exception that it raises ends the check.
         on_frame: Called with the number of frames checked so far.
     """
     findings = Findings(str(entry.episode))
     if not is_usable(entry, findings):
         return findings
-    _EpisodeCheck(folder, entry, settings, findings, keep_on, on_frame).run()
+    _EpisodeCheck(folder, entry, settings, findings, raise_if_stopped, on_frame).run()
     return findings
 
 
@@ -109,14 +109,14 @@ class _EpisodeCheck:
         entry: ManifestEntry,
         settings: BagSettings,
         findings: Findings,
-        keep_on: Callable[[], None],
+        raise_if_stopped: Callable[[], None],
         on_frame: Callable[[int], None],
     ) -> None:
         self._folder = folder
         self._entry = entry
         self._settings = settings
         self._findings = findings
-        self._keep_on = keep_on
+        self._raise_if_stopped = raise_if_stopped
         self._on_frame = on_frame
         self._prompts: list[Prompt] = prompts_of(entry)
         self._kept: KeptFiles | None = None
@@ -145,7 +145,7 @@ class _EpisodeCheck:
         try:
             with open_regular_file(self._folder / mcap.path) as file:
                 size = os.fstat(file.fileno()).st_size
-                check = McapCheck(file, size, self._findings, self._keep_on)
+                check = McapCheck(file, size, self._findings, self._raise_if_stopped)
                 self._messages(check)
         except (RegularFileError, OSError) as error:
             reason = error.reason if isinstance(error, RegularFileError) else error.strerror
@@ -193,7 +193,7 @@ class _EpisodeCheck:
         before = frames.frames
         frames.message(message)
         if frames.frames != before:
-            self._keep_on()
+            self._raise_if_stopped()
             self._on_frame(frames.frames)
 
     def _frame(self, frame: WholeFrame) -> None:
@@ -204,7 +204,7 @@ class _EpisodeCheck:
         """Use the kept downloads if they are those from which the bag was made."""
         entry, findings = self._entry, self._findings
         files = kept_files(self._folder, entry)
-        if files is None or not check_digests(files, entry, findings, self._keep_on):
+        if files is None or not check_digests(files, entry, findings, self._raise_if_stopped):
             return
         self._kept = files
         if files.events is not None:

@@ -118,7 +118,7 @@ def _stream_time_ns(fields: Mapping[str, object]) -> int | None:
 
 
 def _wall_time(fields: Mapping[str, object]) -> tuple[float | None, bool]:
-    """Return the seconds of an ISO 8601 text, or of a number of seconds or milliseconds, and the guess."""
+    """Return the seconds of a number or of an ISO 8601 text, and whether their unit or origin is a guess."""
     number = _number(fields, _WALL_KEYS)
     if number is not None:
         return (number / 1000 if number > 1e11 else number), number < _FIRST_WALL_TIME

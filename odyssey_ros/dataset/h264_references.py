@@ -106,7 +106,7 @@ def lacks_parameters(annex_b: bytes, *, is_first: bool = False) -> bool:
 
 
 def _units(annex_b: bytes) -> list[tuple[int, bool, bytes]]:
-    """Return type, whether it is part of a reference picture, and first bytes of each NAL unit."""
+    """Return of each NAL unit: type, whether it is part of a reference picture, and first bytes."""
     units = []
     for match in _START_CODE.finditer(annex_b):
         start = match.end()
@@ -118,7 +118,7 @@ def _units(annex_b: bytes) -> list[tuple[int, bool, bytes]]:
 
 
 class _Bits:
-    """Reads the bits of a NAL unit (ITU-T H.264, 9.1). Raises `IndexError` behind the end."""
+    """Reads the bits of a NAL unit (ITU-T H.264, 9.1). Raises `IndexError` past the end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

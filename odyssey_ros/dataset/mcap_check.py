@@ -58,17 +58,21 @@ class McapCheck:
         file: The file, at its beginning.
         size: Size of the file in bytes.
         findings: Receives the faults.
-        keep_on: Called before each block that is read. An exception that it raises ends the reading.
+        raise_if_stopped: Called before each block that is read. An exception that it raises ends the reading.
 
     Attributes:
         contents: What has been read so far.
     """
 
     def __init__(
-        self, file: BinaryIO, size: int, findings: Findings, keep_on: Callable[[], None] = lambda: None
+        self,
+        file: BinaryIO,
+        size: int,
+        findings: Findings,
+        raise_if_stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self.contents = BagContents(size)
-        self._reader = RecordReader(file, size, keep_on)
+        self._reader = RecordReader(file, size, raise_if_stopped)
         self._findings = findings
         self._summary = SummaryCheck(self.contents, self._fault)
         self._chunk: _ChunkFacts | None = None  # the chunk whose message indexes follow

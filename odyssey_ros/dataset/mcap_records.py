@@ -91,7 +91,7 @@ class RecordReader:
     Args:
         file: The file, at its beginning.
         size: Size of the file in bytes.
-        keep_on: Called before each block that is read. An exception that it raises ends the reading.
+        raise_if_stopped: Called before each block that is read. An exception that it raises ends the reading.
 
     Attributes:
         position: Number of bytes read so far.
@@ -99,14 +99,14 @@ class RecordReader:
         section_crc: CRC-32 of the bytes since `start_section`; 0 before.
     """
 
-    def __init__(self, file: BinaryIO, size: int, keep_on: Callable[[], None]) -> None:
+    def __init__(self, file: BinaryIO, size: int, raise_if_stopped: Callable[[], None]) -> None:
         self.position = 0
         self.size = size
         self.crc = 0
         self.section_crc = 0
         self._in_section = False
         self._file = file
-        self._keep_on = keep_on
+        self._raise_if_stopped = raise_if_stopped
 
     def start_section(self) -> None:
         """Start the computation of `section_crc`."""
@@ -157,7 +157,7 @@ class RecordReader:
         """Read `length` bytes; fewer only at the end of the file."""
         parts: list[bytes] = []
         while length:
-            self._keep_on()
+            self._raise_if_stopped()
             part = self._file.read(min(length, _BLOCK))
             if not part:
                 break

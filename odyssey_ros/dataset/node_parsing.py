@@ -128,7 +128,7 @@ def _json_nodes(path: Path, text: str) -> Node | None:
 
 
 def _json_tokens(path: Path, text: str) -> Iterator[tuple[str, str, Place]]:
-    """Yield the tokens of valid JSON, except commas and colons: its first character, its value, its place."""
+    """Yield first character, value and place of each token of valid JSON, except commas and colons."""
     decoder = json.JSONDecoder()
     end, line, line_start = 0, 1, 0
     while (found := _JSON_TOKEN.search(text, end)) is not None:

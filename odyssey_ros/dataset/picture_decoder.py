@@ -1,4 +1,4 @@
-"""Decodes the pictures of a video file from a key frame on, and decides from where on they are right."""
+"""Decodes the pictures of a video file from a key frame on, and leaves out those that may be incorrect."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ P = TypeVar("P", bound=Stamped)
 
 
 class LateStartError(Exception):
-    """The wanted picture cannot be decoded from the place where decoding started, but maybe from before."""
+    """The wanted picture cannot be decoded from the place where decoding started; an earlier place may do."""
 
 
 def pictures_after_seek(file: VideoFile, table: FrameTable, first: int) -> Iterator[tuple[int, VideoFrame]]:

@@ -1,4 +1,4 @@
-"""What a user should know about plans before they are submitted, and paid."""
+"""Notes about plans that a user should see before the jobs are submitted and paid for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the manifest says about frames that the video lacks, or that have the time of the frame before.
 
-Such losses are told when the bag is made. The check takes as many of them as are recorded, and no more.
+Such losses are recorded when the bag is made. The check accepts as many of them as are recorded.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class RecordedGaps:
         self.duplicates = self._duplicates > 0
 
     def missing(self, count: int) -> bool:
-        """Return whether a gap of so many frames is recorded, and take it."""
+        """Return whether a gap of `count` frames is recorded; each recorded frame is used only once."""
         if not 0 < count <= self._missing:
             return False
         self._missing -= count
         return True
 
     def duplicate(self) -> bool:
-        """Return whether one more frame with the stamp of the frame before is recorded, and take it."""
+        """Return whether one more frame with the stamp of the frame before is recorded; each is used once."""
         if self._duplicates <= 0:
             return False
         self._duplicates -= 1

@@ -5,8 +5,9 @@ it is certain that the submission made no job:
 
 - Certain that a job is the submitted one: the list of newer jobs is complete; the job has one stream; its log
   has no losses, and has the sent prompts of the script at the script's times; its duration and orientation
-  are those of the script; and no other job of nobody, and no other doubtful episode, could be it. Episodes
-  with equal scripts may take each other's jobs, because each of these jobs is what both asked for.
+  are those of the script; no other job without an episode fits the script; and the job could not be that of
+  another episode in doubt. Episodes with equal scripts may take each other's jobs, because both submitted the
+  same.
 - Certain that there is no job: the list is complete, and each newer job belongs to another episode, differs
   from the script, or made nothing (it failed or was cancelled, in which case a new job replaces it anyway).
 
@@ -225,7 +226,7 @@ class Settlement:
     async def _in_doubt(
         self, plan: EpisodePlan, intent: Intent, reason: str, candidates: Sequence[_Candidate] = ()
     ) -> EpisodeError:
-        """Record that the user is told, and return the error."""
+        """Record that the doubt is reported to the user, and return the error."""
         when = f" at {intent.time}" if intent.time else ""
         text = f"it is unknown whether the submission{when} made a job: {reason}. "
         shown = candidates[:_NAMED_CANDIDATES]

@@ -69,7 +69,7 @@ def kept_files(folder: Path, entry: ManifestEntry) -> KeptFiles | None:
 
 
 def check_digests(
-    files: KeptFiles, entry: ManifestEntry, findings: Findings, keep_on: Callable[[], None]
+    files: KeptFiles, entry: ManifestEntry, findings: Findings, raise_if_stopped: Callable[[], None]
 ) -> bool:
     """Compare the files with the digests in the manifest; return whether they are the same. Blocks."""
     same = True
@@ -79,7 +79,9 @@ def check_digests(
         try:
             # The digest of a log is that of its decompressed text.
             is_log = path is files.events
-            digest = hashlib.sha256(read_log(path).data).hexdigest() if is_log else _sha256(path, keep_on)
+            digest = (
+                hashlib.sha256(read_log(path).data).hexdigest() if is_log else _sha256(path, raise_if_stopped)
+            )
         except (RegularFileError, EpisodeError, OSError) as error:
             findings.fault("the downloads", f"{path.name}: it cannot be read: {error}")
             same = False
@@ -271,10 +273,10 @@ def _psnr_db(jpeg: bytes, other: bytes) -> float:
     return 100.0 if not error else 10 * math.log10(255**2 / error)
 
 
-def _sha256(path: Path, keep_on: Callable[[], None]) -> str:
+def _sha256(path: Path, raise_if_stopped: Callable[[], None]) -> str:
     digest = hashlib.sha256()
     with open_regular_file(path) as file:
         while block := file.read(_BLOCK):
-            keep_on()
+            raise_if_stopped()
             digest.update(block)
     return digest.hexdigest()

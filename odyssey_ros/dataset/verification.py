@@ -70,7 +70,9 @@ class Verification:
                 if self._progress is not None and frames % _FRAMES_PER_REPORT == 1:
                     self._progress.phase(name, "checking", frames, entry.frames, "frames")
 
-            return check_episode(self._folder, entry, settings, keep_on=self._keep_on, on_frame=on_frame)
+            return check_episode(
+                self._folder, entry, settings, raise_if_stopped=self._raise_if_stopped, on_frame=on_frame
+            )
 
         try:
             for _ in range(self._decoders * _QUEUED_FOR_EACH_DECODER):
@@ -83,12 +85,12 @@ class Verification:
             self._stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _keep_on(self) -> None:
+    def _raise_if_stopped(self) -> None:
         if self._stopped.is_set():
             raise _StoppedError
 
     def _whole(self) -> Findings:
-        """Find what is there several times, and what no manifest names."""
+        """Report what occurs several times, and what no manifest names."""
         findings = Findings("dataset")
         for text in repeated_values(self._entries):
             findings.fault("entries of their own", f"manifest: {text}")

@@ -35,7 +35,7 @@ _WEBP_METADATA_FLAGS: Final = 0x20 | 0x08 | 0x04  # ICC, EXIF, XMP
 def separate(data: bytes, name: str) -> tuple[bytes, Metadata]:
     """Return a picture file without metadata, and the metadata that matter.
 
-    A file whose structure is invalid is returned as far as it could be read: the decoder judges it.
+    A file whose structure is invalid is returned as far as it could be read: the decoder reports the error.
 
     Args:
         data: The file.

@@ -24,7 +24,7 @@ _IGNORED_ITEM: Final = b"skip"
 def separate(data: bytes) -> tuple[bytes, Metadata]:
     """Return a file whose decoder ignores EXIF and XMP, and its colours.
 
-    A profile has precedence over code points. What is invalid is skipped: the decoder judges the file.
+    A profile has precedence over code points. What is invalid is skipped: the decoder reports errors.
     """
     changed: bytearray | None = None
     metadata = Metadata()
@@ -59,7 +59,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _metadata_items(data: bytes, start: int, end: int) -> Iterator[int]:
-    """Yield where the types of the items with metadata are."""
+    """Yield the offset of the type of each item with metadata."""
     for kind, first, _ in _boxes(data, start + (6 if data[start] == 0 else 8), end):
         if kind == b"infe" and data[first] >= 2:
             at = first + (8 if data[first] == 2 else 10)

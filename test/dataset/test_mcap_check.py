@@ -191,11 +191,11 @@ def test_the_check_can_be_ended() -> None:
 
     calls = []
 
-    def keep_on() -> None:
+    def raise_if_stopped() -> None:
         calls.append(None)
         if len(calls) > 5:
             raise Ended
 
-    check = McapCheck(io.BytesIO(written(MESSAGES)), 1 << 20, Findings("e"), keep_on)
+    check = McapCheck(io.BytesIO(written(MESSAGES)), 1 << 20, Findings("e"), raise_if_stopped)
     with pytest.raises(Ended):
         list(check.messages())
