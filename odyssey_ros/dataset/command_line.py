@@ -42,7 +42,11 @@ def parser() -> argparse.ArgumentParser:
         action="store_false",
         help="1280x704 for files that do not set portrait",
     )
-    simulate.add_argument("--dry-run", action="store_true", help="print the episodes and send nothing")
+    simulate.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the scripts as they would be submitted, and send nothing",
+    )
     simulate.add_argument(
         "--retries",
         type=options.count,
@@ -75,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     recordings = commands.add_parser("recordings", help="make bags from recorded streams, by id or by date")
-    recordings.add_argument("ids", nargs="*", metavar="STREAM_ID")
+    recordings.add_argument("ids", nargs="*", metavar="STREAM_ID", help="recorded stream")
     recordings.add_argument(
         "--since",
         type=options.time_ns,
@@ -87,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     jobs = commands.add_parser("jobs", help="make bags from completed simulation jobs, by id")
-    jobs.add_argument("ids", nargs="+", metavar="JOB_ID")
+    jobs.add_argument("ids", nargs="+", metavar="JOB_ID", help="completed job")
 
     _add_common(simulate, output_required=False)  # not with --dry-run
     _add_common(recordings)
@@ -103,11 +107,12 @@ def parser() -> argparse.ArgumentParser:
     merge.set_defaults(verbose=False)
 
     verify = commands.add_parser("verify", help="compare the files of a dataset with its manifest")
-    verify.add_argument("output", type=options.path, metavar="FOLDER")
+    verify.add_argument("output", type=options.path, metavar="FOLDER", help="the dataset's folder")
     verify.add_argument(
         "--deep",
         action="store_true",
-        help="also read every message and decode every picture, and compare them with the manifest",
+        help="also read every message and decode every picture, and compare them with the manifest and with "
+        "the kept downloads",
     )
     verify.add_argument(
         "--decoders",
@@ -164,11 +169,16 @@ def _add_common(command: argparse.ArgumentParser, *, output_required: bool = Tru
         metavar="FRAME",
         help="frame of reference of all headers (default: %(default)s)",
     )
-    bags.add_argument("--keep-downloads", action="store_true", help="keep the MP4 files in the work folder")
+    bags.add_argument(
+        "--keep-downloads",
+        action="store_true",
+        help="keep the videos and events logs in the work folder, for verify --deep; a run without this "
+        "option removes those of its episodes",
+    )
     bags.add_argument(
         "--strict",
         action="store_true",
-        help="an episode of which anything was ignored, repaired or guessed fails (INCOMPLETE_DATA)",
+        help="an episode fails (INCOMPLETE_DATA) if anything in it was ignored, repaired or guessed",
     )
     width = command.add_argument_group("limits of what runs at the same time")
     for name, default, what in (
