@@ -107,7 +107,7 @@ class FrameCheck:
         self._said_sizes = sizes_of(entry)
         self._on_frame = on_frame
         self._image_type = message_reader.IMAGE_TYPES[entry.images][1]
-        self._decoder = picture_decoder(entry.images)
+        self._decoder = picture_decoder(entry.images, self._allowed.lost_references)
         self._sizes: dict[int, tuple[int, int]] = {}  # in camera_info, of the pictures that are being decoded
         self._group: _Group | None = None
         self._last_stamp_ns: int | None = None

@@ -1,22 +1,34 @@
 """Finds pictures that are missing in an H.264 stream, by the numbers in the slice headers.
 
 FFmpeg conceals a missing picture: it predicts the next ones from a copy of an older one, without an error.
-Each slice header has a number that counts the reference pictures (ITU-T H.264, 7.4.3, `frame_num`). Streams
-that may leave out numbers, or that have fields instead of frames, are not checked. A stream that resets the
-number without a key frame (`memory_management_control_operation` 5) is not expected: no common encoder does.
+Each slice header has a number that counts the reference pictures (ITU-T H.264, 7.4.3, `frame_num`). A missing
+picture that is no reference leaves no gap, and changes no other picture. Streams that may leave out numbers
+are not checked. A stream that resets the number without a key frame (`memory_management_control_operation` 5)
+is not expected: no common encoder does.
 """
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING
 
-_START_CODE: Final = re.compile(rb"\x00\x00\x01")
-_HEADER_BYTES: Final = 512  # an SPS, or the first fields of a slice header, are not longer
+from odyssey_ros.dataset.h264_headers import (
+    KEY_SLICE,
+    PPS,
+    SLICE,
+    SPS,
+    annex_b_units,
+    configured_units,
+    length_size,
+    picture_parameters,
+    picture_parameters_of,
+    prefixed_units,
+    sequence_parameters,
+    slice_header,
+)
 
-_SLICE, _KEY_SLICE, _SPS, _PPS = 1, 5, 7, 8
-_WITH_CHROMA_FORMAT: Final = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
+if TYPE_CHECKING:
+    from odyssey_ros.dataset.h264_headers import NalUnit, SequenceParameters
 
 
 class MissingPictureError(Exception):
@@ -24,124 +36,71 @@ class MissingPictureError(Exception):
 
 
 class ReferenceOrder:
-    """Checks the numbers of consecutive access units. For one stream."""
+    """Checks the numbers of consecutive pictures, in the order of decoding. For one stream.
 
-    def __init__(self) -> None:
-        self._bits: int | None = None  # of the number; None without an SPS
-        self._separate_planes = False
-        self._checked = False
+    Args:
+        extradata: The decoder configuration of the file, which also says how NAL units are separated. By
+            default there is none, and the data is in Annex B form.
+    """
+
+    def __init__(self, extradata: bytes = b"") -> None:
+        self._length_size = length_size(extradata)
+        self._sequences: dict[int, SequenceParameters] = {}
+        self._sequence_of_picture: dict[int, int] = {}
         self._last_reference: int | None = None  # the number of the last reference picture
+        self._open_field: tuple[int, int] | None = None  # number and parity of a field without a second one
+        with suppress(IndexError):
+            for unit in configured_units(extradata):
+                self._learn(unit)
 
-    def check(self, annex_b: bytes) -> None:
-        """Check an access unit in Annex B form.
+    def restart(self) -> None:
+        """Expect any number next: the stream continues at another place."""
+        self._last_reference = self._open_field = None
+
+    def check(self, data: bytes | memoryview) -> bool:
+        """Check an access unit, or one field of it.
+
+        Returns:
+            Whether the data is the second field of the picture whose first field came before.
 
         Raises:
             MissingPictureError: The unit does not follow the one before.
         """
         with suppress(IndexError):  # a header is cut off: the decoder reports it
-            for kind, reference, payload in _units(annex_b):
-                if kind == _SPS:
-                    self._sequence_parameters(_Bits(payload))
-                elif kind in (_SLICE, _KEY_SLICE):
-                    self._slice(_Bits(payload), is_key=kind == _KEY_SLICE, is_reference=reference)
-                    return  # all slices of a picture have the same number
+            units = prefixed_units(data, self._length_size) if self._length_size else annex_b_units(data)
+            for unit in units:
+                if unit.kind in (SLICE, KEY_SLICE):
+                    return self._picture(unit)  # all slices of a picture have the same number
+                self._learn(unit)
+        return False
 
-    def _slice(self, bits: _Bits, *, is_key: bool, is_reference: bool) -> None:
-        if self._bits is None:
-            return
-        bits.unsigned()  # first macroblock
-        bits.unsigned()  # slice type
-        bits.unsigned()  # PPS
-        if self._separate_planes:
-            bits.read(2)
-        number = bits.read(self._bits)
-        last = self._last_reference
-        if is_reference:
+    def _learn(self, unit: NalUnit) -> None:
+        if unit.kind == SPS:
+            parameters = sequence_parameters(unit.payload)
+            self._sequences[parameters.number] = parameters
+        elif unit.kind == PPS:
+            number, sequence = picture_parameters(unit.payload)
+            self._sequence_of_picture[number] = sequence
+
+    def _picture(self, unit: NalUnit) -> bool:
+        sequence = self._sequence_of_picture.get(picture_parameters_of(unit.payload))
+        parameters = None if sequence is None else self._sequences.get(sequence)
+        if parameters is None:
+            self.restart()
+            return False
+        number, field = slice_header(unit.payload, parameters)
+        last, open_field = self._last_reference, self._open_field
+        self._open_field = None if field is None else (number, field)
+        if unit.is_reference:
             self._last_reference = number
-        if is_key or last is None or not self._checked:
-            return
+        if field is not None and open_field == (number, 1 - field):
+            self._open_field = None
+            return True
+        if unit.kind == KEY_SLICE or last is None or parameters.allows_gaps:
+            return False
         # A picture that is no reference has the number that the next reference picture has.
-        expected = (last + 1) % (1 << self._bits)
+        expected = (last + 1) % (1 << parameters.frame_number_bits)
         if number != expected:
-            self._last_reference = number
+            self._last_reference = number if unit.is_reference else number - 1
             raise MissingPictureError(f"it has the number {number} in the H.264 stream instead of {expected}")
-
-    def _sequence_parameters(self, bits: _Bits) -> None:
-        profile = bits.read(8)
-        bits.read(16)  # constraints, level
-        bits.unsigned()
-        self._separate_planes = False
-        if profile in _WITH_CHROMA_FORMAT:
-            chroma = bits.unsigned()
-            if chroma == 3:
-                self._separate_planes = bool(bits.read(1))
-            bits.unsigned()  # bit depth of luma
-            bits.unsigned()  # bit depth of chroma
-            bits.read(1)
-            if bits.read(1):
-                for at in range(8 if chroma != 3 else 12):
-                    if bits.read(1):
-                        bits.skip_scaling_list(16 if at < 6 else 64)
-        self._bits = bits.unsigned() + 4
-        order_type = bits.unsigned()
-        if order_type == 0:
-            bits.unsigned()
-        elif order_type == 1:
-            bits.read(1)
-            bits.unsigned()
-            bits.unsigned()
-            for _ in range(bits.unsigned()):
-                bits.unsigned()
-        bits.unsigned()  # number of reference frames
-        gaps_allowed = bits.read(1)
-        bits.unsigned()  # width
-        bits.unsigned()  # height
-        self._checked = not gaps_allowed and bool(bits.read(1))
-
-
-def lacks_parameters(annex_b: bytes, *, is_first: bool = False) -> bool:
-    """Return whether an access unit has no SPS or no PPS, although it is a key frame or the first one."""
-    kinds = {kind for kind, _, _ in _units(annex_b)}
-    return (is_first or _KEY_SLICE in kinds) and not {_SPS, _PPS} <= kinds
-
-
-def _units(annex_b: bytes) -> list[tuple[int, bool, bytes]]:
-    """Return of each NAL unit: type, whether it is part of a reference picture, and first bytes."""
-    units = []
-    for match in _START_CODE.finditer(annex_b):
-        start = match.end()
-        if start < len(annex_b):
-            head = annex_b[start]
-            payload = annex_b[start + 1 : start + 1 + _HEADER_BYTES].partition(b"\x00\x00\x01")[0]
-            units.append((head & 0x1F, bool(head & 0x60), payload.replace(b"\x00\x00\x03", b"\x00\x00")))
-    return units
-
-
-class _Bits:
-    """Reads the bits of a NAL unit (ITU-T H.264, 9.1). Raises `IndexError` past the end."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._place = 0
-
-    def read(self, count: int) -> int:
-        value = 0
-        for _ in range(count):
-            value = value << 1 | (self._data[self._place >> 3] >> (7 - (self._place & 7)) & 1)
-            self._place += 1
-        return value
-
-    def unsigned(self) -> int:
-        zeros = 0
-        while not self.read(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.read(zeros)
-
-    def skip_scaling_list(self, size: int) -> None:
-        last = following = 8
-        for _ in range(size):
-            if following:
-                code = self.unsigned()
-                delta = (code + 1) // 2 if code % 2 else -(code // 2)
-                following = (last + delta + 256) % 256
-            last = following or last
+        return False

@@ -55,17 +55,25 @@ def h264_access_units(file: VideoFile) -> Iterator[AccessUnit]:
     to_annex_b = BitStreamFilterContext("h264_mp4toannexb", file.stream)
     sizes = _Sizes()
     last: int | None = None
+    cut_off = False
     for packet in file.container.demux(file.stream):
         # Before the filter takes the data of the packet.
         shown, is_key = shows_picture(packet, "h264"), packet.is_keyframe
         for unit in to_annex_b.filter(packet if packet.size else None):
             if not shown:
-                continue  # cut off by an edit list
+                cut_off = True
+                continue
             stamp = known_stamp(unit.pts)
             if last is None and not is_key:
                 raise unsupported(
                     f"a video that does not begin with a key frame cannot be passed through: {_REMEDY}"
                 )
+            if cut_off and not is_key:
+                raise unsupported(
+                    "a video with an edit that does not begin with a key frame cannot be passed through: "
+                    f"{_REMEDY}"
+                )
+            cut_off = False
             if last is not None and stamp < last:
                 raise unsupported(f"a video with B frames cannot be passed through: {_REMEDY}")
             last = stamp

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
@@ -87,6 +87,11 @@ class Loss(str, Enum):
         "pictures at the start of the video depend on pictures that are not in the file",
     )
     DUPLICATE_STAMPS = "duplicate_stamps", "pictures have the presentation time of the picture before"
+    LOST_REFERENCES = (
+        "lost_references",
+        "places of the video lack a picture on which later ones are based, so those may show wrong pixels",
+    )
+    IGNORED_TRACKS = "ignored_tracks", "further video tracks of the file were not read"
     UNCONVERTED_COLOURS = (
         "unconverted_colours",
         "pictures have HDR, wide-gamut or unusual colours, which were not converted to those of sRGB",
@@ -102,6 +107,19 @@ class Loss(str, Enum):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+VIDEO_LOSSES: Final = (
+    Loss.MISSING_PICTURES,
+    Loss.UNDECODABLE_START,
+    Loss.DUPLICATE_STAMPS,
+    Loss.LOST_REFERENCES,
+    Loss.IGNORED_TRACKS,
+    Loss.UNCONVERTED_COLOURS,
+    Loss.INTERLACED_PICTURES,
+    Loss.NON_SQUARE_PIXELS,
+)
+"""The losses that the file of the video alone determines."""
 
 
 def combined(*parts: Mapping[Loss, int]) -> dict[str, int]:

@@ -12,11 +12,8 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 
 from odyssey_ros.client.video_decoder import MAX_PICTURE_PIXELS
-from odyssey_ros.dataset.h264_references import (
-    MissingPictureError,
-    ReferenceOrder,
-    lacks_parameters,
-)
+from odyssey_ros.dataset.h264_headers import lacks_parameters
+from odyssey_ros.dataset.h264_references import MissingPictureError, ReferenceOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,10 +54,15 @@ class PictureDecoder(Protocol):
         """Yield the remaining outcomes."""
 
 
-def picture_decoder(images: str) -> PictureDecoder:
-    """Return a decoder for the pictures of an encoding: `raw`, `jpeg` or `h264`."""
+def picture_decoder(images: str, lost_references: int = 0) -> PictureDecoder:
+    """Return a decoder for the pictures of an encoding: `raw`, `jpeg` or `h264`.
+
+    Args:
+        images: The encoding.
+        lost_references: How many missing pictures are known, on which later ones are based.
+    """
     if images == "h264":
-        return _H264Decoder()
+        return _H264Decoder(lost_references)
     return _SinglePictures(_decode_jpeg if images == "jpeg" else _check_raw)
 
 
@@ -123,12 +125,13 @@ def _decode_jpeg(image: ImageMessage) -> tuple[int, int]:
 
 
 class _H264Decoder:
-    def __init__(self) -> None:
+    def __init__(self, lost_references: int) -> None:
         self._context = av.CodecContext.create("h264", "r")
         self._context.thread_count = 1
         # Without `explode` the decoder conceals damage without an error. The pictures are in decoding order.
         self._context.options = {"err_detect": "explode", "max_pixels": str(MAX_PICTURE_PIXELS)}
-        self._context.flags |= Flags.low_delay
+        self._context.flags |= Flags.low_delay | Flags.unaligned
+        self._known_losses = lost_references
         self._order = ReferenceOrder()
         self._pending: deque[int] = deque()
         self._first = True
@@ -162,6 +165,9 @@ class _H264Decoder:
         try:
             self._order.check(data)
         except MissingPictureError as error:
+            self._known_losses -= 1
+            if self._known_losses >= 0:
+                return ""
             return f"a picture before this one is missing, or this one is there twice: {error}"
         return ""
 

@@ -22,10 +22,12 @@ class RecordedGaps:
     Attributes:
         left_out_first: Number of frames before the first one of the bag.
         duplicates: Whether frames may have the stamp of the frame before.
+        lost_references: Number of places at which a picture is missing on which later ones are based.
     """
 
     def __init__(self, losses: Mapping[str, int]) -> None:
         self.left_out_first = losses.get(Loss.UNDECODABLE_START.value, 0)
+        self.lost_references = losses.get(Loss.LOST_REFERENCES.value, 0)
         self._missing = losses.get(Loss.MISSING_PICTURES.value, 0)
         self._duplicates = losses.get(Loss.DUPLICATE_STAMPS.value, 0)
         self.duplicates = self._duplicates > 0

@@ -10,6 +10,7 @@ from av.error import FFmpegError
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.h264_references import ReferenceOrder
 from odyssey_ros.dataset.h264_units import check_upright, h264_access_units
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.picture_decoder import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _NANOSECONDS: Final = 1_000_000_000
 _MPEG_TS: Final = "mpegts"
+_H264: Final = "h264"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Video:
         except FFmpegError as error:
             raise self._file.broken(error) from error
         self.losses[_gap_loss(expected)] += len(table) - expected
-        self.losses[Loss.DUPLICATE_STAMPS] += table.count_duplicates()
+        self.losses.update(self.file_losses())
 
     def h264_packets(self) -> Iterator[EncodedPicture]:
         """Yield the encoded video, one access unit for each picture.
@@ -160,11 +162,15 @@ class Video:
             EpisodeError: The file is broken, is not H.264, has B frames, which the message type does not
                 allow, or would be shown turned or only in part, which the message cannot say.
         """
-        if self.codec != "h264":
+        if self.codec != _H264:
             raise unsupported(
                 f"only H.264 can be passed through, but the video is {self.codec}: use jpeg or raw images"
             )
         table = self._table()
+        if table.has_second_fields:
+            raise unsupported(
+                "a video with fields in packets of their own cannot be passed through: use jpeg or raw images"
+            )
         self._seek(None)
         try:
             check_upright(first_frame(self._file, table))
@@ -174,7 +180,21 @@ class Video:
                 yield EncodedPicture(index, *times, unit.width, unit.height, unit.annex_b)
         except FFmpegError as error:
             raise broken(error) from error
-        self.losses[Loss.DUPLICATE_STAMPS] += table.count_duplicates()
+        self.losses.update(self.file_losses())
+
+    def file_losses(self) -> Counter[Loss]:
+        """Return the losses that show without decoding a picture.
+
+        Raises:
+            EpisodeError: The file is broken.
+        """
+        table = self._table()
+        losses = {
+            Loss.DUPLICATE_STAMPS: table.count_duplicates(),
+            Loss.LOST_REFERENCES: table.lost_references,
+            Loss.IGNORED_TRACKS: self._file.ignored_tracks,
+        }
+        return Counter({loss: count for loss, count in losses.items() if count})
 
     @property
     def _time_base(self) -> Fraction:
@@ -222,13 +242,18 @@ class Video:
             self._file = VideoFile(self._path, threads=self._threads)
         self._untouched = False
 
+    def _reference_order(self) -> ReferenceOrder | None:
+        return ReferenceOrder(self._file.context.extradata or b"") if self.codec == _H264 else None
+
     def _table(self) -> FrameTable:
         """Return the stamps of the file; read them the first time."""
         if self._known_table is None:
             self._seek(None)
             try:
                 packets = self._file.container.demux(self._file.stream)
-                table = read_table(packets, self.codec, may_lack_packets=self._is_mpeg_ts)
+                table = read_table(
+                    packets, self.codec, order=self._reference_order(), may_lack_packets=self._is_mpeg_ts
+                )
             except FFmpegError as error:
                 raise self._file.broken(error) from error
             if not table:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 import av
+from av.codec.context import Flags
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.regular_file import RegularFileError, open_regular_file
@@ -37,8 +39,9 @@ class VideoFile:
 
     Attributes:
         container: The container.
-        stream: The first video stream of the container.
+        stream: The first video stream of the container that is no cover picture.
         context: The decoder of the stream.
+        ignored_tracks: Number of further video streams. Cover pictures do not count.
 
     Raises:
         EpisodeError: The file cannot be opened, has no video, or exceeds a limit.
@@ -47,13 +50,15 @@ class VideoFile:
     def __init__(self, path: Path, *, threads: int) -> None:
         self.container = _open(path)
         try:
-            self.stream, self.context = _video_stream(self.container)
+            self.stream, self.context, self.ignored_tracks = _video_stream(self.container)
         except EpisodeError:
             self.container.close()
             raise
         # FFmpeg's frame threads deliver pictures later for the same work, so a single thread uses none.
         self.stream.thread_type = "AUTO" if threads > 1 else "NONE"
         self.context.thread_count = threads
+        # Without this flag some columns at the left that the video cuts off stay, and the size is another.
+        self.context.flags |= Flags.unaligned
         # Without this option the decoder conceals damage without an error.
         self.context.options = {"err_detect": "explode", "max_pixels": str(MAX_PICTURE_PIXELS)}
 
@@ -93,13 +98,16 @@ def _open(path: Path) -> InputContainer:
         raise broken(error) from error
 
 
-def _video_stream(container: InputContainer) -> tuple[VideoStream, VideoCodecContext]:
-    if not container.streams.video:
+def _video_stream(container: InputContainer) -> tuple[VideoStream, VideoCodecContext, int]:
+    streams = [
+        stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic
+    ]
+    if not streams:
         raise EpisodeError(ErrorCode.VIDEO_BROKEN, "the file contains no video")
-    stream = container.streams.video[0]
+    stream = streams[0]
     context = cast("VideoCodecContext | None", stream.codec_context)
     if context is None or context.name not in CODECS:
         raise unsupported(f"the video has none of the codecs that are read: {', '.join(CODECS)}")
     if context.width * context.height > MAX_PICTURE_PIXELS:
         raise too_large(context.width, context.height)
-    return stream, context
+    return stream, context, len(streams) - 1

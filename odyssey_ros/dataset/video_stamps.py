@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.h264_references import MissingPictureError
 from odyssey_ros.dataset.video_format import MAX_FRAMES, unsupported
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from av.packet import Packet
     from av.video.stream import VideoStream
+
+    from odyssey_ros.dataset.h264_references import ReferenceOrder
 
 _VP8: Final = "vp8"
 _VP9: Final = "vp9"
@@ -32,10 +35,16 @@ class FrameTable:
         stamps: The stamps; pictures with the same stamp have one entry each.
         has_leading: Whether packets precede the first key frame, in the file or in presentation. A decoder
             that starts with the key frame may be unable to decode these packets.
+        lost_references: Number of places at which a picture is missing on which later ones are based, as far
+            as the packets show it (H.264).
+        has_second_fields: Whether the second fields of pictures are in packets of their own (H.264). They
+            have no entry.
     """
 
     stamps: tuple[int, ...]
     has_leading: bool = False
+    lost_references: int = 0
+    has_second_fields: bool = False
 
     def __len__(self) -> int:
         return len(self.stamps)
@@ -76,13 +85,18 @@ def shows_picture(packet: Packet[VideoStream], codec: str) -> bool:
 
 
 def read_table(
-    packets: Iterable[Packet[VideoStream]], codec: str, *, may_lack_packets: bool = False
+    packets: Iterable[Packet[VideoStream]],
+    codec: str,
+    *,
+    order: ReferenceOrder | None = None,
+    may_lack_packets: bool = False,
 ) -> FrameTable:
     """Return the table of a file.
 
     Args:
         packets: All packets of the video, from its start, in the order of the file.
         codec: FFmpeg's name of the codec.
+        order: Finds missing pictures; None if the codec has no numbers that show them.
         may_lack_packets: Whether a damaged packet means that others before it are missing (MPEG-TS). Their
             number is unknown, so later pictures have none either.
 
@@ -93,9 +107,22 @@ def read_table(
     stamps: list[int] = []
     key_stamp: int | None = None
     has_leading = False
+    lost_references = 0
+    has_second_fields = False
     for packet in packets:
         if may_lack_packets and packet.is_corrupt:
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, "parts of the video are missing")
+        if order is not None and packet.size:
+            if packet.is_discard and packet.is_keyframe:
+                order.restart()  # an edit list goes to another place
+            try:
+                is_second_field = order.check(memoryview(packet))
+            except MissingPictureError:
+                lost_references += 1
+            else:
+                if is_second_field:
+                    has_second_fields = True
+                    continue
         if not shows_picture(packet, codec):
             continue
         stamp = known_stamp(packet.pts)
@@ -105,7 +132,7 @@ def read_table(
         stamps.append(stamp)
         if len(stamps) > MAX_FRAMES:
             raise unsupported(f"the video has more than {MAX_FRAMES} frames")
-    return FrameTable(tuple(sorted(stamps)), has_leading)
+    return FrameTable(tuple(sorted(stamps)), has_leading, lost_references, has_second_fields)
 
 
 def known_stamp(pts: int | None) -> int:

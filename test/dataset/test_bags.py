@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,11 @@ def _written(
     episode = Episode("stream-1", video, EVENTS, START_NS)
     folder = tmp_path / "bag"
     return folder, write_bag(folder, "episode", episode, BagLayout(images, **layout)), episode
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def _messages(folder: Path) -> dict[str, list[tuple[int, Any]]]:
@@ -144,6 +150,18 @@ def test_losses_of_the_video_are_in_the_summary(tmp_path: Path) -> None:
     _, summary, _ = _written(tmp_path, video, ImageEncoding.JPEG)
     assert {loss: count for loss, count in summary.losses.items() if count} == {Loss.UNDECODABLE_START: 3}
     assert summary.frames == 20
+
+
+@pytest.mark.parametrize("images", list(ImageEncoding))
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_a_missing_reference_is_a_loss(images: ImageEncoding, container: str, tmp_path: Path) -> None:
+    """FFmpeg conceals it: the pictures up to the next key frame may be those of other times."""
+    whole = write_video(tmp_path / "whole.mp4", frames=12)
+    _, summary, _ = _written(_folder(tmp_path / "complete"), whole, images)
+    assert +Counter(summary.losses) == {}
+    video = remux(whole, tmp_path / "video", container, lambda packets: packets[:4] + packets[5:])
+    _, summary, _ = _written(_folder(tmp_path / "lossy"), video, images)
+    assert +Counter(summary.losses) == {Loss.LOST_REFERENCES: 1}
 
 
 def test_raw_pictures_equal_the_decoder_s_output(tmp_path: Path, make_video: MakeVideo) -> None:

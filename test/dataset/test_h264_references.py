@@ -8,11 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from odyssey_ros.dataset.h264_references import (
-    MissingPictureError,
-    ReferenceOrder,
-    lacks_parameters,
-)
+from field_coded_video import field_units
+from odyssey_ros.dataset.h264_headers import KEY_SLICE, SLICE, annex_b_units
+from odyssey_ros.dataset.h264_references import MissingPictureError, ReferenceOrder
 
 STREAMS: list[dict[str, str]] = [
     {"g": "5"},
@@ -22,6 +20,7 @@ STREAMS: list[dict[str, str]] = [
     {"profile": "baseline"},
     {"x264-params": "cqm=jvt"},
     {"bf": "2", "g": "12"},
+    {"x264-params": "tff=1", "g": "20"},
 ]
 
 
@@ -61,14 +60,44 @@ def test_a_missing_or_repeated_reference(options: dict[str, str]) -> None:
     assert _faults([*units[:3], units[2], *units[3:]]) == [3]
 
 
-def test_parameters() -> None:
-    units = _units({"g": "5"})
-    keys = [number for number, unit in enumerate(units) if b"\0\0\1\x65" in unit]
-    assert len(keys) > 3
-    assert [number for number, unit in enumerate(units) if not lacks_parameters(unit, is_first=True)] == keys
-    assert not any(map(lacks_parameters, units))
-    key = units[keys[1]]
-    assert lacks_parameters(key[key.index(b"\0\0\1\x65") :])
+@pytest.mark.parametrize(
+    "options", [{"bf": "3", "x264-params": "b-pyramid=normal:b-adapt=0"}, {"bf": "2"}], ids=str
+)
+def test_a_missing_reference_among_b_frames(options: dict[str, str]) -> None:
+    """A picture that is no reference leaves no gap; after a lost reference there is exactly one fault."""
+    units = _units({"g": "250", **options})
+    references = [number for number, unit in enumerate(units) if _is_reference(unit)]
+    assert 3 < len(references) < len(units)
+    for missing in range(1, len(units) - 4):
+        faults = _faults(units[:missing] + units[missing + 1 :])
+        assert faults == ([missing] if missing in references else []), missing
+
+
+def _is_reference(unit: bytes) -> bool:
+    return next(part.is_reference for part in annex_b_units(unit) if part.kind in (SLICE, KEY_SLICE))
+
+
+def test_pictures_of_two_fields() -> None:
+    fields = field_units(20)
+    order = ReferenceOrder()
+    assert [order.check(field) for picture in fields for field in picture] == [False, True] * 20
+    assert _faults([top + bottom for top, bottom in fields]) == []
+    for missing in (3, 8, 12):
+        rest = fields[:missing] + fields[missing + 1 :]
+        assert _faults([top + bottom for top, bottom in rest]) == [missing]
+        assert _faults([field for picture in rest for field in picture]) == [2 * missing]
+
+
+def test_a_place_elsewhere_in_the_stream() -> None:
+    units = _units({"g": "250"})
+    order = ReferenceOrder()
+    for unit in units[:3]:
+        order.check(unit)
+    order.restart()
+    for unit in units[9:12]:
+        order.check(unit)
+    with pytest.raises(MissingPictureError, match=r"number 14 in the H\.264 stream instead of 12"):
+        order.check(units[14])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,14 @@ from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.video import Video
 from small_video import write_video
-from video_kinds import remux, set_display_matrix, write_sizes
+from video_kinds import (
+    one_second_later,
+    remux,
+    set_display_matrix,
+    set_edits,
+    ticks_per_ms,
+    write_sizes,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +62,20 @@ def test_pictures_that_an_edit_list_cuts_off_are_left_out(tmp_path: Path) -> Non
     with Video(path) as video:
         units = [(unit.index, unit.stream_time_ns) for unit in video.h264_packets()]
         assert units == [(picture.index, picture.stream_time_ns) for picture in video.pictures()]
+
+
+def test_an_edit_list_that_goes_into_a_group_of_pictures_is_refused(tmp_path: Path) -> None:
+    """The pictures before the place are needed, but would be shown."""
+    path = write_video(tmp_path / "whole.mp4", frames=12)
+    late = remux(path, tmp_path / "late.mp4", "mp4", one_second_later)
+    ticks = 200 * ticks_per_ms(late)
+    # From the second key frame on; then from the picture after the first key frame on.
+    edited = set_edits(late, (200, 3 * ticks // 2), (200, ticks // 2))
+    _refused(edited, "a video with an edit that does not begin with a key frame cannot")
+    with Video(edited) as video:
+        means = [picture.frame.to_ndarray(format="rgb24").mean() for picture in video.pictures()]
+        assert video.file_losses() == {}
+    assert [round(mean / 10) for mean in means] == [3, 4, 1, 2]
 
 
 def test_mpeg_ts_is_passed_through(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ import av
 import pytest
 from av.packet import Packet
 
+from field_coded_video import field_units, write_fields
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset import video_stamps
 from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.losses import Loss
+from odyssey_ros.dataset.video import Video
 from odyssey_ros.dataset.video_stamps import FrameTable, known_stamp, read_table, shows_picture
-from video_kinds import KINDS, write_kind
+from video_kinds import FRAME_MS, KINDS, index_in, write_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,3 +77,27 @@ def test_too_many_pictures_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(video_stamps, "MAX_FRAMES", 27)
     with pytest.raises(EpisodeError, match="more than 27 frames"):
         read_table(_packets(write_kind(tmp_path / "video", KINDS["mp4"])), "h264")
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.codec == "libx264"])
+def test_no_picture_is_missing(name: str, tmp_path: Path) -> None:
+    with Video(write_kind(tmp_path / "video", KINDS[name])) as video:
+        assert video.file_losses() == {}
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "mpegts"])
+def test_fields_in_packets_of_their_own(container: str, tmp_path: Path) -> None:
+    """The two fields are one picture, also if each has a time. MPEG-TS always separates them."""
+    fields = [field for both in field_units(10) for field in both]
+    units = [(number * FRAME_MS // 2, field) for number, field in enumerate(fields)]
+    with Video(write_fields(tmp_path / "video", container, units)) as video:
+        pictures = list(video.pictures())
+        assert [picture.index for picture in pictures] == list(range(10))
+        assert [index_in(picture.frame.to_ndarray(format="rgb24")) for picture in pictures] == list(range(10))
+        assert +video.losses == {Loss.INTERLACED_PICTURES: 10}
+        times = [picture.media_time_ns for picture in pictures]
+        assert times == [index * FRAME_MS * 1_000_000 for index in range(10)]
+        for first in (5, 9):
+            assert next(iter(video.pictures(first))).media_time_ns == times[first]
+        with pytest.raises(EpisodeError, match="fields in packets of their own cannot be passed through"):
+            list(video.h264_packets())

@@ -178,3 +178,30 @@ def without_first_group(packets: list[Packet]) -> list[Packet]:
     """Return the packets from the second key frame on, for `remux`."""
     keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
     return packets[keys[1] :]
+
+
+def one_second_later(packets: list[Packet]) -> list[Packet]:
+    """Return the packets with stamps one second later, for `remux`: an MP4 file then has two edits."""
+    for packet in packets:
+        ticks = int(1 / packet.time_base)
+        packet.pts, packet.dts = (packet.pts or 0) + ticks, (packet.dts or 0) + ticks
+    return packets
+
+
+def ticks_per_ms(path: Path) -> int:
+    """Return the ticks of the first video track in a millisecond."""
+    with av.open(str(path)) as container:
+        return int(1 / (container.streams.video[0].time_base or 1)) // 1000
+
+
+def set_edits(path: Path, *edits: tuple[int, int]) -> Path:
+    """Replace the edits of an MP4 file: duration in ms, and media time in ticks of the track."""
+    data = bytearray(path.read_bytes())
+    # elst, version 0: version and flags, the number of edits (ISO/IEC 14496-12, 8.6.6).
+    place = data.index(b"elst") + 8
+    (count,) = struct.unpack_from(">I", data, place)
+    assert count == len(edits)
+    for number, (duration_ms, media_time) in enumerate(edits):
+        struct.pack_into(">IiHH", data, place + 4 + 12 * number, duration_ms, media_time, 1, 0)
+    path.write_bytes(data)
+    return path

@@ -116,7 +116,7 @@ async def fetch_episodes(
         observer: Is notified of the episodes.
         retry_policy: The retries of requests and downloads.
         allow_insecure: Whether files may be downloaded over http from other machines.
-        warn: Called once for each episode whose labels have losses, on the asyncio thread.
+        warn: Called for each episode whose labels have losses or whose video has, on the asyncio thread.
 
     Raises:
         OdysseyError: There are no episodes, or a variable of the environment cannot be used. Any other
@@ -155,8 +155,11 @@ async def _fetched(
 ) -> Episode:
     stream = await source.locate(progress)
     fetched = await fetch_stream(source, stream, folder, downloader, on_bytes=progress.received)
-    _warn_of_losses(stream.stream_id, fetched.label_losses(), warn)
-    return fetched.episode()
+    episode = fetched.episode()
+    video_losses = await asyncio.to_thread(_video_losses, episode.video_path)
+    _warn_of_losses(f"labels of {stream.stream_id} are", fetched.label_losses(), warn)
+    _warn_of_losses(f"video of {stream.stream_id} is", video_losses, warn)
+    return episode
 
 
 async def open_file(
@@ -167,11 +170,13 @@ async def open_file(
     Args:
         request: The files.
         observer: Is notified of the episode.
-        warn: Called once if the events log has losses.
+        warn: Called if the events log has losses, and if the video has.
     """
     try:
         found = await asyncio.to_thread(_local_episode, request)
-        _warn_of_losses(request.video.name, found.events.losses, warn)
+        video_losses = await asyncio.to_thread(_video_losses, request.video)
+        _warn_of_losses(f"labels of {request.video.name} are", found.events.losses, warn)
+        _warn_of_losses(f"video {request.video.name} is", video_losses, warn)
         episode: Episode | EpisodeError = found
     except EpisodeError as error:
         episode = error
@@ -189,9 +194,15 @@ def _local_episode(request: FileRequest) -> Episode:
     return Episode(request.video.stem, request.video, log)
 
 
-def _warn_of_losses(name: str, losses: Mapping[Loss, int], warn: Callable[[str], None]) -> None:
+def _video_losses(path: Path) -> Mapping[Loss, int]:
+    """Return the losses of a video that show without decoding it. Blocks."""
+    with Video(path) as video:
+        return video.file_losses()
+
+
+def _warn_of_losses(subject: str, losses: Mapping[Loss, int], warn: Callable[[str], None]) -> None:
     if losses:
-        warn(f"The labels of {name} are incomplete: {described(combined(losses))}")
+        warn(f"The {subject} incomplete: {described(combined(losses))}")
 
 
 async def _sources(

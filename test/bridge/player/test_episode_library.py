@@ -30,6 +30,7 @@ from odyssey_ros.dataset.events import MAX_LOG_BYTES
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from small_video import write_video
+from video_kinds import remux
 from waiting import eventually
 
 EVENTS = "\n".join(
@@ -127,6 +128,15 @@ async def test_losses_of_the_labels_are_one_warning_for_an_episode(observer, tmp
     (warning,) = warnings
     assert warning.startswith("The labels of walk.mp4 are incomplete: cut_off_log: 1 (")
     assert "ignored_log_entries: 1 (" in warning
+
+
+async def test_a_picture_that_the_video_lacks_is_a_warning(observer, tmp_path):
+    whole = write_video(tmp_path / "whole.mp4", frames=12)
+    video = remux(whole, tmp_path / "walk.mp4", "mp4", lambda packets: packets[:4] + packets[5:])
+    warnings = []
+    await open_file(FileRequest(video), observer, warn=warnings.append)
+    (warning,) = warnings
+    assert warning.startswith("The video walk.mp4 is incomplete: lost_references: 1 (")
 
 
 async def test_a_file_that_is_not_a_video_is_an_error(observer, tmp_path):
