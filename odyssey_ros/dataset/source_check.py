@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from odyssey_ros.dataset.events import EventKind, read_events
 from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.findings import quoted
 from odyssey_ros.dataset.log_content import read_log
+from odyssey_ros.dataset.losses import VIDEO_LOSSES, Loss
 from odyssey_ros.dataset.pixels import JpegEncoder, Rgb8Converter
 from odyssey_ros.dataset.prompt_check import Prompt
 
@@ -38,7 +40,11 @@ MIN_PSNR_DB: Final = 40.0
 The same version of libjpeg gives equal bytes; versions differ by less than one level in 255 on average.
 """
 
+MIN_BLOCK_PSNR_DB: Final = 28.0
+"""Minimum similarity of each block of 16x16 pixels, so that a change of a small part is found."""
+
 _BLOCK: Final = 1 << 20
+_PART: Final = 16  # width and height of a block of pixels
 
 
 class KeptFiles(NamedTuple):
@@ -147,16 +153,22 @@ class SourceCheck:
         self, video: Path, entry: ManifestEntry, jpeg_quality: int | None, topic: str, findings: Findings
     ) -> None:
         episode = Episode(entry.stream_id, video)
+        self._losses: Counter[Loss] = Counter()
         self._frames: Iterator[EpisodeFrame | EncodedEpisodeFrame] = (
-            episode.encoded_frames() if entry.images == "h264" else episode.frames()
+            episode.encoded_frames(losses=self._losses)
+            if entry.images == "h264"
+            else episode.frames(losses=self._losses)
         )
+        self._said_losses = entry.losses
         self._images = entry.images
         self._topic = topic
         self._findings = findings
         self._to_rgb = Rgb8Converter()
         self._to_jpeg = None if jpeg_quality is None else JpegEncoder(jpeg_quality)
+        if entry.images == "jpeg" and jpeg_quality is None:
+            findings.note("the images were not compared with the video: dataset.json has no jpeg_quality")
         self._next = 0
-        self._ended = False
+        self._ended = self._broken = False
         self._start_ns: int | None = None
 
     def frame(self, frame: WholeFrame) -> None:
@@ -212,11 +224,24 @@ class SourceCheck:
                     f"the video has more frames than the bag, which has {self._next - 1}",
                 )
                 break
+        else:
+            self._compare_losses()
         if None not in (start_ns, self._start_ns) and start_ns != self._start_ns:
             self._findings.fault(
                 "the start of the stream",
                 f"the stream starts at {start_ns} by the events, but at {self._start_ns} by the video",
             )
+
+    def _compare_losses(self) -> None:
+        if self._broken or Loss.NOT_COUNTED.value in self._said_losses:
+            return
+        for loss in VIDEO_LOSSES:
+            found, said = self._losses[loss], self._said_losses.get(loss.value, 0)
+            if found != said:
+                self._findings.fault(
+                    "the losses of the video",
+                    f"the loss {loss} is {found} in the video, but the manifest has {said}",
+                )
 
     def _advance(self) -> EpisodeFrame | EncodedEpisodeFrame | None:
         self._next += 1
@@ -225,7 +250,7 @@ class SourceCheck:
         except StopIteration:
             self._ended = True
         except EpisodeError as error:
-            self._ended = True
+            self._ended = self._broken = True
             self._findings.fault("the downloads", f"the video: {error.message}")
         return None
 
@@ -246,8 +271,10 @@ class SourceCheck:
         encoded = self._to_jpeg.encode(picture.frame)
         if data == memoryview(encoded):
             return ""
-        similarity = _psnr_db(bytes(data), encoded)
-        return "" if similarity >= MIN_PSNR_DB else f"PSNR {similarity:.1f} dB"
+        whole_db, block_db = _similarity_db(bytes(data), encoded)
+        if whole_db < MIN_PSNR_DB:
+            return f"PSNR {whole_db:.1f} dB"
+        return "" if block_db >= MIN_BLOCK_PSNR_DB else f"PSNR {block_db:.1f} dB in a part of it"
 
     def _fault(self, rule: str, text: str, frame: int) -> None:
         self._findings.fault(rule, text, topic=self._topic, frame=frame)
@@ -261,16 +288,24 @@ def _rows(pixels: Any, size: tuple[int, int], step: int) -> Any:
     return flat[: step * height].reshape(height, step)[:, : 3 * width]
 
 
-def _psnr_db(jpeg: bytes, other: bytes) -> float:
-    """Return the peak signal-to-noise ratio of two JPEG pictures; 0 if they cannot be compared."""
+def _similarity_db(jpeg: bytes, other: bytes) -> tuple[float, float]:
+    """Return the PSNR of two JPEG pictures, and that of their most different block; 0 for no comparison."""
     try:
-        one, two = (simplejpeg.decode_jpeg(data).astype(np.int16) for data in (jpeg, other))
+        one, two = (simplejpeg.decode_jpeg(data).astype(np.int32) for data in (jpeg, other))
     except ValueError:
-        return 0.0
+        return 0.0, 0.0
     if one.shape != two.shape:
-        return 0.0
-    error = float(np.mean(np.square(one - two, dtype=np.int32)))
-    return 100.0 if not error else 10 * math.log10(255**2 / error)
+        return 0.0, 0.0
+    squares = np.square(one - two).mean(axis=2)
+    height, width = squares.shape
+    rows, columns = range(0, height, _PART), range(0, width, _PART)
+    sums = np.add.reduceat(np.add.reduceat(squares, rows, axis=0), columns, axis=1)
+    sizes = np.outer([min(_PART, height - at) for at in rows], [min(_PART, width - at) for at in columns])
+    return _psnr_db(float(squares.mean())), _psnr_db(float((sums / sizes).max()))
+
+
+def _psnr_db(mean_square: float) -> float:
+    return 100.0 if not mean_square else 10 * math.log10(255**2 / mean_square)
 
 
 def _sha256(path: Path, raise_if_stopped: Callable[[], None]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,38 @@ def test_a_picture_with_one_other_pixel(altered: Altered) -> None:
     assert dataset.faults() == [
         "/odyssey/image_raw: frame 2: the picture is not that of the video: the pixels differ"
     ]
+
+
+def test_a_small_part_of_a_picture_was_changed(altered: Altered) -> None:
+    dataset = altered(downloads=True)
+
+    def erase(records: list[BagRecord]) -> None:
+        record = of_topic(records, "image_raw/compressed")[2]
+        pixels = simplejpeg.decode_jpeg(record.value().data.tobytes())
+        pixels[400:432, 600:632] ^= 0x40
+        record.change(data=np.frombuffer(simplejpeg.encode_jpeg(pixels, 90, "RGB", "420"), np.uint8))
+
+    dataset.change_messages(erase)
+    (fault,) = dataset.faults()
+    assert re.search(r"frame 2: the picture is not that of the video: PSNR [\d.]+ dB in a part of it$", fault)
+
+
+@pytest.mark.parametrize("images", TOPICS)
+def test_losses_that_are_not_those_of_the_video(images: str, altered: Altered) -> None:
+    dataset = altered(images, downloads=True)
+    dataset.change_entry(losses={"lost_references": 1, "guessed_start": 1})
+    assert dataset.faults() == ["the loss lost_references is 0 in the video, but the manifest has 1"]
+    dataset.change_entry(losses={"not_counted": 1})
+    assert dataset.faults() == []
+
+
+def test_jpeg_pictures_of_unknown_quality(altered: Altered) -> None:
+    dataset = altered(downloads=True)
+    (dataset.folder / "dataset.json").unlink()
+    findings = dataset.findings()
+    assert findings.faults == 0
+    (note,) = findings.notes
+    assert note.endswith("the images were not compared with the video: dataset.json has no jpeg_quality")
 
 
 def test_another_encoder_of_the_same_picture_is_right(altered: Altered) -> None:
