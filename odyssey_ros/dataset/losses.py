@@ -92,6 +92,11 @@ class Loss(str, Enum):
         "places of the video lack a picture on which later ones are based, so those may show wrong pixels",
     )
     IGNORED_TRACKS = "ignored_tracks", "further video tracks of the file were not read"
+    GUESSED_VIDEO_START = (
+        "guessed_video_start",
+        "the times of the video begin anywhere (MPEG-TS), so its first picture counts as the stream's start",
+    )
+    IGNORED_TRANSPARENCY = "ignored_transparency", "the transparency of the video was ignored"
     UNCONVERTED_COLOURS = (
         "unconverted_colours",
         "pictures have HDR, wide-gamut or unusual colours, which were not converted to those of sRGB",
@@ -115,6 +120,8 @@ VIDEO_LOSSES: Final = (
     Loss.DUPLICATE_STAMPS,
     Loss.LOST_REFERENCES,
     Loss.IGNORED_TRACKS,
+    Loss.GUESSED_VIDEO_START,
+    Loss.IGNORED_TRANSPARENCY,
     Loss.UNCONVERTED_COLOURS,
     Loss.INTERLACED_PICTURES,
     Loss.NON_SQUARE_PIXELS,

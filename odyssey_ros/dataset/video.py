@@ -193,6 +193,8 @@ class Video:
             Loss.DUPLICATE_STAMPS: table.count_duplicates(),
             Loss.LOST_REFERENCES: table.lost_references,
             Loss.IGNORED_TRACKS: self._file.ignored_tracks,
+            Loss.GUESSED_VIDEO_START: int(self._is_mpeg_ts),
+            Loss.IGNORED_TRANSPARENCY: int(self._file.is_transparent),
         }
         return Counter({loss: count for loss, count in losses.items() if count})
 

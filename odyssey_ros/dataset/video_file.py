@@ -41,6 +41,7 @@ class VideoFile:
         container: The container.
         stream: The first video stream of the container that is no cover picture.
         context: The decoder of the stream.
+        is_transparent: Whether the container says that the pictures have an alpha channel (VP8 and VP9).
         ignored_tracks: Number of further video streams. Cover pictures do not count.
 
     Raises:
@@ -54,6 +55,9 @@ class VideoFile:
         except EpisodeError:
             self.container.close()
             raise
+        self.is_transparent = ("alpha_mode", "1") in {
+            (name.lower(), value) for name, value in self.stream.metadata.items()
+        }
         # FFmpeg's frame threads deliver pictures later for the same work, so a single thread uses none.
         self.stream.thread_type = "AUTO" if threads > 1 else "NONE"
         self.context.thread_count = threads

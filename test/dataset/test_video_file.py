@@ -73,6 +73,20 @@ def test_further_tracks_are_a_loss(tmp_path: Path) -> None:
         assert +video.losses == {Loss.IGNORED_TRACKS: 1}
 
 
+@pytest.mark.parametrize("tags", [{}, {"alpha_mode": "1"}])  # FFmpeg writes the second as ALPHA_MODE
+def test_transparency_is_a_loss(tags: dict[str, str], tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "video.webm"), "w") as container:
+        stream = container.add_stream("libvpx-vp9", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        stream.options = {"auto-alt-ref": "0"}
+        stream.metadata.update(tags)
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 4), 99, np.uint8), format="rgba")
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    with Video(tmp_path / "video.webm") as video:
+        assert len(list(video.pictures())) == 1
+        assert +video.losses == {Loss.IGNORED_TRANSPARENCY: 1}
+
+
 def test_errors_name_no_path() -> None:
     error = InvalidDataError(1, "Invalid data", "/tmp/video.mp4")
     assert str(broken(error)) == "VIDEO_BROKEN: the video cannot be read: Invalid data"
