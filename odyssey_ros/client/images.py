@@ -28,9 +28,11 @@ from odyssey_ros.client.errors import OdysseyImageError
 from odyssey_ros.client.image_fitting import fit
 from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, MAX_JPEG_PIXELS, check_size
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
+from odyssey_ros.pictures.colours import to_srgb
 from odyssey_ros.pictures.decoding import DECODE_ERRORS, image_format, open_picture
 from odyssey_ros.pictures.limits import ImageLimitError
 from odyssey_ros.pictures.metadata import Metadata
+from odyssey_ros.pictures.modes import eight_bits, mixable
 from odyssey_ros.pictures.orientation import memory_orientation
 from odyssey_ros.requirements import EXTRAS, MissingPackageError, require
 
@@ -115,6 +117,28 @@ def prepare_image(image: ImageInput, *, portrait: bool) -> str:
     encoded = io.BytesIO()
     covered.save(encoded, format="JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getbuffer()).decode("ascii")
+
+
+def colour_note(image: ImageInput) -> str:
+    """Return what `prepare_image` would log about the colours of an image, without decoding its pixels.
+
+    Blocks. The result is empty when the colours are converted exactly.
+
+    Raises:
+        OdysseyImageError: As for `prepare_image`, as far as the beginning of the file shows the error.
+    """
+    _require_package("pillow")
+    from PIL import Image
+
+    try:
+        with _CONVERTING:
+            picture, metadata = _open(image)
+            pixel = eight_bits(mixable(Image.new(picture.mode, (1, 1))))
+            return to_srgb(pixel, metadata)[1]
+    except ImageLimitError as error:
+        raise OdysseyImageError(str(error)) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, *DECODE_ERRORS) as error:
+        raise OdysseyImageError(f"the image is damaged or cannot be decoded: {error}") from error
 
 
 def _open(image: ImageInput) -> tuple[Image.Image, Metadata]:

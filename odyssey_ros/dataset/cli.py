@@ -36,6 +36,7 @@ from odyssey_ros.dataset.manifest import (
     repeated_streams,
     write_manifest,
 )
+from odyssey_ros.dataset.merging import check_same_settings, keep_settings
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
 from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
@@ -129,6 +130,7 @@ def _merge(arguments: argparse.Namespace, console: Console) -> int:
     paths = [path for folder in folders for path in sorted(folder.glob("manifest*.jsonl"))]
     if not paths:
         raise PlanError(f"no manifest in {', '.join(map(str, folders))}")
+    check_same_settings(folders)
     entries = merged(read_manifest(path) for path in paths)
     try:
         for folder in arguments.sources:
@@ -139,6 +141,7 @@ def _merge(arguments: argparse.Namespace, console: Console) -> int:
                 f"{len(missing)} bags are in none of the folders, for example {missing[0]}: add the folder "
                 "that contains them"
             )
+        keep_settings(target, arguments.sources)
         write_manifest(target / "manifest.jsonl", entries)
     except OSError as error:
         raise StateError(f"cannot merge: {error}") from error

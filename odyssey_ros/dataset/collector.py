@@ -213,7 +213,7 @@ class Collector:
                 self._progress.phase(name, "writing", frames, fetched.stream.frame_count, "frames")
 
         episode = fetched.episode(source.expected_events)
-        self._check_losses(combined(fetched.losses(source.expected_events)))
+        self._check_losses(combined(source.losses(), fetched.losses(source.expected_events)))
         try:
             partial = self._workspace.clean_partial(name)
             try:
@@ -273,6 +273,7 @@ class Collector:
             else {"size": events.size, "sha256": events.sha256, "ignored": fetched.log.ignored},
             provenance={**source.provenance(), **job_provenance(fetched.stream)},
             losses=combined(
+                source.losses(),
                 fetched.losses(source.expected_events),
                 summary.losses,
                 _frame_count_difference(fetched.stream.frame_count, summary.frames),

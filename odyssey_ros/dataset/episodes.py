@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.events import NO_EVENTS
+from odyssey_ros.dataset.frame_numbers import FrameNumbers
 from odyssey_ros.dataset.video import EncodedPicture, Picture, Video
 
 if TYPE_CHECKING:
@@ -70,11 +71,15 @@ class Episode:
         Raises:
             EpisodeError: The video is broken.
         """
+        numbers = FrameNumbers(self.events)
         with Video(self.video_path, threads=threads, losses=losses) as video:
             for picture in video.pictures(first):
+                numbers.add(picture.index, picture.stream_time_ns)
                 yield EpisodeFrame(
                     picture, self.start_time_ns + picture.stream_time_ns, self._prompt_of(picture)
                 )
+        if losses is not None and not first:
+            losses.update(numbers.losses())
 
     def encoded_frames(self, *, losses: Counter[Loss] | None = None) -> Iterator[EncodedEpisodeFrame]:
         """Yield the pictures as H.264, without decoding. Blocks. Use one thread for the whole iteration.
@@ -85,11 +90,15 @@ class Episode:
         Raises:
             EpisodeError: The video is broken, or its format cannot be passed through.
         """
+        numbers = FrameNumbers(self.events)
         with Video(self.video_path, losses=losses) as video:
             for picture in video.h264_packets():
+                numbers.add(picture.index, picture.stream_time_ns)
                 yield EncodedEpisodeFrame(
                     picture, self.start_time_ns + picture.stream_time_ns, self._prompt_of(picture)
                 )
+        if losses is not None:
+            losses.update(numbers.losses())
 
     def _prompt_of(self, picture: Picture | EncodedPicture) -> str:
         return self.events.prompt_at(picture.index, picture.stream_time_ns)

@@ -19,9 +19,11 @@ _NANOSECONDS: Final = 1_000_000_000
 
 # No valid time or count is larger, in any unit. The bound keeps arithmetic and stamps within their ranges.
 _MAX_NUMBER: Final = 1e13
+_MAX_WALL_SECONDS: Final = 1e11  # a larger number is one of milliseconds
 _FIRST_WALL_TIME: Final = 1e8  # a smaller number of seconds since 1970 is rather a time in the stream
 
 _KIND_KEYS: Final = ("type", "event", "event_type", "kind", "action", "name")
+_STATUS_KEYS: Final = ("status", "state", "result", "outcome")
 _KINDS_AS_KEYS: Final = ("start", "interact", "end")
 _APPLIED_PROMPT_KEYS: Final = ("applied_prompt", "expanded_prompt")
 _SENT_PROMPT_KEYS: Final = ("prompt",)
@@ -55,13 +57,13 @@ class EntryFields:
 
     Attributes:
         kind: The kind by the name; None if the entry has no name, or one that is not known.
-        refused: Whether a name that is not known tells that something was not done.
+        refused: Whether a status, or a name that is not known, tells that something was not done.
         prompt: The prompt as applied, or as sent if only that is there.
         sent_prompt: The prompt as sent, beside the applied one.
         frame_index: The first frame that shows the event.
         time_ns: Time since the start of the stream, in nanoseconds.
-        wall_s: Time since 1970, or since any other moment, in seconds; read only without `time_ns`.
-        unit_guessed: Whether the unit or the origin of `wall_s` is not certain.
+        wall_ns: Time since 1970, or since any other moment, in nanoseconds; read only without `time_ns`.
+        unit_guessed: Whether the unit or the origin of `wall_ns` is not certain.
     """
 
     kind: EventKind | None
@@ -70,7 +72,7 @@ class EntryFields:
     sent_prompt: str | None
     frame_index: int | None
     time_ns: int | None
-    wall_s: float | None
+    wall_ns: int | None
     unit_guessed: bool
 
 
@@ -86,7 +88,7 @@ def fields_of(entry: Mapping[str, Any]) -> EntryFields:
     applied = _text(fields, _APPLIED_PROMPT_KEYS)
     sent = _text(fields, _SENT_PROMPT_KEYS)
     time_ns = _stream_time_ns(fields)
-    wall_s, unit_guessed = _wall_time(fields) if time_ns is None else (None, False)
+    wall_ns, unit_guessed = _wall_time(fields) if time_ns is None else (None, False)
     return EntryFields(
         kind=kind,
         refused=refused,
@@ -94,7 +96,7 @@ def fields_of(entry: Mapping[str, Any]) -> EntryFields:
         sent_prompt=None if applied is None else sent,
         frame_index=_index(fields),
         time_ns=time_ns,
-        wall_s=wall_s,
+        wall_ns=wall_ns,
         unit_guessed=unit_guessed,
     )
 
@@ -106,25 +108,39 @@ def _kind(entry: Mapping[str, Any], fields: Mapping[str, object]) -> tuple[Event
     keys = [key for key in _KINDS_AS_KEYS if key in entry]
     if not names and len(keys) == 1:
         known = kind_of(keys[0])
+    if known is EventKind.PROMPTED:
+        refused = any(
+            is_refusal(status) for key in _STATUS_KEYS if isinstance(status := fields.get(key), str)
+        )
     return known, refused
 
 
 def _stream_time_ns(fields: Mapping[str, object]) -> int | None:
     milliseconds = _number(fields, _MILLISECOND_KEYS)
-    if milliseconds is not None:
-        return round(milliseconds * 1_000_000)
-    seconds = _number(fields, _SECOND_KEYS)
-    return None if seconds is None else round(seconds * _NANOSECONDS)
+    seconds = _number(fields, _SECOND_KEYS) if milliseconds is None else milliseconds / 1000
+    if seconds is None or seconds >= _FIRST_WALL_TIME:
+        return None
+    return round(seconds * _NANOSECONDS)
 
 
-def _wall_time(fields: Mapping[str, object]) -> tuple[float | None, bool]:
-    """Return the seconds of a number or of an ISO 8601 text, and whether their unit or origin is a guess."""
+def _wall_time(fields: Mapping[str, object]) -> tuple[int | None, bool]:
+    """Return the nanoseconds of a number or of an ISO 8601 text, and whether unit or origin is a guess.
+
+    No stream lasts for three years, so such a number is a wall time under every name.
+    """
     number = _number(fields, _WALL_KEYS)
-    if number is not None:
-        return (number / 1000 if number > 1e11 else number), number < _FIRST_WALL_TIME
-    text = _text(fields, _WALL_KEYS)
-    time_ns = None if text is None else parse_time_ns(text.strip())
-    return (None if time_ns is None else time_ns / _NANOSECONDS), False
+    if number is None:
+        text = _text(fields, _WALL_KEYS)
+        time_ns = None if text is None else parse_time_ns(text.strip())
+        if time_ns is not None:
+            return time_ns, False
+        number = _number(fields, (*_MILLISECOND_KEYS, *_SECOND_KEYS))
+        if number is None:
+            return None, False
+    # The number of seconds since 1970 has no more digits than microseconds. Rounding restores them, so that
+    # the difference of two times is exact.
+    unit_us = 1_000 if number > _MAX_WALL_SECONDS else 1_000_000
+    return round(number * unit_us) * 1_000, number < _FIRST_WALL_TIME
 
 
 def _index(fields: Mapping[str, object]) -> int | None:

@@ -22,6 +22,7 @@ from odyssey_ros.dataset.log_text import (
     beginning_of_list,
     decoded,
     flattened,
+    has_repeated_names,
     whole_document,
 )
 from odyssey_ros.dataset.losses import Loss
@@ -185,18 +186,22 @@ def _occurring(losses: Mapping[Loss, int]) -> dict[Loss, int]:
 def _event_log(entries: Iterable[object]) -> EventLog:
     losses: Counter[Loss] = Counter()
     accepted: list[tuple[EntryFields, EventKind]] = []
-    starts: list[float] = []
+    starts: list[int] = []
     for number, entry in enumerate(entries):
         fields = fields_of(entry) if isinstance(entry, Mapping) and number < MAX_ENTRIES else None
-        if fields is not None and fields.kind is EventKind.STARTED and fields.wall_s is not None:
-            starts.append(fields.wall_s)  # the origin of wall times, even if there is no prompt
+        if fields is not None and fields.kind is EventKind.STARTED and fields.wall_ns is not None:
+            starts.append(fields.wall_ns)  # the origin of wall times, even if there is no prompt
         kind = None if fields is None or len(accepted) >= MAX_EVENTS else _kind(fields, first=not accepted)
         if fields is None or kind is None:
             losses[Loss.IGNORED_LOG_ENTRIES] += 1
             continue
         losses[Loss.GUESSED_KINDS] += fields.kind is None
+        losses[Loss.AMBIGUOUS_LOG_ENTRIES] += has_repeated_names(entry)
         accepted.append((fields, kind))
     events = _timed(accepted, starts, losses)
+    numbers = [event.frame_index for event in events if event.frame_index is not None]
+    if numbers != sorted(numbers):
+        losses[Loss.CONTRADICTORY_FRAMES] = 1
     first = next((event for event in events if event.kind is not EventKind.ENDED), None)
     if first is not None and first.kind is not EventKind.STARTED:
         losses[Loss.GUESSED_FIRST_PROMPT] = 1
@@ -205,30 +210,32 @@ def _event_log(entries: Iterable[object]) -> EventLog:
 
 def _kind(fields: EntryFields, *, first: bool) -> EventKind | None:
     """Return the kind of an event; None for an entry that is not a valid event."""
-    if fields.time_ns is None and fields.wall_s is None and fields.frame_index is None:
+    if fields.time_ns is None and fields.wall_ns is None and fields.frame_index is None:
         return None
     if fields.kind is EventKind.ENDED:
         return fields.kind
     if fields.prompt is None or max(len(fields.prompt), len(fields.sent_prompt or "")) > MAX_PROMPT_LENGTH:
         return None
-    if fields.kind is None and not fields.refused:
+    if fields.refused:
+        return None
+    if fields.kind is None:
         return EventKind.STARTED if first else EventKind.PROMPTED
     return fields.kind
 
 
 def _timed(
-    accepted: Sequence[tuple[EntryFields, EventKind]], starts: Sequence[float], losses: Counter[Loss]
+    accepted: Sequence[tuple[EntryFields, EventKind]], starts: Sequence[int], losses: Counter[Loss]
 ) -> list[Event]:
     """Return the events in order of their times since the start of the stream."""
-    walls = [fields.wall_s for fields, _ in accepted if fields.wall_s is not None]
-    origin = min(starts or walls, default=0.0)
+    walls = [fields.wall_ns for fields, _ in accepted if fields.wall_ns is not None]
+    origin = min(starts or walls, default=0)
     events: dict[Event, None] = {}  # in the order of the log, without repetitions
     latest = 0
     for fields, kind in accepted:
         time_ns = fields.time_ns
         guessed = fields.unit_guessed
-        if time_ns is None and fields.wall_s is not None:
-            time_ns = round((fields.wall_s - origin) * _NANOSECONDS)
+        if time_ns is None and fields.wall_ns is not None:
+            time_ns = fields.wall_ns - origin
             guessed |= not starts
         elif time_ns is None:
             time_ns, guessed = latest, True  # only the number of the frame is known

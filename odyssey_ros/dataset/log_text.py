@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.dataset.json_lines import split_lines
 
@@ -20,6 +20,23 @@ MAX_ENTRIES: Final = 200_000
 _MAX_DEPTH: Final = 8  # of lists around the entries
 _LIST: Final = re.compile(r'\s*(?:\{(?:[^\[\]{}]*,)?\s*"events"\s*:\s*)?\[')
 _SPACE: Final = re.compile(r"[ \t\r\n,]*")
+
+
+class RepeatedNames(dict[str, Any]):
+    """An object in which a name has several different values; it holds the last ones."""
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs) and any(fields[name] != value for name, value in pairs):
+        return RepeatedNames(fields)
+    return fields
+
+
+def has_repeated_names(entry: object) -> bool:
+    """Return whether an entry, or an object directly in it, has a name with several different values."""
+    inner = entry.values() if isinstance(entry, dict) else ()
+    return any(isinstance(part, RepeatedNames) for part in (entry, *inner))
 
 
 def decoded(data: bytes) -> tuple[str, int]:
@@ -60,7 +77,7 @@ class JsonLines:
                 self.invalid += 1
             elif line.strip(" \t\r"):
                 try:
-                    entry = json.loads(line)
+                    entry = json.loads(line, object_pairs_hook=_object_of)
                 except (ValueError, RecursionError):
                     self.invalid += 1
                     valid = False
@@ -78,7 +95,7 @@ def _is_list(entry: object) -> bool:
 def whole_document(text: str) -> object | None:
     """Return the JSON document in a text; None when the text is not one."""
     try:
-        document: object = json.loads(text)
+        document: object = json.loads(text, object_pairs_hook=_object_of)
     except (ValueError, RecursionError):
         return None
     return document
@@ -89,7 +106,7 @@ def beginning_of_list(text: str) -> Iterator[object]:
     start = _LIST.match(text)
     if start is None:
         return
-    decoder, at = json.JSONDecoder(), start.end()
+    decoder, at = json.JSONDecoder(object_pairs_hook=_object_of), start.end()
     while True:
         space = _SPACE.match(text, at)
         try:
@@ -100,7 +117,10 @@ def beginning_of_list(text: str) -> Iterator[object]:
 
 
 def flattened(entries: Iterable[object]) -> Iterator[object]:
-    """Yield the entries inside of lists and of objects that have a list of events."""
+    """Yield the entries inside of lists and of objects that have a list of events.
+
+    An object with a list is an entry too if it has a prompt, or a name with several values.
+    """
     # Not recursive: a document may be nested as deeply as the parser of JSON allows.
     stack = [iter(entries)]
     while stack:
@@ -109,6 +129,8 @@ def flattened(entries: Iterable[object]) -> Iterator[object]:
         if entry is stack:
             stack.pop()
         elif isinstance(inner, list) and len(stack) <= _MAX_DEPTH:
+            if isinstance(entry, RepeatedNames) or (isinstance(entry, dict) and "prompt" in entry):
+                yield entry
             stack.append(iter(inner))
         else:
             yield entry

@@ -57,6 +57,10 @@ class Loss(str, Enum):
     )
     DUPLICATE_LOG_ENTRIES = "duplicate_log_entries", "entries of the events log were there more than once"
     REORDERED_LOG_ENTRIES = "reordered_log_entries", "entries of the events log were not in order of time"
+    AMBIGUOUS_LOG_ENTRIES = (
+        "ambiguous_log_entries",
+        "entries of the events log have a name twice, and the last value was taken",
+    )
     REPLACED_CHARACTERS = "replaced_characters", "characters of the events log could not be decoded"
     CLEANED_PROMPTS = "cleaned_prompts", "prompts contained a secret, control characters or tabs"
     GUESSED_KINDS = "guessed_kinds", "entries with a prompt have no kind, or one that is not known"
@@ -68,10 +72,20 @@ class Loss(str, Enum):
     UNLOGGED_PROMPTS = "unlogged_prompts", "prompts of the script are missing in the events log"
     MISSING_PROMPTS = "missing_prompts", "the frames have no prompt, because there is no events log with one"
 
+    # Of the script.
+    UNCONVERTED_IMAGE = (
+        "unconverted_image",
+        "the colours of the script's image were not converted exactly: it is HDR, or its profile is damaged",
+    )
+
     # Of the times.
     GUESSED_TIMES = (
         "guessed_times",
         "times of the events log have no certain unit or origin, or only the number of a frame",
+    )
+    CONTRADICTORY_FRAMES = (
+        "contradictory_frames",
+        "frame numbers of the events log do not fit its times",
     )
     CLAMPED_TIMES = "clamped_times", "times of the events log were negative and became 0"
     GUESSED_START = "guessed_start", "the start of the stream is unknown"

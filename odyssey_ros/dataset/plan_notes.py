@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.client.service_text import clean_text
+from odyssey_ros.dataset.script_images import image_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +59,7 @@ def _is_visible(character: str, encoding: str) -> bool:
 
 
 def notes_on(plans: Sequence[EpisodePlan]) -> Iterator[str]:
-    """Yield a text for each property of the plans that may be a mistake."""
+    """Yield a text for each property of the plans that may be a mistake. Blocks while images are read."""
     copies = [plan for plan in plans if plan.same_as is not None]
     if copies:
         yield (
@@ -75,6 +76,17 @@ def notes_on(plans: Sequence[EpisodePlan]) -> Iterator[str]:
             f"{_visible_json(prompt)} of {plan.name}, for example, is submitted unchanged, but its frames "
             f"have the label {_visible_json(_as_label(prompt))}"
         )
+    yield from _image_notes_on(plans)
+
+
+def _image_notes_on(plans: Iterable[EpisodePlan]) -> Iterator[str]:
+    """Yield a text for each image whose colours cannot be converted exactly. Blocks."""
+    told: set[object] = set()
+    for plan in plans:
+        image = plan.script[0]["start"].get("image")
+        if image not in told and (note := image_note(plan)):
+            told.add(image)
+            yield f"the image of {plan.name} ({plan.source}): {note}"
 
 
 def notes_on_former(plans: Sequence[EpisodePlan], workspace: Workspace, journal: Journal) -> Iterator[str]:

@@ -38,11 +38,13 @@ _LOG_LOSSES: Final = frozenset(
         Loss.IGNORED_LOG_ENTRIES,
         Loss.DUPLICATE_LOG_ENTRIES,
         Loss.REORDERED_LOG_ENTRIES,
+        Loss.AMBIGUOUS_LOG_ENTRIES,
         Loss.REPLACED_CHARACTERS,
         Loss.CLEANED_PROMPTS,
         Loss.GUESSED_KINDS,
         Loss.GUESSED_FIRST_PROMPT,
         Loss.GUESSED_TIMES,
+        Loss.CONTRADICTORY_FRAMES,
         Loss.CLAMPED_TIMES,
     )
 )

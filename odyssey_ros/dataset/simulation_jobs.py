@@ -22,8 +22,9 @@ from odyssey_ros.client.errors import (
     OdysseyConnectionError,
     OdysseyError,
     OdysseyUsageError,
+    StreamDurationExceededError,
 )
-from odyssey_ros.client.retry import longer_wait_s
+from odyssey_ros.client.retry import longer_wait_s, retry_decision
 from odyssey_ros.client.types import SimulationJobStatus
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.job_listing import newest_jobs
@@ -135,6 +136,7 @@ class SimulationJobs:
 
     async def _new_job(self, plan: EpisodePlan, report: JobReport) -> str:
         waits = self._limits.retry_policy.waits()
+        limit = ""
         while True:
             intent = self._journal.state(plan.name).intent
             if intent is not None:
@@ -145,9 +147,14 @@ class SimulationJobs:
             try:
                 return await self._submit(plan)
             except OdysseyUsageError as error:
-                if isinstance(error, (MonthlyLimitReachedError, AccountSuspendedError)):
+                if isinstance(error, StreamDurationExceededError):
+                    raise EpisodeError(ErrorCode.SUBMIT_REFUSED, error.advice) from error
+                if not _is_passing(error):
                     raise ServiceRefusalError(error.advice) from error
                 # A limit ends when other jobs end, which takes any time: the only bound is a refusal.
+                if error.advice != limit:
+                    limit = error.advice
+                    report.note(f"the submission waits until the service accepts it: {limit}")
                 report.phase("waiting for the account's limits")
                 await self._limits.retry_policy.sleep(
                     self._wait_s(self._limits.jittered(self._limits.poll_s), error)
@@ -193,6 +200,13 @@ class SimulationJobs:
 
     def _wait_s(self, seconds: float, error: OdysseyError) -> float:
         return longer_wait_s(seconds, error, uniform=self._limits.retry_policy.uniform)
+
+
+def _is_passing(error: OdysseyUsageError) -> bool:
+    """Return whether a limit ends by itself. For any other one, such as a payment, the user has to act."""
+    if isinstance(error, (MonthlyLimitReachedError, AccountSuspendedError)):
+        return False
+    return error.status_code == 429 or retry_decision(error, retry_forever=False).transient
 
 
 def _made_no_job(error: OdysseyError) -> bool:

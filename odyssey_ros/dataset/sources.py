@@ -18,11 +18,13 @@ from odyssey_ros.dataset.events import NO_EVENTS, script_events
 from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.iso_time import since_epoch_ns
 from odyssey_ros.dataset.job_watch import stream_of
+from odyssey_ros.dataset.losses import Loss
+from odyssey_ros.dataset.script_images import image_note
 from odyssey_ros.dataset.service import RemoteStream
 from odyssey_ros.dataset.unusable_episodes import UnusableEpisode, unreadable_recordings, without_start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from odyssey_ros.client.types import SimulationJobDetail, StreamRecordingsList
     from odyssey_ros.dataset.events import EventLog
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 100
 _MAX_PAGES: Final = 1000
+_MAX_SCRIPTS: Final = 1000  # of a job; a larger index is a mistake of the service
 
 END_OF_TIME_NS: Final = 2**63 - 1
 """The end of a time range without an end."""
@@ -49,6 +52,9 @@ class EpisodeSource(Protocol):
     @property
     def expected_events(self) -> EventLog:
         """Events of the stream, as far as they are known without the events log of the service."""
+
+    def losses(self) -> Mapping[Loss, int]:
+        """Return what was lost before the stream was made, as far as it is known. Blocks."""
 
     async def locate(self, report: JobReport) -> RemoteStream:
         """Return the finished stream, which a job makes first if necessary.
@@ -84,6 +90,10 @@ class SimulatedEpisode:
     def expected_events(self) -> EventLog:
         """The events of the script."""
         return script_events(self.plan.script)
+
+    def losses(self) -> Mapping[Loss, int]:
+        """Return the loss of the colours of the script's image."""
+        return {Loss.UNCONVERTED_IMAGE: 1} if image_note(self.plan) else {}
 
     async def locate(self, report: JobReport) -> RemoteStream:
         """Submit the script, or find the job that an earlier run submitted."""
@@ -136,6 +146,10 @@ class RecordedEpisode:
         """Always empty: nothing is known without the log."""
         return NO_EVENTS
 
+    def losses(self) -> Mapping[Loss, int]:
+        """Return nothing: what was submitted is unknown."""
+        return {}
+
     async def locate(self, report: JobReport) -> RemoteStream:
         """Request the recording."""
         report.phase("looking up")
@@ -184,6 +198,10 @@ class JobEpisode:
         """Always empty: the service does not return scripts."""
         return NO_EVENTS
 
+    def losses(self) -> Mapping[Loss, int]:
+        """Return nothing: what was submitted is unknown."""
+        return {}
+
     async def locate(self, report: JobReport) -> RemoteStream:
         """Request the job."""
         report.phase("looking up")
@@ -217,8 +235,9 @@ async def recordings_by_id(
     """
     wanted = dict.fromkeys(stream_ids)
     started: dict[str, str] = {}
-    for page in range(_MAX_PAGES):
-        answer, last = await _recordings_page(service, retry_policy, page)
+    offset = 0
+    for _ in range(_MAX_PAGES):
+        answer, offset, last = await _recordings_page(service, retry_policy, offset)
         started |= {row.stream_id: row.started_at for row in answer.recordings if row.stream_id in wanted}
         if last or len(started) == len(wanted):
             break
@@ -237,9 +256,9 @@ async def recordings_between(
     """
     found: dict[str, RecordedEpisode] = {}
     unusable: dict[str, UnusableEpisode] = {}
-    ignored = 0
-    for page in range(_MAX_PAGES):
-        answer, last = await _recordings_page(service, retry_policy, page)
+    offset = ignored = 0
+    for _ in range(_MAX_PAGES):
+        answer, offset, last = await _recordings_page(service, retry_policy, offset)
         rows = answer.recordings
         ignored += answer.ignored
         for row in rows:
@@ -253,6 +272,11 @@ async def recordings_between(
         # The list is newest first. A new row shifts older rows to the next page, so they may appear twice.
         if last or (rows and all(0 < since_epoch_ns(row.started_at) < since_ns for row in rows)):
             break
+    else:
+        raise PlanError(
+            f"the account has more than {_MAX_PAGES * _PAGE} recordings in this time range: give a later "
+            "--since, and the other recordings by their stream ids"
+        )
     if ignored:
         unusable[""] = unreadable_recordings(ignored)
     return [
@@ -280,9 +304,19 @@ async def streams_of_jobs(
             continue
         if detail.status is not SimulationJobStatus.COMPLETED:
             raise PlanError(f"job {job_id} is {detail.status}, not completed")
-        indexes = sorted({stream.script_index for stream in detail.streams})
+        if not detail.streams:
+            empty = EpisodeError(ErrorCode.NO_VIDEO, f"job {job_id} is completed, but it has no streams")
+            episodes.append(UnusableEpisode(safe_name(job_id), empty))
+            continue
+        indexes = sorted(_script_indexes(stream.script_index for stream in detail.streams))
         episodes += (JobEpisode(job_id, index, service, retry_policy) for index in indexes)
     return episodes
+
+
+def _script_indexes(listed: Iterable[int]) -> set[int]:
+    """Return the indexes of a job's scripts: those of its streams, and those that are missing in between."""
+    found = set(listed)
+    return found | set(range(min(max(found), _MAX_SCRIPTS)))
 
 
 def job_provenance(stream: RemoteStream) -> dict[str, Any]:
@@ -301,16 +335,18 @@ class _NoReport:
 
 
 async def _recordings_page(
-    service: Service, retry_policy: RetryPolicy, page: int
-) -> tuple[StreamRecordingsList, bool]:
+    service: Service, retry_policy: RetryPolicy, offset: int
+) -> tuple[StreamRecordingsList, int, bool]:
+    """Return a page, the offset of the next one, and whether it is the last one.
+
+    A service may return fewer rows than it was asked for.
+    """
     try:
-        answer = await retry_policy.call(
-            lambda: service.list_stream_recordings(limit=_PAGE, offset=page * _PAGE)
-        )
+        answer = await retry_policy.call(lambda: service.list_stream_recordings(limit=_PAGE, offset=offset))
     except OdysseyError as error:
         raise PlanError(f"the recordings cannot be listed: {error}") from error
     rows = len(answer.recordings) + answer.ignored
-    return answer, not rows or (page + 1) * _PAGE >= answer.total
+    return answer, offset + rows, not rows or offset + rows >= answer.total
 
 
 async def _job(service: Service, job_id: str, retry_policy: RetryPolicy) -> SimulationJobDetail:

@@ -11,8 +11,11 @@ from odyssey_ros.dataset.events import NO_EVENTS
 from odyssey_ros.dataset.file_names import safe_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from odyssey_ros.dataset.events import EventLog
     from odyssey_ros.dataset.job_watch import JobReport
+    from odyssey_ros.dataset.losses import Loss
     from odyssey_ros.dataset.service import RemoteStream
 
 
@@ -27,6 +30,10 @@ class UnusableEpisode:
     def expected_events(self) -> EventLog:
         """Always empty."""
         return NO_EVENTS
+
+    def losses(self) -> Mapping[Loss, int]:
+        """Return nothing: there is no episode."""
+        return {}
 
     async def locate(self, report: JobReport) -> RemoteStream:  # noqa: ARG002
         """Raise the error."""

@@ -299,6 +299,8 @@ async def test_merged_shards_equal_a_single_run(shell: Shell, emulator: Emulator
         shell.folder / "whole" / "manifest.jsonl"
     ).read_bytes()
     assert (await shell.run("verify", "merged")).status == 0
+    settings = json.loads((shell.folder / "merged" / "dataset.json").read_text())
+    assert settings == json.loads((shell.folder / "whole" / "dataset.json").read_text())
     unknown = await shell.run("jobs", "no-such-job", "-o", "out")
     assert (unknown.status, unknown.out) == (2, "")
     assert "job no-such-job: Simulation not found" in unknown.log
@@ -428,6 +430,20 @@ def test_an_invalid_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureF
     assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
     assert main(["verify", str(tmp_path)]) == 1
     assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
+
+
+def test_folders_with_different_settings_are_not_merged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, images in (("a", "jpeg"), ("b", "raw")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.jsonl").touch()
+        (tmp_path / name / "dataset.json").write_text(json.dumps({"format": 1, "images": images}))
+    assert main(["merge", str(tmp_path / "all"), str(tmp_path / "a"), str(tmp_path / "b")]) == 2
+    text = " ".join(capsys.readouterr().err.split())
+    assert "a was created with images 'jpeg', and " in text
+    assert "b with 'raw': merge only folders with the same settings" in text
+    assert not (tmp_path / "all").exists()
 
 
 def _to_former_layout(folder: Path) -> None:

@@ -21,6 +21,9 @@ from odyssey_ros.dataset.event_kinds import EventKind
         ({"start": {}, "end": {}}, None, False),
         ({"type": "frame", "end": 5}, None, False),
         ({"type": "prompt_rejected", "prompt": "a"}, None, True),
+        ({"type": "interact", "status": "rejected", "prompt": "a"}, EventKind.PROMPTED, True),
+        ({"type": "interact", "status": "applied", "prompt": "a"}, EventKind.PROMPTED, False),
+        ({"type": "ended", "status": "failed"}, EventKind.ENDED, False),
         ({"type": 3}, None, False),
     ],
 )
@@ -30,21 +33,26 @@ def test_the_kind(entry: dict[str, Any], kind: EventKind | None, refused: bool) 
 
 
 @pytest.mark.parametrize(
-    ("entry", "time_ns", "wall_s", "guessed"),
+    ("entry", "time_ns", "wall_ns", "guessed"),
     [
         ({"timestamp_ms": 1500}, 1_500_000_000, None, False),
         ({"t": 1.5, "ts": 1_800_000_000}, 1_500_000_000, None, False),
-        ({"ts": 1_800_000_000}, None, 1.8e9, False),
-        ({"ts": 1_800_000_000_000}, None, 1.8e9, False),
-        ({"timestamp": "2027-01-15T08:00:00Z"}, None, 1.8e9, False),
-        ({"timestamp": 5200}, None, 5200.0, True),
+        ({"ts": 1_800_000_000}, None, 1_800_000_000_000_000_000, False),
+        ({"ts": 1_800_000_000_000}, None, 1_800_000_000_000_000_000, False),
+        ({"timestamp": "2027-01-15T08:00:00Z"}, None, 1_800_000_000_000_000_000, False),
+        ({"ts": 1_800_000_000.2}, None, 1_800_000_000_200_000_000, False),
+        ({"ts": 1_800_000_000_200.125}, None, 1_800_000_000_200_125_000, False),
+        ({"timestamp_ms": 1_800_000_000_200}, None, 1_800_000_000_200_000_000, False),
+        ({"t": 1_800_000_000.2}, None, 1_800_000_000_200_000_000, False),
+        ({"timestamp_ms": 1_800_000_000_200, "ts": 1_700_000_000}, None, 1_700_000_000_000_000_000, False),
+        ({"timestamp": 5200}, None, 5_200_000_000_000, True),
         ({"t": float("nan")}, None, None, False),
         ({"t": True, "timestamp": "soon"}, None, None, False),
     ],
 )
-def test_the_time(entry: dict[str, Any], time_ns: int | None, wall_s: float | None, guessed: bool) -> None:
+def test_the_time(entry: dict[str, Any], time_ns: int | None, wall_ns: int | None, guessed: bool) -> None:
     fields = fields_of(entry)
-    assert (fields.time_ns, fields.wall_s, fields.unit_guessed) == (time_ns, wall_s, guessed)
+    assert (fields.time_ns, fields.wall_ns, fields.unit_guessed) == (time_ns, wall_ns, guessed)
 
 
 def test_the_prompts() -> None:

@@ -47,6 +47,11 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
         {"action": "prompt", "ts": 1_790_000_003_000, "prompt": "b"},
         {"action": "end", "ts": 1_790_000_009_000},
     ],
+    "epoch milliseconds under the name of a stream time": [
+        {"type": "start", "timestamp_ms": 1_790_000_000_000, "prompt": "a"},
+        {"type": "interact", "timestamp_ms": 1_790_000_003_000, "prompt": "b"},
+        {"type": "end", "timestamp_ms": 1_790_000_009_000},
+    ],
     "no kinds": [
         {"elapsed": 0, "prompt": "a"},
         {"elapsed": 3, "prompt": "b"},
@@ -202,6 +207,26 @@ def _stamped(time: object, kind: str = "interact", **fields: object) -> str:
         pytest.param(NORMAL.replace("\n", "\r"), {"unreadable_log": 1}, id="only carriage returns"),
         pytest.param(NORMAL.replace("interact", "note"), {"guessed_kinds": 1}, id="unknown kind"),
         pytest.param(NORMAL.replace("interact", "prompt_rejected"), {"ignored_log_entries": 1}, id="refused"),
+        pytest.param(
+            NORMAL.replace('"applied_prompt": "b"', '"applied_prompt": "x", "applied_prompt": "b"'),
+            {"ambiguous_log_entries": 1},
+            id="two values of a name",
+        ),
+        pytest.param(
+            NORMAL.replace('"timestamp_ms": 3000', '"timestamp_ms": 3000, "timestamp_ms": 3000'),
+            {},
+            id="the same value twice",
+        ),
+        pytest.param(
+            f'{{"events": [{START}], "events": [{START}, {NEXT}, {END}]}}',
+            {"ignored_log_entries": 1},
+            id="two lists of events",
+        ),
+        pytest.param(
+            NORMAL.replace('": 0', '": 0, "frame": 90').replace('": 3000', '": 3000, "frame": 60'),
+            {"contradictory_frames": 1},
+            id="frame numbers in another order",
+        ),
         pytest.param(f"{NEXT}\n{END}\n", {"guessed_first_prompt": 1}, id="no start"),
         pytest.param(f"{START}\n{END}\n{NEXT}\n", {"reordered_log_entries": 1}, id="not in order"),
         pytest.param(NORMAL.replace(": 0", ": -40"), {"clamped_times": 1}, id="negative time"),
@@ -226,6 +251,19 @@ def _stamped(time: object, kind: str = "interact", **fields: object) -> str:
 )
 def test_every_loss_is_counted(text: str, losses: dict[str, int]) -> None:
     assert parse_events(text.encode()).losses == losses
+
+
+def test_differences_of_wall_times_are_exact() -> None:
+    for start, later in (
+        ('"2026-01-01T00:00:00.300Z"', '"2026-01-01T00:00:01.500Z"'),
+        ("1790000000.3", "1790000001.5"),
+        ("1790000000300.5", "1790000001500.5"),
+    ):
+        text = f'{{"type": "start", "ts": {start}, "prompt": "a"}}\n'
+        text += f'{{"type": "interact", "ts": {later}, "prompt": "b"}}\n'
+        log = parse_events(text.encode())
+        assert [event.stream_time_ns for event in log.events] == [0, 1_200_000_000]
+        assert log.prompt_at(36, 1_200_000_000) == "b"
 
 
 def test_a_log_without_a_length_and_without_an_end_is_taken_for_cut_off() -> None:

@@ -236,6 +236,9 @@ async def test_submissions_wait_for_the_account_s_limits(tmp_path: Path) -> None
             )
         assert len(await bench.job_ids()) == 3
         assert "waiting for the account's limits" in {phase for report in reports for phase in report.phases}
+        notes = [note for report in reports for note in report.notes]
+        assert notes
+        assert all(note.startswith("the submission waits until the service accepts it: ") for note in notes)
 
 
 @pytest.mark.parametrize("code", ["MONTHLY_LIMIT_REACHED", "ACCOUNT_SUSPENDED"])
@@ -245,6 +248,24 @@ async def test_limits_that_the_user_must_lift_end_the_submissions(code: str, ben
         with pytest.raises(ServiceRefusalError):
             await jobs.obtain(_plan("a"), Report())
     assert await bench.job_ids() == []
+
+
+async def test_a_payment_that_is_required_ends_the_submissions(bench: Bench) -> None:
+    bench.emulator.faults.arm(HttpStatus(endpoint="jobs_submit", status=402))
+    async with bench.process() as jobs:
+        with pytest.raises(ServiceRefusalError):
+            await jobs.obtain(_plan("a"), Report())
+    assert await bench.job_ids() == []
+
+
+async def test_a_script_that_is_longer_than_the_account_allows_fails_only_its_episode(bench: Bench) -> None:
+    fault = HttpUsageError(endpoint="jobs_submit", code="STREAM_DURATION_EXCEEDED")
+    bench.emulator.faults.arm(fault, Schedule(count=1))
+    async with bench.process() as jobs:
+        with pytest.raises(EpisodeError) as caught:
+            await jobs.obtain(_plan("a"), Report())
+        assert caught.value.code is ErrorCode.SUBMIT_REFUSED
+        await jobs.obtain(_plan("b"), Report())
 
 
 async def test_a_wrong_key_is_refused_at_once(bench: Bench) -> None:

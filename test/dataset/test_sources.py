@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,11 +16,18 @@ from odyssey_ros.client import (
     OdysseyNotFoundError,
     Recording,
 )
-from odyssey_ros.client.types import StreamRecordingInfo, StreamRecordingsList
+from odyssey_ros.client.types import (
+    SimulationJobDetail,
+    SimulationJobStatus,
+    SimulationStream,
+    StreamRecordingInfo,
+    StreamRecordingsList,
+)
+from odyssey_ros.dataset import sources
 from odyssey_ros.dataset.errors import EpisodeError, PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
 from odyssey_ros.dataset.retry_policy import RetryPolicy
-from odyssey_ros.dataset.sources import recordings_between, recordings_by_id
+from odyssey_ros.dataset.sources import recordings_between, recordings_by_id, streams_of_jobs
 
 
 async def _soon(seconds: float) -> None:
@@ -44,9 +52,11 @@ class Archive:
     errors: list[Exception] = field(default_factory=list)
     grows: bool = False
     pages: int = 0
+    max_rows: int = 100
 
     async def list_stream_recordings(self, limit: int, offset: int) -> StreamRecordingsList:
         self.pages += 1
+        limit = min(limit, self.max_rows)
         if self.errors:
             raise self.errors.pop(0)
         page = self.rows[offset : offset + limit]
@@ -77,6 +87,40 @@ async def test_by_date(grows: bool) -> None:
     found = await recordings_between(_ns("2026-03-01"), _ns("2026-04-01"), archive, RETRY_POLICY)
     assert [episode.stream_id for episode in found] == [f"s{day}" for day in range(56, 84)]
     assert archive.pages <= 4
+
+
+async def test_a_service_with_smaller_pages() -> None:
+    found = await recordings_between(0, 2**63 - 1, _archive(max_rows=40), RETRY_POLICY)
+    assert len(found) == 330
+
+
+async def test_a_list_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_MAX_PAGES", 2)
+    with pytest.raises(PlanError, match="more than 200 recordings in this time range: give a later --since"):
+        await recordings_between(0, 2**63 - 1, _archive(), RETRY_POLICY)
+    assert len(await recordings_between(_ns("2026-12-01"), 2**63 - 1, _archive(), RETRY_POLICY)) == 22
+
+
+@pytest.mark.parametrize(
+    ("indexes", "episodes", "missing"), [([0, 2], 3, ["j-1"]), ([], 1, ["j"]), ([2**53], 1001, ["j-0"])]
+)
+async def test_missing_streams_of_a_job_are_failures(
+    indexes: list[int], episodes: int, missing: list[str]
+) -> None:
+    class Jobs:
+        async def get_simulate_status(self, job_id: str) -> SimulationJobDetail:
+            streams = [SimulationStream(f"s{at}", "http://127.0.0.1/x", script_index=at) for at in indexes]
+            return SimulationJobDetail(job_id, SimulationJobStatus.COMPLETED, "low", "", streams=streams)
+
+    service: Any = Jobs()
+    found = {episode.name: episode for episode in await streams_of_jobs(["j"], service, RETRY_POLICY)}
+    assert len(found) == episodes
+    for name in missing:
+        with pytest.raises(EpisodeError) as caught:
+            await found[name].locate(Mock())
+        assert caught.value.code is ErrorCode.NO_VIDEO
+    for index in indexes:
+        assert (await found[f"j-{index}"].locate(Mock())).stream_id == f"s{index}"
 
 
 async def test_a_running_stream_is_left_out() -> None:

@@ -16,9 +16,9 @@ from odyssey_ros.dataset.downloads import Downloader, download_client
 from odyssey_ros.dataset.episode_failures import contained
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import NO_EVENTS, read_events
+from odyssey_ros.dataset.events import read_events
 from odyssey_ros.dataset.fetching import fetch_stream
-from odyssey_ros.dataset.losses import combined, described
+from odyssey_ros.dataset.losses import Loss, combined, described
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode, RecordedEpisode
 from odyssey_ros.dataset.video import Video
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.client import Odyssey
-    from odyssey_ros.dataset.losses import Loss
     from odyssey_ros.dataset.retry_policy import RetryPolicy
     from odyssey_ros.dataset.sources import EpisodeSource
 
@@ -173,9 +172,9 @@ async def open_file(
         warn: Called if the events log has losses, and if the video has.
     """
     try:
-        found = await asyncio.to_thread(_local_episode, request)
+        found, losses = await asyncio.to_thread(_local_episode, request)
         video_losses = await asyncio.to_thread(_video_losses, request.video)
-        _warn_of_losses(f"labels of {request.video.name} are", found.events.losses, warn)
+        _warn_of_losses(f"labels of {request.video.name} are", losses, warn)
         _warn_of_losses(f"video {request.video.name} is", video_losses, warn)
         episode: Episode | EpisodeError = found
     except EpisodeError as error:
@@ -184,14 +183,18 @@ async def open_file(
     observer.episode_fetched(0, LibraryEpisode(episode))
 
 
-def _local_episode(request: FileRequest) -> Episode:
+def _local_episode(request: FileRequest) -> tuple[Episode, Mapping[Loss, int]]:
+    """Return the episode of a file, and the losses of its labels. A video without a log has none."""
     Video(request.video).close()  # so that a file that is not a video is reported now
     events = request.events
     if events is None:
         beside = request.video.with_name(request.video.stem + EVENTS_SUFFIX)
         events = beside if beside.exists() else None
-    log = NO_EVENTS if events is None else read_events(events)
-    return Episode(request.video.stem, request.video, log)
+    if events is None:
+        return Episode(request.video.stem, request.video), {}
+    log = read_events(events)
+    missing = {} if log.prompts() else {Loss.MISSING_PROMPTS: 1}
+    return Episode(request.video.stem, request.video, log), {**log.losses, **missing}
 
 
 def _video_losses(path: Path) -> Mapping[Loss, int]:

@@ -128,6 +128,9 @@ async def test_losses_of_the_labels_are_one_warning_for_an_episode(observer, tmp
     (warning,) = warnings
     assert warning.startswith("The labels of walk.mp4 are incomplete: cut_off_log: 1 (")
     assert "ignored_log_entries: 1 (" in warning
+    (tmp_path / "walk.events.jsonl").write_text('{"type": "end", "timestamp_ms": 600}\n')
+    await open_file(FileRequest(video), observer, warn=warnings.append)
+    assert warnings[1].startswith("The labels of walk.mp4 are incomplete: missing_prompts: 1 (")
 
 
 async def test_a_picture_that_the_video_lacks_is_a_warning(observer, tmp_path):
