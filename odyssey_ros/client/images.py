@@ -30,6 +30,7 @@ from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS, M
 from odyssey_ros.client.regular_file import FileFault, RegularFileError, read_regular_file
 from odyssey_ros.pictures.colours import to_srgb
 from odyssey_ros.pictures.decoding import DECODE_ERRORS, image_format, open_picture
+from odyssey_ros.pictures.exif_colours import exif_encoding
 from odyssey_ros.pictures.limits import ImageLimitError
 from odyssey_ros.pictures.metadata import Metadata
 from odyssey_ros.pictures.modes import eight_bits, mixable
@@ -147,7 +148,9 @@ def _open(image: ImageInput) -> tuple[Image.Image, Metadata]:
 
     if isinstance(image, Image.Image):
         check_size(*image.size, max_pixels=MAX_JPEG_PIXELS)
-        return image, Metadata(memory_orientation(image), _profile(image))
+        exif = image.info.get("exif")
+        encoding = exif_encoding(exif) if isinstance(exif, bytes) else None
+        return image, Metadata(memory_orientation(image), _profile(image), encoding)
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise OdysseyImageError(

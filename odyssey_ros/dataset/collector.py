@@ -174,6 +174,7 @@ class Collector:
 
     async def _make(self, source: EpisodeSource) -> ManifestEntry:
         report = _Report(self._progress, source.name)
+        await asyncio.to_thread(lambda: self._check_losses(combined(source.losses())))  # before it is paid
         async with self._job_slots:
             stream = await source.locate(report)
         report.phase("waiting to be downloaded")
@@ -213,7 +214,7 @@ class Collector:
                 self._progress.phase(name, "writing", frames, fetched.stream.frame_count, "frames")
 
         episode = fetched.episode(source.expected_events)
-        self._check_losses(combined(source.losses(), fetched.losses(source.expected_events)))
+        self._check_losses(combined(fetched.losses(source.expected_events)))
         try:
             partial = self._workspace.clean_partial(name)
             try:

@@ -30,11 +30,12 @@ class FrameNumbers:
         ]
         self._wanted = {number for number, _ in self._times}
         self._found: dict[int, int] = {}
+        self._last = 0
         self._last_ns = 0
 
     def add(self, number: int, stream_time_ns: int) -> None:
         """Add a picture: its number, and its time since the start of the stream in nanoseconds."""
-        self._last_ns = stream_time_ns
+        self._last, self._last_ns = number, stream_time_ns
         if number in self._wanted:
             self._found[number] = stream_time_ns
 
@@ -43,8 +44,7 @@ class FrameNumbers:
         wrong = 0
         for number, event_ns in self._times:
             frame_ns = self._found.get(number)
-            if frame_ns is None:  # no picture has this number
-                wrong += event_ns < self._last_ns - _TOLERANCE_NS
-            else:
-                wrong += abs(frame_ns - event_ns) > _TOLERANCE_NS
+            if frame_ns is None:  # no picture has this number: its time at the rate of the others
+                frame_ns = self._last_ns * number // max(1, self._last)
+            wrong += abs(frame_ns - event_ns) > _TOLERANCE_NS
         return {Loss.CONTRADICTORY_FRAMES: wrong} if wrong else {}

@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.pictures import heif_items
+from odyssey_ros.pictures.exif_colours import exif_encoding
 from odyssey_ros.pictures.metadata import MAX_PROFILE_BYTES, Metadata
 from odyssey_ros.pictures.orientation import exif_orientation, xmp_orientation
 from odyssey_ros.pictures.rgb_encoding import RgbEncoding, from_code_points, from_gamma
@@ -57,7 +58,7 @@ def separate(data: bytes, name: str) -> tuple[bytes, Metadata]:
 def _separate_jpeg(data: bytes) -> tuple[bytes, Metadata]:
     view = memoryview(data)
     kept: list[bytes | memoryview] = [view[:2]]
-    orientation = from_xmp = None
+    orientation = from_xmp = encoding = None
     profile: list[memoryview] = []
     at = 2
     for _ in range(_MAX_PARTS):
@@ -72,8 +73,9 @@ def _separate_jpeg(data: bytes) -> tuple[bytes, Metadata]:
         head = bytes(content[:32])
         if marker == 0xE0 and head.startswith(b"JFIF\0"):
             kept.append(_JFIF)
-        elif marker == 0xE1 and orientation is None and head.startswith(b"Exif\0"):
-            orientation = exif_orientation(content)
+        elif marker == 0xE1 and head.startswith(b"Exif\0"):
+            orientation = orientation or exif_orientation(content)
+            encoding = encoding or exif_encoding(content)
         elif marker == 0xE1 and head.startswith(_XMP_IN_JPEG):
             from_xmp = from_xmp or xmp_orientation(content)
         elif marker == 0xE2 and head.startswith(_ICC_IN_JPEG):
@@ -84,7 +86,7 @@ def _separate_jpeg(data: bytes) -> tuple[bytes, Metadata]:
             kept.append(view[at:end])
         at = end
     kept.append(view[at:])
-    return b"".join(kept), Metadata(orientation or from_xmp or 1, _joined(profile))
+    return b"".join(kept), Metadata(orientation or from_xmp or 1, _joined(profile), encoding)
 
 
 def _joined(parts: list[memoryview]) -> bytes | None:

@@ -80,6 +80,10 @@ class RgbEncoding:
         return np.asarray(np.rint(encoded * 255), np.uint8)
 
 
+ADOBE_RGB: Final = RgbEncoding((0.64, 0.33, 0.21, 0.71, 0.15, 0.06, *_D65), gamma=563 / 256)
+"""Adobe RGB (1998)."""
+
+
 def from_code_points(primaries: int, curve: int) -> RgbEncoding | None:
     """Return the encoding of code points of H.273; None for sRGB, and for points that are not known."""
     named = _PRIMARIES.get(primaries, SRGB_PRIMARIES)

@@ -57,13 +57,14 @@ def test_the_file_is_closed_when_the_iteration_is_abandoned(make_video: Callable
 
 @pytest.mark.parametrize("encoded", [False, True])
 @pytest.mark.parametrize(
-    ("frame", "time_ns", "losses"), [(10, 500_000_000, 0), (1, 3_000_000_000, 1), (48_231, 500_000_000, 1)]
+    ("frame", "time_ns", "losses"),
+    [(10, 500_000_000, 0), (1, 3_000_000_000, 1), (48_231, 500_000_000, 1), (12, 599_000_000, 0)],
 )
 def test_frame_numbers_that_do_not_fit_the_times_are_counted(
     frame: int, time_ns: int, losses: int, encoded: bool, make_video: Callable[..., Path]
 ) -> None:
     log = EventLog((EVENTS.events[0], Event(EventKind.PROMPTED, time_ns, "then", frame)))
-    episode = Episode("stream", make_video(frames=60), log)
+    episode = Episode("stream", make_video(), log)
     found: Counter[Loss] = Counter()
     for _ in episode.encoded_frames(losses=found) if encoded else episode.frames(losses=found):
         pass
