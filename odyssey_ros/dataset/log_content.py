@@ -27,6 +27,7 @@ LOG_CODINGS: Final = frozenset(("gzip", "x-gzip", "deflate"))
 _MAX_LAYERS: Final = 2  # a `.gz` object that the server compresses once more
 _GZIP: Final = b"\x1f\x8b"
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
+_FIRST_BYTES: Final = frozenset((b"", b"{", b"[", b"\0", b"\xef", b"\xfe", b"\xff"))  # of JSON, with any mark
 _ZLIB: Final = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 
 
@@ -65,7 +66,7 @@ def decompressed(data: bytes) -> LogContent:
     Raises:
         EpisodeError: The content is too large, or the compression is invalid or not supported.
     """
-    content = LogContent(data)
+    content = _raw_inflated(data) or LogContent(data)
     for _ in range(_MAX_LAYERS):
         if content.data.startswith(_GZIP):
             inner = _inflated(content.data, gzip=True)
@@ -89,6 +90,23 @@ def unsupported_coding(name: str) -> EpisodeError:
         ErrorCode.INVALID_RESPONSE,
         f"the events log is compressed with {name!r}, which is not read: store it uncompressed or with gzip",
     )
+
+
+def _raw_inflated(data: bytes) -> LogContent | None:
+    """Return the content of data that some servers send as `deflate`: without the header of zlib.
+
+    It has no signature, so only data that becomes the beginning of JSON counts.
+    """
+    if data[:1].isspace() or data[:1] in _FIRST_BYTES:
+        return None
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        content = inflater.decompress(data, MAX_LOG_BYTES)
+    except zlib.error:
+        return None
+    if content.lstrip()[:1] not in {b"{", b"["} or inflater.unconsumed_tail or inflater.unused_data:
+        return None
+    return LogContent(content, cut_off=not inflater.eof)
 
 
 def _inflated(data: bytes, *, gzip: bool) -> LogContent:

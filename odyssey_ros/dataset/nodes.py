@@ -139,7 +139,12 @@ class NodeBuilder:
     def scalar(self, text: str, style: Style, place: Place, anchor: str | None = None) -> None:
         """Add a scalar."""
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise PlanError(f"{place}: a text has a lone surrogate, which is not a character")
+            try:  # two escape sequences of UTF-16 are one character, as in JSON
+                text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError:
+                raise PlanError(
+                    f"{place}: a text has a lone surrogate, which is not a character: remove it"
+                ) from None
         self._add(ScalarNode(text, style, place), anchor, 1)
 
     def alias(self, anchor: str, place: Place) -> None:

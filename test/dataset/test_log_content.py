@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TEXT = b'{"t": 0, "type": "start", "prompt": "a cat"}\n' * 50
 GZIP = gzip.compress(TEXT)
+RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,8 @@ GZIP = gzip.compress(TEXT)
         (GZIP + bytes(64), TEXT),
         (gzip.compress(GZIP), TEXT),
         *((zlib.compress(TEXT, level), TEXT) for level in (1, 5, 6, 9)),
+        (RAW_DEFLATE, TEXT),
+        (b"<html>no log</html>", b"<html>no log</html>"),
         (b"x\x9c is not compressed", b"x\x9c is not compressed"),
     ],
 )
@@ -42,6 +45,7 @@ def test_a_cut_off_log_is_read_as_far_as_it_goes() -> None:
     assert TEXT.startswith(content.data)
     assert decompressed(GZIP[:-4]) == LogContent(TEXT, cut_off=True)  # a part of the checksum is missing
     assert decompressed(gzip.compress(GZIP)[:-1]).cut_off
+    assert decompressed(RAW_DEFLATE[:-4]).cut_off
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,8 +15,6 @@ from odyssey_ros.dataset.nodes import ListNode, MappingNode, Node, ScalarNode, S
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import pytest
 
 VALUES = st.recursive(
     st.none()
@@ -97,3 +96,14 @@ def test_json_is_read_as_the_json_module_reads_it(
 ) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     assert _plain(_read(tmp_path_factory.getbasetemp(), "x.json", text)) == value
+
+
+@pytest.mark.parametrize("name", ["x.yaml", "x.json"])
+def test_two_escape_sequences_of_utf_16_are_one_character(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(r'["\ud83e\udd8a"]')
+    node = read_nodes(path)
+    assert isinstance(node, ListNode)
+    [item] = node.items
+    assert isinstance(item, ScalarNode)
+    assert item.text == "\U0001f98a"
