@@ -25,7 +25,10 @@ _FIRST_WALL_TIME: Final = 1e8  # a smaller number of seconds since 1970 is rathe
 _KIND_KEYS: Final = ("type", "event", "event_type", "kind", "action", "name")
 _STATUS_KEYS: Final = ("status", "state", "result", "outcome")
 _KINDS_AS_KEYS: Final = ("start", "interact", "end")
-_APPLIED_PROMPT_KEYS: Final = ("applied_prompt", "expanded_prompt")
+_APPLIED_PROMPT_KEYS: Final = (
+    *("applied_prompt", "expanded_prompt", "enhanced_prompt", "rewritten_prompt", "revised_prompt"),
+    *("effective_prompt", "final_prompt"),
+)
 _SENT_PROMPT_KEYS: Final = ("prompt",)
 _INDEX_KEYS: Final = ("frame_index", "frame", "frame_number")
 _MILLISECOND_KEYS: Final = (

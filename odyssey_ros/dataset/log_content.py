@@ -27,7 +27,7 @@ LOG_CODINGS: Final = frozenset(("gzip", "x-gzip", "deflate"))
 _MAX_LAYERS: Final = 2  # a `.gz` object that the server compresses once more
 _GZIP: Final = b"\x1f\x8b"
 _ZSTANDARD: Final = b"\x28\xb5\x2f\xfd"
-_FIRST_BYTES: Final = frozenset((b"", b"{", b"[", b"\0", b"\xef", b"\xfe", b"\xff"))  # of JSON, with any mark
+_BEFORE_JSON: Final = b"\0\xef\xbb\xbf\xfe\xff \t\r\n"  # byte order marks, halves of characters, blanks
 _ZLIB: Final = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
 
 
@@ -95,16 +95,19 @@ def unsupported_coding(name: str) -> EpisodeError:
 def _raw_inflated(data: bytes) -> LogContent | None:
     """Return the content of data that some servers send as `deflate`: without the header of zlib.
 
-    It has no signature, so only data that becomes the beginning of JSON counts.
+    It has no signature, so only data that becomes the beginning of JSON counts. JSON itself does not: its
+    first byte begins an invalid block, or a character that JSON does not begin with.
     """
-    if data[:1].isspace() or data[:1] in _FIRST_BYTES:
-        return None
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         content = inflater.decompress(data, MAX_LOG_BYTES)
     except zlib.error:
         return None
-    if content.lstrip()[:1] not in {b"{", b"["} or inflater.unconsumed_tail or inflater.unused_data:
+    if (
+        content.lstrip(_BEFORE_JSON)[:1] not in {b"{", b"["}
+        or inflater.unconsumed_tail
+        or inflater.unused_data
+    ):
         return None
     return LogContent(content, cut_off=not inflater.eof)
 

@@ -58,5 +58,7 @@ def test_the_time(entry: dict[str, Any], time_ns: int | None, wall_ns: int | Non
 def test_the_prompts() -> None:
     both = fields_of({"prompt": "raw", "data": {"applied_prompt": "a"}})
     assert (both.prompt, both.sent_prompt) == ("a", "raw")
+    revised = fields_of({"prompt": "raw", "revised_prompt": "a"})
+    assert (revised.prompt, revised.sent_prompt) == ("a", "raw")
     one = fields_of({"data": {"prompt": "raw"}, "frame": -1})
     assert (one.prompt, one.sent_prompt, one.frame_index) == ("raw", None, None)

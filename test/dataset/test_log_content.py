@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TEXT = b'{"t": 0, "type": "start", "prompt": "a cat"}\n' * 50
 GZIP = gzip.compress(TEXT)
+UTF_16 = TEXT.decode().encode("utf-16")
+MARKED = b"\xef\xbb\xbf{}\n"
 RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
 
 
@@ -31,6 +33,10 @@ RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
         (gzip.compress(GZIP), TEXT),
         *((zlib.compress(TEXT, level), TEXT) for level in (1, 5, 6, 9)),
         (RAW_DEFLATE, TEXT),
+        (zlib.compress(UTF_16)[2:-4], UTF_16),
+        (zlib.compress(MARKED)[2:-4], MARKED),
+        (MARKED, MARKED),
+        *((blank + TEXT, blank + TEXT) for blank in (b"\n", b"\r\n", b" ", b"\t", b"[")),
         (b"<html>no log</html>", b"<html>no log</html>"),
         (b"x\x9c is not compressed", b"x\x9c is not compressed"),
     ],
