@@ -432,20 +432,6 @@ def test_an_invalid_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureF
     assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
 
 
-def test_folders_with_different_settings_are_not_merged(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, images in (("a", "jpeg"), ("b", "raw")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.jsonl").touch()
-        (tmp_path / name / "dataset.json").write_text(json.dumps({"format": 1, "images": images}))
-    assert main(["merge", str(tmp_path / "all"), str(tmp_path / "a"), str(tmp_path / "b")]) == 2
-    text = " ".join(capsys.readouterr().err.split())
-    assert "a was created with images 'jpeg', and " in text
-    assert "b with 'raw': merge only folders with the same settings" in text
-    assert not (tmp_path / "all").exists()
-
-
 def _to_former_layout(folder: Path) -> None:
     """Change a dataset to the file names and the metadata of the first version of the command."""
     lines = []

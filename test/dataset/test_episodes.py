@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.events import Event, EventKind, EventLog
-from odyssey_ros.dataset.losses import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,19 +51,3 @@ def test_the_file_is_closed_when_the_iteration_is_abandoned(make_video: Callable
     frames = Episode("stream", make_video()).frames()
     assert next(frames).picture.index == 0
     frames.close()  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("encoded", [False, True])
-@pytest.mark.parametrize(
-    ("frame", "time_ns", "losses"),
-    [(10, 500_000_000, 0), (1, 3_000_000_000, 1), (48_231, 500_000_000, 1), (12, 599_000_000, 0)],
-)
-def test_frame_numbers_that_do_not_fit_the_times_are_counted(
-    frame: int, time_ns: int, losses: int, encoded: bool, make_video: Callable[..., Path]
-) -> None:
-    log = EventLog((EVENTS.events[0], Event(EventKind.PROMPTED, time_ns, "then", frame)))
-    episode = Episode("stream", make_video(), log)
-    found: Counter[Loss] = Counter()
-    for _ in episode.encoded_frames(losses=found) if encoded else episode.frames(losses=found):
-        pass
-    assert found[Loss.CONTRADICTORY_FRAMES] == losses

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
 from odyssey_ros.dataset.bags import BagLayout
 from odyssey_ros.dataset.journal import Intent, Journal
-from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
 from odyssey_ros.dataset.plans import EpisodePlan, read_plans
 from odyssey_ros.dataset.shards import Shard
-from odyssey_ros.dataset.sources import SimulatedEpisode
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -104,26 +101,3 @@ def test_jobs_of_scripts_that_have_changed_are_told(tmp_path: Path) -> None:
             "a submission of walk-0123456789ab, whose script is no longer in the file, may"
         )
         assert journal.state(present[0].name).job_id == "job-3"
-
-
-def test_an_image_whose_colours_are_not_exact_is_told_and_counted(tmp_path: Path) -> None:
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "good.png")
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "bad.png", icc_profile=b"damaged")
-    (tmp_path / "no.png").write_text("no image")
-    scripts = [
-        [
-            {"timestamp_ms": 0, "start": {"prompt": "a", "image": f"{name}.png"}},
-            {"timestamp_ms": 9, "end": {}},
-        ]
-        for name in ("good", "bad", "bad", "no")
-    ]
-    (tmp_path / "a.json").write_text(json.dumps({"scripts": scripts}))
-    plans = read_plans([tmp_path / "a.json"])
-    notes = [note for note in notes_on(plans) if "the image of" in note]
-    assert len(notes) == 1
-    assert notes[0].startswith(
-        f"the image of {plans[1].name} (a.json: scripts[1]): its colour profile cannot"
-    )
-    jobs: Any = None
-    losses = [SimulatedEpisode(plan, jobs).losses() for plan in plans]
-    assert losses == [{}, {Loss.UNCONVERTED_IMAGE: 1}, {Loss.UNCONVERTED_IMAGE: 1}, {}]
