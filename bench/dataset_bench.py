@@ -41,10 +41,10 @@ from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
 from odyssey_ros.dataset.durable import sync_folder
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 from odyssey_ros.dataset.messages import TYPESTORE
-from odyssey_ros.dataset.pixels import JpegEncoder, Rgb8Converter
-from odyssey_ros.dataset.video import Video
+from odyssey_ros.dataset.videos.pixels import JpegEncoder, Rgb8Converter
+from odyssey_ros.dataset.videos.video import Video
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 
 WAYS = ("plain raw", "ours raw", "plain jpeg", "ours jpeg", "ours h264", "copy")

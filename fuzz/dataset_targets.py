@@ -16,21 +16,21 @@ import yaml
 from fuzz_target import FuzzTarget
 from malformed import as_text, damaged_bytes, damaged_json, damaged_text
 from odyssey_ros.client.key_file import KeyFileError, read_key_file
-from odyssey_ros.dataset.bag_metadata import check_metadata
-from odyssey_ros.dataset.deep_check import BagSettings, check_episode
+from odyssey_ros.dataset.checks.bag_metadata import check_metadata
+from odyssey_ros.dataset.checks.deep_check import BagSettings, check_episode
+from odyssey_ros.dataset.checks.findings import Findings
+from odyssey_ros.dataset.checks.mcap_check import McapCheck
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError, PlanError, StateError
-from odyssey_ros.dataset.events import Event, EventKind, EventLog, parse_events
 from odyssey_ros.dataset.file_names import safe_name
-from odyssey_ros.dataset.findings import Findings
 from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
-from odyssey_ros.dataset.journal import Journal
-from odyssey_ros.dataset.log_content import decompressed
+from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog, parse_events
+from odyssey_ros.dataset.logs.log_content import decompressed
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, ManifestError, read_manifest
-from odyssey_ros.dataset.mcap_check import McapCheck
 from odyssey_ros.dataset.plan_notes import dry_run_line, prompts_of
-from odyssey_ros.dataset.plans import read_plans
-from odyssey_ros.dataset.video import Video
+from odyssey_ros.dataset.scripts.plans import read_plans
+from odyssey_ros.dataset.submissions.journal import Journal
+from odyssey_ros.dataset.videos.video import Video
 from oracle import check, check_number, check_text, check_value
 
 if TYPE_CHECKING:

@@ -40,13 +40,19 @@ SHARED = {
 """The modules outside the layers that every layer may import: nothing that the wire depends on."""
 
 ROOMS = {
-    "runtime": (),
-    "frames": ("runtime",),
-    "live": ("runtime", "frames"),
-    "calls": ("runtime", "frames", "live"),
-    "player": ("runtime", "frames"),
+    "bridge/runtime": (),
+    "bridge/frames": ("bridge/runtime",),
+    "bridge/live": ("bridge/runtime", "bridge/frames"),
+    "bridge/calls": ("bridge/runtime", "bridge/frames", "bridge/live"),
+    "bridge/player": ("bridge/runtime", "bridge/frames"),
+    "dataset/videos": (),
+    "dataset/logs": (),
+    "dataset/scripts": (),
+    "dataset/downloading": (),
+    "dataset/submissions": ("dataset/videos", "dataset/logs", "dataset/scripts", "dataset/downloading"),
+    "dataset/checks": ("dataset/videos", "dataset/logs"),
 }
-"""The other rooms of the bridge that each room may import."""
+"""The other rooms of the same layer that each room may import."""
 
 NOT_FOR_ROOMS = {
     *(
@@ -116,9 +122,9 @@ def layer(module: str) -> str:
 
 
 def room(module: str) -> str:
-    """Return the room of a module of the bridge; empty for a module that is in none."""
-    parts = module.split(".")
-    return parts[2] if len(parts) > 2 and (SOURCES / "bridge" / parts[2]).is_dir() else ""
+    """Return the room of a module, such as `bridge/frames`; empty for a module that is in none."""
+    name = "/".join(module.split(".")[1:3])
+    return name if name in ROOMS else ""
 
 
 def cycles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -200,13 +206,13 @@ def test_layers_import_one_way():
     assert wrong == []
 
 
-def test_rooms_of_the_bridge_import_one_way():
-    """Nor does a room import a node or the launch arguments."""
+def test_rooms_import_one_way():
+    """Nor does a room of the bridge import a node or the launch arguments."""
     wrong = [
         found
         for found in IMPORTS
         if (own := room(found.importer))
-        and layer(found.imported) == "bridge"
+        and layer(found.imported) == layer(found.importer)
         and (room(found.imported) not in ("", own, *ROOMS[own]) or found.imported in NOT_FOR_ROOMS)
     ]
     assert wrong == []
@@ -217,17 +223,22 @@ def test_the_lower_rooms_reach_no_higher_one_through_shared_modules():
     edges: dict[str, set[str]] = {}
     for found in IMPORTS:
         edges.setdefault(found.importer, set()).add(found.imported)
-    reached = {module for module in MODULES if room(module) in ("runtime", "frames")}
+    reached = {module for module in MODULES if room(module) in ("bridge/runtime", "bridge/frames")}
     waiting = list(reached)
     while waiting:
         new = edges.get(waiting.pop(), set()) - reached
         reached |= new
         waiting += new
-    assert {room(module) for module in reached} <= {"", "runtime", "frames"}
+    upper = {"bridge/live", "bridge/calls", "bridge/player"}
+    assert upper.isdisjoint(room(module) for module in reached)
 
 
 def test_rooms_are_named():
-    folders = {path.parent.name for path in (SOURCES / "bridge").glob("*/__init__.py")}
+    folders = {
+        f"{layer_name}/{path.parent.name}"
+        for layer_name in ("bridge", "dataset")
+        for path in (SOURCES / layer_name).glob("*/__init__.py")
+    }
     assert folders == set(ROOMS)
 
 

@@ -17,10 +17,10 @@ from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset import messages
 from odyssey_ros.dataset.durable import synced_file
 from odyssey_ros.dataset.errors import EpisodeError, disk_error
-from odyssey_ros.dataset.events import EventKind
+from odyssey_ros.dataset.logs.events import EventKind
 from odyssey_ros.dataset.mcap_file import McapFile
 from odyssey_ros.dataset.messages import Header, message_type
-from odyssey_ros.dataset.pixels import JpegEncoder, Rgb8Converter
+from odyssey_ros.dataset.videos.pixels import JpegEncoder, Rgb8Converter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from odyssey_ros.dataset.episodes import Episode
-    from odyssey_ros.dataset.events import Event
+    from odyssey_ros.dataset.logs.events import Event
     from odyssey_ros.dataset.losses import Loss
 
 _MAX_STAMP_NS: Final = 2**31 * 10**9 - 1

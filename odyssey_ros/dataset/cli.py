@@ -19,14 +19,12 @@ from odyssey_ros.client.http_transport import check_environment
 from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout
-from odyssey_ros.dataset.candidate_files import DownloadedCandidates
+from odyssey_ros.dataset.checks.verification import Verification
 from odyssey_ros.dataset.collector import Collector, Width
 from odyssey_ros.dataset.command_line import parser
-from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.durable import make_folder, move_folder
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
-from odyssey_ros.dataset.job_watch import JobLimits
-from odyssey_ros.dataset.journal import Journal, other_submissions
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
 from odyssey_ros.dataset.manifest import (
     check_files,
@@ -38,10 +36,9 @@ from odyssey_ros.dataset.manifest import (
 )
 from odyssey_ros.dataset.merging import check_same_settings, keep_settings
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
-from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
 from odyssey_ros.dataset.retry_policy import STANDARD
-from odyssey_ros.dataset.simulation_jobs import SimulationJobs
+from odyssey_ros.dataset.scripts.plans import read_plans
 from odyssey_ros.dataset.sources import (
     END_OF_TIME_NS,
     SimulatedEpisode,
@@ -49,10 +46,13 @@ from odyssey_ros.dataset.sources import (
     recordings_by_id,
     streams_of_jobs,
 )
-from odyssey_ros.dataset.submission_decisions import apply_decisions, check_names
-from odyssey_ros.dataset.submission_matching import visible_digest
+from odyssey_ros.dataset.submissions.candidate_files import DownloadedCandidates
+from odyssey_ros.dataset.submissions.job_watch import JobLimits
+from odyssey_ros.dataset.submissions.journal import Journal, other_submissions
+from odyssey_ros.dataset.submissions.simulation_jobs import SimulationJobs
+from odyssey_ros.dataset.submissions.submission_decisions import apply_decisions, check_names
+from odyssey_ros.dataset.submissions.submission_matching import visible_digest
 from odyssey_ros.dataset.unusable_episodes import UnusableEpisode
-from odyssey_ros.dataset.verification import Verification
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
     from odyssey_ros.dataset.manifest import ManifestEntry
-    from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.progress import ProgressDisplay
     from odyssey_ros.dataset.retry_policy import RetryPolicy
+    from odyssey_ros.dataset.scripts.plans import EpisodePlan
     from odyssey_ros.dataset.sources import EpisodeSource
 
 EXIT_DONE: Final = 0

@@ -16,19 +16,19 @@ from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.episode_failures import contained
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError, disk_error
-from odyssey_ros.dataset.events import EventKind
 from odyssey_ros.dataset.fetching import fetch_stream
-from odyssey_ros.dataset.job_watch import ServiceRefusalError
+from odyssey_ros.dataset.logs.events import EventKind
 from odyssey_ros.dataset.losses import IncompleteDataError, Loss, combined, described
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of, prompt_entry
 from odyssey_ros.dataset.sources import job_provenance
+from odyssey_ros.dataset.submissions.job_watch import ServiceRefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from odyssey_ros.dataset.bags import BagLayout, BagSummary
-    from odyssey_ros.dataset.downloads import Downloader
+    from odyssey_ros.dataset.downloading.downloads import Downloader
     from odyssey_ros.dataset.episodes import Episode
     from odyssey_ros.dataset.fetching import FetchedStream
     from odyssey_ros.dataset.progress import ProgressDisplay

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from odyssey_ros.dataset.events import NO_EVENTS
-from odyssey_ros.dataset.frame_numbers import FrameNumbers
-from odyssey_ros.dataset.video import EncodedPicture, Picture, Video
+from odyssey_ros.dataset.logs.events import NO_EVENTS
+from odyssey_ros.dataset.logs.frame_numbers import FrameNumbers
+from odyssey_ros.dataset.videos.video import EncodedPicture, Picture, Video
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
     from pathlib import Path
 
-    from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.logs.events import EventLog
     from odyssey_ros.dataset.losses import Loss
 
 

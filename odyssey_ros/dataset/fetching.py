@@ -8,21 +8,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.dataset.downloads import MAX_BYTES
+from odyssey_ros.dataset.downloading.downloads import MAX_BYTES
+from odyssey_ros.dataset.downloading.partial_file import PartialFile
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import MAX_LOG_BYTES, NO_EVENTS, parse_events
 from odyssey_ros.dataset.file_names import safe_name
-from odyssey_ros.dataset.log_content import LOG_CODINGS, read_log
+from odyssey_ros.dataset.logs.events import MAX_LOG_BYTES, NO_EVENTS, parse_events
+from odyssey_ros.dataset.logs.log_content import LOG_CODINGS, read_log
 from odyssey_ros.dataset.losses import Loss
-from odyssey_ros.dataset.partial_file import PartialFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from odyssey_ros.dataset.downloads import Downloader, Fetched
-    from odyssey_ros.dataset.events import EventLog
+    from odyssey_ros.dataset.downloading.downloads import Downloader, Fetched
+    from odyssey_ros.dataset.logs.events import EventLog
     from odyssey_ros.dataset.service import RemoteStream
     from odyssey_ros.dataset.sources import EpisodeSource
 

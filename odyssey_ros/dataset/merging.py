@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from odyssey_ros.dataset.deep_check import read_settings
+from odyssey_ros.dataset.checks.deep_check import read_settings
 from odyssey_ros.dataset.durable import replace_file
 from odyssey_ros.dataset.errors import PlanError
 

@@ -8,13 +8,13 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.client.service_text import clean_text
-from odyssey_ros.dataset.script_images import image_note
+from odyssey_ros.dataset.scripts.script_images import image_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from odyssey_ros.dataset.journal import Journal
-    from odyssey_ros.dataset.plans import EpisodePlan
+    from odyssey_ros.dataset.scripts.plans import EpisodePlan
+    from odyssey_ros.dataset.submissions.journal import Journal
     from odyssey_ros.dataset.workspace import Workspace
 
 # Characters without a picture that `str.isprintable` accepts: those that a font leaves out (Unicode's

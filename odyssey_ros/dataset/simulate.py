@@ -19,15 +19,15 @@ from odyssey_ros.client.job_polling import poll_until_terminal
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.plan_notes import notes_on
-from odyssey_ros.dataset.plans import read_plans
 from odyssey_ros.dataset.retry_policy import STANDARD
+from odyssey_ros.dataset.scripts.plans import read_plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from odyssey_ros.client.types import SimulationJobDetail
-    from odyssey_ros.dataset.plans import EpisodePlan
     from odyssey_ros.dataset.retry_policy import RetryPolicy
+    from odyssey_ros.dataset.scripts.plans import EpisodePlan
     from odyssey_ros.dataset.service import Service
 
 EXIT_DONE: Final = 0

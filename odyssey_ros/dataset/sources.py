@@ -14,25 +14,25 @@ from odyssey_ros.client.errors import (
 )
 from odyssey_ros.client.types import SimulationJobStatus
 from odyssey_ros.dataset.errors import EpisodeError, PlanError
-from odyssey_ros.dataset.events import NO_EVENTS, script_events
 from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.iso_time import since_epoch_ns
-from odyssey_ros.dataset.job_watch import stream_of
+from odyssey_ros.dataset.logs.events import NO_EVENTS, script_events
 from odyssey_ros.dataset.losses import Loss
-from odyssey_ros.dataset.script_images import image_note
+from odyssey_ros.dataset.scripts.script_images import image_note
 from odyssey_ros.dataset.service import RemoteStream
+from odyssey_ros.dataset.submissions.job_watch import stream_of
 from odyssey_ros.dataset.unusable_episodes import UnusableEpisode, unreadable_recordings, without_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from odyssey_ros.client.types import SimulationJobDetail, StreamRecordingsList
-    from odyssey_ros.dataset.events import EventLog
-    from odyssey_ros.dataset.job_watch import JobReport
-    from odyssey_ros.dataset.plans import EpisodePlan
+    from odyssey_ros.dataset.logs.events import EventLog
     from odyssey_ros.dataset.retry_policy import RetryPolicy
+    from odyssey_ros.dataset.scripts.plans import EpisodePlan
     from odyssey_ros.dataset.service import Service
-    from odyssey_ros.dataset.simulation_jobs import SimulationJobs
+    from odyssey_ros.dataset.submissions.job_watch import JobReport
+    from odyssey_ros.dataset.submissions.simulation_jobs import SimulationJobs
 
 _PAGE: Final = 100
 _MAX_PAGES: Final = 1000

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import NO_EVENTS
 from odyssey_ros.dataset.file_names import safe_name
+from odyssey_ros.dataset.logs.events import NO_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from odyssey_ros.dataset.events import EventLog
-    from odyssey_ros.dataset.job_watch import JobReport
+    from odyssey_ros.dataset.logs.events import EventLog
     from odyssey_ros.dataset.losses import Loss
     from odyssey_ros.dataset.service import RemoteStream
+    from odyssey_ros.dataset.submissions.job_watch import JobReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from odyssey_ros.client import Odyssey
-from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.fetching import fetch_stream
-from odyssey_ros.dataset.pixels import Rgb8Converter
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode
+from odyssey_ros.dataset.videos.pixels import Rgb8Converter
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 from small_video import write_video
 from video_kinds import KINDS, picture, set_display_matrix, write_kind, write_sizes

@@ -26,7 +26,7 @@ from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.bags import BagLayout, BagSummary, ImageEncoding, write_bag
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 from odyssey_ros.dataset.losses import Loss
 from small_video import write_video
 from video_kinds import KINDS, remux, set_display_matrix, without_first_group, write_kind, write_sizes

@@ -14,22 +14,22 @@ import pytest
 from odyssey_ros.client import ErrorCode, Odyssey
 from odyssey_ros.dataset import collector as collector_module
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
-from odyssey_ros.dataset.candidate_files import DownloadedCandidates
 from odyssey_ros.dataset.collector import Collector, Outcome, Width
-from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import StateError
-from odyssey_ros.dataset.job_watch import JobLimits
-from odyssey_ros.dataset.journal import Journal, OtherSubmissions
 from odyssey_ros.dataset.manifest import check_files, merged, read_manifest
-from odyssey_ros.dataset.plans import EpisodePlan
 from odyssey_ros.dataset.retry_policy import RetryPolicy
+from odyssey_ros.dataset.scripts.plans import EpisodePlan
 from odyssey_ros.dataset.shards import Shard
-from odyssey_ros.dataset.simulation_jobs import SimulationJobs
 from odyssey_ros.dataset.sources import (
     RecordedEpisode,
     SimulatedEpisode,
     streams_of_jobs,
 )
+from odyssey_ros.dataset.submissions.candidate_files import DownloadedCandidates
+from odyssey_ros.dataset.submissions.job_watch import JobLimits
+from odyssey_ros.dataset.submissions.journal import Journal, OtherSubmissions
+from odyssey_ros.dataset.submissions.simulation_jobs import SimulationJobs
 from odyssey_ros.dataset.workspace import Workspace
 from odyssey_ros.emulator import Emulator, EmulatorConfig, Limits
 from odyssey_ros.emulator.faults import ExpiredUrls, HttpDrop, HttpStatus, HttpUsageError, JobFail

@@ -19,7 +19,7 @@ from certificate_authority import CertificateAuthority
 from hostile_service import HostileService, json_response, response
 from ipv6 import needs_ipv6
 from odyssey_ros.client import ErrorCode
-from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig

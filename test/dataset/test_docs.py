@@ -16,9 +16,9 @@ import pytest
 
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 from odyssey_ros.dataset.manifest import ManifestEntry, write_manifest
-from odyssey_ros.dataset.plans import read_plans
+from odyssey_ros.dataset.scripts.plans import read_plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable

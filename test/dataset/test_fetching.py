@@ -14,10 +14,10 @@ import pytest
 
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset import fetching
-from odyssey_ros.dataset.downloads import MAX_BYTES, Downloader
+from odyssey_ros.dataset.downloading.downloads import MAX_BYTES, Downloader
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import MAX_LOG_BYTES, Event, EventKind, EventLog
 from odyssey_ros.dataset.fetching import FetchedStream, fetch_stream, max_video_bytes
+from odyssey_ros.dataset.logs.events import MAX_LOG_BYTES, Event, EventKind, EventLog
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import JobFacts, RemoteStream

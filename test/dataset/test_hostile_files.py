@@ -23,8 +23,8 @@ READ = """
 import json, resource, sys
 from pathlib import Path
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import read_events
-from odyssey_ros.dataset.video import Video
+from odyssey_ros.dataset.logs.events import read_events
+from odyssey_ros.dataset.videos.video import Video
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

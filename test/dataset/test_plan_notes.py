@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from odyssey_ros.dataset.bags import BagLayout
-from odyssey_ros.dataset.journal import Intent, Journal
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
-from odyssey_ros.dataset.plans import EpisodePlan, read_plans
+from odyssey_ros.dataset.scripts.plans import EpisodePlan, read_plans
 from odyssey_ros.dataset.shards import Shard
+from odyssey_ros.dataset.submissions.journal import Intent, Journal
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:

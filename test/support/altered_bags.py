@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from mcap.reader import make_reader
 
-from odyssey_ros.dataset.deep_check import check_episode, read_settings
+from odyssey_ros.dataset.checks.deep_check import check_episode, read_settings
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of, read_manifest, write_manifest
 from odyssey_ros.dataset.mcap_file import McapFile
 from odyssey_ros.dataset.messages import TYPESTORE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from odyssey_ros.dataset.findings import Findings
+    from odyssey_ros.dataset.checks.findings import Findings
 
 
 @dataclass

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.dataset.episodes import Episode, EpisodeFrame
-from odyssey_ros.dataset.events import Event, EventKind, EventLog
-from odyssey_ros.dataset.video import Picture
+from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.videos.video import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

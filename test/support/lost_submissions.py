@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hostile_service import json_response
-from odyssey_ros.dataset.plans import read_plans
+from odyssey_ros.dataset.scripts.plans import read_plans
 from scripted_account import ScriptedAccount
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from odyssey_ros.bridge.player.episode_errors import playback_error
 from odyssey_ros.client import ErrorCode, OdysseyError, SimulationJobStatus
 from odyssey_ros.client.service_address import parse_address
-from odyssey_ros.dataset.downloads import Downloader, download_client
+from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.episode_failures import contained
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import read_events
 from odyssey_ros.dataset.fetching import fetch_stream
+from odyssey_ros.dataset.logs.events import read_events
 from odyssey_ros.dataset.losses import Loss, combined, described
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.sources import JobEpisode, RecordedEpisode
-from odyssey_ros.dataset.video import Video
+from odyssey_ros.dataset.videos.video import Video
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from odyssey_ros.client import ErrorCode, OdysseyError
-from odyssey_ros.dataset.events import EventKind
+from odyssey_ros.dataset.logs.events import EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from odyssey_ros.dataset.episodes import Episode, EpisodeFrame
-    from odyssey_ros.dataset.events import Event
+    from odyssey_ros.dataset.logs.events import Event
 
 
 class FrameReader(Protocol):

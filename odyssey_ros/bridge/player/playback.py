@@ -11,7 +11,7 @@ from odyssey_ros.bridge.player.playback_sequencer import PlaybackSequencer
 from odyssey_ros.bridge.player.read_ahead import ReadAhead
 from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
 from odyssey_ros.dataset.episode_failures import containing
-from odyssey_ros.dataset.video import Video
+from odyssey_ros.dataset.videos.video import Video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -72,7 +72,7 @@ def test_formats_of_compressed_images():
 @pytest.mark.parametrize("case", COLOUR_CASES, ids=str)
 @pytest.mark.parametrize("colour", COLOURS)
 def test_colours_are_those_that_were_encoded(case, colour):
-    """The live images have the colours of the recorded ones; see test/dataset/test_pixels.py."""
+    """The live images have the colours of the recorded ones; see test/dataset/videos/test_pixels.py."""
     frame, converter = flat_frame(colour, case), FrameConverter()
     assert list(converter.pixels(frame, "rgb8")[:3]) == pytest.approx(list(colour), abs=3)
     assert list(converter.pixels(frame, "bgr8")[:3]) == pytest.approx(list(colour[::-1]), abs=3)

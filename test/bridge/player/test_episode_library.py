@@ -26,7 +26,7 @@ from odyssey_ros.client import (
 from odyssey_ros.client.types import SimulationJobDetail, SimulationStream
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.events import MAX_LOG_BYTES
+from odyssey_ros.dataset.logs.events import MAX_LOG_BYTES
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from small_video import write_video

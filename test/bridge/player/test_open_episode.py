@@ -8,7 +8,7 @@ from fake_playback import FRAME_NS, FakeOpener, make_episode, make_frame
 from odyssey_ros.bridge.player.open_episode import OpenEpisode, duration_ns, frame_index_at
 from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.events import Event, EventKind, EventLog
+from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 
 TIMES_NS = [0, 100_000_000, 250_000_000]
 

@@ -13,7 +13,7 @@ from odyssey_ros.bridge.player.playback_state import FramePosition, PlaybackPhas
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
-from odyssey_ros.dataset.video import Video
+from odyssey_ros.dataset.videos.video import Video
 from small_video import write_video
 from waiting import wait_until
 

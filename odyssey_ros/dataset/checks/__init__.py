@@ -1,0 +1,1 @@
+"""The deep check of a dataset: bags, pictures, stamps and prompts against the manifest."""

@@ -1,0 +1,1 @@
+"""Events logs: which prompt was in force when."""

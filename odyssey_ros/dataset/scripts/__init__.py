@@ -1,0 +1,1 @@
+"""Script files: the episodes that they describe, with every text as it is written."""

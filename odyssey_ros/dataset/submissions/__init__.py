@@ -1,0 +1,1 @@
+"""Simulation jobs: submitted once, found again after an interruption, polled to their end."""

@@ -1,0 +1,1 @@
+"""Video files: their pictures in order, upright, with numbers and times."""
