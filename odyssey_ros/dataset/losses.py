@@ -62,7 +62,10 @@ class Loss(str, Enum):
         "entries of the events log have a name twice, and the last value was taken",
     )
     REPLACED_CHARACTERS = "replaced_characters", "characters of the events log could not be decoded"
-    CLEANED_PROMPTS = "cleaned_prompts", "prompts contained a secret, control characters or tabs"
+    CLEANED_PROMPTS = (
+        "cleaned_prompts",
+        "prompts contained a secret, or characters that a label cannot hold, such as tabs",
+    )
     GUESSED_KINDS = "guessed_kinds", "entries with a prompt have no kind, or one that is not known"
     GUESSED_FIRST_PROMPT = (
         "guessed_first_prompt",

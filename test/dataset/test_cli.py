@@ -432,6 +432,18 @@ def test_an_invalid_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureF
     assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
 
 
+async def test_a_loss_that_is_known_before_the_submission_is_not_paid_in_a_strict_run(
+    shell: Shell, emulator: Emulator
+) -> None:
+    Image.new("RGB", (64, 64)).save(shell.folder / "bad.png", icc_profile=b"damaged")
+    (shell.folder / "a.yaml").write_text(
+        "script:\n- {timestamp_ms: 0, start: {prompt: a, image: bad.png}}\n- {timestamp_ms: 100, end: {}}\n"
+    )
+    run = await shell.run("simulate", "a.yaml", "-o", "out", "--strict")
+    assert (run.status, "INCOMPLETE_DATA: unconverted_image: 1" in run.log) == (1, True), run.log
+    assert await _jobs(emulator) == 0
+
+
 def _to_former_layout(folder: Path) -> None:
     """Change a dataset to the file names and the metadata of the first version of the command."""
     lines = []
