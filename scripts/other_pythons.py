@@ -37,7 +37,7 @@ PROBE = (
 PROBE_SECONDS = 60
 ROS_FREE_TESTS = (
     *("test/client", "test/dataset", "test/emulator", "test/pictures"),
-    *("test/test_avif_size.py", "test/test_number_text.py", "test/test_public_address.py"),
+    *("test/test_number_text.py", "test/test_public_address.py"),
 )
 # The browser tests run another program, which is the same for every Python.
 LEFT_OUT = "--ignore=test/emulator/browser"

@@ -32,7 +32,6 @@ LAYERS = {
 """The other layers that each layer may import."""
 
 SHARED = {
-    "odyssey_ros.avif_size",
     "odyssey_ros.number_text",
     "odyssey_ros.public_address",
     "odyssey_ros.requirements",

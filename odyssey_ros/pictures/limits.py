@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from odyssey_ros.avif_size import AvifStructureError, coded_sizes
+from odyssey_ros.pictures.avif_size import AvifStructureError, coded_sizes
 
 MAX_IMAGE_BYTES: Final = 25 * 1024 * 1024
 """Maximum size of an encoded image, before base64."""

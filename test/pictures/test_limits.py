@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from odyssey_ros.avif_size import CodedSize
+from odyssey_ros.pictures.avif_size import CodedSize
 from odyssey_ros.pictures.limits import (
     MAX_HEIF_PIXELS,
     MAX_IMAGE_PIXELS,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from avif_files import announcing
-from odyssey_ros.avif_size import AvifStructureError, CodedSize, coded_sizes
+from odyssey_ros.pictures.avif_size import AvifStructureError, CodedSize, coded_sizes
 
 
 def avif(size, mode="RGB", **options):
