@@ -203,10 +203,6 @@ class JsonObject:
         raise MalformedError(f"{name} must be a string")
 
 
-def _is_finite(value: object) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
-
-
 def _count_values(text: str | bytes) -> int:
     """Return an upper bound of the number of values in a JSON text."""
     if isinstance(text, str):
