@@ -10,6 +10,8 @@ from odyssey_ros.client.json_object import JsonObject, MalformedError
 from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.client.signaling import SignalingEndpoint
 from odyssey_ros.client.types import (
+    PartialJobsList,
+    PartialRecordingsList,
     Recording,
     SimulationJobDetail,
     SimulationJobInfo,
@@ -124,7 +126,9 @@ def parse_recordings(answer: JsonObject) -> StreamRecordingsList:
     """Parse the response to GET /stream-recordings. Rows that cannot be read are left out and counted."""
     items = answer.items("recordings")
     rows = list(_readable(_recording_row, items))
-    return StreamRecordingsList(rows, *_page(answer, len(items)), len(items) - len(rows))
+    page = _page(answer, len(items))
+    ignored = len(items) - len(rows)
+    return PartialRecordingsList(rows, *page, ignored) if ignored else StreamRecordingsList(rows, *page)
 
 
 def _recording_row(row: JsonObject) -> StreamRecordingInfo:
@@ -172,7 +176,9 @@ def parse_jobs(answer: JsonObject) -> SimulationJobsList:
     """Parse the response to GET /simulation-jobs. Rows that cannot be read are left out and counted."""
     items = answer.items("jobs")
     rows = list(_readable(parse_job_row, items))
-    return SimulationJobsList(rows, *_page(answer, len(items)), len(items) - len(rows))
+    page = _page(answer, len(items))
+    ignored = len(items) - len(rows)
+    return PartialJobsList(rows, *page, ignored) if ignored else SimulationJobsList(rows, *page)
 
 
 def _readable(parse: Callable[[JsonObject], _T], items: list[object]) -> Iterator[_T]:

@@ -135,12 +135,23 @@ class StreamRecordingInfo:
 
 @dataclass(frozen=True, slots=True)
 class StreamRecordingsList:
-    """A page of recordings, newest first. `ignored` is the number of rows that cannot be read."""
+    """A page of recordings, newest first."""
 
     recordings: list[StreamRecordingInfo]
     total: int
     limit: int
     offset: int
+
+    @property
+    def ignored(self) -> int:
+        """Number of rows that could not be read and are left out."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRecordingsList(StreamRecordingsList):
+    """A page of which some rows could not be read; their number is not a field of the SDK."""
+
     ignored: int = 0
 
 
@@ -190,12 +201,23 @@ class SimulationJobDetail:
 
 @dataclass(frozen=True, slots=True)
 class SimulationJobsList:
-    """A page of simulation jobs, newest first. `ignored` is the number of rows that cannot be read."""
+    """A page of simulation jobs, newest first."""
 
     jobs: list[SimulationJobInfo]
     total: int
     limit: int
     offset: int
+
+    @property
+    def ignored(self) -> int:
+        """Number of rows that could not be read and are left out."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartialJobsList(SimulationJobsList):
+    """A page of which some rows could not be read; their number is not a field of the SDK."""
+
     ignored: int = 0
 
 

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from odyssey_ros.client.types import SimulationJobInfo, SimulationJobsList, SimulationJobStatus
+from odyssey_ros.client.types import (
+    PartialJobsList,
+    SimulationJobInfo,
+    SimulationJobsList,
+    SimulationJobStatus,
+)
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.submissions.job_listing import PAGE, jobs_since, newest_jobs
 from odyssey_ros.dataset.submissions.journal import Intent
@@ -42,7 +47,7 @@ class Archive:
     async def list_simulations(self, limit: int = 20, offset: int = 0, **_: Any) -> SimulationJobsList:
         self.pages.append((limit, offset))
         page = self.rows[offset : offset + min(limit, self.page_limit)]
-        answer = SimulationJobsList(page, len(self.rows), limit, offset, self.ignored)
+        answer = PartialJobsList(page, len(self.rows), limit, offset, self.ignored)
         self.changes(self.rows)
         return answer
 
