@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SEQUENCE_WRAP: Final = 1 << 16
 _RTP_WRAP: Final = 1 << 32
-_MAX_MISORDER: Final = 100  # aiortc's jitter buffer starts anew at a packet that is older than that
+_MAX_MISORDER: Final = 100  # a packet that is older than that resets aiortc's jitter buffer
 _MAX_PACKETS: Final = 1024  # twice the capacity of aiortc's jitter buffer
 
 

@@ -192,7 +192,7 @@ def test_media_time_may_jump_back_and_repeat():
     assert [arrival.media_ticks for arrival in found] == [frame * STEP for frame in times]
 
 
-def test_a_sender_that_starts_anew_is_followed():
+def test_a_sender_that_restarts_is_followed():
     track = Track()
     track.packet(5000, 0)
     track.complete(0)
