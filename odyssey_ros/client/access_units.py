@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections import deque
@@ -23,36 +24,24 @@ MAX_WAITING_UNITS: Final = 256
 MAX_DECODED_WAITING: Final = 4
 """How many decoded frames may wait for the event loop. A frame of the maximum size has 13 MB."""
 
-_KEY_FRAME_INTERVAL_S: Final = 1.0
-_H264_START: Final = b"\x00\x00\x01"
-_H264_IDR: Final = 5
-
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
     """One encoded frame.
 
     Attributes:
-        codec: Name of the codec: `H264` or `VP8`.
+        codec: Name of the codec: `h264` or `vp8`.
         data: The frame; H.264 in Annex B form.
         pts: Number of the unit, in place of its presentation time; the decoded frame has it too.
+        is_key_frame: Whether a decoder can begin with this frame.
+        restarts: Whether the decoder must forget the frames before. Set by the queue.
     """
 
     codec: str
     data: bytes
     pts: int
-
-    @property
-    def is_key_frame(self) -> bool:
-        """Return whether a decoder can start with this frame."""
-        if self.codec == "VP8":
-            return bool(self.data) and not self.data[0] & 1  # RFC 6386, 9.1
-        start = self.data.find(_H264_START)
-        while 0 <= start < len(self.data) - 3:
-            if self.data[start + 3] & 0x1F == _H264_IDR:
-                return True
-            start = self.data.find(_H264_START, start + 3)
-        return False
+    is_key_frame: bool
+    restarts: bool = False
 
 
 class AccessUnitQueue:
@@ -66,7 +55,8 @@ class AccessUnitQueue:
         monotonic: Returns the time in seconds.
 
     Attributes:
-        skipped: Number of frames that were not decoded: dropped, or damaged.
+        skipped: Number of frames that were not decoded: dropped, or damaged. Frames before the first key
+            frame since the creation or the last `clear` are not counted.
     """
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -78,16 +68,11 @@ class AccessUnitQueue:
         self._undelivered = 0
         self._closed = False
         self._skipping = False
+        self._begins = True  # whether no key frame was added since the creation or the last `clear`
         self._key_frame_wanted = False
-        self._key_frame_requested_at: float | None = None
 
-    def put(self, unit: AccessUnit, *, follows_loss: bool = False) -> bool:
+    def put(self, unit: AccessUnit) -> bool:
         """Add an access unit, or drop it while a key frame is awaited. On the loop.
-
-        Args:
-            unit: The access unit.
-            follows_loss: Whether a frame before it is lost. The decoder would make up what is missing, so the
-                queue then waits for a key frame.
 
         Returns:
             Whether the access unit was added.
@@ -95,11 +80,13 @@ class AccessUnitQueue:
         with self._changed:
             if self._closed:
                 return False
-            if (self._skipping or follows_loss) and not unit.is_key_frame:
-                self._skipping = self._key_frame_wanted = True
-                self.skipped += 1
+            if (self._skipping or self._begins) and not unit.is_key_frame:
+                self._key_frame_wanted = True
+                self.skipped += not self._begins
                 return False
-            self._skipping = False
+            if self._begins:
+                unit = dataclasses.replace(unit, restarts=True)
+            self._skipping = self._begins = False
             now = self._monotonic()
             self._waiting.append((now, unit))
             self._bytes += len(unit.data)
@@ -107,6 +94,14 @@ class AccessUnitQueue:
                 self._skip_to_key_frame()
             self._changed.notify_all()
             return True
+
+    def clear(self) -> None:
+        """Drop everything that waits, and begin again with the next key frame. On the loop."""
+        with self._changed:
+            self._waiting.clear()
+            self._bytes = 0
+            self._begins = True
+            self._key_frame_wanted = False
 
     def get(self) -> AccessUnit | None:
         """Wait for the next access unit; return None when the queue is closed. On the decoder thread."""
@@ -145,14 +140,10 @@ class AccessUnitQueue:
             self.skipped += 1
 
     def take_key_frame_request(self) -> bool:
-        """Return whether to ask the sender for a key frame now; at most once a second. On the loop."""
+        """Return whether a key frame is needed since the last call. On the loop."""
         with self._changed:
-            now, last = self._monotonic(), self._key_frame_requested_at
-            if not self._key_frame_wanted or (last is not None and now - last < _KEY_FRAME_INTERVAL_S):
-                return False
-            self._key_frame_wanted = False
-            self._key_frame_requested_at = now
-            return True
+            wanted, self._key_frame_wanted = self._key_frame_wanted, False
+            return wanted
 
     def _is_full(self, now: float) -> bool:
         return (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypedDict
 
 from odyssey_ros.client.observer import ClientObserver
-from odyssey_ros.client.types import BroadcastInfo, ConnectionStatus, DecodedFrame, VideoFrame
+from odyssey_ros.client.types import BroadcastInfo, ConnectionStatus, DecodedFrame, EncodedFrame, VideoFrame
 
 if TYPE_CHECKING:
     from odyssey_ros.client.errors import OdysseyError
@@ -22,6 +22,7 @@ BroadcastReadyCallback = Callable[[BroadcastInfo], None]
 ErrorCallback = Callable[[Exception, bool], None]
 StatusChangeCallback = Callable[[ConnectionStatus, "str | None"], None]
 DecodedFrameCallback = Callable[[DecodedFrame], None]  # not in the SDK
+EncodedFrameCallback = Callable[[EncodedFrame], None]  # not in the SDK
 
 
 class OdysseyEventHandlers(TypedDict, total=False):
@@ -45,13 +46,19 @@ class CallbackObserver(ClientObserver):
     Args:
         handlers: The callbacks; missing entries and None are skipped.
         on_decoded_frame: Receives every decoded frame, unconverted.
+        on_encoded_frame: Receives every encoded frame.
     """
 
     def __init__(
-        self, handlers: OdysseyEventHandlers, on_decoded_frame: DecodedFrameCallback | None = None
+        self,
+        handlers: OdysseyEventHandlers,
+        on_decoded_frame: DecodedFrameCallback | None = None,
+        on_encoded_frame: EncodedFrameCallback | None = None,
     ) -> None:
         self._handlers = handlers
         self._on_decoded_frame = on_decoded_frame
+        self._on_encoded_frame = on_encoded_frame
+        self.wants_decoded_frames = on_decoded_frame is not None
         self.wants_video_frames = handlers.get("on_video_frame") is not None
 
     def connected(self) -> None:
@@ -83,6 +90,11 @@ class CallbackObserver(ClientObserver):
         """Call `on_decoded_frame`."""
         if self._on_decoded_frame is not None:
             self._on_decoded_frame(frame)
+
+    def encoded_frame(self, frame: EncodedFrame) -> None:
+        """Call `on_encoded_frame`."""
+        if self._on_encoded_frame is not None:
+            self._on_encoded_frame(frame)
 
     def stream_started(self, stream_id: str) -> None:
         """Call `on_stream_started`."""

@@ -42,6 +42,8 @@ class ConnectionSupervisor:
             text for users while the source waits.
         observer: Receives the events of the connection.
         config: Retries, timeouts and intervals.
+        decoding: Whether frames are decoded at first; None for what the observer wants.
+        first_number: Number of the first access unit.
         sleep: Waits for a number of seconds.
         clock: Returns monotonic seconds.
         uniform: Returns a random number between its two arguments.
@@ -60,6 +62,8 @@ class ConnectionSupervisor:
         observer: ClientObserver,
         config: AdvancedConfig,
         *,
+        decoding: bool | None = None,
+        first_number: int = 0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -77,7 +81,7 @@ class ConnectionSupervisor:
         self._attempt: ConnectionAttempt | None = None
         self._session: SessionAccess | None = None
         self._finished = False
-        self.frames = FramePipeline(observer)
+        self.frames = FramePipeline(observer, decoding=decoding, first_number=first_number)
         self.stream = StreamControl(observer, self.frames, timeout_s=config.operation_timeout_s)
         self.status = ConnectionStatus.DISCONNECTED
         self.reconnects = 0
@@ -103,7 +107,7 @@ class ConnectionSupervisor:
         """Return whether the connection is closed or has failed permanently."""
         return self._finished
 
-    def belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
+    def belongs_to(self, loop: asyncio.AbstractEventLoop | None) -> bool:
         """Return whether the connection belongs to this event loop."""
         return self._loop is loop
 

@@ -28,7 +28,8 @@ class FrameArrival:
             without a stream, of frames since the last stream ended.
         media_ticks: Presentation time since the first frame of the track, in ticks of the RTP clock.
         stream_ticks: Presentation time since the first frame of the stream, in ticks of the RTP clock.
-        follows_loss: Whether packets before this frame are missing, so that it may refer to a lost frame.
+        follows_loss: Whether packets before this frame are missing, or the sender has restarted, so that it
+            may refer to a lost frame.
     """
 
     label: FrameLabel
@@ -62,13 +63,19 @@ class FrameArrivals:
 
     Args:
         labels: The labels in force.
+
+    Attributes:
+        lost: Number of frames of which some packets arrived and others did not. Frames of which no packet
+            arrived are unknown.
     """
 
     def __init__(self, labels: LabelHistory) -> None:
+        self.lost = 0
         self._labels = labels
         self._arriving: deque[_Arriving] = deque()  # in the order of sequence numbers
         self._newest: int | None = None  # the largest sequence number, unwrapped
         self._taken: _Arriving | None = None  # the last complete frame
+        self._restarted = False  # whether the sender has restarted since the last complete frame
         self._timestamp: int | None = None
         self._ticks = 0
         self._stream = -1  # number of the label of the frames that are counted
@@ -90,12 +97,14 @@ class FrameArrivals:
             if self._taken.last - number < _MAX_MISORDER:
                 return  # a duplicate, or too late
             # The sender has restarted.
+            self.lost += len(self._arriving)
             self._arriving.clear()
             self._taken = self._newest = None
+            self._restarted = True
         self._newest = number if self._newest is None else max(self._newest, number)
         self._insert(number, timestamp)
         while self._arriving and self._arriving[0].last < self._newest - _MAX_PACKETS:
-            self._count(self._arriving.popleft(), is_key_frame=None)
+            self._lose(self._arriving.popleft())
 
     def complete(self, timestamp: int, *, is_key_frame: bool) -> FrameArrival:
         """Return the arrival of the next complete frame. Call it once for each, in order.
@@ -104,7 +113,7 @@ class FrameArrivals:
             timestamp: The RTP time of the frame.
             is_key_frame: Whether the frame can be decoded without others.
         """
-        before, frame = self._taken, self._take(timestamp)
+        frame, follows_loss = self._take(timestamp)
         if self._timestamp is not None:
             self._ticks += _difference(timestamp, self._timestamp, _RTP_WRAP)
         self._timestamp = timestamp
@@ -114,8 +123,16 @@ class FrameArrivals:
             index,
             self._ticks,
             _difference(timestamp, self._stream_start, _RTP_WRAP),
-            follows_loss=before is not None and frame.first != before.last + 1,
+            follows_loss,
         )
+
+    def pass_over(self, timestamp: int) -> bool:
+        """Remove a complete access unit that holds no picture, and count no frame.
+
+        Returns:
+            Whether packets before it are missing, or the sender has restarted.
+        """
+        return self._take(timestamp)[1]
 
     def _insert(self, number: int, timestamp: int) -> None:
         frames = self._arriving
@@ -144,16 +161,22 @@ class FrameArrivals:
         label = before.label if before.label == after.label else self._labels.at(arrived_ns)
         return _Arriving(timestamp, number, number, arrived_ns, label)
 
-    def _take(self, timestamp: int) -> _Arriving:
-        """Remove and return a frame; those before it are lost, and are counted."""
+    def _take(self, timestamp: int) -> tuple[_Arriving, bool]:
+        """Remove and return a frame, and whether it follows a loss; those before it are lost."""
+        before, restarted = self._taken, self._restarted
         if any(frame.timestamp == timestamp for frame in self._arriving):
             while (frame := self._arriving.popleft()).timestamp != timestamp:
-                self._count(frame, is_key_frame=None)
+                self._lose(frame)
         else:  # unknown: the sender has restarted
-            number = 0 if self._taken is None else self._taken.last + 1
+            number = 0 if before is None else before.last + 1
             frame = _Arriving(timestamp, number, number, self._labels.now_ns(), self._labels.current)
-        self._taken = frame
-        return frame
+            restarted = True
+        self._taken, self._restarted = frame, False
+        return frame, restarted or (before is not None and frame.first != before.last + 1)
+
+    def _lose(self, frame: _Arriving) -> None:
+        self._count(frame, is_key_frame=None)
+        self.lost += 1
 
     def _count(self, frame: _Arriving, *, is_key_frame: bool | None) -> tuple[FrameLabel, int]:
         """Return the label of a frame, and its number in its stream. `is_key_frame` is None if it is lost."""

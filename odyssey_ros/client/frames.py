@@ -1,8 +1,9 @@
-"""The path of a frame: taken from the decoder at once, stamped and passed on; the newest is converted."""
+"""The path of a frame: passed on encoded when it is complete, and decoded; the newest is converted."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,13 @@ import numpy as np
 from aiortc.mediastreams import MediaStreamError
 
 from odyssey_ros.client.frame_labels import LabelHistory
-from odyssey_ros.client.types import DecodedFrame, VideoFrame
+from odyssey_ros.client.types import ClientStatistics, DecodedFrame, EncodedFrame, VideoFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.client.observer import ClientObserver
-    from odyssey_ros.client.video_receiver import ReceivedFrame
+    from odyssey_ros.client.video_receiver import ReceivedFrame, ReceivedUnit
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,20 @@ class VideoSource(Protocol):
 
     @property
     def skipped(self) -> int:
-        """Return the number of frames received that were not decoded."""
+        """Return the number of frames that were to be decoded and were not."""
+        ...
+
+    @property
+    def key_frames_requested(self) -> int:
+        """Return the number of requests for a key frame."""
+        ...
+
+    def set_decoding(self, *, enabled: bool) -> None:
+        """Turn decoding on or off."""
+        ...
+
+    def request_key_frame(self) -> None:
+        """Ask the sender for a key frame, until one arrives."""
         ...
 
     async def recv(self) -> ReceivedFrame:
@@ -61,39 +75,77 @@ class VideoSource(Protocol):
 
 
 class FramePipeline:
-    """Reads all video frames of a client, across tracks, and passes them to an observer.
+    """Takes all video frames of a client, across tracks, and passes them to an observer.
 
     Args:
-        observer: Receives every decoded frame at once and, if it wants video frames, the newest converted.
-        monotonic_ns: Returns the arrival time in nanoseconds.
+        observer: Receives every encoded frame at once, while decoding is on every decoded frame, and if it
+            wants video frames the newest one, converted.
+        decoding: Whether frames are decoded at first; None for what the observer wants.
+        first_number: Number of the first access unit.
+        monotonic_ns: Returns the time in nanoseconds.
 
     Attributes:
         labels: The labels in force.
-        decoded: Number of decoded frames.
-        last_arrival_ns: Arrival of the last frame, if any.
+        received: Number of access units received.
+        lost: Number of access units of which only a part arrived.
+        passed: Number of access units passed to the observer.
+        withheld: Number of access units received and not passed on, because a key frame was awaited.
+        decoded: Number of decoded frames passed to the observer.
+        last_arrival_ns: Arrival of the last access unit passed on, if any.
+        decoding: Whether frames are decoded.
         converter: Converts frames, if the observer wants video frames.
     """
 
     def __init__(
-        self, observer: ClientObserver, *, monotonic_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        observer: ClientObserver,
+        *,
+        decoding: bool | None = None,
+        first_number: int = 0,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._observer = observer
-        self._monotonic_ns = monotonic_ns
         self.labels = LabelHistory(monotonic_ns=monotonic_ns)
         self._source: VideoSource | None = None
         self._skipped_before = 0
+        self._requested_before = 0
+        self._first_number = first_number
+        self.received = 0
+        self.lost = 0
+        self.passed = 0
+        self.withheld = 0
         self.decoded = 0
         self.last_arrival_ns: int | None = None
+        wanted = observer.wants_decoded_frames or observer.wants_video_frames
+        self.decoding = wanted if decoding is None else decoding
         self.converter = NewestFrameConverter(observer) if observer.wants_video_frames else None
 
     @property
     def skipped(self) -> int:
-        """Return the number of frames received that were not decoded, across tracks."""
+        """Return the number of frames that were to be decoded and were not, across tracks."""
         return self._skipped_before + (0 if self._source is None else self._source.skipped)
 
+    @property
+    def key_frames_requested(self) -> int:
+        """Return the number of requests for a key frame, across tracks."""
+        return self._requested_before + (0 if self._source is None else self._source.key_frames_requested)
+
+    def set_decoding(self, *, enabled: bool) -> None:
+        """Turn decoding on or off, for this and later tracks."""
+        self.decoding = enabled
+        if self._source is not None:
+            self._source.set_decoding(enabled=enabled)
+
+    def request_key_frame(self) -> None:
+        """Ask the sender of the present track for a key frame. A later track begins with one."""
+        if self._source is not None:
+            self._source.request_key_frame()
+
     async def consume(self, source: VideoSource) -> None:
-        """Read a track's frames until it ends. Nothing here may wait: decoded frames queue behind it."""
-        self._skipped_before, self._source = self.skipped, source
+        """Read a track's decoded frames until it ends. Nothing here may wait: they queue behind it."""
+        self._skipped_before, self._requested_before = self.skipped, self.key_frames_requested
+        self._source = source
+        source.set_decoding(enabled=self.decoding)
         while True:
             try:
                 received = await source.recv()
@@ -101,19 +153,70 @@ class FramePipeline:
                 return
             self._take(received)
 
+    def unit_received(self, lost: int) -> int:
+        """Count a received access unit, and `lost` ones before it; return its number."""
+        self.lost += lost
+        self.received += 1
+        return self._first_number + self.received + self.lost - 1
+
+    def unit_withheld(self) -> None:
+        """Count a received access unit that is not passed on."""
+        self.withheld += 1
+
+    def unit_passed(self, unit: ReceivedUnit) -> None:
+        """Pass an access unit on."""
+        arrival, frame = unit.arrival, unit.arrival.frame
+        self.passed += 1
+        self.last_arrival_ns = arrival.arrival_ns
+        width, height = unit.size or (None, None)
+        self._observer.encoded_frame(
+            EncodedFrame(
+                codec=unit.codec,
+                data=unit.data,
+                is_key_frame=unit.is_key_frame,
+                width=width,
+                height=height,
+                arrival_ns=arrival.arrival_ns,
+                media_time_ns=_nanoseconds(frame.media_ticks),
+                stream_time_ns=_nanoseconds(frame.stream_ticks),
+                index=frame.index,
+                stream_id=frame.label.stream_id,
+                prompt=frame.label.prompt,
+                number=arrival.number,
+            )
+        )
+
+    def add_counts(self, past: ClientStatistics) -> ClientStatistics:
+        """Return statistics to which the counts of frames are added."""
+        converter = self.converter
+        return dataclasses.replace(
+            past,
+            frames_received=past.frames_received + self.received,
+            frames_lost=past.frames_lost + self.lost,
+            frames_passed=past.frames_passed + self.passed,
+            frames_withheld=past.frames_withheld + self.withheld,
+            frames_decoded=past.frames_decoded + self.decoded,
+            frames_skipped=past.frames_skipped + self.skipped,
+            frames_converted=past.frames_converted + (0 if converter is None else converter.converted),
+            frames_dropped=past.frames_dropped + (0 if converter is None else converter.dropped),
+            key_frames_requested=past.key_frames_requested + self.key_frames_requested,
+        )
+
     def _take(self, received: ReceivedFrame) -> None:
-        arrival_ns, arrival = self._monotonic_ns(), received.arrival
+        if not self.decoding:
+            return
+        arrival, frame = received.arrival, received.arrival.frame
         decoded = DecodedFrame(
             frame=received.frame,
-            arrival_ns=arrival_ns,
-            media_time_ns=_nanoseconds(arrival.media_ticks),
-            stream_time_ns=_nanoseconds(arrival.stream_ticks),
-            index=arrival.index,
-            stream_id=arrival.label.stream_id,
-            prompt=arrival.label.prompt,
+            arrival_ns=arrival.arrival_ns,
+            media_time_ns=_nanoseconds(frame.media_ticks),
+            stream_time_ns=_nanoseconds(frame.stream_ticks),
+            index=frame.index,
+            stream_id=frame.label.stream_id,
+            prompt=frame.label.prompt,
+            number=arrival.number,
         )
         self.decoded += 1
-        self.last_arrival_ns = arrival_ns
         self._observer.decoded_frame(decoded)
         if self.converter is not None:
             self.converter.offer(decoded)

@@ -9,7 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.client.errors import OdysseyError
-    from odyssey_ros.client.types import BroadcastInfo, ConnectionStatus, DecodedFrame, VideoFrame
+    from odyssey_ros.client.types import (
+        BroadcastInfo,
+        ConnectionStatus,
+        DecodedFrame,
+        EncodedFrame,
+        VideoFrame,
+    )
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +28,19 @@ class ClientObserver:
     stream errors carry the error itself. One failure is the same object wherever it is reported.
 
     Attributes:
-        wants_video_frames: Whether frames are converted to RGB for `video_frame`. Read when connecting.
+        wants_video_frames: Whether frames are decoded and converted to RGB for `video_frame`. Read when
+            connecting.
+        wants_decoded_frames: Whether frames are decoded at first, until `set_decoding` is called. A subclass
+            that overrides `decoded_frame` wants them unless it says otherwise. Read when connecting.
     """
 
     wants_video_frames = False
+    wants_decoded_frames = False
+
+    def __init_subclass__(cls, **arguments: object) -> None:
+        super().__init_subclass__(**arguments)
+        if "decoded_frame" in cls.__dict__ and "wants_decoded_frames" not in cls.__dict__:
+            cls.wants_decoded_frames = True
 
     def connected(self) -> None:
         """Handle an established or re-established connection."""
@@ -42,7 +57,10 @@ class ClientObserver:
         """Handle a frame that was converted to RGB. Called only with `wants_video_frames`."""
 
     def decoded_frame(self, frame: DecodedFrame) -> None:
-        """Handle a decoded frame."""
+        """Handle a decoded frame. Called only while decoding is on."""
+
+    def encoded_frame(self, frame: EncodedFrame) -> None:
+        """Handle an encoded frame, as soon as it is complete."""
 
     def stream_started(self, stream_id: str) -> None:
         """Handle the start of a stream: its first frame is ready."""
@@ -78,6 +96,7 @@ class GuardedObservers(ClientObserver):
     def __init__(self, *observers: ClientObserver) -> None:
         self._observers = observers
         self.wants_video_frames = any(observer.wants_video_frames for observer in observers)
+        self.wants_decoded_frames = any(observer.wants_decoded_frames for observer in observers)
 
     def connected(self) -> None:
         """Pass the event on."""
@@ -100,6 +119,10 @@ class GuardedObservers(ClientObserver):
     def decoded_frame(self, frame: DecodedFrame) -> None:
         """Pass the event on."""
         self._each(lambda observer: observer.decoded_frame(frame))
+
+    def encoded_frame(self, frame: EncodedFrame) -> None:
+        """Pass the event on."""
+        self._each(lambda observer: observer.encoded_frame(frame))
 
     def stream_started(self, stream_id: str) -> None:
         """Pass the event on."""

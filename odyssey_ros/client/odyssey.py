@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ConnectedCallback,
         DecodedFrameCallback,
         DisconnectedCallback,
+        EncodedFrameCallback,
         ErrorCallback,
         InteractAcknowledgedCallback,
         StatusChangeCallback,
@@ -120,6 +121,7 @@ class Odyssey:
         self._lease: _Lease | None = None
         self._held_open: contextlib.AsyncExitStack | None = None
         self._connection: ConnectionSupervisor | None = None
+        self._decoding: bool | None = None  # the choice of the program, if it has made one
         self._past_statistics = ClientStatistics()
 
     async def __aenter__(self) -> Odyssey:
@@ -156,6 +158,7 @@ class Odyssey:
         on_broadcast_ready: BroadcastReadyCallback | None = None,
         *,
         on_decoded_frame: DecodedFrameCallback | None = None,
+        on_encoded_frame: EncodedFrameCallback | None = None,
         observer: ClientObserver | None = None,
     ) -> None:
         """Connect to a streamer that the service chooses, and return when connected.
@@ -177,6 +180,8 @@ class Odyssey:
             on_status_change: Called with the status, and a text for users or None.
             on_broadcast_ready: Called when spectators can watch.
             on_decoded_frame: Called with every frame as soon as it is decoded, without conversion.
+            on_encoded_frame: Called with every frame as soon as it has arrived, as the service encoded it.
+                Frames are decoded only for the other two callbacks, or after `set_decoding`.
             observer: Receives the same events, and with each failure its error.
 
         Raises:
@@ -199,6 +204,7 @@ class Odyssey:
                 on_broadcast_ready=on_broadcast_ready,
             ),
             on_decoded_frame,
+            on_encoded_frame,
             observer,
         )
 
@@ -217,6 +223,7 @@ class Odyssey:
         on_broadcast_ready: BroadcastReadyCallback | None = None,
         *,
         on_decoded_frame: DecodedFrameCallback | None = None,
+        on_encoded_frame: EncodedFrameCallback | None = None,
         observer: ClientObserver | None = None,
     ) -> None:
         """Connect to the session of client credentials; needs no API key.
@@ -244,6 +251,7 @@ class Odyssey:
                 on_broadcast_ready=on_broadcast_ready,
             ),
             on_decoded_frame,
+            on_encoded_frame,
             observer,
         )
 
@@ -333,6 +341,41 @@ class Odyssey:
             OdysseyConnectionError: The connection was lost while waiting.
         """
         await self._connected("Cannot end stream: client is disconnected").stream.end()
+
+    # The video
+
+    def set_decoding(self, enabled: bool) -> None:
+        """Turn the decoding of frames on or off. Call it on the loop of the connection, in any state.
+
+        At first, frames are decoded if a callback or an observer takes decoded or RGB frames. The choice made
+        here replaces that one, for this connection, after reconnections, and for later connections. Turning
+        decoding on requests a key frame, with which it begins. While it is off, `on_decoded_frame` and
+        `on_video_frame` are not called, and decoding costs nothing.
+
+        Args:
+            enabled: Whether frames are decoded.
+
+        Raises:
+            OdysseyArgumentError: The connection belongs to another event loop.
+        """
+        connection = self._open_connection()
+        self._decoding = enabled
+        if connection is not None:
+            connection.frames.set_decoding(enabled=enabled)
+
+    def request_key_frame(self) -> None:
+        """Ask the sender for a key frame, until one arrives. Call it on the loop of the connection.
+
+        All requests of a client, also its own after a loss, share one limit: at least 0.25 s between two, and
+        1 s before one without an answer is repeated. Without a connection nothing is requested, because a
+        connection begins with a key frame.
+
+        Raises:
+            OdysseyArgumentError: The connection belongs to another event loop.
+        """
+        connection = self._open_connection()
+        if connection is not None:
+            connection.frames.request_key_frame()
 
     # Recordings
 
@@ -472,6 +515,7 @@ class Odyssey:
         sessions_of: Callable[[HttpApi, Callable[[str], None]], SessionSource],
         handlers: OdysseyEventHandlers,
         on_decoded_frame: DecodedFrameCallback | None,
+        on_encoded_frame: EncodedFrameCallback | None,
         observer: ClientObserver | None,
     ) -> None:
         if self._connection is not None:
@@ -479,10 +523,15 @@ class Odyssey:
                 state = "connected" if self.is_connected else "connecting"
                 raise OdysseyConnectionError(f"Already {state}", code=ErrorCode.ALREADY_CONNECTED)
             self._past_statistics = self._total_statistics(self._connection)
-        callbacks = CallbackObserver(handlers, on_decoded_frame)
+        callbacks = CallbackObserver(handlers, on_decoded_frame, on_encoded_frame)
         observers = GuardedObservers(callbacks) if observer is None else GuardedObservers(callbacks, observer)
         self._connection = ConnectionSupervisor(
-            self._lease_api, sessions_of, observers, self._config.advanced
+            self._lease_api,
+            sessions_of,
+            observers,
+            self._config.advanced,
+            decoding=self._decoding,
+            first_number=self._past_statistics.frames_received + self._past_statistics.frames_lost,
         )
         await self._connection.open()
 
@@ -502,10 +551,20 @@ class Odyssey:
             raise OdysseyStreamError(message, code=ErrorCode.NOT_CONNECTED)
         return self._check_loop(self._connection)
 
+    def _open_connection(self) -> ConnectionSupervisor | None:
+        if self._connection is None or self._connection.is_closed:
+            return None
+        return self._check_loop(self._connection)
+
     def _check_loop(self, connection: ConnectionSupervisor) -> ConnectionSupervisor:
-        if not connection.is_closed and not connection.belongs_to(asyncio.get_running_loop()):
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a thread without one
+            loop = None
+        if not connection.is_closed and not connection.belongs_to(loop):
             raise OdysseyArgumentError(
-                "The connection belongs to another event loop; call it with asyncio.run_coroutine_threadsafe"
+                "The connection belongs to another event loop; call the method with "
+                "asyncio.run_coroutine_threadsafe, or with call_soon_threadsafe of that loop"
             )
         return connection
 
@@ -534,14 +593,9 @@ class Odyssey:
                 await uninterrupted(lease.api.close())
 
     def _total_statistics(self, connection: ConnectionSupervisor) -> ClientStatistics:
-        past, frames, attempt = self._past_statistics, connection.frames, connection.attempt
-        converter = frames.converter
+        past, attempt = connection.frames.add_counts(self._past_statistics), connection.attempt
         return dataclasses.replace(
             past,
-            frames_decoded=past.frames_decoded + frames.decoded,
-            frames_skipped=past.frames_skipped + frames.skipped,
-            frames_converted=past.frames_converted + (0 if converter is None else converter.converted),
-            frames_dropped=past.frames_dropped + (0 if converter is None else converter.dropped),
             streams_started=past.streams_started + connection.stream.streams_started,
             reconnects=past.reconnects + connection.reconnects,
             packets_received=0 if attempt is None else attempt.packets_received,

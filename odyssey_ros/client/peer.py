@@ -11,7 +11,11 @@ from aiortc import RTCSessionDescription
 
 from odyssey_ros.client.channel_limits import limit_channels
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.client.errors import OdysseyConnectionError, OdysseyStreamError
+from odyssey_ros.client.errors import (
+    OdysseyConfigurationError,
+    OdysseyConnectionError,
+    OdysseyStreamError,
+)
 from odyssey_ros.client.ice import parse_candidate
 from odyssey_ros.client.message_allowance import MessageAllowance
 from odyssey_ros.client.peer_connection import PeerConnection
@@ -106,6 +110,7 @@ class Peer:
 
         Raises:
             OdysseyConnectionError: The offer is invalid, or exceeds the limits of a description.
+            OdysseyConfigurationError: The installed aiortc is not supported.
         """
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(sdp=offer, type="offer"))
@@ -113,12 +118,13 @@ class Peer:
             if self._connection.sctp is None or receiver is None:
                 raise ValueError("no video, or no data channels")
             limit_channels(self._connection.sctp, self._limit_exceeded)
-            video = VideoReceiver(receiver, self._frames.labels, self._end)
+            video = VideoReceiver(receiver, self._frames, self._end, decoding=self._frames.decoding)
             self._has_video = True
             self._tasks.spawn(self._video(video), "odyssey-video")
+            self._tasks.spawn(video.send_requests(), "odyssey-key-frame-requests")
             self._tasks.spawn(self._watch_statistics(receiver), "odyssey-statistics")
             await self._connection.setLocalDescription(await self._connection.createAnswer())
-        except OdysseyConnectionError:
+        except (OdysseyConnectionError, OdysseyConfigurationError):
             raise
         except Exception as error:  # aiortc raises many kinds for an invalid description
             logger.debug("Invalid offer", exc_info=True)

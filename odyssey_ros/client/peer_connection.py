@@ -1,6 +1,6 @@
 """An aiortc peer connection that can stay on loopback and releases everything when closed.
 
-All uses of aiortc's and aioice's private members are in this module and in `video_receiver` and
+All uses of aiortc's and aioice's private members are in this module and in `receiver_tap` and
 `channel_limits`.
 """
 
@@ -16,10 +16,10 @@ from aioice.turn import TurnTransport
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 from odyssey_ros.client.loopback import LOOPBACK_ADDRESSES
+from odyssey_ros.client.receiver_tap import receive_nothing
 from odyssey_ros.client.redaction import redact_logs
 from odyssey_ros.client.session_description import usable_description
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
-from odyssey_ros.client.video_receiver import receive_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -19,18 +19,22 @@ from odyssey_ros.client.frames import FramePipeline, wait_for_standstill
 from odyssey_ros.client.observer import GuardedObservers
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+from odyssey_ros.client.types import ClientStatistics
 from odyssey_ros.client.video_receiver import VideoReceiver
 from odyssey_ros.client.whep import WhepClient, WhepEndpoint
 
 if TYPE_CHECKING:
-    from aiortc import RTCPeerConnection, RTCRtpReceiver
+    from aiortc import RTCPeerConnection
 
-    from odyssey_ros.client.callbacks import DecodedFrameCallback, DisconnectedCallback, VideoFrameCallback
+    from odyssey_ros.client.callbacks import (
+        DecodedFrameCallback,
+        DisconnectedCallback,
+        EncodedFrameCallback,
+        VideoFrameCallback,
+    )
     from odyssey_ros.client.observer import ClientObserver
 
 logger = logging.getLogger(__name__)
-
-_POLL_INTERVAL_S = 0.05
 
 
 class SpectatorConnection:
@@ -67,8 +71,13 @@ class SpectatorConnection:
 
     @property
     def frames_skipped(self) -> int:
-        """Return the number of frames received that were not decoded; see `ClientStatistics`."""
+        """Return the number of frames that were to be decoded and were not; see `ClientStatistics`."""
         return self._frames.skipped
+
+    @property
+    def statistics(self) -> ClientStatistics:
+        """Return the counters of frames since the creation of the connection; the other counters are 0."""
+        return self._frames.add_counts(ClientStatistics())
 
     @property
     def peer_connection(self) -> RTCPeerConnection | None:
@@ -91,6 +100,14 @@ class SpectatorConnection:
         except BaseException:
             await uninterrupted(self.close())
             raise
+
+    def set_decoding(self, enabled: bool) -> None:
+        """Turn the decoding of frames on or off; see `Odyssey.set_decoding`. Call it on the loop."""
+        self._frames.set_decoding(enabled=enabled)
+
+    def request_key_frame(self) -> None:
+        """Ask the sender for a key frame; see `Odyssey.request_key_frame`. Call it on the loop."""
+        self._frames.request_key_frame()
 
     async def close(self) -> None:
         """Leave the broadcast, without a call of `on_disconnected`. May be called any number of times."""
@@ -130,14 +147,15 @@ class SpectatorConnection:
         receiver = peer.select_video()
         if receiver is None:
             raise OdysseyConnectionError("The server sends no video", code=ErrorCode.INVALID_RESPONSE)
-        video = VideoReceiver(receiver, self._frames.labels, self._lost)
+        video = VideoReceiver(receiver, self._frames, self._lost, decoding=self._frames.decoding)
         self._tasks.spawn(self._video(video), "odyssey-spectator-video")
         if self._frames.converter is not None:
             self._tasks.spawn(self._frames.converter.run(), "odyssey-convert")
         # Not awaited directly: a cancellation would complete the future, as an established connection does.
         await asyncio.wait({self._connected})
         self._connected.result()
-        self._tasks.spawn(self._request_key_frame(receiver), "odyssey-key-frame")
+        video.request_key_frame()  # a broadcast is joined between two key frames
+        self._tasks.spawn(video.send_requests(), "odyssey-key-frame-requests")
         if self._config.frame_timeout_s is not None:
             self._tasks.spawn(self._watch_frames(self._config.frame_timeout_s), "odyssey-frame-watch")
 
@@ -167,17 +185,8 @@ class SpectatorConnection:
         await self._frames.consume(video)
         self._lost(OdysseyConnectionError("The video track ended", code=ErrorCode.MEDIA_LOST))
 
-    async def _request_key_frame(self, receiver: RTCRtpReceiver) -> None:
-        """Request a first key frame with a PLI that names the media source (RFC 4585, 6.3.1)."""
-        while self._frames.decoded == 0:
-            sources = receiver.getSynchronizationSources()
-            if sources:
-                await receiver._send_rtcp_pli(sources[0].source)  # noqa: SLF001 - aiortc has no public method
-                return
-            await asyncio.sleep(_POLL_INTERVAL_S)
-
     async def _watch_frames(self, timeout_s: float) -> None:
-        await wait_for_standstill(timeout_s, lambda: self._frames.decoded)
+        await wait_for_standstill(timeout_s, lambda: self._frames.passed)
         self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN))
 
     def _start_closing(self, *, delete_session: bool) -> asyncio.Task[None]:
@@ -208,6 +217,7 @@ async def connect_to_stream(
     debug: bool = False,
     *,
     on_decoded_frame: DecodedFrameCallback | None = None,
+    on_encoded_frame: EncodedFrameCallback | None = None,
     observer: ClientObserver | None = None,
     advanced: AdvancedConfig | None = None,
     allow_insecure: bool = False,
@@ -222,6 +232,8 @@ async def connect_to_stream(
             spectator leaves.
         debug: Whether this package's loggers emit DEBUG records.
         on_decoded_frame: Called with every frame as soon as it is decoded, without conversion.
+        on_encoded_frame: Called with every frame as soon as it has arrived, as it was encoded. Frames are
+            decoded only for the other two callbacks, or after `SpectatorConnection.set_decoding`.
         observer: Receives the same events, and the error that ended the broadcast.
         advanced: Timeouts; retries do not apply. No frame for `frame_timeout_s` counts as a loss.
         allow_insecure: Whether the token may be sent over http to another machine. A warning is logged then.
@@ -241,7 +253,9 @@ async def connect_to_stream(
     config = advanced or AdvancedConfig()
     endpoint = WhepEndpoint.parse(webrtc_url, spectator_token, allow_insecure=allow_insecure)
     callbacks = CallbackObserver(
-        {"on_video_frame": on_video_frame, "on_disconnected": on_disconnected}, on_decoded_frame
+        {"on_video_frame": on_video_frame, "on_disconnected": on_disconnected},
+        on_decoded_frame,
+        on_encoded_frame,
     )
     observers = GuardedObservers(callbacks) if observer is None else GuardedObservers(callbacks, observer)
     connection = SpectatorConnection(endpoint, observers, config, WhepClient(endpoint, config))

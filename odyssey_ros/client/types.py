@@ -89,14 +89,15 @@ class DecodedFrame:
 
     Attributes:
         frame: The picture, usually in yuv420p.
-        arrival_ns: `time.monotonic_ns()` when the frame left the decoder.
+        arrival_ns: `time.monotonic_ns()` when the encoded frame was complete, before it was decoded.
         media_time_ns: Presentation time in nanoseconds since the track's first frame, unwrapped.
         stream_time_ns: Presentation time in nanoseconds since the stream's first frame; the frame with the
             same time in the recording is the same frame.
-        index: Number of earlier frames of the same stream that were received, decoded or not; without a
-            running stream, of frames since the last stream ended. Lost frames are not counted.
+        index: Number of earlier frames of the same stream of which at least one packet arrived, decoded or
+            not; without a running stream, of frames since the last stream ended.
         stream_id: The stream of the frame; None when no stream is running.
         prompt: The applied prompt in force when the frame's first packet arrived; None when there is none.
+        number: The number of the `EncodedFrame` of the same picture.
     """
 
     frame: av.VideoFrame
@@ -106,6 +107,46 @@ class DecodedFrame:
     index: int
     stream_id: str | None
     prompt: str | None
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedFrame:
+    """A frame as the service encoded it: one access unit. The labels are those of `DecodedFrame`.
+
+    The first frame after the beginning of a track or after a loss is a key frame, so that what is passed on
+    can be decoded.
+
+    Attributes:
+        codec: `h264` or `vp8`.
+        data: The access unit: of H.264 in Annex B form, with SPS and PPS before each IDR picture; one VP8
+            frame.
+        is_key_frame: Whether a decoder can begin with this frame.
+        width: Width in pixels, from the last key frame; None if its header does not tell.
+        height: Height in pixels, as `width`.
+        arrival_ns: `time.monotonic_ns()` when the access unit was complete.
+        media_time_ns: Presentation time in nanoseconds since the track's first frame, unwrapped.
+        stream_time_ns: Presentation time in nanoseconds since the stream's first frame.
+        index: Number of earlier frames of the same stream of which at least one packet arrived; without a
+            running stream, of frames since the last stream ended.
+        stream_id: The stream of the frame; None when no stream is running.
+        prompt: The applied prompt in force when the frame's first packet arrived; None when there is none.
+        number: Number of the access unit since the client was created, across connections. It always rises;
+            it leaves out access units that were lost or withheld.
+    """
+
+    codec: str
+    data: bytes = field(repr=False)
+    is_key_frame: bool
+    width: int | None
+    height: int | None
+    arrival_ns: int
+    media_time_ns: int
+    stream_time_ns: int
+    index: int
+    stream_id: str | None
+    prompt: str | None
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,10 +364,18 @@ class ClientStatistics:
     """The counters of a client since its creation.
 
     Attributes:
+        frames_received: Access units received: encoded frames, whole or damaged.
+        frames_lost: Encoded frames of which some packets arrived and others never did. Frames of which no
+            packet arrived are not known.
+        frames_passed: Received frames passed to `on_encoded_frame`, and to the decoder while decoding is on.
+        frames_withheld: Received frames not passed on, because a key frame was awaited: at the beginning of a
+            track, and after a loss. `frames_received` is the sum of these two.
+        key_frames_requested: Requests for a key frame that were sent.
         frames_decoded: Decoded frames.
         frames_converted: Frames converted to RGB for `on_video_frame`.
         frames_dropped: Frames that a newer frame replaced before their conversion.
-        frames_skipped: Frames received that were not decoded: the decoder was late, or they were damaged.
+        frames_skipped: Frames that were to be decoded and were not: the decoder was late, or they were
+            damaged. Frames that arrive while decoding is off are not counted.
         streams_started: Streams that the service started.
         reconnects: Successful reconnections after a loss.
         packets_received: Video packets received on the current connection.
@@ -343,6 +392,11 @@ class ClientStatistics:
     packets_received: int = 0
     packets_lost: int = 0
     jitter_s: float = 0.0
+    frames_received: int = 0
+    frames_lost: int = 0
+    frames_passed: int = 0
+    frames_withheld: int = 0
+    key_frames_requested: int = 0
 
 
 def session_id_of(session_token: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
 import av
 from av.error import FFmpegError
+
+from odyssey_ros.client.unit_content import vp8_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +25,6 @@ MAX_PICTURE_PIXELS: Final = 4096 * 2160
 picture has 26 MB. A decoder keeps up to 17 pictures."""
 
 _TIME_BASE: Final = Fraction(1, 90_000)
-_VP8_HEADER: Final = struct.Struct("<6xHH")
-_VP8_START: Final = b"\x9d\x01\x2a"
-_DECODERS: Final = {"H264": "h264", "VP8": "vp8"}
 
 
 class PictureTooLargeError(Exception):
@@ -57,11 +55,11 @@ class VideoDecoder:
             FFmpegError: The access unit is damaged; later ones may be decoded.
             PictureTooLargeError: The picture is too large.
         """
-        if unit.codec == "VP8":
-            _check_size(*_vp8_size(unit.data))
+        if unit.codec == "vp8":
+            check_size(vp8_content(unit.data).size)  # FFmpeg does not report it
         context = self._context
-        if context is None or unit.codec != self._codec:
-            context = cast("VideoCodecContext", av.CodecContext.create(_DECODERS[unit.codec], "r"))
+        if context is None or unit.restarts or unit.codec != self._codec:
+            context = cast("VideoCodecContext", av.CodecContext.create(unit.codec, "r"))
             limit_picture_size(context)
             self._codec, self._context = unit.codec, context
         packet = av.Packet(unit.data)
@@ -70,21 +68,18 @@ class VideoDecoder:
         try:
             return context.decode(packet)
         except FFmpegError:
-            _check_size(context.width, context.height)
+            check_size((context.width, context.height))
             raise
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PICTURE_PIXELS:
-        raise PictureTooLargeError(width, height) from None
+def check_size(size: tuple[int, int] | None) -> None:
+    """Refuse a picture of more than `MAX_PICTURE_PIXELS`. A size of None is unknown, and not refused.
 
-
-def _vp8_size(data: bytes) -> tuple[int, int]:
-    """Return the size in a key frame (RFC 6386, 9.1), which FFmpeg does not report; else 0, 0."""
-    if len(data) < _VP8_HEADER.size or data[0] & 1 or data[3:6] != _VP8_START:
-        return 0, 0
-    width, height = _VP8_HEADER.unpack_from(data)
-    return width & 0x3FFF, height & 0x3FFF
+    Raises:
+        PictureTooLargeError: The picture is too large.
+    """
+    if size is not None and size[0] * size[1] > MAX_PICTURE_PIXELS:
+        raise PictureTooLargeError(*size) from None
 
 
 def run_decoder(

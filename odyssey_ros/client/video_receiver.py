@@ -1,33 +1,31 @@
-"""The one video track that is received: its limits, its decoder thread, and the arrivals of its frames.
+"""The one video track that is received: its limits, its access units, and its decoder thread.
 
 The receivers of aiortc start a decoder thread for each track, let encoded frames wait without bound, and keep
-state for each media source of the sender. This module replaces those parts of one receiver; like
-`peer_connection`, it uses private members of aiortc.
+state for each media source of the sender. A `ReceiverTap` replaces those parts of one receiver.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
-
-from aiortc import rtcrtpreceiver
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from odyssey_ros.client.access_units import AccessUnit, AccessUnitQueue
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError
 from odyssey_ros.client.frame_arrivals import FrameArrival, FrameArrivals
-from odyssey_ros.client.video_decoder import PictureTooLargeError, run_decoder
+from odyssey_ros.client.key_frame_requests import KeyFrameRequests
+from odyssey_ros.client.receiver_tap import ReceiverTap
+from odyssey_ros.client.unit_content import H264Reader, UnitContent, vp8_content
+from odyssey_ros.client.video_decoder import PictureTooLargeError, check_size, run_decoder
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     import av
     from aiortc import MediaStreamTrack, RTCRtpReceiver
-    from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-    from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
-    from aiortc.rtp import RtpPacket
 
     from odyssey_ros.client.frame_labels import LabelHistory
 
@@ -38,10 +36,32 @@ MAX_MEDIA_SOURCES: Final = 16
 
 _MAX_NUMBERED: Final = 1024  # frames of which the decoder has returned no picture
 _MAX_REORDERED: Final = 16  # frames that the decoder returns before an earlier one (H.264, A.4.2)
-# The mangled names of aiortc's private members.
-_JITTER_BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
-_QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
-_TIMESTAMP_MAPPER: Final = "_RTCRtpReceiver__timestamp_mapper"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitArrival:
+    """A complete access unit, without its data.
+
+    Attributes:
+        number: Number of the access unit since the client was created.
+        arrival_ns: When it was complete, on the monotonic clock.
+        frame: Its place in the track and in the stream.
+    """
+
+    number: int
+    arrival_ns: int
+    frame: FrameArrival
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReceivedUnit:
+    """An access unit that may be passed on; a key frame or one that follows a key frame without a gap."""
+
+    codec: str
+    data: bytes
+    is_key_frame: bool
+    size: tuple[int, int] | None
+    arrival: UnitArrival
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,44 +69,82 @@ class ReceivedFrame:
     """A decoded frame; its `pts` is the presentation time since the first frame of the track."""
 
     frame: av.VideoFrame
-    arrival: FrameArrival
+    arrival: UnitArrival
+
+
+class UnitSink(Protocol):
+    """Takes the access units of all tracks of a client. On the loop."""
+
+    @property
+    def labels(self) -> LabelHistory:
+        """Return the labels in force."""
+        ...
+
+    def unit_received(self, lost: int) -> int:
+        """Count a received access unit, and `lost` ones before it; return its number."""
+        ...
+
+    def unit_withheld(self) -> None:
+        """Count a received access unit that is not passed on."""
+        ...
+
+    def unit_passed(self, unit: ReceivedUnit) -> None:
+        """Take an access unit."""
+        ...
 
 
 class VideoReceiver:
     """Receives one video track. Create it before the connection is established; use it on the loop.
 
-    The label of a frame does not depend on when the frame is decoded; see `FrameArrivals`.
+    The label of a frame does not depend on when the frame is decoded; see `FrameArrivals`. Access units are
+    passed on from a key frame on, and after a loss not before the next key frame, which is requested.
 
     Args:
         receiver: The receiver of aiortc, which has a track.
-        labels: The labels in force.
+        sink: Takes the access units.
         on_failed: Called once when the video cannot be received.
+        decoding: Whether access units are decoded at first.
+        monotonic_ns: Returns the arrival time in nanoseconds.
+
+    Raises:
+        OdysseyConfigurationError: The installed aiortc is not supported.
     """
 
     def __init__(
         self,
         receiver: RTCRtpReceiver,
-        labels: LabelHistory,
+        sink: UnitSink,
         on_failed: Callable[[OdysseyConnectionError], None],
+        *,
+        decoding: bool = True,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.track: MediaStreamTrack = receiver.track
-        self._receiver = receiver
+        self._sink = sink
         self._on_failed = on_failed
+        self._decoding = decoding
+        self._monotonic_ns = monotonic_ns
         self._units = AccessUnitQueue()
         self._media_sources: set[int] = set()
-        self._arrivals = FrameArrivals(labels)
-        self._numbered: dict[int, FrameArrival] = {}  # the frames in the decoder, by their number
-        self._next_number = 0
-        self._handle_packet = receiver._handle_rtp_packet  # noqa: SLF001
-        setattr(receiver, "_handle_rtp_packet", self._packet_arrived)  # noqa: B010 - not known to mypy
-        setattr(receiver, _JITTER_BUFFER, _NotingBuffer(getattr(receiver, _JITTER_BUFFER), self._arrivals))
-        setattr(receiver, _TIMESTAMP_MAPPER, self)
-        setattr(receiver, _QUEUE, self)
+        self._media_source: int | None = None  # of the last packet, which carries video
+        self._arrivals = FrameArrivals(sink.labels)
+        self._lost = 0  # frames that are lost, as counted by the sink
+        self._h264 = H264Reader()
+        self._size: tuple[int, int] | None = None
+        self._passing = False  # whether a key frame has arrived since the last loss
+        self._requests = KeyFrameRequests()
+        self._numbered: dict[int, UnitArrival] = {}  # the frames in the decoder, by their number
+        self._tap = ReceiverTap(receiver, self)
 
     @property
     def skipped(self) -> int:
-        """Return the number of frames received that were not decoded."""
+        """Return the number of frames that were to be decoded and were not."""
         return self._units.skipped
+
+    @property
+    def key_frames_requested(self) -> int:
+        """Return the number of requests for a key frame."""
+        return self._requests.sent
 
     async def recv(self) -> ReceivedFrame:
         """Return the next decoded frame.
@@ -98,27 +156,73 @@ class VideoReceiver:
             frame = cast("av.VideoFrame", await self.track.recv())
             arrival = self._arrival_of(frame)
             if arrival is not None:
-                frame.pts = arrival.media_ticks
+                frame.pts = arrival.frame.media_ticks
                 return ReceivedFrame(frame, arrival)
 
-    def map(self, timestamp: int) -> int:
-        """Return the RTP time of an access unit as it is. Called by aiortc in place of its unwrapping."""
-        return timestamp
-
-    def put(self, task: tuple[RTCRtpCodecParameters, JitterFrame] | None) -> None:
-        """Queue an access unit for the decoder; None ends it. Called by aiortc in place of its queue."""
-        if task is None:
-            self._units.close()
+    def set_decoding(self, *, enabled: bool) -> None:
+        """Turn decoding on or off. It begins with a key frame, which is requested."""
+        if enabled == self._decoding:
             return
-        codec, frame = task
-        # The decoder gets numbers in place of media times, because media times may jump back and repeat.
-        number, self._next_number = self._next_number, self._next_number + 1
-        unit = AccessUnit(codec.name, frame.data, number)
-        arrival = self._arrivals.complete(frame.timestamp, is_key_frame=unit.is_key_frame)
-        if self._units.put(unit, follows_loss=arrival.follows_loss):
-            self._numbered[number] = arrival
-            if len(self._numbered) > _MAX_NUMBERED:
-                del self._numbered[next(iter(self._numbered))]
+        self._decoding = enabled
+        if enabled:
+            self._requests.want()
+        else:
+            self._units.clear()
+            self._numbered.clear()
+
+    def request_key_frame(self) -> None:
+        """Ask the sender for a key frame, until one arrives; see `KeyFrameRequests`."""
+        self._requests.want()
+
+    async def send_requests(self) -> None:
+        """Send the requests for key frames, until cancelled."""
+        await self._requests.run(self._request)
+
+    def accepts(self, ssrc: int) -> bool:
+        """See `TapUser`."""
+        if ssrc not in self._media_sources:
+            if len(self._media_sources) >= MAX_MEDIA_SOURCES:
+                return False
+            self._media_sources.add(ssrc)
+            if len(self._media_sources) == MAX_MEDIA_SOURCES:
+                logger.warning("Ignoring further media sources: the sender uses %d", MAX_MEDIA_SOURCES)
+        return True
+
+    def packet_arrived(self, sequence_number: int, timestamp: int, ssrc: int) -> None:
+        """See `TapUser`."""
+        self._arrivals.packet(sequence_number, timestamp)
+        if self._media_source is None:
+            self._requests.look_again()
+        self._media_source = ssrc
+
+    def unit_completed(self, codec: str, data: bytes, timestamp: int) -> None:
+        """See `TapUser`."""
+        content = self._h264.content(data) if codec == "h264" else vp8_content(data)
+        if not content.is_picture:
+            if self._arrivals.pass_over(timestamp):
+                self._passing = False
+            return
+        frame = self._arrivals.complete(timestamp, is_key_frame=content.is_key_frame)
+        lost, self._lost = self._arrivals.lost - self._lost, self._arrivals.lost
+        number = self._sink.unit_received(lost)
+        if content.is_key_frame and content.is_usable:
+            self._requests.key_frame_arrived()
+            self._passing, self._size = self._is_accepted(content.size), content.size
+        elif frame.follows_loss or not content.is_usable:
+            self._passing = False
+        if self._passing:
+            self._pass_on(codec, content, UnitArrival(number, self._monotonic_ns(), frame))
+        else:
+            self._sink.unit_withheld()
+            self._requests.want()
+
+    def picture_lost(self) -> None:
+        """See `TapUser`."""
+        self._requests.want()
+
+    def ended(self) -> None:
+        """See `TapUser`."""
+        self._units.close()
 
     def decode(self, loop: asyncio.AbstractEventLoop, frames: asyncio.Queue[av.VideoFrame | None]) -> None:
         """Decode until the end of the track. For the decoder thread."""
@@ -127,30 +231,44 @@ class VideoReceiver:
             self._units.frame_delivered()
             frames.put_nowait(frame)
 
-        def fail(error: PictureTooLargeError) -> None:
-            failure = OdysseyConnectionError(str(error), code=ErrorCode.VIDEO_UNSUPPORTED)
-            loop.call_soon_threadsafe(self._on_failed, failure)
-
         def deliver(frame: av.VideoFrame) -> None:
             loop.call_soon_threadsafe(delivered, frame)
+
+        def fail(error: PictureTooLargeError) -> None:
+            loop.call_soon_threadsafe(self._fail, error)
 
         run_decoder(self._units, deliver, fail)
         loop.call_soon_threadsafe(frames.put_nowait, None)
 
-    async def _packet_arrived(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        if packet.ssrc not in self._media_sources:
-            if len(self._media_sources) >= MAX_MEDIA_SOURCES:
-                # aiortc would keep statistics, and a route, for each source.
-                self._receiver.transport._rtp_router.ssrc_table.pop(packet.ssrc, None)  # noqa: SLF001
-                return
-            self._media_sources.add(packet.ssrc)
-            if len(self._media_sources) == MAX_MEDIA_SOURCES:
-                logger.warning("Ignoring further media sources: the sender uses %d", MAX_MEDIA_SOURCES)
-        await self._handle_packet(packet, arrival_time_ms=arrival_time_ms)
+    def _pass_on(self, codec: str, content: UnitContent, arrival: UnitArrival) -> None:
+        self._sink.unit_passed(ReceivedUnit(codec, content.data, content.is_key_frame, self._size, arrival))
+        if not self._decoding:
+            return
+        if self._units.put(AccessUnit(codec, content.data, arrival.number, content.is_key_frame)):
+            self._numbered[arrival.number] = arrival
+            if len(self._numbered) > _MAX_NUMBERED:
+                del self._numbered[next(iter(self._numbered))]
         if self._units.take_key_frame_request():
-            await self._receiver._send_rtcp_pli(packet.ssrc)  # noqa: SLF001
+            self._requests.want()
 
-    def _arrival_of(self, frame: av.VideoFrame) -> FrameArrival | None:
+    def _is_accepted(self, size: tuple[int, int] | None) -> bool:
+        try:
+            check_size(size)
+        except PictureTooLargeError as error:
+            self._units.close()
+            self._fail(error)
+            return False
+        return True
+
+    def _fail(self, error: PictureTooLargeError) -> None:
+        self._on_failed(OdysseyConnectionError(str(error), code=ErrorCode.VIDEO_UNSUPPORTED))
+
+    def _request(self) -> Awaitable[None] | None:
+        if self._media_source is None:
+            return None
+        return self._tap.send_key_frame_request(self._media_source)
+
+    def _arrival_of(self, frame: av.VideoFrame) -> UnitArrival | None:
         """Remove and return the arrival of a decoded frame, and remove those of frames that were skipped."""
         number = frame.pts
         if number is None:
@@ -158,41 +276,3 @@ class VideoReceiver:
         for skipped in [known for known in self._numbered if known < number - _MAX_REORDERED]:
             del self._numbered[skipped]
         return self._numbered.pop(number, None)
-
-
-class _NotingBuffer:
-    """The jitter buffer of aiortc, which gets the packets in their original form, also when sent again."""
-
-    def __init__(self, buffer: JitterBuffer, arrivals: FrameArrivals) -> None:
-        self._buffer = buffer
-        self._arrivals = arrivals
-
-    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
-        """Note the packet, and add it."""
-        self._arrivals.packet(packet.sequence_number, packet.timestamp)
-        return self._buffer.add(packet)
-
-
-def receive_nothing(receiver: RTCRtpReceiver) -> None:
-    """Keep a receiver from starting a decoder thread. Its packets are then dropped on arrival."""
-
-    async def receive(_parameters: RTCRtpReceiveParameters) -> None:
-        pass
-
-    setattr(receiver, "receive", receive)  # noqa: B010 - mypy accepts no assignment to a method
-
-
-def _decode_with_limits() -> None:
-    """Patch aiortc: the decoder thread of a `VideoReceiver` runs `VideoReceiver.decode`."""
-    work = rtcrtpreceiver.decoder_worker
-
-    def decoder_worker(loop: asyncio.AbstractEventLoop, input_q: Any, output_q: Any, *arguments: Any) -> None:
-        if isinstance(input_q, VideoReceiver):
-            input_q.decode(loop, output_q)
-        else:
-            work(loop, input_q, output_q, *arguments)
-
-    rtcrtpreceiver.decoder_worker = decoder_worker  # type: ignore[assignment]
-
-
-_decode_with_limits()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from odyssey_ros.dataset.videos.h264_headers import (
+from odyssey_ros.client.h264_headers import (
     KEY_SLICE,
     PPS,
     SLICE,
@@ -28,7 +28,7 @@ from odyssey_ros.dataset.videos.h264_headers import (
 )
 
 if TYPE_CHECKING:
-    from odyssey_ros.dataset.videos.h264_headers import NalUnit, SequenceParameters
+    from odyssey_ros.client.h264_headers import NalUnit, SequenceParameters
 
 
 class MissingPictureError(Exception):

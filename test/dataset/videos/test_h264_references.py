@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from field_coded_video import field_units
-from odyssey_ros.dataset.videos.h264_headers import KEY_SLICE, SLICE, annex_b_units
+from odyssey_ros.client.h264_headers import KEY_SLICE, SLICE, annex_b_units
 from odyssey_ros.dataset.videos.h264_references import MissingPictureError, ReferenceOrder
 
 STREAMS: list[dict[str, str]] = [

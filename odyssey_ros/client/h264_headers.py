@@ -17,6 +17,7 @@ SLICE, KEY_SLICE, SPS, PPS = 1, 5, 7, 8
 _START_CODE: Final = re.compile(rb"\x00\x00\x01")
 _HEADER_BYTES: Final = 512  # an SPS, or the first fields of a slice header, are not longer
 _AVCC_HEADER: Final = 5  # version, profile, compatibility, level, length of the lengths (ISO/IEC 14496-15)
+_CHROMA_SAMPLING: Final = {1: (2, 2), 2: (2, 1)}  # columns and rows of luma for one of chroma (table 6-1)
 _WITH_CHROMA_FORMAT: Final = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135))
 
 
@@ -118,39 +119,24 @@ def lacks_parameters(annex_b: bytes, *, is_first: bool = False) -> bool:
 
 def sequence_parameters(payload: bytes) -> SequenceParameters:
     """Parse an SPS."""
+    return _sequence(_Bits(payload))[0]
+
+
+def picture_size(payload: bytes) -> tuple[int, int]:
+    """Return the width and height in pixels that an SPS declares, without what is cropped (7.4.2.1.1)."""
     bits = _Bits(payload)
-    profile = bits.read(8)
-    bits.read(16)  # constraints, level
-    number = bits.unsigned()
-    has_separate_planes = False
-    if profile in _WITH_CHROMA_FORMAT:
-        chroma = bits.unsigned()
-        if chroma == 3:
-            has_separate_planes = bool(bits.read(1))
-        bits.unsigned()  # bit depth of luma
-        bits.unsigned()  # bit depth of chroma
-        bits.read(1)
-        if bits.read(1):
-            for at in range(8 if chroma != 3 else 12):
-                if bits.read(1):
-                    bits.skip_scaling_list(16 if at < 6 else 64)
-    frame_number_bits = bits.unsigned() + 4
-    order_type = bits.unsigned()
-    if order_type == 0:
-        bits.unsigned()
-    elif order_type == 1:
-        bits.read(1)
-        bits.unsigned()
-        bits.unsigned()
-        for _ in range(bits.unsigned()):
-            bits.unsigned()
-    bits.unsigned()  # number of reference frames
-    allows_gaps = bool(bits.read(1))
-    bits.unsigned()  # width
-    bits.unsigned()  # height
-    return SequenceParameters(
-        number, frame_number_bits, has_separate_planes, allows_gaps, has_fields=not bits.read(1)
-    )
+    parameters, chroma, columns, rows = _sequence(bits)
+    across, down = _CHROMA_SAMPLING.get(0 if parameters.has_separate_planes else chroma, (1, 1))
+    fields = 2 if parameters.has_fields else 1
+    if parameters.has_fields:
+        bits.read(1)  # whether macroblocks are adaptive
+    bits.read(1)  # direct inference
+    width, height = 16 * columns, 16 * rows * fields
+    if bits.read(1):
+        left, right, top, bottom = (bits.unsigned() for _ in range(4))
+        width -= across * (left + right)
+        height -= down * fields * (top + bottom)
+    return width, height
 
 
 def picture_parameters(payload: bytes) -> tuple[int, int]:
@@ -177,6 +163,47 @@ def slice_header(payload: bytes, parameters: SequenceParameters) -> SliceHeader:
     number = bits.read(parameters.frame_number_bits)
     is_field = parameters.has_fields and bits.read(1)
     return SliceHeader(number, bits.read(1) if is_field else None)
+
+
+def _sequence(bits: _Bits) -> tuple[SequenceParameters, int, int, int]:
+    """Parse an SPS up to `frame_mbs_only_flag`.
+
+    Returns:
+        Its parameters, the chroma format, and the picture's width and height in macroblocks; of a picture
+        with fields, the height of a field.
+    """
+    profile = bits.read(8)
+    bits.read(16)  # constraints, level
+    number = bits.unsigned()
+    chroma, has_separate_planes = 1, False
+    if profile in _WITH_CHROMA_FORMAT:
+        chroma = bits.unsigned()
+        if chroma == 3:
+            has_separate_planes = bool(bits.read(1))
+        bits.unsigned()  # bit depth of luma
+        bits.unsigned()  # bit depth of chroma
+        bits.read(1)
+        if bits.read(1):
+            for at in range(8 if chroma != 3 else 12):
+                if bits.read(1):
+                    bits.skip_scaling_list(16 if at < 6 else 64)
+    frame_number_bits = bits.unsigned() + 4
+    order_type = bits.unsigned()
+    if order_type == 0:
+        bits.unsigned()
+    elif order_type == 1:
+        bits.read(1)
+        bits.unsigned()
+        bits.unsigned()
+        for _ in range(bits.unsigned()):
+            bits.unsigned()
+    bits.unsigned()  # number of reference frames
+    allows_gaps = bool(bits.read(1))
+    columns, rows = bits.unsigned() + 1, bits.unsigned() + 1
+    parameters = SequenceParameters(
+        number, frame_number_bits, has_separate_planes, allows_gaps, has_fields=not bits.read(1)
+    )
+    return parameters, chroma, columns, rows
 
 
 def _unit(data: bytes) -> NalUnit:

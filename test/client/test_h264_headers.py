@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from odyssey_ros.dataset.videos.h264_headers import (
+from odyssey_ros.client.h264_headers import (
     KEY_SLICE,
     PPS,
     SLICE,
