@@ -66,7 +66,8 @@ def test_an_error_is_passed_with_its_fatality_by_position():
 def test_a_decoded_frame_calls_on_decoded_frame():
     frames = []
     CallbackObserver({}, frames.append).decoded_frame(FRAME)
-    assert frames == [FRAME]
+    CallbackObserver({}, on_encoded_frame=frames.append).encoded_frame(FRAME)
+    assert frames == [FRAME, FRAME]
 
 
 @pytest.mark.parametrize("handlers", [{}, dict.fromkeys(OdysseyEventHandlers.__annotations__)])
@@ -75,6 +76,7 @@ def test_missing_callbacks_are_not_called(handlers):
     for event, arguments, _callback, _expected in CASES:
         getattr(observer, event)(*arguments)
     observer.decoded_frame(FRAME)
+    observer.encoded_frame(FRAME)
     observer.error(FAILURE, fatal=False)
     assert observer.wants_video_frames is False
 
@@ -82,3 +84,8 @@ def test_missing_callbacks_are_not_called(handlers):
 def test_frames_are_converted_only_for_a_callback():
     assert CallbackObserver({"on_video_frame": print}).wants_video_frames is True
     assert CallbackObserver({}, print).wants_video_frames is False
+
+
+def test_frames_are_decoded_only_for_a_callback_of_decoded_frames():
+    assert CallbackObserver({}, print).wants_decoded_frames is True
+    assert CallbackObserver({}, on_encoded_frame=print).wants_decoded_frames is False

@@ -18,7 +18,7 @@ from odyssey_ros.client.frame_arrivals import FrameArrival
 from odyssey_ros.client.frame_labels import FrameLabel
 from odyssey_ros.client.frames import FramePipeline, NewestFrameConverter, to_video_frame
 from odyssey_ros.client.types import DecodedFrame
-from odyssey_ros.client.video_receiver import ReceivedFrame
+from odyssey_ros.client.video_receiver import ReceivedFrame, UnitArrival
 
 
 def make_frame(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
@@ -39,7 +39,10 @@ class Source:
 
     def __init__(self, received, skipped=0):
         self._received = list(received)
-        self.skipped = skipped
+        self.skipped = self.key_frames_requested = skipped
+
+    def set_decoding(self, *, enabled):
+        assert enabled
 
     async def recv(self):
         if not self._received:
@@ -50,11 +53,11 @@ class Source:
 async def test_every_frame_is_passed_on_stamped_and_labelled():
     received: list[DecodedFrame] = []
     clock = itertools.count(100)
-    pipeline = FramePipeline(CallbackObserver({}, received.append), monotonic_ns=lambda: next(clock))
+    pipeline = FramePipeline(CallbackObserver({}, received.append))
 
     def arrived(label, index, media_ticks, stream_ticks):
         arrival = FrameArrival(label, index, media_ticks, stream_ticks, follows_loss=False)
-        return ReceivedFrame(make_frame(media_ticks), arrival)
+        return ReceivedFrame(make_frame(media_ticks), UnitArrival(index + 20, next(clock), arrival))
 
     cat = FrameLabel(1, "s", "a cat")
     await pipeline.consume(
@@ -70,15 +73,15 @@ async def test_every_frame_is_passed_on_stamped_and_labelled():
     assert [f.media_time_ns for f in received] == [100_000_000, 150_011_111, 250_000_000]
     assert [f.stream_time_ns for f in received] == [50_000_000, 0, 99_988_888]
     assert pipeline.decoded == 3
-    assert pipeline.last_arrival_ns == 102
+    assert [f.number for f in received] == [27, 20, 22]
 
 
 async def test_skipped_frames_are_counted_across_tracks():
-    pipeline = FramePipeline(CallbackObserver({}))
-    assert pipeline.skipped == 0
+    pipeline = FramePipeline(CallbackObserver({}), decoding=True)
+    assert (pipeline.skipped, pipeline.key_frames_requested) == (0, 0)
     await pipeline.consume(Source([], skipped=3))
     await pipeline.consume(Source([], skipped=4))
-    assert pipeline.skipped == 7
+    assert (pipeline.skipped, pipeline.key_frames_requested) == (7, 7)
 
 
 async def test_defect_30_frames_are_converted_off_the_loop_and_only_the_newest_waits(monkeypatch, eventually):

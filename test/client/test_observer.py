@@ -17,6 +17,7 @@ EVENTS = {
     "status_changed": (ConnectionStatus.FAILED, "it broke", FAILURE),
     "video_frame": (object(),),
     "decoded_frame": (object(),),
+    "encoded_frame": (object(),),
     "stream_started": ("stream-1",),
     "stream_ended": (),
     "interact_acknowledged": ("a storm",),
@@ -110,3 +111,20 @@ def test_a_method_error_that_raises_is_logged_and_not_reported_again(caplog):
 def test_frames_are_converted_when_one_observer_wants_them(wishes, wanted):
     observers = [Recorder(wants_video_frames=wish) for wish in wishes]
     assert GuardedObservers(*observers).wants_video_frames is wanted
+
+
+def test_an_observer_that_takes_decoded_frames_wants_them():
+    class Decoded(ClientObserver):
+        def decoded_frame(self, frame: object) -> None:
+            pass
+
+    class OnRequest(Decoded):
+        wants_decoded_frames = False
+
+        def decoded_frame(self, frame: object) -> None:
+            pass
+
+    wants = [kind().wants_decoded_frames for kind in (ClientObserver, Decoded, OnRequest)]
+    assert wants == [False, True, False]
+    assert GuardedObservers(OnRequest(), ClientObserver()).wants_decoded_frames is False
+    assert GuardedObservers(OnRequest(), Decoded()).wants_decoded_frames is True

@@ -20,16 +20,17 @@ from odyssey_ros.client.video_decoder import (
 
 
 def units(width, height, codec="libx264"):
-    name = "H264" if codec == "libx264" else "VP8"
+    name = "h264" if codec == "libx264" else "vp8"
     return [
-        AccessUnit(name, data, number) for number, data in enumerate(encoded_pictures(width, height, codec))
+        AccessUnit(name, data, number, number == 0)
+        for number, data in enumerate(encoded_pictures(width, height, codec))
     ]
 
 
 def vp8_key_frame(width, height):
     """Return the header of a key frame, of which FFmpeg and libvpx read the size, without a picture."""
     tag = (1 << 4 | 100 << 5).to_bytes(3, "little")
-    return AccessUnit("VP8", tag + b"\x9d\x01\x2a" + struct.pack("<HH", width, height) + bytes(200), 0)
+    return AccessUnit("vp8", tag + b"\x9d\x01\x2a" + struct.pack("<HH", width, height) + bytes(200), 0, True)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libvpx"])
@@ -62,10 +63,10 @@ def test_a_larger_h264_picture_is_refused():
 
 
 @pytest.mark.parametrize("data", [b"", b"\x10", bytes(7), b"\0\0\0\1\x65" + bytes(50), b"\xff" * 100])
-@pytest.mark.parametrize("codec", ["H264", "VP8"])
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
 def test_damaged_data_are_an_error_of_ffmpeg_or_no_picture(codec, data):
     with contextlib.suppress(FFmpegError):
-        assert VideoDecoder().decode(AccessUnit(codec, data, 0)) == []
+        assert VideoDecoder().decode(AccessUnit(codec, data, 0, True)) == []
 
 
 def test_a_damaged_unit_is_counted_and_the_next_ones_are_decoded(caplog):
@@ -77,7 +78,7 @@ def test_a_damaged_unit_is_counted_and_the_next_ones_are_decoded(caplog):
         if len(frames) == 10:
             queue.close()
 
-    damaged = AccessUnit("H264", b"\0\0\0\1\x65" + b"\xaa" * 50, 0)
+    damaged = AccessUnit("h264", b"\0\0\0\1\x65" + b"\xaa" * 50, 0, True)
     for unit in [damaged, damaged, *units(64, 48)]:
         queue.put(unit)
     run_decoder(queue, deliver, failures.append)

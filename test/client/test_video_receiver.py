@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import threading
 from fractions import Fraction
 
@@ -15,8 +16,10 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import RtpPacket
 
-from odyssey_ros.client.frame_labels import LabelHistory
-from odyssey_ros.client.video_receiver import MAX_MEDIA_SOURCES, VideoReceiver, receive_nothing
+from odyssey_ros.client.callbacks import CallbackObserver
+from odyssey_ros.client.frames import FramePipeline
+from odyssey_ros.client.receiver_tap import receive_nothing
+from odyssey_ros.client.video_receiver import MAX_MEDIA_SOURCES, VideoReceiver
 from odyssey_ros.emulator.media.encoding import VideoEncoder
 from odyssey_ros.emulator.scene.marker import read_marker
 from odyssey_ros.emulator.scene.scenes import make_scene
@@ -50,12 +53,12 @@ async def test_a_sender_that_changes_its_media_source_uses_little_state(
     assert caplog.text.count("Ignoring further media sources") == 1
 
 
-async def received(labels):
+async def received(pipeline):
     """Return a receiver with a real track, and a function that lets a packet arrive."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     receiver = connection.addTransceiver("video", direction="recvonly").receiver
     receiver._track = RemoteStreamTrack(kind="video")
-    video = VideoReceiver(receiver, labels, lambda _error: None)
+    video = VideoReceiver(receiver, pipeline, lambda _error: None)
 
     async def arrive(timestamp, ssrc=1):
         packet = RtpPacket(payload_type=96, sequence_number=0, timestamp=timestamp, ssrc=ssrc)
@@ -67,8 +70,9 @@ async def received(labels):
 class Sent:
     """Encodes frames and lets their packets arrive at a receiver, as from a network."""
 
-    def __init__(self, receiver, labels):
-        self.labels = labels
+    def __init__(self, receiver, pipeline):
+        self.pipeline, self.labels = pipeline, pipeline.labels
+        self.encoded = []
         self._receiver = receiver
         self._codec = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90_000, payloadType=96)
         receiver._RTCRtpReceiver__codecs = {96: self._codec}
@@ -121,10 +125,12 @@ class Sent:
 
 @pytest.fixture
 async def sent():
-    labels = LabelHistory()
-    labels.start_stream("s", "a")
-    connection, receiver, video, _arrive = await received(labels)
-    one = Sent(receiver, labels)
+    encoded = []
+    pipeline = FramePipeline(CallbackObserver({}, on_encoded_frame=encoded.append))
+    pipeline.labels.start_stream("s", "a")
+    connection, receiver, video, _arrive = await received(pipeline)
+    one = Sent(receiver, pipeline)
+    one.encoded = encoded
     yield one, video
     one.end()
     await connection.close()
@@ -139,9 +145,9 @@ async def test_a_decoded_frame_has_the_label_of_its_packets_and_unwrapped_time(s
         await one.arrive(one.packets(first + 4500 * number, keyframe=number == 0))
     one.labels.set_prompt("c")  # before anything is taken from the decoder
     found = [await one.decoded(video) for _ in range(4)]
-    assert [frame.arrival.label.prompt for frame in found] == ["a", "a", "a", "b"]
+    assert [frame.arrival.frame.label.prompt for frame in found] == ["a", "a", "a", "b"]
     assert [frame.frame.pts for frame in found] == [0, 4500, 9000, 13_500]
-    assert [frame.arrival.index for frame in found] == [0, 1, 2, 3]
+    assert [frame.arrival.frame.index for frame in found] == [0, 1, 2, 3]
 
 
 async def test_a_packet_that_is_sent_again_keeps_the_label_of_its_frame(sent):
@@ -153,11 +159,11 @@ async def test_a_packet_that_is_sent_again_keeps_the_label_of_its_frame(sent):
     await one.arrive(frames[1])
     await one.arrive(frames[3])
     found = [await one.decoded(video) for _ in range(3)]
-    assert [frame.arrival.label.prompt for frame in found] == ["a", "a", "a"]
+    assert [frame.arrival.frame.label.prompt for frame in found] == ["a", "a", "a"]
     assert [read_marker(frame.frame.to_ndarray(format="gray")).counter for frame in found] == [0, 4500, 9000]
 
 
-async def test_frames_after_a_lost_one_are_not_decoded_until_a_key_frame(sent):
+async def test_frames_after_a_lost_one_are_withheld_until_a_key_frame(sent):
     """A decoder would show parts of older pictures in them."""
     one, video = sent
     for number in range(9):
@@ -169,24 +175,28 @@ async def test_frames_after_a_lost_one_are_not_decoded_until_a_key_frame(sent):
     found = [await one.decoded(video) for _ in range(2)]
     counters = [read_marker(frame.frame.to_ndarray(format="gray")).counter // 4500 for frame in found]
     assert counters == [0, 7]  # aiortc drops frame 1 too, because the packet after it is missing
-    assert [frame.arrival.index for frame in found] == [0, 6]
-    assert video.skipped == 3
+    assert [frame.arrival.frame.index for frame in found] == [0, 6]
+    pipeline = one.pipeline
+    assert [frame.index for frame in one.encoded] == [0, 6]
+    assert (pipeline.received, pipeline.lost, pipeline.passed, pipeline.withheld) == (5, 2, 2, 3)
+    assert [frame.number for frame in one.encoded] == [frame.arrival.number for frame in found] == [0, 6]
+    assert video.skipped == 0
 
 
 async def test_the_decoder_may_lag_and_skip(sent, monkeypatch):
-    one, video = sent
+    _one, video = sent
     for number in range(3000):
-        video.put((one._codec, JitterFrame(data=b"\0\0\0\1\x65", timestamp=number)))
+        video.unit_completed("vp8", b"\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", 64, 48), number)
     assert len(video._numbered) <= 1024
     frame = frame_at(None)
     assert video._arrival_of(frame) is None
     frame.pts = 2999
-    assert video._arrival_of(frame).media_ticks == 2999
+    assert video._arrival_of(frame).frame.media_ticks == 2999
     assert video._arrival_of(frame) is None
 
 
 async def test_only_some_media_sources_reach_the_receiver():
-    connection, receiver, _video, arrive = await received(LabelHistory())
+    connection, receiver, _video, arrive = await received(FramePipeline(CallbackObserver({})))
     table = receiver.transport._rtp_router.ssrc_table
     for ssrc in range(1000):
         table[ssrc] = receiver  # as the router does before the packet arrives
@@ -197,18 +207,22 @@ async def test_only_some_media_sources_reach_the_receiver():
 
 
 async def test_the_end_of_the_track_drops_what_waits():
-    connection, _receiver, video, _arrive = await received(LabelHistory())
-    codec = type("Codec", (), {"name": "H264"})()
-    frame = JitterFrame(data=b"\0\0\0\1\x41", timestamp=0)
-    video.put((codec, frame))
-    video.put(None)
-    video.put((codec, frame))
+    connection, receiver, video, _arrive = await received(FramePipeline(CallbackObserver({})))
+    queue = receiver._RTCRtpReceiver__decoder_queue
+    codec = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
+    frame = JitterFrame(data=b"\x10\x02\x00\x9d\x01\x2a" + struct.pack("<HH", 64, 48), timestamp=0)
+    queue.put((codec, frame))
+    queue.put(None)
+    queue.put((codec, frame))
+    frames = asyncio.Queue()
+    queue.decode(asyncio.get_running_loop(), frames)  # returns at once
+    assert await frames.get() is None
     assert video.skipped == 0
     await connection.close()
 
 
 async def test_a_receiver_of_nothing_starts_no_thread():
-    connection, receiver, _video, _arrive = await received(LabelHistory())
+    connection, receiver, _video, _arrive = await received(FramePipeline(CallbackObserver({})))
     receive_nothing(receiver)
     await receiver.receive(None)
     assert not [thread for thread in threading.enumerate() if "decoder" in thread.name]
