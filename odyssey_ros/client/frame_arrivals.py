@@ -75,6 +75,7 @@ class FrameArrivals:
         self._arriving: deque[_Arriving] = deque()  # in the order of sequence numbers
         self._newest: int | None = None  # the largest sequence number, unwrapped
         self._taken: _Arriving | None = None  # the last complete frame
+        self._done: int | None = None  # packets up to this number are duplicates, or too late
         self._restarted = False  # whether the sender has restarted since the last complete frame
         self._timestamp: int | None = None
         self._ticks = 0
@@ -93,13 +94,13 @@ class FrameArrivals:
             number = sequence_number
         else:
             number = self._newest + _difference(sequence_number, self._newest, _SEQUENCE_WRAP)
-        if self._taken is not None and number <= self._taken.last:
-            if self._taken.last - number < _MAX_MISORDER:
-                return  # a duplicate, or too late
+        if self._done is not None and number <= self._done:
+            if self._done - number < _MAX_MISORDER:
+                return
             # The sender has restarted.
             self.lost += len(self._arriving)
             self._arriving.clear()
-            self._taken = self._newest = None
+            self._taken = self._newest = self._done = None
             self._restarted = True
         self._newest = number if self._newest is None else max(self._newest, number)
         self._insert(number, timestamp)
@@ -133,6 +134,25 @@ class FrameArrivals:
             Whether packets before it are missing, or the sender has restarted.
         """
         return self._take(timestamp)[1]
+
+    def blocked_ns(self) -> int:
+        """Return how long the next frame has waited for packets while later ones arrive, in ns."""
+        return self._labels.now_ns() - self._arriving[1].arrived_ns if len(self._arriving) > 1 else 0
+
+    def give_up(self, sequence_number: int) -> bool:
+        """Count the frames as lost that were sent before a packet; their further packets are ignored.
+
+        Returns:
+            Whether there are such frames.
+        """
+        if self._newest is None:
+            return False
+        lost = self.lost
+        number = self._newest + _difference(sequence_number, self._newest, _SEQUENCE_WRAP)
+        while self._arriving and self._arriving[0].first < number:
+            self._lose(self._arriving.popleft())
+        self._done = number - 1
+        return self.lost > lost
 
     def _insert(self, number: int, timestamp: int) -> None:
         frames = self._arriving
@@ -172,6 +192,7 @@ class FrameArrivals:
             frame = _Arriving(timestamp, number, number, self._labels.now_ns(), self._labels.current)
             restarted = True
         self._taken, self._restarted = frame, False
+        self._done = frame.last
         return frame, restarted or (before is not None and frame.first != before.last + 1)
 
     def _lose(self, frame: _Arriving) -> None:

@@ -30,15 +30,20 @@ _QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
 _TIMESTAMP_MAPPER: Final = "_RTCRtpReceiver__timestamp_mapper"
 _HANDLE_PACKET: Final = "_handle_rtp_packet"
 _SEND_REQUEST: Final = "_send_rtcp_pli"
+# Those of its jitter buffer: the sequence number of the oldest packet, and the packets by sequence number.
+_ORIGIN: Final = "_origin"
+_PACKETS: Final = "_packets"
+_REMOVE: Final = "smart_remove"
 
-_METHODS: Final = {
-    _JITTER_BUFFER: ("add", ["packet"]),
-    _QUEUE: ("put", ["item"]),
-    _TIMESTAMP_MAPPER: ("map", ["timestamp"]),
-    _HANDLE_PACKET: (None, ["packet", "arrival_time_ms"]),
-    _SEND_REQUEST: (None, ["media_ssrc"]),
-}
-"""The members of a receiver, the method that is used of each, and its first parameters."""
+_METHODS: Final = (
+    (_JITTER_BUFFER, "add", ["packet"]),
+    (_JITTER_BUFFER, _REMOVE, ["count"]),
+    (_QUEUE, "put", ["item"]),
+    (_TIMESTAMP_MAPPER, "map", ["timestamp"]),
+    (_HANDLE_PACKET, "", ["packet", "arrival_time_ms"]),
+    (_SEND_REQUEST, "", ["media_ssrc"]),
+)
+"""The members of a receiver, the methods that are used of them, and the first parameters of each."""
 
 _WORKER: Final = "decoder_worker"
 _WORKER_PARAMETERS: Final = ["loop", "input_q", "output_q"]
@@ -53,6 +58,14 @@ class TapUser(Protocol):
 
     def packet_arrived(self, sequence_number: int, timestamp: int, ssrc: int) -> None:
         """Handle the arrival of a packet, in the form in which it was sent for the first time."""
+        ...
+
+    def gives_up(self) -> bool:
+        """Return whether to wait no longer for the missing packets before those that have arrived."""
+        ...
+
+    def gave_up(self, sequence_number: int) -> None:
+        """Handle that all packets before one are given up, and the incomplete access units with them."""
         ...
 
     def unit_completed(self, codec: str, data: bytes, timestamp: int) -> None:
@@ -99,7 +112,7 @@ class ReceiverTap:
         self._send_request = getattr(receiver, _SEND_REQUEST)
         setattr(receiver, _HANDLE_PACKET, self._packet_arrived)
         setattr(receiver, _SEND_REQUEST, self._picture_lost)
-        setattr(receiver, _JITTER_BUFFER, _NotingBuffer(getattr(receiver, _JITTER_BUFFER), user))
+        setattr(receiver, _JITTER_BUFFER, _BoundedBuffer(getattr(receiver, _JITTER_BUFFER), user))
         setattr(receiver, _TIMESTAMP_MAPPER, self)
         setattr(receiver, _QUEUE, self)
 
@@ -135,8 +148,12 @@ class ReceiverTap:
         self._user.picture_lost()
 
 
-class _NotingBuffer:
-    """The jitter buffer of aiortc, which gets the packets in their original form, also when sent again."""
+class _BoundedBuffer:
+    """The jitter buffer of aiortc, which gets the packets in their original form, also when sent again.
+
+    aiortc waits for a missing packet until 512 later ones have arrived, which takes seconds. This buffer
+    waits until its user gives up.
+    """
 
     def __init__(self, buffer: JitterBuffer, user: TapUser) -> None:
         self._buffer = buffer
@@ -145,7 +162,29 @@ class _NotingBuffer:
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """Note the packet, and add it."""
         self._user.packet_arrived(packet.sequence_number, packet.timestamp, packet.ssrc)
-        return self._buffer.add(packet)
+        overflow, frame = self._buffer.add(packet)
+        if frame is None and self._user.gives_up():
+            self._skip_gap()
+        return overflow, frame
+
+    def _skip_gap(self) -> None:
+        """Remove what is before the first gap, and after it up to the beginning of a frame."""
+        buffer = self._buffer
+        first, places = _origin(buffer), _packets(buffer)
+        order = [places[(first + number) % len(places)] is not None for number in range(len(places))]
+        gap = order.index(False) if False in order else len(order)
+        if True in order[gap:]:
+            buffer.smart_remove(order.index(True, gap))
+        self._user.gave_up(_origin(buffer))
+
+
+def _origin(buffer: JitterBuffer) -> int:
+    return getattr(buffer, _ORIGIN) or 0
+
+
+def _packets(buffer: JitterBuffer) -> list[RtpPacket | None]:
+    packets: list[RtpPacket | None] = getattr(buffer, _PACKETS)
+    return packets
 
 
 def check_aiortc(receiver: RTCRtpReceiver) -> None:
@@ -154,31 +193,34 @@ def check_aiortc(receiver: RTCRtpReceiver) -> None:
     Raises:
         OdysseyConfigurationError: A member is missing, or has other parameters.
     """
-    for name, (method, parameters) in _METHODS.items():
+    for name, method, parameters in _METHODS:
         member = getattr(receiver, name, None)
-        called = member if method is None else getattr(member, method, None)
-        _check_parameters(
-            f"RTCRtpReceiver.{_unmangled(name)}{f'.{method}' if method else ''}", called, parameters
-        )
+        called = getattr(member, method, None) if method else member
+        _check_parameters(f"{_readable(name)}{method and '.'}{method}", called, parameters)
+    buffer = getattr(receiver, _JITTER_BUFFER)
+    for name in (_ORIGIN, _PACKETS):
+        if not hasattr(buffer, name):
+            raise _unsupported(f"{_readable(_JITTER_BUFFER)}.{name} is missing")
     _check_parameters(f"rtcrtpreceiver.{_WORKER}", getattr(rtcrtpreceiver, _WORKER, None), _WORKER_PARAMETERS)
 
 
 def _check_parameters(name: str, called: object, parameters: list[str]) -> None:
-    if callable(called):
-        found = list(inspect.signature(called).parameters)[: len(parameters)]
-        if found == parameters:
-            return
-        found_text = f"takes ({', '.join(found)}) in place of ({', '.join(parameters)})"
-    else:
-        found_text = "is missing"
-    raise OdysseyConfigurationError(
-        f"Video cannot be received with aiortc {metadata.version('aiortc')}: {name} {found_text}",
+    if not callable(called):
+        raise _unsupported(f"{name} is missing")
+    found = list(inspect.signature(called).parameters)[: len(parameters)]
+    if found != parameters:
+        raise _unsupported(f"{name} takes ({', '.join(found)}) in place of ({', '.join(parameters)})")
+
+
+def _unsupported(what: str) -> OdysseyConfigurationError:
+    return OdysseyConfigurationError(
+        f"Video cannot be received with aiortc {metadata.version('aiortc')}: {what}",
         action="Install the version of aiortc that this package was tested with",
     )
 
 
-def _unmangled(name: str) -> str:
-    return name.removeprefix("_RTCRtpReceiver")
+def _readable(name: str) -> str:
+    return f"RTCRtpReceiver.{name.removeprefix('_RTCRtpReceiver')}"
 
 
 def receive_nothing(receiver: RTCRtpReceiver) -> None:

@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 MAX_MEDIA_SOURCES: Final = 16
 """How many media sources (SSRC) one sender may use. It needs two: the video, and its retransmissions."""
 
+GIVE_UP_NS: Final = 500_000_000
+"""How long frames wait for missing packets, which the sender is asked to send again, in nanoseconds: several
+round trips. After it, a key frame repairs the picture."""
+
 _MAX_NUMBERED: Final = 1024  # frames of which the decoder has returned no picture
 _MAX_REORDERED: Final = 16  # frames that the decoder returns before an earlier one (H.264, A.4.2)
 
@@ -214,6 +218,15 @@ class VideoReceiver:
             self._pass_on(codec, content, UnitArrival(number, self._monotonic_ns(), frame))
         else:
             self._sink.unit_withheld()
+            self._requests.want()
+
+    def gives_up(self) -> bool:
+        """See `TapUser`."""
+        return self._arrivals.blocked_ns() > GIVE_UP_NS
+
+    def gave_up(self, sequence_number: int) -> None:
+        """See `TapUser`."""
+        if self._arrivals.give_up(sequence_number):
             self._requests.want()
 
     def picture_lost(self) -> None:
