@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help env build demo test lint types coverage other-pythons fuzz bench clean
 
-SOURCES := package.xml CMakeLists.txt $(shell find odyssey_ros msg srv action launch config scripts -type f -not -name '*.pyc' -not -path '*/__pycache__*')
+SOURCES := package.xml CMakeLists.txt $(shell find odyssey_ros msg srv action launch config scripts test/interfaces -type f -not -name '*.pyc' -not -path '*/__pycache__*')
 
 help:
 	@sed -n 's/^# \(make.*\)/\1/p' Makefile

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -15,7 +14,8 @@ from std_msgs.msg import Header
 from odyssey_ros.bridge.conversions import text_field
 from odyssey_ros.bridge.frames.camera_calibration import camera_info
 from odyssey_ros.bridge.frames.frame_conversion import FrameConverter, bytes_per_pixel, image_format
-from odyssey_ros.bridge.runtime.qos_overrides import OVERRIDE_ERRORS, OverrideError, overridable
+from odyssey_ros.bridge.frames.image_topic_publishers import create_publisher
+from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.msg import FrameInfo
 
 if TYPE_CHECKING:
@@ -57,18 +57,6 @@ class PublishCost(NamedTuple):
 
     convert_cpu_s: float
     publish_cpu_s: float
-
-
-def topic_beside(node: Node, name: str, beside: str) -> str:
-    """Return the name of a topic that follows another, remapped topic unless it is remapped itself.
-
-    Args:
-        node: The node.
-        name: Its name without remapping.
-        beside: Its name beside the other topic.
-    """
-    remapped = node.resolve_topic_name(name) != node.resolve_topic_name(name, only_expand=True)
-    return name if remapped else beside
 
 
 class FramePublisher:
@@ -155,16 +143,11 @@ class FramePublisher:
             self._node.destroy_publisher(publisher)
 
     def _publisher(self, message_type: type, name: str, beside: str | None = None) -> Publisher:
-        topic = name if beside is None else topic_beside(self._node, name, beside)
-        # A copy, because rclpy writes the overrides of the topic into the profile.
-        profile = copy.copy(self._qos)
         try:
-            publisher = self._node.create_publisher(
-                message_type, topic, profile, qos_overriding_options=overridable(self._node, name, topic)
-            )
-        except OVERRIDE_ERRORS as error:
+            publisher = create_publisher(self._node, message_type, name, self._qos, beside)
+        except OverrideError:
             self.destroy()
-            raise OverrideError(f"{self._node.resolve_topic_name(topic)}: {error}") from None
+            raise
         self._publishers = (*self._publishers, publisher)
         return publisher
 
