@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rclpy.clock import Clock
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # A lost message costs all pictures until the next key frame. So two seconds at 30 Hz are kept.
 ENCODED_QOS: Final = QoSProfile(depth=60, reliability=ReliabilityPolicy.RELIABLE)
 POLL_PERIOD_S: Final = 0.1  # with a middleware that has no event for new subscriptions
+# A publisher knows a subscription before the subscription knows the publisher. A best-effort subscription
+# misses what is published in between: the messages of up to 0.12 s with Fast DDS on one machine.
+SETTLING_S: Final = 0.25
 KEY_FRAME_FLAG: Final = 1  # AV_PKT_FLAG_KEY of libavcodec
 
 
@@ -63,8 +67,11 @@ class EncodedPicture(Protocol):
 class EncodedPublisher:
     """The publishers of `~/image_raw/ffmpeg` and `~/image_raw/foxglove`.
 
-    A topic whose message package is not installed is not offered; the log says which package brings it. After
-    a time without subscribers, the messages of a topic begin with a key frame.
+    A topic whose message package is not installed is not offered; the log says which package brings it.
+
+    After a time without subscribers, what a topic publishes begins with a key frame. A new subscription may
+    miss messages for `settling_s`. So only key frames are published in this time, and all pictures from the
+    first key frame after it.
 
     Create and destroy it on the executor's thread; call `publish` on one thread, which may be another one.
 
@@ -72,7 +79,9 @@ class EncodedPublisher:
         node: The node.
         name: The name of the image topic. The topics are beside it, also when it is remapped.
         qos: The quality of service of both topics, which parameters can override.
-        on_subscribed: Called on the executor's thread when a topic has new subscriptions.
+        on_subscribed: Called on the executor's thread when a topic has new subscriptions, and again after
+            `settling_s`: a key frame is needed then.
+        settling_s: Time in seconds for which a new subscription may miss messages.
 
     Raises:
         OverrideError: The overrides of the quality of service are invalid.
@@ -84,12 +93,16 @@ class EncodedPublisher:
         name: str = "~/image_raw",
         qos: QoSProfile = ENCODED_QOS,
         on_subscribed: Callable[[], None] = lambda: None,
+        *,
+        settling_s: float = SETTLING_S,
     ) -> None:
         self._node = node
+        self._on_subscribed = on_subscribed
+        self._settling_s = settling_s
         self._topics: list[_EncodedTopic] = []
         self._refusals: set[str] = set()
         kinds = (_FfmpegTopic, _FoxgloveTopic)
-        missing = [reason for kind in kinds if (reason := self._offer(kind, name, qos, on_subscribed))]
+        missing = [reason for kind in kinds if (reason := self._offer(kind, name, qos))]
         if missing:
             node.get_logger().info(
                 f"Topics not offered, their message package is missing: {', '.join(missing)}"
@@ -135,12 +148,10 @@ class EncodedPublisher:
         for topic in self._topics:
             topic.destroy()
 
-    def _offer(
-        self, kind: type[_EncodedTopic], name: str, qos: QoSProfile, on_subscribed: Callable[[], None]
-    ) -> str:
+    def _offer(self, kind: type[_EncodedTopic], name: str, qos: QoSProfile) -> str:
         """Create a topic, or return its name with the reason why it cannot be created."""
         try:
-            self._topics.append(kind(self._node, name, qos, on_subscribed))
+            self._topics.append(kind(self._node, name, qos, self._on_subscribed, self._settling_s))
         except MessageTypeError as error:
             return f"{kind.resolved(self._node, name)} ({error})"
         except OverrideError:
@@ -155,24 +166,29 @@ class _EncodedTopic:
     message_type: OptionalMessageType
     suffix: str
 
-    def __init__(self, node: Node, name: str, qos: QoSProfile, on_subscribed: Callable[[], None]) -> None:
+    def __init__(
+        self, node: Node, name: str, qos: QoSProfile, on_subscribed: Callable[[], None], settling_s: float
+    ) -> None:
         message_type = self.message_type.load()
         # With `check_fields`, the message keeps a reference to the array of the data; without it, a copy.
         self._message = message_type(check_fields=True)
         self._node = node
         self._on_subscribed = on_subscribed
+        self._settling_s = settling_s
         self._lock = threading.Lock()
-        self._begun = False  # a key frame was published since the topic has subscribers
+        self._settled_at: float | None = None  # on the monotonic clock; None without subscriptions
+        self._begun = False  # a key frame was published since then
         self._destroyed = False
         self._count = 0  # of subscriptions, at the last poll
-        self._timer: Timer | None = None
+        self._timers: list[Timer] = []
         arguments = (node, message_type, f"{name}/{self.suffix}", qos, self.beside(node, name))
         try:
             self.publisher = create_publisher(*arguments, self._matched)
         except UnsupportedEventTypeError:
             self.publisher = create_publisher(*arguments)
-            steady = Clock(clock_type=ClockType.STEADY_TIME)
-            self._timer = node.create_timer(POLL_PERIOD_S, self._poll, clock=steady)
+            self._create_timer(POLL_PERIOD_S, self._poll)
+        self._settled = self._create_timer(settling_s, self._have_settled)
+        self._settled.cancel()
 
     @classmethod
     def beside(cls, node: Node, name: str) -> str:
@@ -208,35 +224,55 @@ class _EncodedTopic:
         with self._lock:
             if self._subscriptions() == 0:
                 return False
-            self._begun = self._begun or picture.is_key_frame
-            return self._begun
+            assert self._settled_at is not None  # noqa: S101 -- there are subscriptions
+            self._begun = self._begun or (picture.is_key_frame and time.monotonic() >= self._settled_at)
+            return self._begun or picture.is_key_frame
 
     def destroy(self) -> None:
         """Destroy the publisher."""
         with self._lock:
             self._destroyed = True
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
+        for timer in self._timers:
+            self._node.destroy_timer(timer)
         self._node.destroy_publisher(self.publisher)
 
     def _subscriptions(self) -> int:
-        """Return the number of subscriptions; without any, the topic begins again. With the lock."""
+        """Return the number of subscriptions; without any, the topic has not begun. With the lock."""
         count = 0 if self._destroyed else self.publisher.get_subscription_count()
         if count == 0:
-            self._begun = False
+            self._settled_at, self._begun = None, False
+        elif self._settled_at is None:
+            self._settled_at = time.monotonic() + self._settling_s
         return count
 
     def _matched(self, event: QoSPublisherMatchedInfo) -> None:
-        self.watched()  # the last subscriber may have gone while no picture came
+        with self._lock:
+            self._subscriptions()  # the last subscriber may have gone while no picture came
         if event.total_count_change > 0:
-            self._on_subscribed()
+            self._subscribed()
 
     def _poll(self) -> None:
         with self._lock:
-            count, self._count = self._count, self._subscriptions()
-            risen = self._count > count
+            before, self._count = self._count, self._subscriptions()
+            risen = self._count > before
         if risen:
-            self._on_subscribed()
+            self._subscribed()
+
+    def _subscribed(self) -> None:
+        with self._lock:
+            if self._settled_at is not None and not self._begun:
+                self._settled_at = time.monotonic() + self._settling_s
+        self._settled.reset()
+        self._on_subscribed()
+
+    def _have_settled(self) -> None:
+        self._settled.cancel()
+        self._on_subscribed()
+
+    def _create_timer(self, period_s: float, callback: Callable[[], None]) -> Timer:
+        timer = self._node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timers.append(timer)
+        return timer
 
 
 class _FfmpegTopic(_EncodedTopic):
