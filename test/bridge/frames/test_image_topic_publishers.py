@@ -1,4 +1,4 @@
-"""Publishers beside an image topic; test_frame_publisher.py and test_encoded_publisher.py remap real topics."""
+"""Publishers beside an image topic. The tests of the two modules that use them remap their real topics."""
 
 from __future__ import annotations
 
