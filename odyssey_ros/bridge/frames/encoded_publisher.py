@@ -69,9 +69,9 @@ class EncodedPublisher:
 
     A topic whose message package is not installed is not offered; the log says which package brings it.
 
-    After a time without subscribers, what a topic publishes begins with a key frame. A new subscription may
-    miss messages for `settling_s`. So only key frames are published in this time, and all pictures from the
-    first key frame after it.
+    After a time without subscribers, what a topic publishes begins with a key frame. A new best-effort
+    subscription may miss messages for `settling_s`. So only key frames are published in this time, and all
+    pictures from the first key frame after it. With reliable subscriptions there is no such time.
 
     Create and destroy it on the executor's thread; call `publish` on one thread, which may be another one.
 
@@ -80,8 +80,8 @@ class EncodedPublisher:
         name: The name of the image topic. The topics are beside it, also when it is remapped.
         qos: The quality of service of both topics, which parameters can override.
         on_subscribed: Called on the executor's thread when a topic has new subscriptions, and again after
-            `settling_s`: a key frame is needed then.
-        settling_s: Time in seconds for which a new subscription may miss messages.
+            `settling_s` if they may miss messages: a key frame is needed then.
+        settling_s: Time in seconds for which a new best-effort subscription may miss messages.
 
     Raises:
         OverrideError: The overrides of the quality of service are invalid.
@@ -242,8 +242,14 @@ class _EncodedTopic:
         if count == 0:
             self._settled_at, self._begun = None, False
         elif self._settled_at is None:
-            self._settled_at = time.monotonic() + self._settling_s
+            self._settled_at = time.monotonic() + (self._settling_s if self._may_miss_messages(count) else 0)
         return count
+
+    def _may_miss_messages(self, count: int) -> bool:
+        """Return whether one of so many subscriptions gets nothing again that it has missed."""
+        found = self._node.get_subscriptions_info_by_topic(self.name)
+        ends = [self.publisher.qos_profile, *(info.qos_profile for info in found)]
+        return len(found) < count or any(end.reliability != ReliabilityPolicy.RELIABLE for end in ends)
 
     def _matched(self, event: QoSPublisherMatchedInfo) -> None:
         with self._lock:
@@ -259,10 +265,15 @@ class _EncodedTopic:
             self._subscribed()
 
     def _subscribed(self) -> None:
+        if self._destroyed:  # the executor had the event before
+            return
         with self._lock:
-            if self._settled_at is not None and not self._begun:
+            count = self._subscriptions()
+            settles = count > 0 and self._may_miss_messages(count)
+            if settles and not self._begun:
                 self._settled_at = time.monotonic() + self._settling_s
-        self._settled.reset()
+        if settles:
+            self._settled.reset()
         self._on_subscribed()
 
     def _have_settled(self) -> None:
