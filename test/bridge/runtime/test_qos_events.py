@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from ffmpeg_image_transport_msgs.msg import FFMPEGPacket
+from foxglove_msgs.msg import CompressedVideo
 from odyssey_ros.msg import FrameInfo, StreamEvent, StreamStatus
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -21,6 +23,8 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PUBLISHED = {
     "/odyssey/image_raw": Image,
     "/odyssey/image_raw/compressed": CompressedImage,
+    "/odyssey/image_raw/ffmpeg": FFMPEGPacket,
+    "/odyssey/image_raw/foxglove": CompressedVideo,
     "/odyssey/camera_info": CameraInfo,
     "/odyssey/frame_info": FrameInfo,
     "/odyssey/events": StreamEvent,
