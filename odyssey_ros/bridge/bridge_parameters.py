@@ -167,6 +167,14 @@ SETTINGS: tuple[Setting, ...] = (
         bounds=(1, 100),
     ),
     Setting(
+        "key_frame_interval",
+        0.0,
+        "Maximum time in s between key frames while an encoded topic has a subscriber; 0 requests key frames "
+        "only on demand.",
+        Change.ALWAYS,
+        bounds=(0.0, 3600.0),
+    ),
+    Setting(
         "expected_frame_rate",
         20.0,
         "Expected frames per second; /diagnostics warns when more than a quarter is missing.",
@@ -238,6 +246,7 @@ class BridgeParameters:
     calibration_folders: tuple[str, ...]
     image_folders: tuple[str, ...]
     jpeg_quality: int
+    key_frame_interval: float
     expected_frame_rate: float
     simulation_poll_period: float
     max_prompt_length: int

@@ -22,6 +22,7 @@ SHARED = frozenset(
         "camera_info_url",
         "calibration_folders",
         "jpeg_quality",
+        "key_frame_interval",
         "expected_frame_rate",
     )
 )
@@ -64,4 +65,5 @@ class SpectatorParameters:
     camera_info_url: str
     calibration_folders: tuple[str, ...]
     jpeg_quality: int
+    key_frame_interval: float
     expected_frame_rate: float

@@ -1,48 +1,75 @@
-"""Publishes the newest frame from a worker thread, and counts all frames."""
+"""Publishes the frames of a live stream from two worker threads, and counts all frames."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from odyssey_ros.bridge.frames.frame_counters import FrameCounters
 from odyssey_ros.bridge.frames.frame_publisher import FramePublisher
+from odyssey_ros.bridge.frames.publishing_thread import PublishingThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import av
     from rclpy.node import Node
+    from std_msgs.msg import Header
 
+    from odyssey_ros.bridge.frames.frame_headers import StampedFrame
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
-    from odyssey_ros.client import DecodedFrame
+    from odyssey_ros.client import EncodedFrame
+
+MAX_WAITING_UNITS: Final = 60
+"""How many access units may wait for the worker: two seconds at 30 Hz."""
 
 
-@dataclass(slots=True)
-class FrameCounters:
-    """Frame counters since the node was configured. Each is written by one thread and read by any."""
+class _Unit(NamedTuple):
+    """An access unit that waits.
 
-    received: int = 0
-    unwatched: int = 0  # the topics had no subscriber, or the node was not active
-    published: int = 0
-    dropped: int = 0  # replaced by a newer frame before the worker was free
-    failed: int = 0  # could not be converted or published
-    width: int = 0  # of the last frame received
-    height: int = 0
-    last_arrival_ns: int = 0  # of the last frame received, on the monotonic clock
-    convert_cpu_s: float = 0.0
-    publish_cpu_s: float = 0.0
+    Attributes:
+        frame: The access unit.
+        stamped: Its labels and its header.
+        header: Its header.
+        encoded: Whether its encoded form is published, and not only its camera info and labels.
+        follows_gap: Whether access units before it were not published.
+    """
+
+    frame: EncodedFrame
+    stamped: StampedFrame
+    header: Header
+    encoded: bool
+    follows_gap: bool
+
+
+class _Picture(NamedTuple):
+    """A decoded picture that waits; `infos` tells whether its camera info and labels are published, too."""
+
+    frame: av.VideoFrame
+    stamped: StampedFrame
+    header: Header
+    infos: bool
 
 
 class ImageTopics:
-    """The image topics of a node: `~/image_raw`, its JPEG, `~/camera_info` and `~/frame_info`.
+    """The image topics of a node: `~/image_raw` and the topics beside it, see `FramePublisher`.
 
-    `offer` is for the asyncio thread and does not block; only the newest frame waits for the worker. Create
-    and destroy it on the executor's thread.
+    An access unit is published at once on the encoded topics, with its camera info and its labels. Its
+    picture follows when it is decoded; only the newest picture waits. The two have a worker thread each, so
+    that an access unit does not wait for the conversion of a picture.
+
+    `offer_unit`, `offer_picture` and the properties about subscribers are for the asyncio thread and do not
+    block. All other methods are for the executor's thread.
 
     Args:
         node: The node.
         settings: The settings of the messages.
-        report_failure: Called on the worker thread with the reason why a frame could not be published.
+        report_failure: Called on a worker thread with the reason why a frame could not be published.
+        key_frame_needed: Called on any thread when the encoded topics cannot continue without a key frame:
+            after a new subscription, and when access units were dropped.
+        picture_subscribed: Called on the executor's thread when `image_raw` or its JPEG topic has gained or
+            lost a subscription.
         name: The name of the image topic.
     """
 
@@ -51,19 +78,31 @@ class ImageTopics:
         node: Node,
         settings: ImageSettings,
         report_failure: Callable[[str], None],
+        *,
+        key_frame_needed: Callable[[], None] = lambda: None,
+        picture_subscribed: Callable[[], None] | None = None,
         name: str = "~/image_raw",
     ) -> None:
         self.counters = FrameCounters()
-        self._publisher = FramePublisher(node, settings, name)
+        self._publisher = FramePublisher(
+            node,
+            settings,
+            name,
+            on_encoded_subscribed=key_frame_needed,
+            on_picture_subscribed=picture_subscribed,
+        )
         self._node = node
         self._report_failure = report_failure
+        self._key_frame_needed = key_frame_needed
+        self._open = threading.Lock()  # frames still arrive while the publishers are being destroyed
         self._active = False
-        self._waiting: tuple[DecodedFrame, int] | None = None
-        self._changed = threading.Condition()
-        self._busy = False
         self._closed = False
-        self._worker = threading.Thread(target=self._work, name="odyssey_images", daemon=True)
-        self._worker.start()
+        self._gap = False
+        # For the worker of access units: whether it withholds them, and whether a topic took the key frame.
+        self._awaiting_key_frame = False
+        self._carried = True
+        self._units = PublishingThread("odyssey_units", self._publish_unit, self._unit_failed)
+        self._pictures = PublishingThread("odyssey_images", self._publish_picture, self._picture_failed)
 
     @property
     def settings(self) -> ImageSettings:
@@ -74,64 +113,141 @@ class ImageTopics:
     def settings(self, settings: ImageSettings) -> None:
         self._publisher.settings = settings
 
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether the node is active and a topic with decoded pictures has a subscriber."""
+        with self._open:
+            return self._active and self._publisher.pictures_watched()
+
+    @property
+    def wants_units(self) -> bool:
+        """Whether the node is active and an encoded topic has a subscriber."""
+        with self._open:
+            return self._active and self._publisher.encoded_watched()
+
     def activate(self) -> None:
-        """Start publishing."""
-        self._active = True
+        """Start publishing; the encoded topics begin with the next key frame."""
+        with self._open:
+            self._gap = True
+            self._active = not self._closed
 
     def deactivate(self) -> None:
-        """Stop publishing; return when the worker is idle."""
-        with self._changed:
+        """Stop publishing; return when the workers are idle."""
+        with self._open:
             self._active = False
-            self._waiting = None
-            while self._busy:
-                self._changed.wait()
+            self.counters.unit_unwatched += sum(unit.encoded for unit in self._units.clear())
+            self.counters.unwatched += len(self._pictures.clear())
+        self._units.wait_until_idle()
+        self._pictures.wait_until_idle()
 
-    def offer(self, decoded: DecodedFrame, stamp_ns: int) -> None:
-        """Queue a frame for the worker, in place of an older one, if the topics have subscribers."""
-        counters = self.counters
-        counters.received += 1
-        counters.last_arrival_ns = decoded.arrival_ns
-        counters.width, counters.height = decoded.frame.width, decoded.frame.height
-        with self._changed:  # frames still arrive while the publishers are being destroyed
-            if self._closed or not self._active or not self._publisher.watched():
+    def offer_unit(self, frame: EncodedFrame, stamped: StampedFrame) -> None:
+        """Queue an access unit, its camera info and its labels, as far as they have subscribers."""
+        counters, publisher = self.counters, self._publisher
+        counters.last_arrival_ns = frame.arrival_ns
+        if frame.width is not None and frame.height is not None:
+            counters.width, counters.height = frame.width, frame.height
+        with self._open:
+            encoded = self._active and publisher.encoded_watched()
+            if not encoded:
+                counters.unit_unwatched += 1
+                if not (self._active and publisher.infos_watched()):
+                    return
+            if len(self._units) >= MAX_WAITING_UNITS:
+                self._drop_units()
+            stamped.infos_queued = True
+            header = stamped.header = publisher.header(stamped.stamp_ns)
+            self._units.put(_Unit(frame, stamped, header, encoded, encoded and self._gap))
+            if encoded:
+                self._gap = False
+
+    def offer_picture(self, frame: av.VideoFrame, stamped: StampedFrame) -> None:
+        """Queue a decoded picture in place of an older one, if it has subscribers."""
+        counters, publisher = self.counters, self._publisher
+        counters.decoded += 1
+        counters.width, counters.height = frame.width, frame.height
+        with self._open:
+            if not self._active or not (
+                publisher.pictures_watched() or (not stamped.infos_queued and publisher.infos_watched())
+            ):
                 counters.unwatched += 1
                 return
-            if self._waiting is not None:
-                counters.dropped += 1
-            self._waiting = (decoded, stamp_ns)
-            self._changed.notify()
+            header = stamped.header or publisher.header(stamped.stamp_ns)
+            picture = _Picture(frame, stamped, header, not stamped.infos_queued)
+            counters.dropped += len(self._pictures.replace(picture))
 
     def destroy(self, timeout: float = 2.0) -> None:
-        """End the worker, then destroy the publishers. On the executor's thread; idempotent."""
-        with self._changed:
-            self._closed = True
-            self._waiting = None
-            self._changed.notify()
-        self._worker.join(timeout)
+        """End the workers, then destroy the publishers. On the executor's thread; idempotent.
+
+        Args:
+            timeout: How long to wait for each worker, in seconds.
+        """
+        with self._open:
+            self._active, self._closed = False, True
+        self._units.end(timeout)
+        self._pictures.end(timeout)
         self._publisher.destroy()
 
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                while self._waiting is None and not self._closed:
-                    self._changed.wait()
-                if self._closed:
-                    return
-                assert self._waiting is not None  # noqa: S101 -- guaranteed by the loop above
-                decoded, stamp_ns = self._waiting
-                self._waiting = None
-                self._busy = True
-            try:
-                cost = self._publisher.publish(decoded, stamp_ns)
-                self.counters.published += 1
-                self.counters.convert_cpu_s += cost.convert_cpu_s
-                self.counters.publish_cpu_s += cost.publish_cpu_s
-            except Exception as error:  # noqa: BLE001 -- the thread must survive any frame; the owner logs the failure
-                if not self._node.context.ok():
-                    return
-                self.counters.failed += 1
-                self._report_failure(f"{type(error).__name__}: {error}")
-            finally:
-                with self._changed:
-                    self._busy = False
-                    self._changed.notify_all()
+    def _drop_units(self) -> None:
+        """Discard the access units that wait: the worker is too slow."""
+        dropped = self._units.clear()
+        for unit in dropped:
+            unit.stamped.infos_queued = False
+        encoded = sum(unit.encoded for unit in dropped)
+        self.counters.unit_dropped += encoded
+        if encoded:
+            self._gap = True
+            self._key_frame_needed()
+
+    # -- on the workers ----------------------------------------------------------------------------
+
+    def _publish_unit(self, unit: _Unit) -> None:
+        started = time.thread_time()
+        published = unit.encoded and self._publish_encoded(unit)
+        frame, counters = unit.frame, self.counters
+        self._publisher.publish_infos(unit.stamped.labels, frame.width, frame.height, unit.header)
+        counters.pass_cpu_s += time.thread_time() - started
+        if published:
+            counters.passed_through += 1
+        elif not unit.encoded:
+            return
+        elif self._carried:
+            counters.held += 1
+        else:
+            counters.unit_refused += 1
+
+    def _publish_encoded(self, unit: _Unit) -> bool:
+        """Publish the encoded form of an access unit, unless it needs a key frame before it."""
+        is_key_frame = unit.frame.is_key_frame
+        if is_key_frame:
+            self._awaiting_key_frame = False
+        elif unit.follows_gap:
+            self._awaiting_key_frame = True
+        published = not self._awaiting_key_frame and self._publisher.publish_encoded(unit.frame, unit.header)
+        if is_key_frame:
+            self._carried = published
+        return published
+
+    def _publish_picture(self, picture: _Picture) -> None:
+        frame, counters = picture.frame, self.counters
+        cost = self._publisher.publish_picture(frame, picture.header)
+        if picture.infos:
+            self._publisher.publish_infos(picture.stamped.labels, frame.width, frame.height, picture.header)
+        counters.published += 1
+        counters.convert_cpu_s += cost.convert_cpu_s
+        counters.publish_cpu_s += cost.publish_cpu_s
+
+    def _unit_failed(self, unit: _Unit, error: Exception) -> None:
+        """Report an access unit that could not be published; those after it cannot be decoded."""
+        if unit.encoded:
+            self.counters.unit_failed += 1
+            self._awaiting_key_frame = True
+            self._key_frame_needed()
+        self._failed(error)
+
+    def _picture_failed(self, _picture: _Picture, error: Exception) -> None:
+        self.counters.failed += 1
+        self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if self._node.context.ok():
+            self._report_failure(f"{type(error).__name__}: {error}")

@@ -43,22 +43,32 @@ class FrameHealth:
     Attributes:
         expected_hz: The expected frame rate.
         hz: The frame rate of the last seconds; None without a stream and before it can be computed.
-        age_s: Seconds since the last frame, or since the start of the stream; None without a stream.
+        age_s: Seconds since the last frame that could be decoded, or since the start of the stream; None
+            without a stream.
         width: Width of the last frame in pixels; 0 before the first frame.
         height: Height of the last frame in pixels; 0 before the first frame.
-        received: Frames decoded.
-        published: Frames published.
-        unwatched: Frames that were not published because the topics had no subscribers or the node was not
+        received: Frames received from the service.
+        passed_through: Frames published on an encoded topic.
+        not_passed_through: Frames for which no encoded topic had a subscriber, or the node was not active.
+        withheld: Frames that were not passed through because a key frame was awaited.
+        decoded: Frames decoded.
+        not_decoded: Frames for which no topic with decoded pictures had a subscriber, or the node was not
             active.
-        dropped: Frames replaced by a newer one before they were published.
+        skipped: Frames that were not decoded although they were wanted: the decoder was late, or they were
+            damaged.
+        published: Decoded frames published.
+        unwatched: Decoded frames whose subscribers had gone.
+        replaced: Decoded frames replaced by a newer one before they were published.
+        queued_too_long: Frames that were not passed through because too many waited.
         failed: Frames that could not be converted or published.
-        skipped: Frames that were not decoded, because the decoder was late or they were damaged.
         convert_ms: CPU time of the conversion for each published frame, in ms.
         publish_ms: CPU time of publishing for each published frame, in ms.
+        pass_ms: CPU time for each frame that was passed through, in ms.
         recently_received: Frames received in the last seconds; the other recent figures cover the same time.
-        recently_dropped: Frames dropped recently.
+        recently_dropped: Frames replaced, or queued too long, recently.
         recently_failed: Frames that failed recently.
         recently_skipped: Frames skipped recently.
+        recently_withheld: Frames that the client withheld recently, because a frame before them was lost.
         packets_received: Video packets received on this connection.
         packets_lost: Video packets lost on this connection.
         recent_packets: Packets received recently.
@@ -72,17 +82,25 @@ class FrameHealth:
     width: int = 0
     height: int = 0
     received: int = 0
+    passed_through: int = 0
+    not_passed_through: int = 0
+    withheld: int = 0
+    decoded: int = 0
+    not_decoded: int = 0
+    skipped: int = 0
     published: int = 0
     unwatched: int = 0
-    dropped: int = 0
+    replaced: int = 0
+    queued_too_long: int = 0
     failed: int = 0
-    skipped: int = 0
     convert_ms: float = 0.0
     publish_ms: float = 0.0
+    pass_ms: float = 0.0
     recently_received: int = 0
     recently_dropped: int = 0
     recently_failed: int = 0
     recently_skipped: int = 0
+    recently_withheld: int = 0
     packets_received: int = 0
     packets_lost: int = 0
     recent_packets: int = 0
@@ -233,24 +251,31 @@ def frame_level(frames: FrameHealth) -> tuple[Level, str]:
     if frames.age_s is None:
         return Level.OK, "No stream"
     if frames.age_s > max(MAX_FRAME_GAP_S, 5 / frames.expected_hz):
+        if frames.recently_withheld:
+            return Level.ERROR, f"No key frame for {frames.age_s:.1f} s: frames cannot be decoded"
         return Level.ERROR, f"No frame for {frames.age_s:.1f} s"
     if frames.recently_failed:
         return Level.ERROR, f"{frames.recently_failed} frames could not be published: see the log"
     if frames.hz is None:
         return Level.OK, "The stream has just started"
-    arrived = frames.recently_received + frames.recently_skipped
-    if frames.recently_skipped > MAX_DROPPED_SHARE * arrived:
+    received = frames.recently_received
+    if frames.recently_skipped > MAX_DROPPED_SHARE * received:
         return Level.WARN, (
-            f"{frames.recently_skipped} of {arrived} frames not decoded: decoding is slower than the frame "
+            f"{frames.recently_skipped} of {received} frames not decoded: decoding is slower than the frame "
             "rate, or frames are damaged"
         )
     rate = f"{frames.hz:.1f} Hz"
     if frames.hz < MIN_SHARE_OF_EXPECTED_RATE * frames.expected_hz:
         return Level.WARN, f"{rate} instead of {frames.expected_hz:.1f} Hz"
-    if frames.recently_dropped > MAX_DROPPED_SHARE * frames.recently_received:
+    if frames.recently_dropped > MAX_DROPPED_SHARE * received:
         return Level.WARN, (
-            f"{frames.recently_dropped} of {frames.recently_received} frames dropped: publishing is slower "
-            "than the frame rate"
+            f"{frames.recently_dropped} of {received} frames dropped: publishing is slower than the frame "
+            "rate"
+        )
+    if frames.recently_withheld > MAX_DROPPED_SHARE * received:
+        return Level.WARN, (
+            f"{frames.recently_withheld} of {received} frames withheld until the next key frame: frames "
+            "before them were lost"
         )
     sent = frames.recent_packets + frames.recently_lost
     if frames.recently_lost > MAX_LOST_SHARE * sent:
@@ -266,13 +291,20 @@ def frame_values(frames: FrameHealth) -> dict[str, object]:
         "age of the last frame (s)": "" if frames.age_s is None else frames.age_s,
         "size": f"{frames.width}x{frames.height}" if frames.width else "",
         "received": frames.received,
+        "passed through": frames.passed_through,
+        "not passed through: no subscriber": frames.not_passed_through,
+        "withheld: waiting for a key frame": frames.withheld,
+        "decoded": frames.decoded,
+        "not decoded: no subscriber": frames.not_decoded,
         "published": frames.published,
         "not published: no subscriber": frames.unwatched,
-        "dropped: replaced by a newer frame": frames.dropped,
+        "dropped: replaced by a newer frame": frames.replaced,
+        "dropped: too many waiting to be passed through": frames.queued_too_long,
         "dropped: failed to publish": frames.failed,
         "dropped: not decoded": frames.skipped,
         "conversion (CPU ms a frame)": frames.convert_ms,
         "publishing (CPU ms a frame)": frames.publish_ms,
+        "passing through (CPU ms a frame)": frames.pass_ms,
         "packets received": frames.packets_received,
         "packets lost": frames.packets_lost,
         "jitter (ms)": frames.jitter_s * 1000,

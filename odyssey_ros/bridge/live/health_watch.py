@@ -20,7 +20,7 @@ from odyssey_ros.client import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from odyssey_ros.bridge.frames.image_topics import FrameCounters
+    from odyssey_ros.bridge.frames.frame_counters import FrameCounters
     from odyssey_ros.bridge.live.stream_state import Event, SessionState
     from odyssey_ros.client import OdysseyError
 
@@ -47,6 +47,7 @@ class Sample:
     dropped: int
     failed: int
     skipped: int
+    withheld: int
     packets: int
     lost: int
 
@@ -76,16 +77,17 @@ class FrameWatch:
         Args:
             now: The time in seconds of a monotonic clock.
             counters: The frame counters of the node.
-            statistics: The packet counters of the client.
+            statistics: The counters of the client.
             stream: The id of the running stream; None without a stream. Each stream starts a new window.
             expected_hz: The expected frame rate.
         """
         sample = Sample(
             now,
-            counters.received,
-            counters.dropped,
-            counters.failed,
+            statistics.frames_received,
+            counters.dropped + counters.unit_dropped,
+            counters.failed + counters.unit_failed,
             statistics.frames_skipped,
+            statistics.frames_withheld,
             statistics.packets_received,
             statistics.packets_lost,
         )
@@ -109,18 +111,26 @@ class FrameWatch:
             age_s=age_s,
             width=counters.width,
             height=counters.height,
-            received=counters.received,
+            received=sample.received,
+            passed_through=counters.passed_through,
+            not_passed_through=counters.unit_unwatched + counters.unit_refused,
+            withheld=statistics.frames_withheld + counters.held,
+            decoded=counters.decoded,
+            not_decoded=max(0, sample.received - counters.decoded - statistics.frames_skipped),
+            skipped=statistics.frames_skipped,
             published=counters.published,
             unwatched=counters.unwatched,
-            dropped=counters.dropped,
-            failed=counters.failed,
-            skipped=statistics.frames_skipped,
+            replaced=counters.dropped,
+            queued_too_long=counters.unit_dropped,
+            failed=sample.failed,
             convert_ms=counters.convert_cpu_s * 1000 / max(counters.published, 1),
             publish_ms=counters.publish_cpu_s * 1000 / max(counters.published, 1),
+            pass_ms=counters.pass_cpu_s * 1000 / max(counters.passed_through, 1),
             recently_received=sample.received - first.received,
             recently_dropped=sample.dropped - first.dropped,
             recently_failed=sample.failed - first.failed,
             recently_skipped=max(0, sample.skipped - first.skipped),
+            recently_withheld=max(0, sample.withheld - first.withheld),
             packets_received=statistics.packets_received,
             packets_lost=statistics.packets_lost,
             recent_packets=sample.packets - first.packets,

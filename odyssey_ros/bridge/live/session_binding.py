@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from odyssey_ros.bridge.frames.frame_headers import FrameHeaders
 from odyssey_ros.bridge.frames.image_topics import ImageTopics
-from odyssey_ros.bridge.frames.node_time import node_time_ns
-from odyssey_ros.bridge.frames.stamping import ArrivalStamps, MediaStamps
+from odyssey_ros.bridge.live.stream_demand import StreamDemand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,17 +15,23 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.live.stream_state import Event, SessionObserver, SessionState
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
-    from odyssey_ros.client import ClientStatistics, DecodedFrame, OdysseyError
+    from odyssey_ros.client import ClientStatistics, DecodedFrame, EncodedFrame, OdysseyError
 
 
 class LiveSession(Protocol):
-    """A source of frames. Its coroutines run on the asyncio thread."""
+    """A source of frames. Its methods run on the asyncio thread."""
 
     async def run(self) -> None:
         """Connect and stay connected until `close`."""
 
     async def close(self) -> None:
         """Disconnect and release everything. Idempotent."""
+
+    def set_decoding(self, enabled: bool) -> None:
+        """Decode the frames that arrive from now on, or none; at first none are decoded."""
+
+    def request_key_frame(self) -> None:
+        """Ask for a key frame, until one arrives."""
 
     @property
     def stream_wanted(self) -> bool:
@@ -57,18 +62,33 @@ class SessionHandlers:
     image_failed: Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class FrameSettings:
+    """The parameters of the frames; replaced as a whole when one of them changes.
+
+    Attributes:
+        images: The settings of the image messages.
+        stamp_source: `media` or `arrival`.
+        key_frame_interval_s: The longest time between key frames, see `StreamDemand`.
+    """
+
+    images: ImageSettings
+    stamp_source: str
+    key_frame_interval_s: float
+
+
 class SessionBinding(Generic[S]):
     """A session and its image topics, for as long as the node is configured.
 
-    The binding is the observer of the session: on the asyncio thread it stamps frames and passes reports on
-    to the executor's thread. All other methods are for the executor's thread.
+    The binding is the observer of the session: on the asyncio thread it stamps frames, hands them to the
+    topics, and passes reports on to the executor's thread. It also tells the session what the subscribers of
+    the topics need. All other methods are for the executor's thread.
 
     Args:
         node: Has the topics.
         make_session: Makes the session from its observer.
         handlers: Receives the reports until `detach`.
-        settings: The settings of the image topics.
-        stamp_source: `media` or `arrival`.
+        settings: The parameters of the frames.
     """
 
     def __init__(
@@ -76,35 +96,58 @@ class SessionBinding(Generic[S]):
         node: ManagedNode,
         make_session: Callable[[SessionObserver], S],
         handlers: SessionHandlers,
-        settings: ImageSettings,
-        stamp_source: str,
+        settings: FrameSettings,
     ) -> None:
         self._calls = node.calls
-        self._node = node
+        self._loop = node.asyncio_thread.loop
         self._handlers = handlers
         self._detached = False
-        self._stamps: MediaStamps | ArrivalStamps = ArrivalStamps()
-        self._stamp_source = ""
-        self.images = ImageTopics(node, settings, self._image_failed)
+        self._headers = FrameHeaders(node, settings.stamp_source)
+        self.images = ImageTopics(
+            node,
+            settings.images,
+            self._image_failed,
+            key_frame_needed=lambda: self._on_loop(self._demand.key_frame_needed),
+            picture_subscribed=self.check_demand,
+        )
         self.session = make_session(self)
-        self.apply(settings, stamp_source)
+        self._demand = StreamDemand(self.images, self.session, settings.key_frame_interval_s)
 
-    def apply(self, settings: ImageSettings, stamp_source: str) -> None:
+    def apply(self, settings: FrameSettings) -> None:
         """Apply changed parameters."""
-        self.images.settings = settings
-        if stamp_source != self._stamp_source:
-            self._stamp_source = stamp_source
-            self._stamps = MediaStamps() if stamp_source == "media" else ArrivalStamps()
+        self.images.settings = settings.images
+        self._headers.set_source(settings.stamp_source)
+        self._demand.key_frame_interval_s = settings.key_frame_interval_s
+
+    def activate(self) -> None:
+        """Start publishing what has subscribers."""
+        self.images.activate()
+        self.check_demand()
+        self._on_loop(self._demand.key_frame_needed)
+
+    def deactivate(self) -> None:
+        """Stop publishing and decoding; return when nothing is being published."""
+        self.images.deactivate()
+        self._on_loop(self._demand.stop)
+
+    def check_demand(self) -> None:
+        """Turn decoding on or off as the subscribers need it; call it now and then."""
+        self._on_loop(self._demand.check)
 
     def detach(self) -> None:
         """Stop calling the handlers, also for reports that are already on their way."""
         self._detached = True
 
-    def frame_arrived(self, decoded: DecodedFrame) -> None:
-        """Stamp a frame and offer it to the topics."""
-        arrival_ns = node_time_ns(self._node, time.monotonic_ns() - decoded.arrival_ns)
-        stamp_ns = self._stamps.stamp(arrival_ns, decoded.media_time_ns)
-        self.images.offer(replace(decoded, media_time_ns=decoded.stream_time_ns), stamp_ns)
+    # -- the observer of the session, on the asyncio thread ----------------------------------------
+
+    def frame_arrived(self, frame: EncodedFrame) -> None:
+        """Stamp an access unit and offer it to the topics."""
+        self._demand.unit_arrived(frame)
+        self.images.offer_unit(frame, self._headers.arrived(frame, decoding=self._demand.decoding))
+
+    def frame_decoded(self, decoded: DecodedFrame) -> None:
+        """Offer the picture of an access unit to the topics."""
+        self.images.offer_picture(decoded.frame, self._headers.decoded(decoded))
 
     def state_changed(self, state: SessionState) -> None:
         """Pass the state on."""
@@ -120,6 +163,9 @@ class SessionBinding(Generic[S]):
 
     def _image_failed(self, reason: str) -> None:
         self._post(lambda: self._handlers.image_failed(reason))
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(call)
 
     def _post(self, call: Callable[[], None]) -> None:
         self._calls.post(lambda: None if self._detached else call())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from odyssey_ros.bridge.live.session_reporter import SessionReporter
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from odyssey_ros.bridge.live.stream_state import SessionObserver, SessionState
-    from odyssey_ros.client import DecodedFrame, SpectatorConnection
+    from odyssey_ros.client import DecodedFrame, EncodedFrame, SpectatorConnection
 
 FATAL_ERRORS = (OdysseyAuthError, OdysseyArgumentError)
 
@@ -52,6 +52,8 @@ class SpectatorSupervisor(ClientObserver):
         clock: Returns seconds, monotonic.
         uniform: Draws a number between two.
     """
+
+    wants_decoded_frames = False  # until `set_decoding`
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class SpectatorSupervisor(ClientObserver):
         self._connected_at: float | None = None
         self._closing = False
         self._connection: SpectatorConnection | None = None
-        self._skipped = 0  # on earlier connections
+        self._past = ClientStatistics()  # of earlier connections
 
     @property
     def state(self) -> SessionState:
@@ -93,11 +95,9 @@ class SpectatorSupervisor(ClientObserver):
 
     @property
     def statistics(self) -> ClientStatistics:
-        """The frames that were not decoded; a spectator connection counts nothing else. From any thread."""
-        connection = self._connection
-        return ClientStatistics(
-            frames_skipped=self._skipped + (0 if connection is None else connection.frames_skipped)
-        )
+        """The counters of frames; a spectator connection has no others. From any thread."""
+        past, connection = self._past, self._connection
+        return past if connection is None else _sum(past, connection.statistics)
 
     async def run(self) -> None:
         """Watch until `close`; a fatal failure is reported to the observer."""
@@ -116,9 +116,26 @@ class SpectatorSupervisor(ClientObserver):
             self._task.cancel()
             await asyncio.wait({self._task})
 
+    def set_decoding(self, enabled: bool) -> None:
+        """Decode the frames that arrive from now on, or none; at first none are decoded."""
+        self.wants_decoded_frames = enabled  # of the next connection
+        if self._connection is not None:
+            self._connection.set_decoding(enabled)
+
+    def request_key_frame(self) -> None:
+        """Ask for a key frame, until one arrives. A connection begins with one."""
+        if self._connection is not None:
+            self._connection.request_key_frame()
+
+    def encoded_frame(self, frame: EncodedFrame) -> None:
+        """Pass the frame on, with a number that rises across connections."""
+        first = self._first_number
+        self._observer.frame_arrived(replace(frame, number=first + frame.number) if first else frame)
+
     def decoded_frame(self, frame: DecodedFrame) -> None:
-        """Pass the frame on."""
-        self._observer.frame_arrived(frame)
+        """Pass the picture on, with the number of its frame."""
+        first = self._first_number
+        self._observer.frame_decoded(replace(frame, number=first + frame.number) if first else frame)
 
     def disconnected(self, error: OdysseyError | None) -> None:
         """End the current connection."""
@@ -166,6 +183,7 @@ class SpectatorSupervisor(ClientObserver):
         )
         self._connected_at = self._clock()
         self._connection = connection
+        connection.set_decoding(self.wants_decoded_frames)  # it may have changed in the meantime
         try:
             self._reporter.set_state(
                 replace(
@@ -182,10 +200,15 @@ class SpectatorSupervisor(ClientObserver):
         finally:
             await uninterrupted(connection.close())
             self._connection = None
-            self._skipped += connection.frames_skipped
+            self._past = _sum(self._past, connection.statistics)
             after = ConnectionStatus.DISCONNECTED if self._closing else ConnectionStatus.RECONNECTING
             self._reporter.set_state(replace(self.state, connection=after, streaming=False))
             self._reporter.report_event(EventKind.DISCONNECTED)
+
+    @property
+    def _first_number(self) -> int:
+        """The number of the first access unit of the present connection."""
+        return self._past.frames_received + self._past.frames_lost
 
     def _was_stable(self) -> bool:
         """Return whether the last connection lasted; an attempt that failed, however slowly, did not."""
@@ -199,3 +222,11 @@ class SpectatorSupervisor(ClientObserver):
         if not self._closing:
             self._closing = True
             self._reporter.give_up(error)
+
+
+def _sum(past: ClientStatistics, present: ClientStatistics) -> ClientStatistics:
+    """Return the counters of two connections, one after the other."""
+    return ClientStatistics(**{
+        field.name: getattr(past, field.name) + getattr(present, field.name)
+        for field in fields(ClientStatistics)
+    })  # fmt: skip

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from rclpy.node import Node
 
-    from odyssey_ros.bridge.frames.image_topics import FrameCounters
+    from odyssey_ros.bridge.frames.frame_counters import FrameCounters
     from odyssey_ros.bridge.live.stream_state import SessionState
+    from odyssey_ros.client import ClientStatistics
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 CONNECTIONS = {
@@ -38,19 +39,23 @@ class StatusTopic:
         self._publisher = node.create_publisher(StreamStatus, "~/status", LATCHED)
         self._frame_rate = FrameRate()
 
-    def second_passed(self, counters: FrameCounters) -> None:
+    def second_passed(self, statistics: ClientStatistics) -> None:
         """Update the frame rate; call it once a second."""
-        self._frame_rate.update(counters.received)
+        self._frame_rate.update(statistics.frames_received)
 
-    def publish(self, state: SessionState, counters: FrameCounters) -> None:
+    def publish(self, state: SessionState, counters: FrameCounters, statistics: ClientStatistics) -> None:
         """Publish the current status."""
         message = status_message(state)
         message.stamp = self._node.get_clock().now().to_msg()
         message.width, message.height = counters.width, counters.height
         message.frame_rate = self._frame_rate.hz
-        message.frames_received = counters.received
+        message.frames_received = statistics.frames_received
+        message.frames_decoded = counters.decoded
         message.frames_published = counters.published
-        message.frames_dropped = counters.dropped + counters.failed
+        message.frames_passed_through = counters.passed_through
+        message.frames_dropped = (
+            counters.dropped + counters.failed + counters.unit_dropped + counters.unit_failed
+        )
         self._publisher.publish(message)
 
 

@@ -9,13 +9,18 @@ from rclpy.clock import Clock, ClockType
 
 from odyssey_ros.bridge.api_key import SecretError
 from odyssey_ros.bridge.frames.camera_info_service import CameraInfoService
+from odyssey_ros.bridge.frames.frame_counters import FrameCounters
 from odyssey_ros.bridge.frames.image_settings import ImageParameters, image_settings
-from odyssey_ros.bridge.frames.image_topics import FrameCounters
 from odyssey_ros.bridge.frames.static_transform import StaticTransform, TransformError, TransformParameters
 from odyssey_ros.bridge.live.diagnostics_topic import DiagnosticsTopic
 from odyssey_ros.bridge.live.event_topic import EventTopic
 from odyssey_ros.bridge.live.health_watch import HealthWatch
-from odyssey_ros.bridge.live.session_binding import LiveSession, SessionBinding, SessionHandlers
+from odyssey_ros.bridge.live.session_binding import (
+    FrameSettings,
+    LiveSession,
+    SessionBinding,
+    SessionHandlers,
+)
 from odyssey_ros.bridge.live.status_topic import StatusTopic
 from odyssey_ros.bridge.live.stream_state import SessionState
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, refusal_code
@@ -59,6 +64,10 @@ class StreamParameters(ImageParameters, TransformParameters, Protocol):
         """The source of the stamps: `media` or `arrival`."""
 
     @property
+    def key_frame_interval(self) -> float:
+        """Longest time in s between key frames on a watched encoded topic; 0 for key frames on demand."""
+
+    @property
     def expected_frame_rate(self) -> float:
         """Frames per second to expect; `/diagnostics` warns when a quarter is missing."""
 
@@ -86,6 +95,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
         self._binding: SessionBinding[S] | None = None
         self._state = SessionState()
         self._counters = FrameCounters()
+        self._statistics = ClientStatistics()  # of the last session
         self._settings: ParameterTable[P] = ParameterTable(
             self,
             settings,
@@ -139,9 +149,12 @@ class StreamNode(ManagedNode, Generic[P, S]):
     def _apply_images(self) -> None:
         """Apply the parameters and the calibration to the image topics."""
         if self._binding is not None:
-            parameters = self._settings.current
-            settings = image_settings(parameters, self._camera_info.calibration)
-            self._binding.apply(settings, parameters.stamp_source)
+            self._binding.apply(self._frame_settings())
+
+    def _frame_settings(self) -> FrameSettings:
+        parameters = self._settings.current
+        images = image_settings(parameters, self._camera_info.calibration)
+        return FrameSettings(images, parameters.stamp_source, parameters.key_frame_interval)
 
     def _refusal(self, changes: dict[str, Any]) -> str | None:
         """Return why a change of parameters is refused, or None."""
@@ -163,8 +176,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             make_session = self.session_maker(parameters)
             self._transform.configure(parameters)
             self._camera_info.load()
-            settings = image_settings(parameters, self._camera_info.calibration)
-            binding = SessionBinding(self, make_session, handlers, settings, parameters.stamp_source)
+            binding = SessionBinding(self, make_session, handlers, self._frame_settings())
         except (SecretError, TransformError, OverrideError, OdysseyError) as error:
             self._transform.release()
             self._state = replace(
@@ -177,6 +189,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             raise ConfigurationRefused(str(error)) from None
         self._binding = binding
         self._counters = binding.images.counters
+        self._statistics = binding.session.statistics
         self._state = SessionState()
         self._publish_status()
         self._health.reset()
@@ -184,12 +197,12 @@ class StreamNode(ManagedNode, Generic[P, S]):
 
     def activate(self) -> None:
         """Start publishing."""
-        self.binding.images.activate()
+        self.binding.activate()
         self._transform.activate(self._settings.current)
 
     def deactivate(self) -> None:
         """Stop publishing and stay connected."""
-        self.binding.images.deactivate()
+        self.binding.deactivate()
         self._transform.deactivate()
 
     def release(self) -> None:
@@ -199,6 +212,7 @@ class StreamNode(ManagedNode, Generic[P, S]):
             return
         binding, self._binding = self._binding, None
         binding.detach()
+        self._statistics = binding.session.statistics
         self.finish_in_background(self.start(binding.session.close()))
         binding.images.destroy()
         if self._state.connection is not ConnectionStatus.FAILED:
@@ -240,21 +254,26 @@ class StreamNode(ManagedNode, Generic[P, S]):
     # -- status ------------------------------------------------------------------------------------
 
     def _every_second(self) -> None:
-        self._status.second_passed(self._counters)
-        self._publish_status()
         session = None if self._binding is None else self._binding.session
+        if self._binding is not None:
+            self._binding.check_demand()
+        self._publish_status(second_passed=True)
         health = self._health.sample(
             self.lifecycle_state,
             self._state,
             self._counters,
-            ClientStatistics() if session is None else session.statistics,
+            self._statistics,
             stream_wanted=session is not None and session.stream_wanted,
             expected_hz=self._settings.current.expected_frame_rate,
         )
         self._diagnostics.publish(*self.assess(health))
 
-    def _publish_status(self) -> None:
-        self._status.publish(self._state, self._counters)
+    def _publish_status(self, *, second_passed: bool = False) -> None:
+        if self._binding is not None:
+            self._statistics = self._binding.session.statistics
+        if second_passed:
+            self._status.second_passed(self._statistics)
+        self._status.publish(self._state, self._counters, self._statistics)
 
     def _log_connection(self, state: SessionState) -> None:
         logger = self.get_logger()

@@ -11,7 +11,7 @@ from odyssey_ros.client import ConnectionStatus, StreamerCapabilities
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from odyssey_ros.client import DecodedFrame, ErrorCode, OdysseyError
+    from odyssey_ros.client import DecodedFrame, EncodedFrame, ErrorCode, OdysseyError
     from odyssey_ros.client.images import ImageInput
 
     ImageSource = ImageInput | Callable[[], ImageInput] | None
@@ -131,8 +131,11 @@ class SessionObserver(Protocol):
     All methods are called on the asyncio thread and must not block.
     """
 
-    def frame_arrived(self, decoded: DecodedFrame) -> None:
-        """A frame was decoded."""
+    def frame_arrived(self, frame: EncodedFrame) -> None:
+        """A frame arrived that can be decoded: it is a key frame, or none is missing since the last one."""
+
+    def frame_decoded(self, decoded: DecodedFrame) -> None:
+        """A frame that arrived earlier was decoded."""
 
     def state_changed(self, state: SessionState) -> None:
         """The state changed."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ClientCredentials,
         ClientStatistics,
         DecodedFrame,
+        EncodedFrame,
         Odyssey,
     )
 
@@ -63,6 +64,8 @@ class StreamSupervisor(ClientObserver):
     Attributes:
         broadcast: How to watch the running stream; None when it is not broadcast (yet).
     """
+
+    wants_decoded_frames = False  # until `set_decoding`
 
     def __init__(
         self,
@@ -209,6 +212,14 @@ class StreamSupervisor(ClientObserver):
         await self._end()
         return stream_id
 
+    def set_decoding(self, enabled: bool) -> None:
+        """Decode the frames that arrive from now on, or none; at first none are decoded."""
+        self.client.set_decoding(enabled)
+
+    def request_key_frame(self) -> None:
+        """Ask for a key frame, until one arrives."""
+        self.client.request_key_frame()
+
     @property
     def state(self) -> SessionState:
         """The current state. From any thread."""
@@ -280,9 +291,13 @@ class StreamSupervisor(ClientObserver):
 
     # -- events of the client ----------------------------------------------------------------------
 
-    def decoded_frame(self, frame: DecodedFrame) -> None:
+    def encoded_frame(self, frame: EncodedFrame) -> None:
         """Pass the frame on."""
         self._observer.frame_arrived(frame)
+
+    def decoded_frame(self, frame: DecodedFrame) -> None:
+        """Pass the picture on."""
+        self._observer.frame_decoded(frame)
 
     def status_changed(
         self, status: ConnectionStatus, message: str | None, error: OdysseyError | None

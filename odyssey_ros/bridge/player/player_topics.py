@@ -110,7 +110,7 @@ class PlayerTopics:
         self._steady_ns = steady_ns
         self._events = node.create_publisher(StreamEvent, "~/events", EVENTS_QOS)
         self._clock = node.create_publisher(Clock, "/clock", CLOCK_QOS) if publish_clock else None
-        publishers: tuple[Publisher, ...] = (*self.frames.publishers, self._events, status)
+        publishers: tuple[Publisher, ...] = (*self.frames.standard_publishers, self._events, status)
         self._acks = SubscriberAcks(node, self.frames.publishers, (self._events, status))
         by_name = dict(zip(TOPIC_NAMES, publishers, strict=True))
         self._required = [by_name[name] for name in wait_for]

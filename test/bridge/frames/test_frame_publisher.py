@@ -1,10 +1,14 @@
-"""One frame on the four image topics, with subscribers in the same process."""
+"""One frame on the image topics, with subscribers in the same process."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import av
 import numpy as np
 import pytest
+from ffmpeg_image_transport_msgs.msg import FFMPEGPacket
+from foxglove_msgs.msg import CompressedVideo
 from odyssey_ros.msg import FrameInfo
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -23,6 +27,22 @@ TYPES = {
     "/camera/camera_info": CameraInfo,
     "/camera/frame_info": FrameInfo,
 }
+ENCODED_TYPES = {
+    "/camera/image_raw/ffmpeg": FFMPEGPacket,
+    "/camera/image_raw/foxglove": CompressedVideo,
+}
+
+
+@dataclass
+class Encoded:
+    """An encoded picture, which nothing here decodes."""
+
+    number: int
+    is_key_frame: bool = True
+    codec: str = "h264"
+    data: bytes = b"\0\0\1picture"
+    width: int = 48
+    height: int = 32
 
 
 @pytest.fixture
@@ -50,16 +70,25 @@ def test_all_topics_of_a_frame_have_the_same_header(graph):
     add, until = graph
     publisher = FramePublisher(add("camera"), SETTINGS)
     assert not publisher.watched()
-    received = {topic: [] for topic in TYPES}
+    types = {**TYPES, **ENCODED_TYPES}
+    received = {topic: [] for topic in types}
     subscriber = add("subscriber")
-    for topic, kind in TYPES.items():
+    for topic, kind in types.items():
         subscriber.create_subscription(kind, topic, received[topic].append, 5)
     until(lambda: all(one.get_subscription_count() for one in publisher.publishers))
     assert publisher.watched()
+    assert publisher.pictures_watched()
+    assert publisher.infos_watched()
+    assert publisher.encoded_watched()
     cost = publisher.publish(frame(), STAMP_NS)
     assert min(cost) >= 0
+    assert publisher.publish_encoded(Encoded(7), publisher.header(STAMP_NS))
     until(lambda: all(received.values()))
-    image, jpeg, info, labels = (received[topic][0] for topic in TYPES)
+    image, jpeg, info, labels, packet, video = (received[topic][0] for topic in types)
+    assert packet.header == image.header
+    assert (video.timestamp, video.frame_id) == (image.header.stamp, image.header.frame_id)
+    assert (packet.pts, packet.flags) == (7, 1)
+    assert bytes(packet.data) == bytes(video.data) == b"\0\0\1picture"
     assert image.header.frame_id == "camera"
     assert (image.header.stamp.sec, image.header.stamp.nanosec) == (12, 345)
     assert image.header == jpeg.header == info.header == labels.header
@@ -83,6 +112,50 @@ def test_only_subscribed_topics_are_converted_and_labels_may_be_missing(graph):
     publisher.publish(frame(stream_id=None, prompt=None), STAMP_NS)
     until(lambda: received)
     assert (received[0].stream_id, received[0].prompt) == ("", "")
+
+
+def test_the_two_halves_of_a_frame_are_published_apart(graph):
+    """The infos need no picture; without a size there is no camera info."""
+    add, until = graph
+    publisher = FramePublisher(add("camera"), SETTINGS)
+    subscriber = add("subscriber")
+    received = {topic: [] for topic in TYPES}
+    for topic, kind in TYPES.items():
+        subscriber.create_subscription(kind, topic, received[topic].append, 5)
+    until(lambda: all(one.get_subscription_count() for one in publisher.standard_publishers))
+    header = publisher.header(STAMP_NS)
+    publisher.publish_infos(frame(), None, None, header)
+    publisher.publish_infos(frame(), 48, 32, header)
+    publisher.publish_picture(frame().frame, header)
+    until(lambda: len(received["/camera/frame_info"]) == 2 and all(received.values()))
+    assert {topic: len(messages) for topic, messages in received.items()} == {
+        "/camera/image_raw": 1,
+        "/camera/image_raw/compressed": 1,
+        "/camera/camera_info": 1,
+        "/camera/frame_info": 2,
+    }
+
+
+def test_new_subscriptions_are_reported(graph):
+    add, until = graph
+    encoded, pictures = [], []
+    publisher = FramePublisher(
+        add("camera"),
+        SETTINGS,
+        on_encoded_subscribed=lambda: encoded.append(publisher.encoded_watched()),
+        on_picture_subscribed=lambda: pictures.append(publisher.pictures_watched()),
+    )
+    subscriber = add("subscriber")
+    raw = subscriber.create_subscription(Image, "/camera/image_raw", print, 5)
+    until(lambda: pictures == [True])
+    assert not encoded
+    subscriber.create_subscription(FFMPEGPacket, "/camera/image_raw/ffmpeg", print, 5)
+    until(lambda: encoded == [True])
+    subscriber.destroy_subscription(raw)
+    until(lambda: pictures == [True, False])
+    subscriber.create_subscription(CompressedImage, "/camera/image_raw/compressed", print, 5)
+    until(lambda: pictures == [True, False, True])
+    assert encoded == [True]
 
 
 @pytest.mark.parametrize(
@@ -110,12 +183,14 @@ def test_only_subscribed_topics_are_converted_and_labels_may_be_missing(graph):
         ),
     ],
 )
-def test_the_jpeg_and_the_camera_info_follow_a_remapped_image(graph, rules, image, jpeg, info):
+def test_the_topics_beside_it_follow_a_remapped_image(graph, rules, image, jpeg, info):
     add, _ = graph
     arguments = [word for rule in rules for word in ("-r", rule)]
     camera = add("camera", cli_args=["--ros-args", *arguments])
     publisher = FramePublisher(camera, SETTINGS)
-    assert [one.topic_name for one in publisher.publishers] == [image, jpeg, info, "/camera/frame_info"]
+    assert [one.topic_name for one in publisher.publishers] == [
+        image, jpeg, info, "/camera/frame_info", f"{image}/ffmpeg", f"{image}/foxglove",
+    ]  # fmt: skip
 
 
 def test_an_override_of_the_jpeg_follows_a_remapped_image(graph):
@@ -128,11 +203,12 @@ def test_an_override_of_the_jpeg_follows_a_remapped_image(graph):
     assert camera.get_parameter("qos_overrides./front/image/compressed.publisher.depth").value == 2
 
 
-def test_an_invalid_override_names_the_topic_and_leaves_no_publisher(graph):
+@pytest.mark.parametrize("topic", ["/camera/camera_info", "/camera/image_raw/foxglove"])
+def test_an_invalid_override_names_the_topic_and_leaves_no_publisher(graph, topic):
     add, _ = graph
-    parameter = "qos_overrides./camera/camera_info.publisher.reliability"
+    parameter = f"qos_overrides.{topic}.publisher.reliability"
     node = add("camera", parameter_overrides=[Parameter(parameter, value="sometimes")])
     before = len(list(node.publishers))
-    with pytest.raises(OverrideError, match=r"^/camera/camera_info: "):
+    with pytest.raises(OverrideError, match=f"^{topic}: "):
         FramePublisher(node, SETTINGS)
     assert len(list(node.publishers)) == before
