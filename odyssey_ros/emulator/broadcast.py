@@ -9,16 +9,26 @@ from typing import TYPE_CHECKING, Final
 
 from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
+from odyssey_ros.emulator.key_frame_feedback import on_key_frame_request
 from odyssey_ros.emulator.loopback import gather_on
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack, VideoFanout
-from odyssey_ros.emulator.peer import NegotiationError, ice_configuration, on_keyframe_request
+from odyssey_ros.emulator.peer import NegotiationError, ice_configuration
 from odyssey_ros.emulator.peer_closing import end_connecting_quietly
-from odyssey_ros.emulator.sdp import MALFORMED_DESCRIPTION, check_size, mime_type, without_mdns_candidates
+from odyssey_ros.emulator.sdp import (
+    MALFORMED_DESCRIPTION,
+    check_size,
+    mime_type,
+    with_fir,
+    without_mdns_candidates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiortc.rtcdtlstransport import RTCDtlsTransport
+
     from odyssey_ros.emulator.config import Codec, IceServer
+    from odyssey_ros.emulator.faults.receiver_faults import ReceiverFaults
 
 MAX_SPECTATORS: Final = 32
 """Most spectators of a stream, those whose connection is being negotiated included."""
@@ -31,12 +41,14 @@ class Broadcast:
     Attributes:
         video: the stream's encoded frames.
         codec: the codec of the frames.
+        apply_faults: takes the track and the transport of a new spectator.
         spectators: the spectators' peers, by resource id.
         joining: number of spectators whose connection is being negotiated.
     """
 
     video: VideoFanout
     codec: Codec
+    apply_faults: Callable[[EncodedVideoTrack, RTCDtlsTransport], ReceiverFaults]
     spectators: dict[str, RTCPeerConnection] = field(default_factory=dict)
     joining: int = 0
 
@@ -65,9 +77,15 @@ class BroadcastRegistry:
         self._broadcasts: dict[str, Broadcast] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def open(self, stream_id: str, video: VideoFanout, codec: Codec) -> None:
-        """Let spectators watch a stream from now on."""
-        self._broadcasts[stream_id] = Broadcast(video, codec)
+    def open(
+        self,
+        stream_id: str,
+        video: VideoFanout,
+        codec: Codec,
+        apply_faults: Callable[[EncodedVideoTrack, RTCDtlsTransport], ReceiverFaults],
+    ) -> None:
+        """Let spectators watch a stream from now on; arguments as for `Broadcast`."""
+        self._broadcasts[stream_id] = Broadcast(video, codec, apply_faults)
 
     def is_open(self, stream_id: str) -> bool:
         """Return whether spectators may watch the stream now."""
@@ -116,24 +134,26 @@ class BroadcastRegistry:
         resource_id = str(uuid.uuid4())
         track = EncodedVideoTrack(lambda: None)
         try:
-            await self._answer(peer, track, broadcast.codec, offer)
+            transport = await self._answer(peer, track, broadcast.codec, offer)
             if self._broadcasts.get(stream_id) is not broadcast:
                 raise UnknownBroadcastError  # the stream ended during the negotiation
         except (NegotiationError, UnknownBroadcastError):
             await peer.close()
             raise
+        faults = broadcast.apply_faults(track, transport)
 
         @peer.on("connectionstatechange")
         def state_changed() -> None:
             if peer.connectionState in {"failed", "closed"}:
                 broadcast.video.detach(track)
                 track.stop()
+                faults.close()
                 if broadcast.spectators.pop(resource_id, None) is not None:
                     self._close_in_background(peer)
 
         broadcast.spectators[resource_id] = peer
         broadcast.video.attach(track)
-        return resource_id, peer.localDescription.sdp
+        return resource_id, with_fir(peer.localDescription.sdp, answered=offer)
 
     async def leave(self, stream_id: str, resource_id: str) -> bool:
         """Disconnect a spectator; return False when there is no such spectator."""
@@ -146,12 +166,11 @@ class BroadcastRegistry:
 
     async def _answer(
         self, peer: RTCPeerConnection, track: EncodedVideoTrack, codec: Codec, offer: str
-    ) -> None:
+    ) -> RTCDtlsTransport:
         transceiver = peer.addTransceiver(track, direction="sendonly")
         usable = {mime_type(codec), "video/rtx"}
         capabilities = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([c for c in capabilities if c.mimeType in usable])
-        on_keyframe_request(transceiver.sender, track.need_keyframe)
         try:
             check_size(offer)
             offer = without_mdns_candidates(offer)
@@ -160,8 +179,10 @@ class BroadcastRegistry:
                 raise NegotiationError("the offer has no video")
             gather_on(self._media_addresses, peer)
             await peer.setLocalDescription(await peer.createAnswer())
+            on_key_frame_request(transceiver.sender, track.need_keyframe)
         except MALFORMED_DESCRIPTION as error:
             raise NegotiationError(str(error) or type(error).__name__) from error
+        return transceiver.sender.transport
 
     def _close_in_background(self, peer: RTCPeerConnection) -> None:
         task = asyncio.create_task(peer.close())

@@ -139,6 +139,14 @@ def _add_video_options(group: argparse._ArgumentGroup) -> None:
     add("--fps", type=decimal_number, default=20.0, help="frames per second (default: %(default)g)")
     add("--codec", choices=CODECS, default="h264", help="preferred codec (default: %(default)s)")
     add("--bitrate", type=whole_number, default=2_500_000, help="bits per second (default: %(default)s)")
+    add(
+        "--key-frame-interval",
+        type=decimal_number,
+        default=2.0,
+        metavar="SECONDS",
+        help="longest time between two key frames of a stream; 0: only when a viewer requests one; at most "
+        "2 s while H.264 is recorded (default: %(default)g)",
+    )
     add("--no-image-to-video", action="store_true", help="refuse input images, and announce that to clients")
     add(
         "--broadcast-seconds",
@@ -234,6 +242,7 @@ def configuration(arguments: argparse.Namespace) -> EmulatorConfig:
         fps=arguments.fps,
         codec=arguments.codec,
         bitrate=arguments.bitrate,
+        key_frame_interval=arguments.key_frame_interval,
         regions=tuple(arguments.region or ["local"]),
         streamers=arguments.streamers,
         image_to_video=not arguments.no_image_to_video,

@@ -74,6 +74,8 @@ class EmulatorConfig:
         fps: frames per second of streams, above 0 and at most 60.
         codec: preferred video codec; clients that cannot decode it get the other codec.
         bitrate: video bits per second.
+        key_frame_interval: longest time between two key frames of a stream, in seconds; 0: only when a viewer
+            requests one. The recorded frames of an H.264 stream have a key frame at least every 2 s.
         regions: names of the simulated regions; this service serves all of them.
         streamers: number of sessions that can be served at once; None for no bound. When no streamer is free,
             session requests get 503.
@@ -104,6 +106,7 @@ class EmulatorConfig:
     fps: float = 20.0
     codec: Codec = "h264"
     bitrate: int = 2_500_000
+    key_frame_interval: float = 2.0
     regions: tuple[str, ...] = ("local",)
     streamers: int | None = None
     image_to_video: bool = True
@@ -126,6 +129,11 @@ class EmulatorConfig:
             raise ConfigurationError(f"fps must be above 0 and at most 60, not {self.fps:g}")
         if not 100_000 <= self.bitrate <= 50_000_000:
             raise ConfigurationError("bitrate must be between 100000 and 50000000 bits per second")
+        if not 0 <= self.key_frame_interval <= 3600:
+            raise ConfigurationError(
+                "key_frame_interval must be between 0 (key frames on request only) and 3600 seconds, "
+                f"not {self.key_frame_interval:g}"
+            )
         if self.codec not in CODECS:
             raise ConfigurationError(f"codec must be one of {', '.join(CODECS)}")
         if self.render_workers < 1:

@@ -17,6 +17,7 @@ from aiortc import (
 )
 from aiortc.sdp import candidate_from_sdp
 
+from odyssey_ros.emulator.key_frame_feedback import on_key_frame_request
 from odyssey_ros.emulator.loopback import gather_on
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
 from odyssey_ros.emulator.peer_closing import close_peer, end_connecting_quietly
@@ -27,6 +28,7 @@ from odyssey_ros.emulator.sdp import (
     is_mdns,
     mime_type,
     negotiated_codec,
+    with_fir,
     without_mdns_candidates,
 )
 
@@ -63,15 +65,6 @@ def prefer_codec(transceiver: RTCRtpTransceiver, codec: Codec) -> None:
         return 0 if capability.mimeType == mime_type(codec) else 1
 
     transceiver.setCodecPreferences(sorted(RTCRtpSender.getCapabilities("video").codecs, key=rank))
-
-
-def on_keyframe_request(sender: RTCRtpSender, callback: Callable[[], None]) -> None:
-    """Call `callback` when the receiver requests a keyframe (RTCP PLI or FIR).
-
-    aiortc forwards such requests to its own encoder only, which a track of encoded frames bypasses. aiortc
-    creates the sender itself and has no hook for requests, so a subclass cannot be used here.
-    """
-    sender._send_keyframe = callback  # type: ignore[method-assign] # noqa: SLF001 - no public access
 
 
 class StreamerPeer:
@@ -114,7 +107,6 @@ class StreamerPeer:
         if with_track:
             transceiver = self.connection.addTransceiver(self.video, direction="sendonly")
             prefer_codec(transceiver, codec)
-            on_keyframe_request(transceiver.sender, self.video.need_keyframe)
             self.sender = transceiver.sender
         for _ in range(extra_tracks):
             prefer_codec(self.connection.addTransceiver("video", direction="sendonly"), codec)
@@ -128,7 +120,7 @@ class StreamerPeer:
     async def offer(self) -> str:
         """Gather candidates and return the offer with all candidates."""
         await self.connection.setLocalDescription(await self.connection.createOffer())
-        return self.connection.localDescription.sdp
+        return with_fir(self.connection.localDescription.sdp)
 
     async def answer(self, sdp: str) -> None:
         """Apply the client's answer.
@@ -144,6 +136,8 @@ class StreamerPeer:
             self.codec = codec or self._preferred
             sdp = without_mdns_candidates(sdp)
             await self.connection.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="answer"))
+            if self.sender is not None:
+                on_key_frame_request(self.sender, self.video.need_keyframe)
         except MALFORMED_DESCRIPTION as error:
             raise NegotiationError(str(error) or type(error).__name__) from error
 

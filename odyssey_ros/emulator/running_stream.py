@@ -82,6 +82,7 @@ def make_stream(
         VideoEncoder(codec, config.fps, config.bitrate),
         config.fps,
         media_time=media_time,
+        key_frame_interval=config.key_frame_interval,
         recorder=_make_recorder(context, session, request, stream_id) if config.record else None,
         disturbance=lambda: video_disturbance(context.faults, moments),
         monotonic=context.monotonic,

@@ -130,5 +130,25 @@ def with_wrong_fingerprint(sdp: str) -> str:
     return _joined(lines)
 
 
+def with_fir(sdp: str, *, answered: str | None = None) -> str:
+    """Announce FIR (RFC 5104) for each payload type that has PLI; aiortc announces PLI only.
+
+    Args:
+        sdp: a session description of this service.
+        answered: the offer to which `sdp` is the answer; an answer has only what the offer has
+            (RFC 4585, 4.2).
+    """
+    offered = None if answered is None else set(answered.splitlines())
+    lines: list[str] = []
+    for line in sdp.splitlines():
+        lines.append(line)
+        payload_type = line.removeprefix("a=rtcp-fb:").removesuffix(" nack pli")
+        if line == f"a=rtcp-fb:{payload_type} nack pli":
+            fir = f"a=rtcp-fb:{payload_type} ccm fir"
+            if offered is None or fir in offered or "a=rtcp-fb:* ccm fir" in offered:
+                lines.append(fir)
+    return _joined(lines)
+
+
 def _joined(lines: list[str]) -> str:
     return "\r\n".join(lines) + "\r\n"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import av
 
 from odyssey_ros.emulator.media.encoding import RTP_CLOCK, EncodedFrame, VideoEncoder
+from odyssey_ros.emulator.media.key_frame_schedule import MAX_RECORDED_SECONDS, KeyFrameSchedule
 from odyssey_ros.emulator.media.recording import StreamEvent
 from odyssey_ros.emulator.media.video_track import VideoFanout
 
@@ -83,6 +84,8 @@ class Stream:
         fps: frames per second.
         media_time: seconds on the session's media clock, which continues through all streams of a session;
             called on the stream's thread.
+        key_frame_interval: longest time between two key frames, in seconds; 0: only on request. At most
+            `MAX_RECORDED_SECONDS` if the recording consists of the encoded frames.
         recorder: records the frames, or None; the stream's thread finishes it.
         disturbance: returns the present faults of the video; called on the stream's thread for every frame.
         monotonic: the clock that paces the frames, in seconds.
@@ -95,6 +98,7 @@ class Stream:
         fps: float,
         media_time: Callable[[], float],
         *,
+        key_frame_interval: float = MAX_RECORDED_SECONDS,
         recorder: Recorder | None = None,
         disturbance: Callable[[], Disturbance] = lambda: UNDISTURBED,
         monotonic: Callable[[], float] = time.monotonic,
@@ -108,13 +112,15 @@ class Stream:
         self._monotonic = monotonic
         self._loop = asyncio.get_running_loop()
         self._commands: queue.SimpleQueue[_Interaction | _End] = queue.SimpleQueue()
-        self._keyframe_requested = threading.Event()
+        if recorder is not None and encoder.codec == "h264":
+            key_frame_interval = min(key_frame_interval or MAX_RECORDED_SECONDS, MAX_RECORDED_SECONDS)
+        self._key_frames = KeyFrameSchedule(fps, key_frame_interval)
         self._first_frame: asyncio.Future[None] = self._loop.create_future()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._scene: Scene | None = None
         self._last_frame: av.VideoFrame | None = None
         self._thread = threading.Thread(target=self._run, name="odyssey-stream", daemon=True)
-        self.video = VideoFanout(self._keyframe_requested.set)
+        self.video = VideoFanout(self._key_frames.request)
         self.frames_made = 0
         self.frames_skipped = 0
 
@@ -270,11 +276,12 @@ class Stream:
         self._publish(frame, self._stream_ticks(slot), first_tick, faults.jump_seconds)
 
     def _publish(self, frame: av.VideoFrame, stream_ticks: int, first_tick: int, jump_seconds: float) -> None:
-        keyframe = self._keyframe_requested.is_set()
-        self._keyframe_requested.clear()
+        keyframe = self._key_frames.is_due(stream_ticks)
         encoded = self._encoder.encode(frame, first_tick + stream_ticks, keyframe=keyframe)
         if encoded is None:
             return
+        if encoded.keyframe:
+            self._key_frames.key_frame_made(stream_ticks)
         if self._recorder is not None:
             stream_time_ms = stream_ticks * 1000 / RTP_CLOCK
             if self._encoder.codec == "h264":

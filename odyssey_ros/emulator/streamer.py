@@ -7,21 +7,20 @@ import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 from odyssey_ros.emulator.faults import (
     ExtraTracks,
     NoChannel,
     NoTrack,
-    PacketDelay,
-    PacketLoss,
     ReplyDelay,
     ReplyDrop,
     Request,
     RequestClose,
     StreamRefusal,
 )
-from odyssey_ros.emulator.faults.impairment import Impairment
+from odyssey_ros.emulator.faults.receiver_faults import ReceiverFaults
 from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.images import InvalidImageError, decode_data_url
 from odyssey_ros.emulator.messages import (
@@ -43,8 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     import numpy as np
+    from aiortc.rtcdtlstransport import RTCDtlsTransport
     from numpy.typing import NDArray
 
+    from odyssey_ros.emulator.faults import Receiver
+    from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
     from odyssey_ros.emulator.service_context import ServiceContext
 
 logger = logging.getLogger(__name__)
@@ -122,7 +124,7 @@ class Streamer:
         self._running: RunningStream | None = None
         self.idle_since: float = context.monotonic()
         self.peer = self._make_peer()
-        self._impairment: Impairment | None = None
+        self._receiver_faults: ReceiverFaults | None = None
         self._ending: asyncio.Task[None] | None = None
         self._peer_lost_timer: asyncio.TimerHandle | None = None
         self._worker = asyncio.create_task(self._serve_requests(), name="odyssey-streamer")
@@ -187,23 +189,30 @@ class Streamer:
         self._requests.put_nowait(_ServiceEnd("service", reason=reason, message=message))
 
     def peers_connected(self) -> None:
-        """Apply packet faults from now on; called once when the peers have connected."""
-        moments = self._session.moments
-        for transport in self.peer.transports():
-            self._impairment = Impairment(
-                transport,
-                loss=lambda: self._faults.state(PacketLoss, moments),
-                delay=lambda: self._faults.state(PacketDelay, moments),
-            )
+        """Apply the faults of frames and packets from now on; called once when the peers have connected."""
+        if self.peer.sender is not None:
+            self._receiver_faults = self._apply_faults("client", self.peer.video, self.peer.sender.transport)
+
+    def _apply_faults(
+        self, receiver: Receiver, track: EncodedVideoTrack, transport: RTCDtlsTransport
+    ) -> ReceiverFaults:
+        return ReceiverFaults(
+            registry=self._faults,
+            moments=self._session.moments,
+            receiver=receiver,
+            track=track,
+            codec=self.peer.codec,
+            transport=transport,
+            counters=self._counters,
+        )
 
     async def close(self) -> None:
         """End the stream and close the peer."""
         self._worker.cancel()
         await asyncio.gather(self._worker, return_exceptions=True)
         await self._stop("disconnected")
-        if self._impairment is not None:
-            self._impairment.close()
-            self._counters["packets_lost_on_purpose"] += self._impairment.packets_lost
+        if self._receiver_faults is not None:
+            self._receiver_faults.close()
         await self.peer.close()
         if self._peer_lost_timer is not None:
             # The session may have a new connection, which this timer must not end.
@@ -333,7 +342,12 @@ class Streamer:
             )
             running.timers.append(loop.call_later(max_seconds, self._requests.put_nowait, end))
         if broadcast:
-            self._context.broadcasts.open(running.stream_id, running.stream.video, self.peer.codec)
+            self._context.broadcasts.open(
+                running.stream_id,
+                running.stream.video,
+                self.peer.codec,
+                partial(self._apply_faults, "spectators"),
+            )
             running.timers.append(
                 loop.call_later(self._config.broadcast_seconds, self._announce_broadcast, running.stream_id)
             )

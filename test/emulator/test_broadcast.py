@@ -71,6 +71,10 @@ async def spectators(service, loopback):
         await spectator.close()
 
 
+def no_faults(track, transport):
+    raise AssertionError("faults of a spectator that was not admitted")
+
+
 async def broadcast(caller):
     connection = await caller.connect()
     await connection.start("a carnival", broadcast=True)
@@ -131,7 +135,7 @@ async def test_the_end_of_the_stream_disconnects_its_spectators(service, spectat
 
 async def test_a_spectator_is_refused_when_the_stream_ends_during_the_negotiation(spectators):
     registry = BroadcastRegistry((), lambda _: ["127.0.0.1"])
-    registry.open("one", VideoFanout(lambda: None), "h264")
+    registry.open("one", VideoFanout(lambda: None), "h264", no_faults)
     peer = spectators().peer
     peer.addTransceiver("video", direction="recvonly")
     await peer.setLocalDescription(await peer.createOffer())

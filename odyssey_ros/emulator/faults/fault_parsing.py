@@ -23,7 +23,7 @@ from odyssey_ros.emulator.faults.http_faults import (
 )
 from odyssey_ros.emulator.faults.schedule import Moment, Schedule, schedule_problem
 from odyssey_ros.emulator.faults.stream_faults import ReplyDelay, RequestClose
-from odyssey_ros.emulator.faults.video_faults import PacketDelay, PacketLoss, VideoResize
+from odyssey_ros.emulator.faults.video_faults import FrameLoss, PacketDelay, PacketLoss, VideoResize
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
 from odyssey_ros.number_text import decimal_number, whole_number
 
@@ -136,6 +136,8 @@ def _value_problem(fault: Fault) -> tuple[str, str] | None:
         return _http_problem(fault)
     if isinstance(fault, PacketLoss) and not 0 <= fault.fraction <= 1:
         return "fraction", "must be between 0 and 1"
+    if isinstance(fault, FrameLoss) and not 1 <= fault.every <= 1_000_000:
+        return "every", "must be between 1 and 1000000"
     if isinstance(fault, VideoResize) and any(
         not 16 <= side <= 8192 or side % 2 for side in (fault.width, fault.height)
     ):

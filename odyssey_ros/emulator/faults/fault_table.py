@@ -43,8 +43,10 @@ from odyssey_ros.emulator.faults.stream_faults import (
     StreamRefusal,
 )
 from odyssey_ros.emulator.faults.video_faults import (
+    FrameLoss,
     PacketDelay,
     PacketLoss,
+    ParameterSetsOnce,
     VideoBlack,
     VideoFreeze,
     VideoJump,
@@ -67,6 +69,7 @@ FAULTS: dict[str, type[Fault]] = {
         ChannelClose, ChannelText, PeerClose, PeerKill, TrackEnd,
         StreamEnd, StreamFail, StreamRefusal, RequestClose, ReplyDrop, ReplyDelay,
         VideoFreeze, VideoBlack, VideoStall, VideoResize, VideoJump, PacketLoss, PacketDelay,
+        FrameLoss, ParameterSetsOnce,
         JobFail, JobHold,
     )
 }  # fmt: skip

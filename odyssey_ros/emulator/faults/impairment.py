@@ -34,6 +34,7 @@ class Impairment:
         transport: transport of the peer; the impairment replaces its method for sending packets.
         loss: returns the loss that holds now, or None.
         delay: returns the delay that holds now, or None.
+        loses: returns whether one packet is lost for another reason; called for each media packet.
         rng: source of randomness for loss and jitter.
         sleep: waits for a number of seconds.
     """
@@ -44,12 +45,14 @@ class Impairment:
         *,
         loss: Callable[[], PacketLoss | None],
         delay: Callable[[], PacketDelay | None],
+        loses: Callable[[bytes], bool] = lambda _: False,
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._send = transport._send_rtp  # noqa: SLF001 - no public way
         self._loss = loss
         self._delay = delay
+        self._loses = loses
         self._rng = rng or random.Random()
         self._sleep = sleep
         self._delayed: set[asyncio.Task[None]] = set()
@@ -66,7 +69,7 @@ class Impairment:
             await self._send(packet)
             return
         loss = self._loss()
-        if loss is not None and self._rng.random() < loss.fraction:
+        if self._loses(packet) or (loss is not None and self._rng.random() < loss.fraction):
             self.packets_lost += 1
             return
         delay = self._delay()

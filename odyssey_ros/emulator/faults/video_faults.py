@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from odyssey_ros.emulator.faults.fault import Fault
 
 __all__ = [
+    "FrameLoss",
     "PacketDelay",
     "PacketLoss",
+    "ParameterSetsOnce",
+    "Receiver",
     "VideoBlack",
     "VideoFreeze",
     "VideoJump",
     "VideoResize",
     "VideoStall",
 ]
+
+Receiver = Literal["client", "spectators"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +72,34 @@ class PacketLoss(Fault):
 
     Attributes:
         fraction: share of the packets, 0 to 1.
+        receiver: who loses packets.
     """
 
     name = "packet_loss"
     mode = "state"
     fraction: float = 0.05
+    receiver: Receiver = "client"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameLoss(Fault):
+    """A frame, or one packet of it, is lost with all of its retransmissions; it happens once for each frame.
+
+    Attributes:
+        frames: which frames may be lost: `key` frames, `delta` frames (all others), or `any`.
+        every: of these frames, each one with a number divisible by this value is lost, counted from the start
+            of the connection.
+        packets: `all` packets of the frame; its `first` one; its `last` one, which marks the frame's end; or
+            a `middle` one, in frames of three packets and more.
+        receiver: who loses the frame.
+    """
+
+    name = "frame_loss"
+    mode = "answer"
+    frames: Literal["any", "key", "delta"] = "any"
+    every: int = 1
+    packets: Literal["all", "first", "middle", "last"] = "all"
+    receiver: Receiver = "client"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +109,22 @@ class PacketDelay(Fault):
     Attributes:
         delay_seconds: delay of every packet.
         jitter_seconds: largest further delay of a packet.
+        receiver: to whom packets arrive late.
     """
 
     name = "packet_delay"
     mode = "state"
     delay_seconds: float = 0.1
     jitter_seconds: float = 0.0
+    receiver: Receiver = "client"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterSetsOnce(Fault):
+    """H.264 key frames come without SPS and PPS, unless these have changed.
+
+    The first key frame that a receiver is sent has them in any case.
+    """
+
+    name = "parameter_sets_once"
+    mode = "state"

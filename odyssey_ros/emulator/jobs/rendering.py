@@ -16,6 +16,7 @@ from odyssey_ros.emulator.http.json_fields import Fields
 from odyssey_ros.emulator.images import decode_data_url
 from odyssey_ros.emulator.jobs.scripts import Script, parse_script
 from odyssey_ros.emulator.media.encoding import RTP_CLOCK, VideoEncoder
+from odyssey_ros.emulator.media.key_frame_schedule import MAX_RECORDED_SECONDS, KeyFrameSchedule
 from odyssey_ros.emulator.media.recording import Origin, Recording, RecordingWriter, StreamEvent
 from odyssey_ros.emulator.prompts import applied_prompt
 from odyssey_ros.emulator.scene.scenes import Scene, make_scene
@@ -129,6 +130,7 @@ def render(task: RenderTask) -> Recording | None:
 
 def _write_frames(task: RenderTask, scene: Scene, writer: RecordingWriter) -> None:
     encoder = VideoEncoder("h264", task.fps, task.bitrate)
+    key_frames = KeyFrameSchedule(task.fps, MAX_RECORDED_SECONDS)
     entries = task.script.entries
     writer.add_event(_event(entries[0], task))
     next_index = 1
@@ -140,8 +142,11 @@ def _write_frames(task: RenderTask, scene: Scene, writer: RecordingWriter) -> No
             writer.add_event(_event(entries[next_index], task))
             next_index += 1
         frame = scene.render(time_ms, counter)
-        packet = encoder.encode(frame, time_ms * RTP_CLOCK // 1000, keyframe=counter == 0)
+        ticks = round(counter * RTP_CLOCK / task.fps)
+        packet = encoder.encode(frame, ticks, keyframe=key_frames.is_due(ticks))
         if packet is not None:
+            if packet.keyframe:
+                key_frames.key_frame_made(ticks)
             writer.add_packet(packet.data, time_ms, keyframe=packet.keyframe)
     for entry in entries[next_index:]:
         writer.add_event(_event(entry, task))

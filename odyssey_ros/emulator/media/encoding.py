@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 RTP_CLOCK = 90_000
 """Ticks per second of the RTP clock of every video codec (RFC 3551)."""
 
-_KEYFRAME_SECONDS = 10
+_NO_PERIODIC_KEY_FRAMES = 1 << 30
+"""The largest group of pictures of x264. `KeyFrameSchedule` decides when key frames come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class VideoEncoder:
         context.bit_rate = self._bitrate
         context.framerate = self._fps
         context.time_base = Fraction(1, RTP_CLOCK)
-        context.gop_size = max(1, round(self._fps * _KEYFRAME_SECONDS))
+        context.gop_size = _NO_PERIODIC_KEY_FRAMES
         # Without these fields, players assume BT.709 for frames of this size and show wrong colours.
         context.color_range = ColorRange.MPEG
         context.colorspace = Colorspace.ITU601

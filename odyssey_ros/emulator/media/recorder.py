@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import av
 
 from odyssey_ros.emulator.media.encoding import RTP_CLOCK, VideoEncoder
+from odyssey_ros.emulator.media.key_frame_schedule import MAX_RECORDED_SECONDS, KeyFrameSchedule
 from odyssey_ros.emulator.media.recording import Recording, RecordingWriter, StreamEvent
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Recorder:
         self._tasks: queue.SimpleQueue[Callable[[RecordingWriter], None] | None] = queue.SimpleQueue()
         self._needs_keyframe = True
         self._encoder: VideoEncoder | None = None
+        self._key_frames = KeyFrameSchedule(fps, MAX_RECORDED_SECONDS)
         self._ended_at: datetime | None = None
         self._thread = threading.Thread(target=self._run, name="odyssey-recorder", daemon=True)
         self._thread.start()
@@ -137,6 +139,9 @@ class Recorder:
     def _encode(self, writer: RecordingWriter, frame: av.VideoFrame, stream_time_ms: float) -> None:
         if self._encoder is None:
             self._encoder = VideoEncoder("h264", self._fps, self._bitrate)
-        encoded = self._encoder.encode(frame, round(stream_time_ms * RTP_CLOCK / 1000), keyframe=False)
+        ticks = round(stream_time_ms * RTP_CLOCK / 1000)
+        encoded = self._encoder.encode(frame, ticks, keyframe=self._key_frames.is_due(ticks))
         if encoded is not None:
+            if encoded.keyframe:
+                self._key_frames.key_frame_made(ticks)
             writer.add_packet(encoded.data, stream_time_ms, keyframe=encoded.keyframe)

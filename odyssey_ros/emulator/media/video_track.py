@@ -27,6 +27,8 @@ class EncodedVideoTrack(MediaStreamTrack):
 
     Attributes:
         request_keyframe: called when the track needs a keyframe.
+        prepare: returns the frame to send instead of a queued one.
+        sending: the frame that the peer's sender sends now; None before the first one.
         frames_dropped: number of frames dropped so far.
         frames_sent: number of frames sent so far.
 
@@ -39,6 +41,8 @@ class EncodedVideoTrack(MediaStreamTrack):
     def __init__(self, request_keyframe: Callable[[], None]) -> None:
         super().__init__()
         self.request_keyframe = request_keyframe
+        self.prepare: Callable[[EncodedFrame], EncodedFrame] = _unchanged
+        self.sending: EncodedFrame | None = None
         self.frames_dropped = 0
         self.frames_sent = 0
         self._backlog: deque[EncodedFrame] = deque()
@@ -83,7 +87,7 @@ class EncodedVideoTrack(MediaStreamTrack):
             await self._changed.wait()
         if self.readyState != "live":
             raise MediaStreamError
-        frame = self._backlog.popleft()
+        frame = self.sending = self.prepare(self._backlog.popleft())
         self.frames_sent += 1
         packet = av.Packet(frame.data)
         packet.pts = frame.timestamp
@@ -94,6 +98,10 @@ class EncodedVideoTrack(MediaStreamTrack):
         """End the track."""
         super().stop()
         self._changed.set()
+
+
+def _unchanged(frame: EncodedFrame) -> EncodedFrame:
+    return frame
 
 
 class VideoFanout:
