@@ -269,6 +269,9 @@ class Stream:
         if frame is None or not faults.frozen:
             frame = self._last_frame = scene.render(self._stream_time(slot), self.frames_made)
             self.frames_made += 1
+        elif self._recorder is not None and self._encoder.codec != "h264":
+            # The recorder's encoder may still use the frame, and each encoder sets the time of its frame.
+            frame = av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
         if faults.black:
             frame = _black(frame.width, frame.height)
         if faults.size is not None:

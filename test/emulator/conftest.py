@@ -141,6 +141,7 @@ class Caller:
         self.http = httpx.AsyncClient(base_url=url, timeout=WAIT, trust_env=False)
         self.token = ""
         self.open: list[Connection] = []
+        self.spectators: list[Spectator] = []
 
     async def authenticate(self) -> None:
         answer = await self.http.post("/auth/token", json={"api_key": self.api_key})
@@ -206,10 +207,62 @@ class Caller:
             await eventually(lambda: len(connection.channels) == 2 and connection.track is not None)
         return connection
 
+    def new_spectator(self) -> Spectator:
+        """Return a spectator that has not joined a broadcast yet."""
+        self.spectators.append(Spectator(self))
+        return self.spectators[-1]
+
     async def close(self) -> None:
+        for spectator in self.spectators:
+            await spectator.close()
         for connection in self.open:
             await connection.close()
         await self.http.aclose()
+
+
+class Spectator:
+    """A spectator of a broadcast, and the frames that it received."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.http = caller.http
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.frames: list[av.VideoFrame] = []
+        self.ended = False
+        self.tasks: list[asyncio.Task[None]] = []
+        self.peer.on("track", self.on_track)
+
+    def on_track(self, track: Any) -> None:
+        if track.kind == "video":
+            self.tasks.append(asyncio.create_task(self.read(track)))
+
+    async def read(self, track: Any) -> None:
+        try:
+            while True:
+                self.frames.append(await track.recv())
+        except MediaStreamError:
+            self.ended = True
+
+    async def join(self, ready: dict[str, Any]) -> str:
+        self.peer.addTransceiver("video", direction="recvonly")
+        self.peer.addTransceiver("audio", direction="recvonly")
+        on_loopback(self.peer)
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        answer = await self.http.post(
+            f"{ready['webrtc_url']}/whep",
+            params={"token": ready["spectator_token"]},
+            content=self.peer.localDescription.sdp,
+            headers={"Content-Type": "application/sdp"},
+        )
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["content-type"].startswith("application/sdp")
+        await self.peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        return answer.headers["location"]
+
+    async def close(self) -> None:
+        await self.peer.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -5,70 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
 
 from odyssey_ros.emulator import EmulatorConfig
 from odyssey_ros.emulator.broadcast import BroadcastRegistry, UnknownBroadcastError
 from odyssey_ros.emulator.media.video_track import VideoFanout
 from odyssey_ros.emulator.scene.marker import read_marker
-
-
-class Spectator:
-    def __init__(self, caller, loopback):
-        self.http = caller.http
-        self.loopback = loopback
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.frames = []
-        self.ended = False
-        self.tasks = []
-        self.peer.on("track", self.on_track)
-
-    def on_track(self, track):
-        if track.kind == "video":
-            self.tasks.append(asyncio.create_task(self.read(track)))
-
-    async def read(self, track):
-        try:
-            while True:
-                self.frames.append(await track.recv())
-        except MediaStreamError:
-            self.ended = True
-
-    async def join(self, ready):
-        self.peer.addTransceiver("video", direction="recvonly")
-        self.peer.addTransceiver("audio", direction="recvonly")
-        self.loopback(self.peer)
-        await self.peer.setLocalDescription(await self.peer.createOffer())
-        answer = await self.http.post(
-            f"{ready['webrtc_url']}/whep",
-            params={"token": ready["spectator_token"]},
-            content=self.peer.localDescription.sdp,
-            headers={"Content-Type": "application/sdp"},
-        )
-        assert answer.status_code == 201, answer.text
-        assert answer.headers["content-type"].startswith("application/sdp")
-        await self.peer.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
-        return answer.headers["location"]
-
-    async def close(self):
-        await self.peer.close()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-
-@pytest.fixture
-async def spectators(service, loopback):
-    made = []
-
-    def make():
-        made.append(Spectator(service[1], loopback))
-        return made[-1]
-
-    yield make
-    for spectator in made:
-        await spectator.close()
 
 
 def no_faults(track, transport):
@@ -81,11 +22,11 @@ async def broadcast(caller):
     return connection, await connection.reply("broadcast_ready")
 
 
-async def test_several_spectators_watch_one_encoded_stream(service, spectators, until):
+async def test_several_spectators_watch_one_encoded_stream(service, until):
     emulator, caller = service
     _, ready = await broadcast(caller)
     assert ready["broadcast_url"] is None
-    watching = [spectators() for _ in range(3)]
+    watching = [caller.new_spectator() for _ in range(3)]
     for spectator in watching:
         await spectator.join(ready)
     await until(lambda: all(len(spectator.frames) > 10 for spectator in watching))
@@ -103,10 +44,10 @@ async def test_several_spectators_watch_one_encoded_stream(service, spectators, 
     assert session["stream"]["spectators"] == 3
 
 
-async def test_a_spectator_leaves_with_delete(service, spectators, until):
+async def test_a_spectator_leaves_with_delete(service, until):
     _, caller = service
     _, ready = await broadcast(caller)
-    spectator = spectators()
+    spectator = caller.new_spectator()
     location = await spectator.join(ready)
     await until(lambda: spectator.frames)
     assert (await caller.http.delete(location)).status_code == 200
@@ -116,10 +57,10 @@ async def test_a_spectator_leaves_with_delete(service, spectators, until):
     assert session["stream"]["spectators"] == 0
 
 
-async def test_the_end_of_the_stream_disconnects_its_spectators(service, spectators, until):
+async def test_the_end_of_the_stream_disconnects_its_spectators(service, until):
     _, caller = service
     connection, ready = await broadcast(caller)
-    spectator = spectators()
+    spectator = caller.new_spectator()
     await spectator.join(ready)
     await until(lambda: spectator.frames)
     await connection.end()
@@ -133,10 +74,10 @@ async def test_the_end_of_the_stream_disconnects_its_spectators(service, spectat
     assert (late.status_code, late.json()) == (404, {"detail": "Stream not found"})
 
 
-async def test_a_spectator_is_refused_when_the_stream_ends_during_the_negotiation(spectators):
+async def test_a_spectator_is_refused_when_the_stream_ends_during_the_negotiation(service):
     registry = BroadcastRegistry((), lambda _: ["127.0.0.1"])
     registry.open("one", VideoFanout(lambda: None), "h264", no_faults)
-    peer = spectators().peer
+    peer = service[1].new_spectator().peer
     peer.addTransceiver("video", direction="recvonly")
     await peer.setLocalDescription(await peer.createOffer())
     joining = asyncio.create_task(registry.join("one", peer.localDescription.sdp))
@@ -155,11 +96,11 @@ async def test_broadcast_ready_is_sent_after_the_configured_time(running):
         assert set(ready) == {"type", "broadcast_url", "webrtc_url", "spectator_token"}
 
 
-async def test_the_number_of_spectators_is_bounded(service, spectators, monkeypatch):
+async def test_the_number_of_spectators_is_bounded(service, monkeypatch):
     monkeypatch.setattr("odyssey_ros.emulator.broadcast.MAX_SPECTATORS", 1)
     _, caller = service
     _, ready = await broadcast(caller)
-    first, second = spectators(), spectators()
+    first, second = caller.new_spectator(), caller.new_spectator()
     await first.join(ready)
     with pytest.raises(AssertionError, match="spectators; try again later"):
         await second.join(ready)

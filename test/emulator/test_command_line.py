@@ -243,6 +243,12 @@ async def test_a_port_in_use_is_an_error_with_a_remedy(program):
         (("--api-key", "secret"), 2, "an API key starts with ody_"),
         (("--api-key", "ody_twice", "--api-key", "ody_twice"), 2, "its own API key and its own name"),
         (("--bitrate", "1"), 2, "bitrate must be"),
+        (
+            ("--key-frame-interval", "-0.5"),
+            2,
+            "between 0 (key frames on request only) and 3600 seconds, not -0.5",
+        ),
+        (("--key-frame-interval", "fast"), 2, "invalid decimal_number value: 'fast'"),
         (("--ice-server", "http://x"), 2, "--ice-server takes"),
         (("--fault", "nonsense"), 2, "must be one of"),
         (("--render-workers", "0"), 2, "at least one render worker"),

@@ -12,9 +12,11 @@ from datetime import datetime, timezone
 import pytest
 
 from odyssey_ros.emulator.media.encoding import VideoEncoder
+from odyssey_ros.emulator.media.recorder import Recorder
 from odyssey_ros.emulator.media.video_track import EncodedVideoTrack
 from odyssey_ros.emulator.scene.scenes import make_scene
-from odyssey_ros.emulator.stream import Stream, StreamEndedError, _End
+from odyssey_ros.emulator.stream import Disturbance, Stream, StreamEndedError, _End
+from recorded_streams import group_seconds, metadata
 from waiting import eventually, wait_until
 
 
@@ -170,6 +172,80 @@ class Commands(queue.SimpleQueue):
     def get(self, timeout):
         self.now[0] += timeout
         return self.get_nowait()
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize(("fps", "interval"), [(20, 0), (7, 3600), (0.7, 0), (20, 0.5)])
+async def test_recordings_can_be_decoded_from_a_key_frame_at_most_two_seconds_back(
+    tmp_path, codec, fps, interval
+):
+    """An H.264 recording has the packets of the stream; VP8 frames are encoded again, some are dropped."""
+    now = [100.0]
+    frames = max(round(5 * fps), 5)
+
+    class Scene:
+        def __init__(self):
+            self.scene = make_scene("x", 704, 288)
+
+        def render(self, stream_time_ms, counter):
+            if counter == frames // 2:
+                now[0] += 1.5  # frames are left out
+            if counter == frames - 1:
+                stream._commands.put(_End("client", datetime.now(timezone.utc)))
+            return self.scene.render(stream_time_ms, counter)
+
+    recorder = Recorder(tmp_path / "r", metadata("r", size=(704, 288)), fps)
+    stream = Stream(
+        Scene,
+        VideoEncoder(codec, fps, 1_000_000),
+        fps,
+        media_time=lambda: now[0],
+        key_frame_interval=interval,
+        recorder=recorder,
+        monotonic=lambda: now[0],
+    )
+    stream._commands = Commands(now)
+    await stream.start()
+    await stream.finished()
+    since_key_frame = group_seconds(tmp_path / "r" / "video.mp4")
+    assert len(since_key_frame) == frames - recorder.dropped
+    assert max(since_key_frame) < 2
+    assert since_key_frame.count(0) < frames or fps < 1
+    if codec == "h264" and interval == 0.5:
+        assert max(since_key_frame) < 0.5
+
+
+async def test_a_frozen_vp8_frame_is_recorded_as_another_frame():
+    """Two encoders set the time of their frames on two threads."""
+
+    class Recorder:
+        def __init__(self):
+            self.frames = []
+
+        def add_frame(self, frame, stream_time_ms):
+            self.frames.append(frame)
+
+        def add_event(self, event):
+            pass
+
+        def finish(self, ended_at):
+            pass
+
+    recorder = Recorder()
+    stream = Stream(
+        lambda: make_scene("x", 704, 288),
+        VideoEncoder("vp8", 20, 1_000_000),
+        20,
+        media_time=time.monotonic,
+        recorder=recorder,
+        disturbance=lambda: Disturbance(frozen=True),
+    )
+    await stream.start()
+    await eventually(lambda: len(recorder.frames) > 3)
+    await end(stream)
+    first, *others = recorder.frames
+    assert all(frame is not stream._last_frame for frame in others)
+    assert {frame.to_ndarray().tobytes() for frame in others} == {first.to_ndarray().tobytes()}
 
 
 async def test_frames_are_paced_by_deadlines_that_do_not_drift():

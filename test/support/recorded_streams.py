@@ -96,3 +96,20 @@ def markers(path: Path | BytesIO) -> list[tuple[int, Marker | None]]:
 def counters(path: Path | BytesIO) -> list[int]:
     """Return the frame counter of every frame of a video file, all of which must be readable."""
     return [marker.counter for _, marker in markers(path)]
+
+
+def group_seconds(path: Path | BytesIO) -> list[float]:
+    """Return the time of each packet of a video file since the key frame before it, in seconds, in order."""
+    times: list[float] = []
+    key_time = None
+    with av.open(path) as video:
+        [track] = video.streams
+        for packet in video.demux(track):
+            if packet.size == 0:  # the end
+                continue
+            assert packet.pts is not None
+            time = float(packet.pts * track.time_base)
+            key_time = time if packet.is_keyframe else key_time
+            assert key_time is not None
+            times.append(time - key_time)
+    return times

@@ -6,6 +6,7 @@ import pytest
 
 from odyssey_ros.emulator.faults import (
     FAULTS,
+    FrameLoss,
     HttpStatus,
     ReplyDelay,
     SocketError,
@@ -48,6 +49,11 @@ def test_every_fault_can_be_an_option(name):
             Schedule(session_id="7"),
         ),
         ("socket_error,close=false", SocketError(close=False), Schedule()),
+        (
+            "frame_loss,frames=key,every=2,packets=last,receiver=spectators,count=3",
+            FrameLoss(frames="key", every=2, packets="last", receiver="spectators"),
+            Schedule(count=3),
+        ),
         ("video_resize,width=32,height=16", VideoResize(width=32, height=16), Schedule()),
     ],
 )
@@ -74,6 +80,9 @@ def test_values_of_an_option_have_the_type_of_their_field(text, fault, schedule)
         ("video_black,x=1", "x: is not a field of video_black"),
         ("video_resize,width=17", "width: sides must be even"),
         ("video_resize,height=8194", "width: sides must be even"),
+        ("frame_loss,every=0", "every: must be between 1 and 1000000"),
+        ("frame_loss,frames=all", "frames: must be one of any, key, delta"),
+        ("packet_loss,receiver=all", "receiver: must be one of client, spectators"),
         ("extra_tracks,tracks=0", "tracks: must be between 1 and 200"),
         ("extra_tracks,tracks=201", "tracks: must be between 1 and 200"),
         ("http_echo,status=199", "status: must be between 200 and 599"),

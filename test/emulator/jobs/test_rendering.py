@@ -13,6 +13,7 @@ from odyssey_ros.emulator.http.json_fields import InvalidFieldError
 from odyssey_ros.emulator.jobs.rendering import RenderTask, render
 from odyssey_ros.emulator.jobs.scripts import parse_script
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
+from recorded_streams import group_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,3 +98,12 @@ def test_a_task_is_the_same_after_its_line_is_parsed(tmp_path: Path) -> None:
     assert RenderTask.from_line(line) == given
     with pytest.raises(InvalidFieldError):
         RenderTask.from_line(b"{}")
+
+
+@pytest.mark.parametrize("fps", [10, 29.97, 0.4])
+def test_a_simulation_has_a_key_frame_at_least_every_two_seconds(tmp_path: Path, fps: float) -> None:
+    render(task(tmp_path / "r", start("sea"), end(6000), fps=fps))
+    since_key_frame = group_seconds(tmp_path / "r" / "video.mp4")
+    assert len(since_key_frame) == round(6 * fps)
+    assert max(since_key_frame) < 2
+    assert since_key_frame.count(0) == min(3, round(6 * fps)) + (fps == 29.97)
