@@ -10,6 +10,7 @@ from odyssey_ros.emulator.sdp import (
     is_mdns,
     negotiated_codec,
     split_candidates,
+    with_fir,
     with_wrong_fingerprint,
     without_mdns_candidates,
 )
@@ -83,3 +84,20 @@ def test_a_bundle_of_an_unknown_media_section_is_refused():
     assert negotiated_codec(sdp.format("0"), "h264") == "h264"
     with pytest.raises(ValueError, match="a bundle has an unknown media section"):
         negotiated_codec(sdp.format("x"), "h264")
+
+
+PLI = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 97 98\r\na=rtcp-fb:97 nack\r\na=rtcp-fb:97 nack pli\r\na=mid:0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answered", "announced"),
+    [
+        (None, True),
+        ("a=rtcp-fb:97 ccm fir\r\n", True),
+        ("a=rtcp-fb:* ccm fir\r\n", True),
+        ("a=rtcp-fb:98 ccm fir\r\na=rtcp-fb:97 nack pli\r\n", False),
+    ],
+)
+def test_fir_is_announced_where_pli_is_unless_the_offer_lacks_it(answered, announced):
+    with_it = PLI.replace("97 nack pli\r\n", "97 nack pli\r\na=rtcp-fb:97 ccm fir\r\n")
+    assert with_fir(PLI, answered=answered) == (with_it if announced else PLI)
