@@ -11,8 +11,8 @@ import simplejpeg
 from av.codec.context import Flags
 from av.error import FFmpegError
 
-from odyssey_ros.client.video_decoder import MAX_PICTURE_PIXELS
 from odyssey_ros.client.h264_headers import lacks_parameters
+from odyssey_ros.client.video_decoder import MAX_PICTURE_PIXELS
 from odyssey_ros.dataset.videos.h264_references import MissingPictureError, ReferenceOrder
 
 if TYPE_CHECKING:
