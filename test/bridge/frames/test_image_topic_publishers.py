@@ -42,7 +42,7 @@ def test_new_and_ended_subscriptions_are_reported(make_node, local_graph):
     events = []
     node = make_node()
     create_publisher(node, String, "~/text", QoSProfile(depth=7), matched=events.append)
-    subscription = node.create_subscription(String, "~/text", print, 1)
+    subscription = node.create_subscription(String, "~/text", [].append, 1)
     local_graph.until(lambda: events)
     assert (events[0].current_count, events[0].total_count_change) == (1, 1)
     node.destroy_subscription(subscription)
