@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SEQUENCE_WRAP: Final = 1 << 16
 _RTP_WRAP: Final = 1 << 32
 _MAX_MISORDER: Final = 100  # a packet that is older than that resets aiortc's jitter buffer
+_MAX_GAPS: Final = 16  # that were given up and of which late packets are known
 _MAX_PACKETS: Final = 1024  # twice the capacity of aiortc's jitter buffer
 
 
@@ -76,6 +77,7 @@ class FrameArrivals:
         self._newest: int | None = None  # the largest sequence number, unwrapped
         self._taken: _Arriving | None = None  # the last complete frame
         self._done: int | None = None  # packets up to this number are duplicates, or too late
+        self._given_up: deque[tuple[int, int]] = deque(maxlen=_MAX_GAPS)  # first and last number of each gap
         self._restarted = False  # whether the sender has restarted since the last complete frame
         self._timestamp: int | None = None
         self._ticks = 0
@@ -83,29 +85,36 @@ class FrameArrivals:
         self._index = 0
         self._stream_start = 0  # RTP time of the first frame of the stream
 
-    def packet(self, sequence_number: int, timestamp: int) -> None:
+    def packet(self, sequence_number: int, timestamp: int) -> bool:
         """Note that a packet has arrived.
 
         Args:
             sequence_number: The sequence number in which the packet was sent for the first time.
             timestamp: The RTP time of its frame.
+
+        Returns:
+            Whether the packet may be of use: it is not one of those that were given up.
         """
         if self._newest is None:
             number = sequence_number
         else:
             number = self._newest + _difference(sequence_number, self._newest, _SEQUENCE_WRAP)
         if self._done is not None and number <= self._done:
+            if any(first <= number <= last for first, last in self._given_up):
+                return False
             if self._done - number < _MAX_MISORDER:
-                return
+                return True
             # The sender has restarted.
             self.lost += len(self._arriving)
             self._arriving.clear()
+            self._given_up.clear()
             self._taken = self._newest = self._done = None
             self._restarted = True
         self._newest = number if self._newest is None else max(self._newest, number)
         self._insert(number, timestamp)
         while self._arriving and self._arriving[0].last < self._newest - _MAX_PACKETS:
             self._lose(self._arriving.popleft())
+        return True
 
     def complete(self, timestamp: int, *, is_key_frame: bool) -> FrameArrival:
         """Return the arrival of the next complete frame. Call it once for each, in order.
@@ -147,11 +156,13 @@ class FrameArrivals:
         """
         if self._newest is None:
             return False
-        lost = self.lost
+        lost, first = self.lost, self._arriving[0].first if self._done is None else self._done + 1
         number = self._newest + _difference(sequence_number, self._newest, _SEQUENCE_WRAP)
         while self._arriving and self._arriving[0].first < number:
             self._lose(self._arriving.popleft())
-        self._done = number - 1
+        if first < number:
+            self._given_up.append((first, number - 1))
+            self._done = number - 1
         return self.lost > lost
 
     def _insert(self, number: int, timestamp: int) -> None:

@@ -56,8 +56,12 @@ class TapUser(Protocol):
         """Return whether packets of a media source are received."""
         ...
 
-    def packet_arrived(self, sequence_number: int, timestamp: int, ssrc: int) -> None:
-        """Handle the arrival of a packet, in the form in which it was sent for the first time."""
+    def packet_arrived(self, sequence_number: int, timestamp: int, ssrc: int) -> bool:
+        """Handle the arrival of a packet, in the form in which it was sent for the first time.
+
+        Returns:
+            Whether the packet may be of use.
+        """
         ...
 
     def gives_up(self) -> bool:
@@ -161,7 +165,9 @@ class _BoundedBuffer:
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         """Note the packet, and add it."""
-        self._user.packet_arrived(packet.sequence_number, packet.timestamp, packet.ssrc)
+        if not self._user.packet_arrived(packet.sequence_number, packet.timestamp, packet.ssrc):
+            # It would reset aiortc's buffer if it is more than 100 packets late.
+            return False, None
         overflow, frame = self._buffer.add(packet)
         if frame is None and self._user.gives_up():
             self._skip_gap()

@@ -48,6 +48,7 @@ class UnitContent:
         is_picture: Whether it holds a picture, or a part of one.
         is_key_frame: Whether the picture does not refer to others.
         is_usable: Whether nothing is known to be missing: its beginning, and what a key frame needs.
+        is_completed: Whether parameter sets of earlier access units were added to `data`.
         size: Width and height of a key frame in pixels, if known.
     """
 
@@ -55,6 +56,7 @@ class UnitContent:
     is_picture: bool = True
     is_key_frame: bool = False
     is_usable: bool = True
+    is_completed: bool = False
     size: tuple[int, int] | None = None
 
 
@@ -121,9 +123,10 @@ class H264Reader:
         if not needed:
             return UnitContent(data, is_key_frame=True, is_usable=False)
         needed += [(PPS, number) for number, (of, _) in self._pictures.items() if of == sequence]
-        if not own.issuperset(needed):
+        lacks = not own.issuperset(needed)
+        if lacks:
             data = self._with_sets(data, at, before, needed)
-        return UnitContent(data, is_key_frame=True, size=self._sizes[sequence])
+        return UnitContent(data, is_key_frame=True, is_completed=lacks, size=self._sizes[sequence])
 
     def _with_sets(
         self, data: bytes, at: int, before: Sequence[bytes], needed: Iterable[tuple[int, int]]

@@ -7,7 +7,6 @@ state for each media source of the sender. A `ReceiverTap` replaces those parts 
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -108,7 +107,6 @@ class VideoReceiver:
         sink: Takes the access units.
         on_failed: Called once when the video cannot be received.
         decoding: Whether access units are decoded at first.
-        monotonic_ns: Returns the arrival time in nanoseconds.
 
     Raises:
         OdysseyConfigurationError: The installed aiortc is not supported.
@@ -121,13 +119,11 @@ class VideoReceiver:
         on_failed: Callable[[OdysseyConnectionError], None],
         *,
         decoding: bool = True,
-        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.track: MediaStreamTrack = receiver.track
         self._sink = sink
         self._on_failed = on_failed
         self._decoding = decoding
-        self._monotonic_ns = monotonic_ns
         self._units = AccessUnitQueue()
         self._media_sources: set[int] = set()
         self._media_source: int | None = None  # of the last packet, which carries video
@@ -135,6 +131,7 @@ class VideoReceiver:
         self._lost = 0  # frames that are lost, as counted by the sink
         self._h264 = H264Reader()
         self._size: tuple[int, int] | None = None
+        self._lacks_sets = False  # whether the sender leaves out the parameter sets of key frames
         self._passing = False  # whether a key frame has arrived since the last loss
         self._requests = KeyFrameRequests()
         self._numbered: dict[int, UnitArrival] = {}  # the frames in the decoder, by their number
@@ -192,12 +189,12 @@ class VideoReceiver:
                 logger.warning("Ignoring further media sources: the sender uses %d", MAX_MEDIA_SOURCES)
         return True
 
-    def packet_arrived(self, sequence_number: int, timestamp: int, ssrc: int) -> None:
+    def packet_arrived(self, sequence_number: int, timestamp: int, ssrc: int) -> bool:
         """See `TapUser`."""
-        self._arrivals.packet(sequence_number, timestamp)
         if self._media_source is None:
             self._requests.look_again()
         self._media_source = ssrc
+        return self._arrivals.packet(sequence_number, timestamp)
 
     def unit_completed(self, codec: str, data: bytes, timestamp: int) -> None:
         """See `TapUser`."""
@@ -209,13 +206,13 @@ class VideoReceiver:
         frame = self._arrivals.complete(timestamp, is_key_frame=content.is_key_frame)
         lost, self._lost = self._arrivals.lost - self._lost, self._arrivals.lost
         number = self._sink.unit_received(lost)
-        if content.is_key_frame and content.is_usable:
+        if content.is_key_frame and self._is_usable(content, frame):
             self._requests.key_frame_arrived()
             self._passing, self._size = self._is_accepted(content.size), content.size
         elif frame.follows_loss or not content.is_usable:
             self._passing = False
         if self._passing:
-            self._pass_on(codec, content, UnitArrival(number, self._monotonic_ns(), frame))
+            self._pass_on(codec, content, UnitArrival(number, self._sink.labels.now_ns(), frame))
         else:
             self._sink.unit_withheld()
             self._requests.want()
@@ -263,6 +260,14 @@ class VideoReceiver:
                 del self._numbered[next(iter(self._numbered))]
         if self._units.take_key_frame_request():
             self._requests.want()
+
+    def _is_usable(self, content: UnitContent, frame: FrameArrival) -> bool:
+        """Return whether a key frame is whole, as far as its headers tell."""
+        if not frame.follows_loss:
+            self._lacks_sets = content.is_completed
+        elif content.is_completed and not self._lacks_sets:
+            return False  # its own parameter sets, which may be new ones, are lost
+        return content.is_usable
 
     def _is_accepted(self, size: tuple[int, int] | None) -> bool:
         try:

@@ -12,6 +12,8 @@ import dataclasses
 import fractions
 import json
 import os
+import pathlib
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+ROOT = pathlib.Path(__file__).parents[2]
 API_KEY = "ody_test_key_123"
 # Short delays, and timeouts that never expire by chance; a test of a timeout sets its own.
 FAST = AdvancedConfig(
@@ -516,3 +519,38 @@ def frame_samples(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(connection_attempt, "wait_for_standstill", wait_for_standstill)
     return samples
+
+
+class EmulatorProcess:
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+        self.process = process
+        self.url = url
+
+    async def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+
+
+@pytest.fixture
+async def start_emulator(nothing_left_behind):
+    running: list[EmulatorProcess] = []
+
+    async def start(*options: str, port: int = 0) -> EmulatorProcess:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "odyssey_ros.emulator",
+            *("--host", "127.0.0.1", "--port", str(port), "--api-key", "ody_local", *options),
+            stdout=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        emulator = EmulatorProcess(process, next(word for word in line.split() if word.startswith("http")))
+        running.append(emulator)
+        return emulator
+
+    yield start
+    for emulator in running:
+        await emulator.kill()
+        emulator.process._transport.close()

@@ -242,3 +242,74 @@ def test_packets_in_any_order_give_the_labels_of_the_order_in_which_they_were_se
     order = [*dict.fromkeys(prompt for prompt in found.values())]
     positions = [order.index(found[frame]) for frame in range(60)]
     assert positions == sorted(positions)
+
+
+def test_lost_frames_are_counted():
+    track = Track()
+    for sequence_number, frame in ((0, 0), (1, 1), (3, 2), (5, 3)):  # packets 2 and 4 never arrive
+        track.packet(sequence_number, frame)
+    assert [track.complete(frame).follows_loss for frame in (0, 3)] == [False, True]
+    assert track.arrivals.lost == 2
+
+
+def test_an_access_unit_without_a_picture_is_no_frame():
+    """A sender may send parameter sets in an access unit of their own, with a time of their own."""
+    track = Track()
+    for number in range(4):
+        track.packet(number, number)
+    assert track.arrivals.pass_over(0) is False
+    first = track.complete(1, key=True)
+    assert (first.index, first.media_ticks, first.stream_ticks, first.follows_loss) == (0, 0, 0, False)
+    assert track.arrivals.pass_over((2 * STEP) % 2**32) is False
+    assert (track.complete(3).index, track.arrivals.lost) == (1, 0)
+    track.packet(6, 4)
+    track.packet(7, 5)
+    assert track.arrivals.pass_over(4 * STEP) is True
+    assert track.complete(5).follows_loss is False  # the loss was reported
+
+
+def test_a_frame_after_a_restart_of_the_sender_follows_a_loss():
+    track = Track()
+    for number in (5000, 5001):
+        track.packet(number, number - 5000)
+    track.complete(0)
+    track.packet(100, 2)
+    track.packet(101, 3)
+    assert [track.complete(frame).follows_loss for frame in (2, 3)] == [True, False]
+    assert track.arrivals.lost == 1
+    assert track.complete(77).follows_loss is True  # a frame of which no packet was noted
+
+
+def test_a_frame_that_misses_a_packet_blocks_those_behind_it():
+    track = Track()
+    assert track.arrivals.blocked_ns() == 0
+    track.packet(0, 0)
+    track.now_ns += 1_000_000_000
+    assert track.arrivals.blocked_ns() == 0  # no later frame: the sender pauses
+    track.packet(2, 1)
+    track.now_ns += 1_000_000_000
+    assert track.arrivals.blocked_ns() == 1_000_000_000
+
+
+def test_packets_that_are_given_up_are_too_late_and_their_frames_are_counted_once():
+    track = Track()
+    assert track.arrivals.give_up(7) is False
+    for sequence_number, frame in ((65_534, 0), (65_536, 1), (65_537, 2), (65_538, 3)):
+        track.packet(sequence_number, frame)
+    assert track.arrivals.give_up(65_536 % 65_536) is True
+    assert track.arrivals.give_up(65_536 % 65_536) is False
+    track.packet(65_535, 0)
+    found = [track.complete(frame) for frame in (1, 2)]
+    assert [(arrival.index, arrival.follows_loss) for arrival in found] == [(1, False), (2, False)]
+    assert track.arrivals.lost == 1
+
+
+def test_a_frame_after_those_that_are_given_up_follows_a_loss():
+    track = Track()
+    for sequence_number, frame in ((0, 0), (1, 1), (3, 1), (4, 2), (5, 3)):
+        track.packet(sequence_number, frame)
+    track.complete(0)
+    assert track.arrivals.give_up(4) is True
+    track.packet(2, 1)
+    assert [track.complete(frame).follows_loss for frame in (2, 3)] == [True, False]
+    assert track.arrivals.lost == 1

@@ -18,20 +18,23 @@ from odyssey_ros.client.h264_headers import (
     lacks_parameters,
     length_size,
     picture_parameters,
+    picture_size,
     prefixed_units,
     sequence_parameters,
     slice_header,
 )
 
 
-def _units(**options: str) -> list[bytes]:
+def _units(size: tuple[int, int] = (96, 64), pixels: str = "yuv420p", **options: str) -> list[bytes]:
     context = av.CodecContext.create("libx264", "w")
-    context.width, context.height, context.pix_fmt = 96, 64, "yuv420p"
+    context.width, context.height, context.pix_fmt = *size, pixels
     context.time_base = Fraction(1, 20)
     context.options = {"bf": "0", "g": "5", **options}
     units = []
     for index in range(12):
-        frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 9 * index, np.uint8), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(
+            np.full((size[1], size[0], 3), 9 * index, np.uint8), format="rgb24"
+        )
         frame.pts = index
         units += context.encode(frame)
     return [bytes(unit) for unit in [*units, *context.encode(None)]]
@@ -79,3 +82,15 @@ def test_key_frames_without_parameters() -> None:
 def test_nothing_in_data(data: bytes) -> None:
     assert [unit for unit in annex_b_units(data) if unit.kind] == []
     assert list(prefixed_units(data[:4], 4)) == []
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p", "gray"])
+@pytest.mark.parametrize("options", [{}, {"x264-params": "tff=1"}])
+@pytest.mark.parametrize("size", [(96, 64), (1920, 1080), (50, 84)])
+def test_an_sps_has_the_size_without_what_is_cropped(
+    size: tuple[int, int], options: dict[str, str], pixels: str
+) -> None:
+    sps = next(unit for unit in annex_b_units(_units(size, pixels, **options)[0]) if unit.kind == SPS)
+    assert picture_size(sps.payload) == size
+    with pytest.raises(IndexError):
+        picture_size(sps.payload[:5])

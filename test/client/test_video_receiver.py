@@ -19,7 +19,7 @@ from aiortc.rtp import RtpPacket
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.receiver_tap import receive_nothing
-from odyssey_ros.client.video_receiver import MAX_MEDIA_SOURCES, VideoReceiver
+from odyssey_ros.client.video_receiver import GIVE_UP_NS, MAX_MEDIA_SOURCES, VideoReceiver
 from odyssey_ros.emulator.media.encoding import VideoEncoder
 from odyssey_ros.emulator.scene.marker import read_marker
 from odyssey_ros.emulator.scene.scenes import make_scene
@@ -117,6 +117,11 @@ class Sent:
         video.track._queue.put_nowait(await asyncio.wait_for(self._decoded.get(), 60))
         return await video.recv()
 
+    async def markers(self, video, count):
+        """Return the counters of the next decoded frames."""
+        pictures = [(await self.decoded(video)).frame.to_ndarray(format="gray") for _ in range(count)]
+        return [read_marker(picture).counter for picture in pictures]
+
     def end(self):
         """End the decoder thread."""
         self._receiver._RTCRtpReceiver__decoder_queue.put(None)
@@ -124,9 +129,27 @@ class Sent:
 
 
 @pytest.fixture
-async def sent():
+def small_packets(monkeypatch):
+    """Make packets so small that every frame has several."""
+    monkeypatch.setattr("aiortc.codecs.h264.PACKET_MAX", 100)
+
+
+class Clock:
+    now_ns = 0
+
+    def __call__(self):
+        return self.now_ns
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def sent(clock):
     encoded = []
-    pipeline = FramePipeline(CallbackObserver({}, on_encoded_frame=encoded.append))
+    pipeline = FramePipeline(CallbackObserver({}, on_encoded_frame=encoded.append), monotonic_ns=clock)
     pipeline.labels.start_stream("s", "a")
     connection, receiver, video, _arrive = await received(pipeline)
     one = Sent(receiver, pipeline)
@@ -181,6 +204,51 @@ async def test_frames_after_a_lost_one_are_withheld_until_a_key_frame(sent):
     assert (pipeline.received, pipeline.lost, pipeline.passed, pipeline.withheld) == (5, 2, 2, 3)
     assert [frame.number for frame in one.encoded] == [frame.arrival.number for frame in found] == [0, 6]
     assert video.skipped == 0
+
+
+@pytest.mark.parametrize("lost_frame", [2, 4])
+@pytest.mark.parametrize("lost", ["first", "middle", "last", "all"])
+async def test_a_frame_that_misses_a_packet_is_given_up(small_packets, sent, clock, lost_frame, lost):
+    """Frame 4 is a key frame. aiortc alone would wait for 512 further packets."""
+    one, video = sent
+    for number in range(10):
+        packets = one.packets(4500 * number, keyframe=number in (0, 4, 8))
+        assert len(packets) > 2
+        if number == lost_frame:
+            missing = {"first": packets[:1], "middle": packets[1:2], "last": packets[-1:], "all": packets}[
+                lost
+            ]
+            packets = [packet for packet in packets if packet not in missing]
+        if number == lost_frame + 2:
+            passed = len(one.encoded)
+            assert video._requests.delay_s() is None
+            clock.now_ns += GIVE_UP_NS + 1
+        await one.arrive(packets)
+        if number == lost_frame + 2:
+            assert len(one.encoded) == passed
+            assert video._requests.delay_s() is not None  # requested at once
+    counters = [number // 4500 for number in (await one.markers(video, len(one.encoded)))]
+    assert counters == [frame.media_time_ns // 50_000_000 for frame in one.encoded]
+    before = lost_frame if lost in ("middle", "last") else lost_frame - 1
+    assert counters == [*range(before), *range(4 if lost_frame == 2 else 8, 9)]
+    assert one.pipeline.received == one.pipeline.passed + one.pipeline.withheld
+    assert video.skipped == 0
+
+
+async def test_a_late_packet_of_a_frame_that_was_given_up_changes_nothing(small_packets, sent, clock):
+    one, video = sent
+    frames = [one.packets(4500 * number, keyframe=number in (0, 3)) for number in range(6)]
+    for number, packets in enumerate(frames):
+        if number == 3:
+            clock.now_ns += GIVE_UP_NS + 1
+        await one.arrive(packets[:1] + packets[2:] if number == 1 else packets)
+    await one.arrive(frames[1][1:2])
+    for number in range(6, 8):
+        await one.arrive(one.packets(4500 * number))
+    assert [frame.index for frame in one.encoded] == [0, 3, 4, 5, 6]
+    assert [frame.media_time_ns // 50_000_000 for frame in one.encoded] == [0, 3, 4, 5, 6]
+    assert [number // 4500 for number in await one.markers(video, 5)] == [0, 3, 4, 5, 6]
+    assert (one.pipeline.lost, one.pipeline.withheld) == (1, 1)
 
 
 async def test_the_decoder_may_lag_and_skip(sent, monkeypatch):

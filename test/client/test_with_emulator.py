@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import pathlib
-import sys
 import zlib
 
 import httpx
@@ -29,45 +27,9 @@ from odyssey_ros.client import (
 )
 from picture_files import chunk, png, rational_by_zero
 
-ROOT = pathlib.Path(__file__).parents[2]
 QUICK = AdvancedConfig(
     max_retries=None, initial_retry_delay_ms=100, max_retry_delay_ms=300, close_timeout_s=1
 )
-
-
-class EmulatorProcess:
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
-        self.process = process
-        self.url = url
-
-    async def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        await self.process.wait()
-
-
-@pytest.fixture
-async def start_emulator(nothing_left_behind):
-    running: list[EmulatorProcess] = []
-
-    async def start(*options: str, port: int = 0) -> EmulatorProcess:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "odyssey_ros.emulator",
-            *("--host", "127.0.0.1", "--port", str(port), "--api-key", "ody_local", *options),
-            stdout=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-        )
-        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-        emulator = EmulatorProcess(process, next(word for word in line.split() if word.startswith("http")))
-        running.append(emulator)
-        return emulator
-
-    yield start
-    for emulator in running:
-        await emulator.kill()
-        emulator.process._transport.close()
 
 
 async def test_a_stream_starts_from_a_picture_as_its_camera_saw_it(
