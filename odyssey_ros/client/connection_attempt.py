@@ -11,6 +11,7 @@ from odyssey_ros.client.errors import OdysseyConfigurationError, OdysseyConnecti
 from odyssey_ros.client.frames import wait_for_standstill
 from odyssey_ros.client.ice import PUBLIC_STUN
 from odyssey_ros.client.peer import Peer
+from odyssey_ros.client.receiver_tap import PacketStatistics
 from odyssey_ros.client.signaling import Offer, RemoteCandidate, ServerError, Signaling
 from odyssey_ros.client.tasks import TaskOwner, within
 
@@ -115,19 +116,9 @@ class ConnectionAttempt:
             self._require_reply_channel(self._peer)
 
     @property
-    def packets_received(self) -> int:
-        """Return the number of video packets received."""
-        return 0 if self._peer is None else self._peer.packets_received
-
-    @property
-    def packets_lost(self) -> int:
-        """Return the number of video packets lost."""
-        return 0 if self._peer is None else self._peer.packets_lost
-
-    @property
-    def jitter_s(self) -> float:
-        """Return the interarrival jitter of the video in seconds."""
-        return 0.0 if self._peer is None else self._peer.jitter_s
+    def packets(self) -> PacketStatistics:
+        """Return the counts of the packets of the video."""
+        return PacketStatistics() if self._peer is None else self._peer.packets
 
     async def close(self) -> None:
         """Close the socket and the peer, and end their tasks."""

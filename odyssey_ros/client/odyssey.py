@@ -19,6 +19,7 @@ from odyssey_ros.client.http_api import HttpApi
 from odyssey_ros.client.images import convert_image
 from odyssey_ros.client.json_object import is_encodable
 from odyssey_ros.client.observer import GuardedObservers
+from odyssey_ros.client.receiver_tap import PacketStatistics
 from odyssey_ros.client.regions import RegionLatencies
 from odyssey_ros.client.session_access import MintedSession, RequestedSessions
 from odyssey_ros.client.simulations import encode_simulation
@@ -594,13 +595,14 @@ class Odyssey:
 
     def _total_statistics(self, connection: ConnectionSupervisor) -> ClientStatistics:
         past, attempt = connection.frames.add_counts(self._past_statistics), connection.attempt
+        packets = PacketStatistics() if attempt is None else attempt.packets
         return dataclasses.replace(
             past,
             streams_started=past.streams_started + connection.stream.streams_started,
             reconnects=past.reconnects + connection.reconnects,
-            packets_received=0 if attempt is None else attempt.packets_received,
-            packets_lost=0 if attempt is None else attempt.packets_lost,
-            jitter_s=0.0 if attempt is None else attempt.jitter_s,
+            packets_received=packets.received,
+            packets_lost=packets.lost,
+            jitter_s=packets.jitter_s,
         )
 
 

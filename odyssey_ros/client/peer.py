@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiortc import RTCSessionDescription
 
@@ -19,6 +19,7 @@ from odyssey_ros.client.errors import (
 from odyssey_ros.client.ice import parse_candidate
 from odyssey_ros.client.message_allowance import MessageAllowance
 from odyssey_ros.client.peer_connection import PeerConnection
+from odyssey_ros.client.receiver_tap import PacketStatistics
 from odyssey_ros.client.service_text import error_text
 from odyssey_ros.client.tasks import TaskOwner
 from odyssey_ros.client.video_receiver import VideoReceiver
@@ -26,7 +27,7 @@ from odyssey_ros.client.video_receiver import VideoReceiver
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiortc import RTCDataChannel, RTCRtpReceiver
+    from aiortc import RTCDataChannel
 
     from odyssey_ros.client.frames import FramePipeline
     from odyssey_ros.client.ice import IceServer
@@ -42,8 +43,6 @@ MAX_MESSAGE_LENGTH = 1 << 20
 
 _MAX_MESSAGE_SIZE = re.compile(r"^a=max-message-size:(\d{1,12})\s*$", re.MULTILINE)
 _DEFAULT_MAX_MESSAGE_SIZE = 65536
-_STATISTICS_INTERVAL_S = 1.0
-_VIDEO_CLOCK_RATE = 90_000
 
 
 def max_message_size(sdp: str) -> int | None:
@@ -70,9 +69,6 @@ class Peer:
 
     Attributes:
         reply_channel_open: Set when the channel from the streamer is open.
-        packets_received: Video packets received.
-        packets_lost: Video packets lost.
-        jitter_s: Interarrival jitter of the video in seconds.
     """
 
     def __init__(
@@ -97,13 +93,15 @@ class Peer:
         self._allowance = MessageAllowance()
         self._send_channel: RTCDataChannel | None = None
         self.reply_channel_open = asyncio.Event()
-        self._has_video = False
+        self._receiver: VideoReceiver | None = None
         self._ready = False
         self._ended = False
         self._max_message_size: int | None = _DEFAULT_MAX_MESSAGE_SIZE
-        self.packets_received = 0
-        self.packets_lost = 0
-        self.jitter_s = 0.0
+
+    @property
+    def packets(self) -> PacketStatistics:
+        """Return the counts of the packets of the video."""
+        return PacketStatistics() if self._receiver is None else self._receiver.packets
 
     async def answer(self, offer: str) -> str:
         """Accept an offer, gather candidates, and return the answer with all candidates.
@@ -119,10 +117,9 @@ class Peer:
                 raise ValueError("no video, or no data channels")
             limit_channels(self._connection.sctp, self._limit_exceeded)
             video = VideoReceiver(receiver, self._frames, self._end, decoding=self._frames.decoding)
-            self._has_video = True
+            self._receiver = video
             self._tasks.spawn(self._video(video), "odyssey-video")
             self._tasks.spawn(video.send_requests(), "odyssey-key-frame-requests")
-            self._tasks.spawn(self._watch_statistics(receiver), "odyssey-statistics")
             await self._connection.setLocalDescription(await self._connection.createAnswer())
         except (OdysseyConnectionError, OdysseyConfigurationError):
             raise
@@ -219,7 +216,7 @@ class Peer:
 
     def _check_ready(self) -> None:
         channel_open = self._send_channel is not None and self._send_channel.readyState == "open"
-        if self._has_video and channel_open and not self._ready and not self._ended:
+        if self._receiver is not None and channel_open and not self._ready and not self._ended:
             self._ready = True
             self._on_ready()
 
@@ -241,13 +238,3 @@ class Peer:
     async def _video(self, video: VideoReceiver) -> None:
         await self._frames.consume(video)
         self._lost("The video track ended")
-
-    async def _watch_statistics(self, receiver: RTCRtpReceiver) -> None:
-        while True:
-            await asyncio.sleep(_STATISTICS_INTERVAL_S)
-            report: dict[str, Any] = await receiver.getStats()
-            for statistics in report.values():
-                if statistics.type == "inbound-rtp" and statistics.kind == "video":
-                    self.packets_received = statistics.packetsReceived
-                    self.packets_lost = statistics.packetsLost
-                    self.jitter_s = statistics.jitter / _VIDEO_CLOCK_RATE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from aiortc import rtcrtpreceiver
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # The mangled names of aiortc's private members.
 _JITTER_BUFFER: Final = "_RTCRtpReceiver__jitter_buffer"
 _QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
+_STATISTICS: Final = "_RTCRtpReceiver__remote_streams"
 _TIMESTAMP_MAPPER: Final = "_RTCRtpReceiver__timestamp_mapper"
 _HANDLE_PACKET: Final = "_handle_rtp_packet"
 _SEND_REQUEST: Final = "_send_rtcp_pli"
@@ -47,6 +48,17 @@ _METHODS: Final = (
 
 _WORKER: Final = "decoder_worker"
 _WORKER_PARAMETERS: Final = ["loop", "input_q", "output_q"]
+
+
+_CLOCK_RATE: Final = 90_000
+
+
+class PacketStatistics(NamedTuple):
+    """The packets of a media source: received, lost (also those sent again), and their jitter in seconds."""
+
+    received: int = 0
+    lost: int = 0
+    jitter_s: float = 0.0
 
 
 class TapUser(Protocol):
@@ -141,6 +153,13 @@ class ReceiverTap:
         sending: Awaitable[None] = self._send_request(ssrc)
         return sending
 
+    def statistics(self, ssrc: int) -> PacketStatistics:
+        """Return the counts of a media source. `getStats` mixes them with those of retransmissions."""
+        found = getattr(self._receiver, _STATISTICS).get(ssrc)
+        if found is None:
+            return PacketStatistics()
+        return PacketStatistics(found.packets_received, found.packets_lost, found.jitter / _CLOCK_RATE)
+
     async def _packet_arrived(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         if self._user.accepts(packet.ssrc):
             await self._handle_packet(packet, arrival_time_ms=arrival_time_ms)
@@ -207,6 +226,12 @@ def check_aiortc(receiver: RTCRtpReceiver) -> None:
     for name in (_ORIGIN, _PACKETS):
         if not hasattr(buffer, name):
             raise _unsupported(f"{_readable(_JITTER_BUFFER)}.{name} is missing")
+    if not hasattr(receiver, _STATISTICS):
+        raise _unsupported(f"{_readable(_STATISTICS)} is missing")
+    counts = rtcrtpreceiver.StreamStatistics(_CLOCK_RATE)
+    for name in ("packets_received", "packets_lost", "jitter"):
+        if name not in dir(counts):
+            raise _unsupported(f"rtcrtpreceiver.StreamStatistics.{name} is missing")
     _check_parameters(f"rtcrtpreceiver.{_WORKER}", getattr(rtcrtpreceiver, _WORKER, None), _WORKER_PARAMETERS)
 
 

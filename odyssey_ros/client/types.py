@@ -379,7 +379,7 @@ class ClientStatistics:
         streams_started: Streams that the service started.
         reconnects: Successful reconnections after a loss.
         packets_received: Video packets received on the current connection.
-        packets_lost: Video packets lost on the current connection.
+        packets_lost: Video packets lost on the current connection, also those that were sent again.
         jitter_s: Interarrival jitter of the current connection's video, in seconds (RFC 3550, 6.4.1).
     """
 

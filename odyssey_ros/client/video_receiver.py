@@ -15,7 +15,7 @@ from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.errors import OdysseyConnectionError
 from odyssey_ros.client.frame_arrivals import FrameArrival, FrameArrivals
 from odyssey_ros.client.key_frame_requests import KeyFrameRequests
-from odyssey_ros.client.receiver_tap import ReceiverTap
+from odyssey_ros.client.receiver_tap import PacketStatistics, ReceiverTap
 from odyssey_ros.client.unit_content import H264Reader, UnitContent, vp8_content
 from odyssey_ros.client.video_decoder import PictureTooLargeError, check_size, run_decoder
 
@@ -146,6 +146,13 @@ class VideoReceiver:
     def key_frames_requested(self) -> int:
         """Return the number of requests for a key frame."""
         return self._requests.sent
+
+    @property
+    def packets(self) -> PacketStatistics:
+        """Return the counts of the packets of the video."""
+        if self._media_source is None:
+            return PacketStatistics()
+        return self._tap.statistics(self._media_source)
 
     async def recv(self) -> ReceivedFrame:
         """Return the next decoded frame.

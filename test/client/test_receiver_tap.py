@@ -49,12 +49,18 @@ async def test_the_installed_aiortc_has_what_the_tap_relies_on(receiver):
         ("buffer", "_origin", r"RTCRtpReceiver.__jitter_buffer._origin is missing"),
         ("buffer", "_packets", r"RTCRtpReceiver.__jitter_buffer._packets is missing"),
         ("buffer", "smart_remove", r"RTCRtpReceiver.__jitter_buffer.smart_remove is missing"),
+        ("receiver", PREFIX + "remote_streams", r"RTCRtpReceiver.__remote_streams is missing"),
+        ("counts", "packets_lost", r"rtcrtpreceiver.StreamStatistics.packets_lost is missing"),
         ("module", "decoder_worker", r"rtcrtpreceiver.decoder_worker is missing"),
     ],
 )
 async def test_a_missing_member_is_named_with_the_version(receiver, monkeypatch, owner, name, reported):
     buffer = getattr(receiver, PREFIX + "jitter_buffer")
-    owners = {"receiver": (receiver, type(receiver)), "buffer": (buffer, JitterBuffer)}
+    owners = {
+        "receiver": (receiver, type(receiver)),
+        "buffer": (buffer, JitterBuffer),
+        "counts": (rtcrtpreceiver.StreamStatistics,),
+    }
     for place in owners.get(owner, (rtcrtpreceiver,)):
         if name in vars(place):
             monkeypatch.delattr(place, name)
