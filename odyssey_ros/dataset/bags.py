@@ -234,7 +234,7 @@ class _BagWriter:
             for encoded in self._episode.encoded_frames(losses=self._losses):
                 _check_stamp(encoded.stamp_ns)
                 unit = encoded.picture
-                message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.annex_b)
+                message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.data)
                 size = unit.width, unit.height
                 yield _Frame(unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, size, message)
             return

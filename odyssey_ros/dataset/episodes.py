@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.logs.events import NO_EVENTS
 from odyssey_ros.dataset.logs.frame_numbers import FrameNumbers
-from odyssey_ros.dataset.videos.video import EncodedPicture, Picture, Video
+from odyssey_ros.dataset.videos.video import EncodedPicture, Picture, Video, VideoIndex
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -59,7 +59,12 @@ class Episode:
     start_time_ns: int = 0
 
     def frames(
-        self, first: int = 0, *, threads: int = 1, losses: Counter[Loss] | None = None
+        self,
+        first: int = 0,
+        *,
+        threads: int = 1,
+        losses: Counter[Loss] | None = None,
+        index: VideoIndex | None = None,
     ) -> Iterator[EpisodeFrame]:
         """Decode the pictures from number `first` on. Blocks. Use one thread for the whole iteration.
 
@@ -67,12 +72,13 @@ class Episode:
             first: The number of the first picture.
             threads: Number of decoder threads.
             losses: Where losses are added.
+            index: The index of the video; None to read it.
 
         Raises:
             EpisodeError: The video is broken.
         """
         numbers = FrameNumbers(self.events)
-        with Video(self.video_path, threads=threads, losses=losses) as video:
+        with Video(self.video_path, threads=threads, losses=losses, index=index) as video:
             for picture in video.pictures(first):
                 numbers.add(picture.index, picture.stream_time_ns)
                 yield EpisodeFrame(
@@ -99,6 +105,25 @@ class Episode:
                 )
         if losses is not None:
             losses.update(numbers.losses())
+
+    def packets(self, first: int = 0, *, index: VideoIndex | None = None) -> Iterator[EncodedEpisodeFrame]:
+        """Yield the pictures from number `first` on as the file has them, H.264 or VP8, without decoding.
+
+        Blocks. Use one thread for the whole iteration. Number `first` need not be a key frame.
+
+        Args:
+            first: The number of the first picture.
+            index: The index of the video; None to read it.
+
+        Raises:
+            PassThroughError: The packets cannot be passed through.
+            EpisodeError: The video is broken.
+        """
+        with Video(self.video_path, index=index) as video:
+            for picture in video.packets(first):
+                yield EncodedEpisodeFrame(
+                    picture, self.start_time_ns + picture.stream_time_ns, self._prompt_of(picture)
+                )
 
     def _prompt_of(self, picture: Picture | EncodedPicture) -> str:
         return self.events.prompt_at(picture.index, picture.stream_time_ns)

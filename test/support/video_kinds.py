@@ -89,6 +89,22 @@ KINDS: dict[str, VideoKind] = {
     "mkv, AV1": VideoKind("matroska", "libsvtav1", {"g": "12", "preset": "12", "svtav1-params": "lp=1"}),
 }
 
+_SIMPLE = _x264(bf="0")
+_SIMPLE_VPX = {**_VPX, "auto-alt-ref": "0", "lag-in-frames": "0"}
+
+PASSED_THROUGH: dict[str, VideoKind] = {
+    "mp4, H.264": VideoKind("mp4", options=_SIMPLE),
+    "mkv, H.264": VideoKind("matroska", options=_SIMPLE),
+    "fragmented mp4, H.264": VideoKind(
+        "mp4", options=_SIMPLE, container_options={"movflags": "frag_keyframe+empty_moov"}
+    ),
+    "ts, H.264": VideoKind("mpegts", options=_SIMPLE),
+    "mp4, H.264 with one key frame": VideoKind("mp4", options={**_SIMPLE, "g": "1000"}, frames=56),
+    "mp4, H.264 with an intra refresh": VideoKind("mp4", options=_INTRA, frames=56),
+    "webm, VP8": VideoKind("webm", "libvpx", _SIMPLE_VPX),
+}
+"""Kinds whose packets can be passed through."""
+
 
 def is_available(kind: VideoKind) -> bool:
     """Return whether this FFmpeg has the encoder."""

@@ -257,7 +257,7 @@ class SourceCheck:
     def _difference(self, frame: WholeFrame, picture: Any) -> str:
         data = memoryview(frame.image.data)
         if self._images == "h264":
-            return "" if data == memoryview(picture.annex_b) else "the H.264 data differs"
+            return "" if data == memoryview(picture.data) else "the H.264 data differs"
         if self._images == "raw":
             pixels, step = self._to_rgb.convert(picture.frame)
             size = picture.frame.width, picture.frame.height

@@ -11,8 +11,15 @@ from av.error import FFmpegError
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.losses import Loss
+from odyssey_ros.dataset.videos.encoded_units import check_upright, encoded_units
 from odyssey_ros.dataset.videos.h264_references import ReferenceOrder
-from odyssey_ros.dataset.videos.h264_units import check_upright, h264_access_units
+from odyssey_ros.dataset.videos.pass_through import (
+    FIELDS,
+    H264,
+    PassThrough,
+    PassThroughError,
+    PassThroughScan,
+)
 from odyssey_ros.dataset.videos.picture_decoder import (
     LateStartError,
     first_frame,
@@ -36,7 +43,6 @@ if TYPE_CHECKING:
 
 _NANOSECONDS: Final = 1_000_000_000
 _MPEG_TS: Final = "mpegts"
-_H264: Final = "h264"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +66,38 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPicture:
-    """An H.264 access unit in Annex B form, with SPS and PPS in a key frame; see `Picture`.
+    """A frame as it is encoded; see `Picture`.
 
     Attributes:
+        codec: `h264` or `vp8`.
         width: Width of the decoded picture in pixels.
         height: Height of the decoded picture in pixels.
+        is_key_frame: Whether a decoder can start with it: an IDR picture of H.264, a key frame of VP8.
+        data: An H.264 access unit in Annex B form, which has SPS and PPS if it is a key frame; or a frame of
+            VP8.
     """
 
     index: int
     media_time_ns: int
     stream_time_ns: int
+    codec: str
     width: int
     height: int
-    annex_b: bytes
+    is_key_frame: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VideoIndex:
+    """What a reading of all packets tells of a video. Pass it to another `Video` of the same file.
+
+    Attributes:
+        table: The stamps of the pictures.
+        pass_through: Whether and from where the packets can be passed through.
+    """
+
+    table: FrameTable
+    pass_through: PassThrough
 
 
 class Video:
@@ -83,6 +108,7 @@ class Video:
             No other file is read, whatever the file contains.
         threads: Number of decoder threads.
         losses: Where `pictures` and `h264_packets` add, up to their end, what was ignored or not converted.
+        index: The result of `index` for the same file; None to read all packets when they are needed.
 
     Attributes:
         codec: FFmpeg's name of the codec.
@@ -93,12 +119,21 @@ class Video:
             tracks, or the size of a picture.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, losses: Counter[Loss] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        losses: Counter[Loss] | None = None,
+        index: VideoIndex | None = None,
+    ) -> None:
         self._path = path
         self._threads = threads
         self._file = VideoFile(path, threads=threads)
         self._untouched = True
-        self._known_table: FrameTable | None = None
+        self._known_index = index
+        self._known_table = None if index is None else index.table
+        self._scan: PassThroughScan | None = None
         self.losses: Counter[Loss] = Counter() if losses is None else losses
         self.codec: str = self._file.context.name
         self._is_mpeg_ts = self._file.container.format.name == _MPEG_TS
@@ -162,25 +197,63 @@ class Video:
             EpisodeError: The file is broken, is not H.264, has B frames, which the message type does not
                 allow, or would be shown turned or only in part, which the message cannot say.
         """
-        if self.codec != _H264:
+        if self.codec != H264:
             raise unsupported(
                 f"only H.264 can be passed through, but the video is {self.codec}: use jpeg or raw images"
             )
-        table = self._table()
-        if table.has_second_fields:
-            raise unsupported(
-                "a video with fields in packets of their own cannot be passed through: use jpeg or raw images"
-            )
-        self._seek(None)
+        if self._table().has_second_fields:
+            raise PassThroughError(FIELDS)
         try:
-            check_upright(first_frame(self._file, table))
-            self._seek(None)
-            for index, unit in numbered(h264_access_units(self._file), table):
-                times = self._times(unit.pts)
-                yield EncodedPicture(index, *times, unit.width, unit.height, unit.annex_b)
+            self._check_upright()
+            yield from self._units(None)
         except FFmpegError as error:
             raise broken(error) from error
         self.losses.update(self.file_losses())
+
+    def index(self) -> VideoIndex:
+        """Read all packets of the file, and decode the first picture; cheap when it was called before.
+
+        Raises:
+            EpisodeError: The file is broken.
+        """
+        if self._known_index is None:
+            table = self._table()
+            assert self._scan is not None  # noqa: S101 -- `_table` read the packets
+            found = self._scan.result(table)
+            try:
+                if found.refusal is None:
+                    self._check_upright()
+            except PassThroughError as error:
+                found = PassThrough(error.subject)
+            except FFmpegError as error:
+                raise self._file.broken(error) from error
+            self._known_index = VideoIndex(table, found)
+        return self._known_index
+
+    def packets(self, first: int = 0) -> Iterator[EncodedPicture]:
+        """Yield the encoded pictures, H.264 or VP8, from number `first` on. Nothing is decoded.
+
+        A decoder can start only with a key frame, which number `first` need not be: `index` has the numbers
+        of the key frames.
+
+        Raises:
+            PassThroughError: The packets cannot be passed through. Some may have been yielded.
+            EpisodeError: The file is broken; the pictures before the damage have been yielded.
+        """
+        found = self.index().pass_through
+        if found.refusal is not None:
+            raise PassThroughError(found.refusal)
+        try:
+            for target in found.start_stamps(first, self._table()):
+                try:
+                    for picture in self._units(target):
+                        if picture.index >= first:
+                            yield picture
+                except LateStartError:  # raised before the first unit
+                    continue
+                return
+        except FFmpegError as error:
+            raise broken(error) from error
 
     def file_losses(self) -> Counter[Loss]:
         """Return the losses that show without decoding a picture.
@@ -214,6 +287,24 @@ class Video:
             raise unsupported(f"a picture has a time of more than {MAX_DURATION_NS // 10**9} s")
         return times
 
+    def _check_upright(self) -> None:
+        self._seek(None)
+        check_upright(first_frame(self._file, self._table()))
+
+    def _units(self, key_stamp: int | None) -> Iterator[EncodedPicture]:
+        """Yield the encoded pictures from a key frame on, or from the start of the file."""
+        self._seek(key_stamp)
+        for index, unit in numbered(encoded_units(self._file, key_stamp), self._table()):
+            yield EncodedPicture(
+                index,
+                *self._times(unit.pts),
+                self.codec,
+                unit.width,
+                unit.height,
+                unit.is_key_frame,
+                unit.data,
+            )
+
     def _decode(self, table: FrameTable, first: int) -> Iterator[tuple[int, VideoFrame]]:
         """Yield number and frame from picture `first` on, from the nearest start that shows it."""
         ticks_per_s = int(1 / self._time_base) if self._time_base else 1
@@ -245,16 +336,21 @@ class Video:
         self._untouched = False
 
     def _reference_order(self) -> ReferenceOrder | None:
-        return ReferenceOrder(self._file.context.extradata or b"") if self.codec == _H264 else None
+        return ReferenceOrder(self._file.context.extradata or b"") if self.codec == H264 else None
 
     def _table(self) -> FrameTable:
         """Return the stamps of the file; read them the first time."""
         if self._known_table is None:
             self._seek(None)
+            self._scan = PassThroughScan(self.codec, self._file.context.extradata or b"")
             try:
                 packets = self._file.container.demux(self._file.stream)
                 table = read_table(
-                    packets, self.codec, order=self._reference_order(), may_lack_packets=self._is_mpeg_ts
+                    packets,
+                    self.codec,
+                    order=self._reference_order(),
+                    may_lack_packets=self._is_mpeg_ts,
+                    observe=self._scan.add,
                 )
             except FFmpegError as error:
                 raise self._file.broken(error) from error

@@ -16,7 +16,7 @@ from odyssey_ros.dataset.videos.h264_references import MissingPictureError
 from odyssey_ros.dataset.videos.video_format import MAX_FRAMES, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from av.packet import Packet
     from av.video.stream import VideoStream
@@ -90,6 +90,7 @@ def read_table(
     *,
     order: ReferenceOrder | None = None,
     may_lack_packets: bool = False,
+    observe: Callable[[Packet[VideoStream]], None] | None = None,
 ) -> FrameTable:
     """Return the table of a file.
 
@@ -99,6 +100,7 @@ def read_table(
         order: Finds missing pictures; None if the codec has no numbers that show them.
         may_lack_packets: Whether a damaged packet means that others before it are missing (MPEG-TS). Their
             number is unknown, so later pictures have none either.
+        observe: Called with each packet.
 
     Raises:
         EpisodeError: A picture has no stamp, packets are missing, or there are too many pictures.
@@ -112,6 +114,8 @@ def read_table(
     for packet in packets:
         if may_lack_packets and packet.is_corrupt:
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, "parts of the video are missing")
+        if observe is not None:
+            observe(packet)
         if order is not None and packet.size:
             if packet.is_discard and packet.is_keyframe:
                 order.restart()  # an edit list goes to another place

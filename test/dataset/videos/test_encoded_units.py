@@ -87,5 +87,5 @@ def test_mpeg_ts_is_passed_through(tmp_path: Path) -> None:
         (unit.index, unit.media_time_ns, unit.stream_time_ns) for unit in expected
     ]
     for number in (0, 3):  # the key frames
-        assert b"\x00\x00\x01\x67" in units[number].annex_b
-        assert b"\x00\x00\x01\x68" in units[number].annex_b
+        assert b"\x00\x00\x01\x67" in units[number].data
+        assert b"\x00\x00\x01\x68" in units[number].data
