@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from odyssey_ros.dataset.episodes import Episode, EpisodeFrame
+from odyssey_ros.bridge.player.frame_demand import FrameDemand, FrameStart
+from odyssey_ros.bridge.player.open_episode import EpisodeIndex
+from odyssey_ros.bridge.player.playable_frames import PlayableFrame
+from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
-from odyssey_ros.dataset.videos.video import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 FRAME_NS = 100 * MS
+DECODED = FrameStart(pictures=True)
 
 
 class FakeClock:
@@ -52,18 +55,18 @@ def make_episode(
     return Episode(name, Path(f"/{name}.mp4"), EventLog(tuple(events)))
 
 
-def make_frame(episode: Episode, index: int) -> EpisodeFrame:
-    """Return frame number `index` of an episode at 10 Hz, without pixels."""
+def make_frame(episode: Episode, index: int, start: FrameStart = DECODED) -> PlayableFrame:
+    """Return frame number `index` of an episode at 10 Hz, without pixels, as if it had been decoded."""
     time_ns = index * FRAME_NS
-    picture: Any = Picture(index, time_ns, time_ns, None)  # type: ignore[arg-type]
-    return EpisodeFrame(picture, time_ns, episode.events.prompt_at(index, time_ns))
+    prompt = episode.events.prompt_at(index, time_ns)
+    return PlayableFrame(index, time_ns, time_ns, prompt, 64, 48, is_decoded=start.pictures)
 
 
 @dataclass
 class FakeReader:
     """Frames in memory; `ready` limits how many are decoded."""
 
-    items: deque[EpisodeFrame | Exception]
+    items: deque[PlayableFrame | Exception]
     ready: int = 1_000
     closed: bool = False
     close_timeout: float | None = None
@@ -72,7 +75,7 @@ class FakeReader:
     def ended(self) -> bool:
         return not self.items
 
-    def poll(self) -> EpisodeFrame | None:
+    def poll(self) -> PlayableFrame | None:
         if not self.items or self.ready <= 0:
             return None
         item = self.items[0]
@@ -95,16 +98,20 @@ class FakeOpener:
     ready: int = 1_000
     readers: list[FakeReader] = field(default_factory=list)
     times_read: list[str] = field(default_factory=list)
+    starts: list[FrameStart] = field(default_factory=list)
+    refusal: str | None = None
 
-    def frame_times_ns(self, episode: Episode) -> list[int]:
+    def read_index(self, episode: Episode) -> EpisodeIndex:
         self.times_read.append(episode.stream_id)
         if episode.stream_id in self.errors:
             raise self.errors[episode.stream_id]
-        return [index * FRAME_NS for index in range(self.frames)]
+        return EpisodeIndex([index * FRAME_NS for index in range(self.frames)])
 
-    def open_frames(self, episode: Episode, first: int) -> FakeReader:
-        items: deque[EpisodeFrame | Exception] = deque(
-            make_frame(episode, index) for index in range(first, self.frames)
+    def open_frames(self, episode: Episode, index: EpisodeIndex, start: FrameStart) -> FakeReader:
+        self.starts.append(start)
+        items: deque[PlayableFrame | Exception] = deque(
+            replace(make_frame(episode, number, start), refusal=self.refusal)
+            for number in range(start.first, self.frames)
         )
         if episode.stream_id in self.damage:
             count, error = self.damage[episode.stream_id]
@@ -118,6 +125,7 @@ class FakeOutput:
 
     def __init__(self) -> None:
         self.subscribers = True
+        self.wanted = FrameDemand()
         self.acks: Callable[[Callable[[], bool]], bool] = lambda _: True
         self.published: list[tuple[Any, ...]] = []
         self.states: list[PlaybackState] = []
@@ -126,6 +134,9 @@ class FakeOutput:
 
     def has_subscribers(self, rate: float) -> bool:
         return self.subscribers
+
+    def demand(self) -> FrameDemand:
+        return self.wanted
 
     def stamp(self, due_ns: int, playback_ns: int) -> int:
         return playback_ns
@@ -168,10 +179,14 @@ class FakeObserver:
     def __init__(self) -> None:
         self.states: list[PlaybackState] = []
         self.damaged: list[str] = []
+        self.limits: list[tuple[str, str]] = []
         self.errors: list[OdysseyError] = []
 
     def state_changed(self, state: PlaybackState) -> None:
         self.states.append(state)
+
+    def packets_limited(self, episode: Episode, reason: str) -> None:
+        self.limits.append((episode.stream_id, reason))
 
     def episode_damaged(self, episode: Episode) -> None:
         self.damaged.append(episode.stream_id)

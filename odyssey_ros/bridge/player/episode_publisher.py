@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.bridge.player.open_episode import OpenEpisode
+    from odyssey_ros.bridge.player.playable_frames import PlayableFrame
     from odyssey_ros.bridge.player.playback_state import PlaybackOutput
     from odyssey_ros.bridge.player.timeline import Timeline
-    from odyssey_ros.dataset.episodes import EpisodeFrame
 
 
 class EpisodePublisher:
@@ -35,19 +35,28 @@ class EpisodePublisher:
         self._output.publish_event(PlayedEvent.STARTED, episode.stream_id, episode.last_prompt, stamp_ns)
         self._acks_pending = True
 
-    def publish_frame(self, episode: OpenEpisode, frame: EpisodeFrame, due_ns: int) -> FramePosition:
+    def publish_frame(self, episode: OpenEpisode, frame: PlayableFrame, due_ns: int) -> FramePosition:
         """Publish the prompts that come into force with a frame, then the frame."""
         stamp_ns = self._last_stamp_ns = self._output.stamp(due_ns, self._timeline.time_ns)
-        picture, stream_id = frame.picture, episode.stream_id
+        stream_id = episode.stream_id
         for prompt in episode.take_new_prompts(frame):
             self._output.publish_event(PlayedEvent.ACKNOWLEDGED, stream_id, prompt, stamp_ns)
         self._output.publish_frame(
-            PlayedFrame(picture.frame, picture.index, picture.media_time_ns, stream_id, frame.prompt),
+            PlayedFrame(
+                frame.index,
+                frame.media_time_ns,
+                stream_id,
+                frame.prompt,
+                frame.width,
+                frame.height,
+                frame.picture,
+                frame.packet,
+            ),
             stamp_ns,
         )
         self._acks_pending = True
-        episode.pending, episode.next_index = None, picture.index + 1
-        return FramePosition(episode.number, stream_id, picture.index, picture.media_time_ns)
+        episode.pending, episode.next_index = None, frame.index + 1
+        return FramePosition(episode.number, stream_id, frame.index, frame.media_time_ns)
 
     def publish_end(self, episode: OpenEpisode) -> None:
         """Publish the prompts that no frame shows, then the end of the episode, with the last stamp."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odyssey_ros.bridge.player.episode_errors import not_playable
+from odyssey_ros.bridge.player.frame_demand import FrameDemand, FrameStart
 from odyssey_ros.bridge.player.open_episode import OpenEpisode, frame_index_at
 from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.dataset.errors import EpisodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from odyssey_ros.bridge.player.episode_library import LibraryEpisode
     from odyssey_ros.bridge.player.open_episode import EpisodeOpener
     from odyssey_ros.dataset.episodes import Episode
@@ -21,6 +24,7 @@ class EpisodeQueue:
     Args:
         opener: Opens the video files.
         loop: Whether the first episode follows the last one.
+        demand: Returns what the subscribers need at the moment.
 
     Attributes:
         loop: As given; can be changed.
@@ -30,13 +34,16 @@ class EpisodeQueue:
         open_episode: The current episode while it is open.
     """
 
-    def __init__(self, opener: EpisodeOpener, *, loop: bool) -> None:
+    def __init__(
+        self, opener: EpisodeOpener, *, loop: bool, demand: Callable[[], FrameDemand] = FrameDemand
+    ) -> None:
         self.loop = loop
         self.count: int | None = None
         self.number = 0
         self.finished = False
         self.open_episode: OpenEpisode | None = None
         self._opener = opener
+        self._demand = demand
         self._fetched: dict[int, LibraryEpisode] = {}
         self._failed_in_round = 0
 
@@ -63,12 +70,20 @@ class EpisodeQueue:
         if isinstance(episode, EpisodeError):
             return episode
         try:
-            times_ns = self._opener.frame_times_ns(episode)
+            index = self._opener.read_index(episode)
         except EpisodeError as error:
             return error
-        frames = self._opener.open_frames(episode, 0)
-        self.open_episode = OpenEpisode(self.number, episode, fetched.script_index, times_ns, frames)
+        frames = self._opener.open_frames(episode, index, FrameStart(0, self._demand().pictures))
+        self.open_episode = OpenEpisode(self.number, episode, fetched.script_index, index, frames)
         return self.open_episode
+
+    def reopen(self, start: FrameStart) -> None:
+        """Read the open episode again from a frame on."""
+        episode = self.open_episode
+        assert episode is not None  # noqa: S101 -- one of its frames is published next
+        episode.frames.close()
+        episode.pending = None
+        episode.frames = self._opener.open_frames(episode.episode, episode.index, start)
 
     def seek(self, number: int, frame_index: int, position_s: float) -> OpenEpisode:
         """Open an episode at a frame, as the current one; a new round begins with it.
@@ -88,13 +103,15 @@ class EpisodeQueue:
         if before is not None and before.number != number:
             before = None
         try:
-            times_ns = self._opener.frame_times_ns(episode) if before is None else before.times_ns
+            index = self._opener.read_index(episode) if before is None else before.index
         except EpisodeError as error:
             raise not_playable(number, error) from error
-        first = frame_index_at(times_ns, frame_index, position_s)
+        first = frame_index_at(index.times_ns, frame_index, position_s)
         self._go_to(number)
-        frames = self._opener.open_frames(episode, first)
-        opened = OpenEpisode(number, episode, script_index, times_ns, frames, first, whole=False)
+        demand = self._demand()
+        start = FrameStart(first, demand.pictures, key_frame=demand.packets)
+        frames = self._opener.open_frames(episode, index, start)
+        opened = OpenEpisode(number, episode, script_index, index, frames, first, whole=False)
         if before is not None:
             opened.continue_from(before)
         self.open_episode = opened

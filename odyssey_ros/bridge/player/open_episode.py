@@ -12,40 +12,58 @@ from odyssey_ros.dataset.logs.events import EventKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from odyssey_ros.dataset.episodes import Episode, EpisodeFrame
+    from odyssey_ros.bridge.player.frame_demand import FrameStart
+    from odyssey_ros.bridge.player.playable_frames import PlayableFrame
+    from odyssey_ros.dataset.episodes import Episode
     from odyssey_ros.dataset.logs.events import Event
+    from odyssey_ros.dataset.videos.video import VideoIndex
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeIndex:
+    """What a reading of all packets tells of an episode.
+
+    Attributes:
+        times_ns: Media times of all frames, in nanoseconds.
+        key_frames: Numbers of the frames at which a decoder can start; empty if no packet is passed through.
+        video: The index of the video.
+    """
+
+    times_ns: Sequence[int]
+    key_frames: Sequence[int] = ()
+    video: VideoIndex | None = None
 
 
 class FrameReader(Protocol):
-    """The decoded frames of an episode, which arrive without being waited for."""
+    """The frames of an episode, which arrive without being waited for."""
 
     @property
     def ended(self) -> bool:
         """Whether all frames have been returned by `poll`."""
 
-    def poll(self) -> EpisodeFrame | None:
-        """Return the next frame, or None when it is not decoded yet or `ended` is true.
+    def poll(self) -> PlayableFrame | None:
+        """Return the next frame, or None when it is not read yet or `ended` is true.
 
         Raises:
             EpisodeError: The video is broken.
         """
 
     def close(self, timeout: float = 0.0) -> None:
-        """Stop decoding; wait at most `timeout` seconds for the end of the thread."""
+        """Stop reading; wait at most `timeout` seconds for the end of the thread."""
 
 
 class EpisodeOpener(Protocol):
     """Opens the video files of episodes."""
 
-    def frame_times_ns(self, episode: Episode) -> list[int]:
-        """Return the media times of all frames, in nanoseconds.
+    def read_index(self, episode: Episode) -> EpisodeIndex:
+        """Return the times and the key frames of an episode; blocks while it reads the file.
 
         Raises:
             EpisodeError: The video cannot be read.
         """
 
-    def open_frames(self, episode: Episode, first: int) -> FrameReader:
-        """Begin to decode at frame number `first`."""
+    def open_frames(self, episode: Episode, index: EpisodeIndex, start: FrameStart) -> FrameReader:
+        """Begin to read frames."""
 
 
 @dataclass(slots=True)
@@ -56,12 +74,13 @@ class OpenEpisode:
         number: Number of the episode, from 0.
         episode: The files.
         script_index: Index of the script in a simulation job, else -1.
-        times_ns: Media times of all frames, in nanoseconds.
+        index: Times and key frames.
         frames: The frames from the first one that is played.
         next_index: Number of the next frame to publish.
         whole: Whether each frame so far was published once and in order.
         started: Whether the start event has been published.
-        pending: A decoded frame that is not published yet.
+        pending: A frame that was read and is not published yet.
+        timed_index: Number of the last frame that the timeline contains.
         last_prompt: The prompt of the last frame.
         reported_prompts: Number of prompts for which an event was published.
         after_seek: Whether the next frame is the first one after a seek.
@@ -70,12 +89,13 @@ class OpenEpisode:
     number: int
     episode: Episode
     script_index: int
-    times_ns: Sequence[int]
+    index: EpisodeIndex
     frames: FrameReader
     next_index: int = 0
     whole: bool = True
     started: bool = False
-    pending: EpisodeFrame | None = None
+    pending: PlayableFrame | None = None
+    timed_index: int = -1
     last_prompt: str = ""
     reported_prompts: int = 0
     after_seek: bool = False
@@ -84,6 +104,11 @@ class OpenEpisode:
     def stream_id(self) -> str:
         """The stream of the episode."""
         return self.episode.stream_id
+
+    @property
+    def times_ns(self) -> Sequence[int]:
+        """Media times of all frames, in nanoseconds."""
+        return self.index.times_ns
 
     @property
     def position_ns(self) -> int:
@@ -99,18 +124,18 @@ class OpenEpisode:
         """Take over from the same episode, from which a seek leads here, what has been published."""
         self.started, self.last_prompt, self.after_seek = before.started, before.last_prompt, before.started
 
-    def start(self, frame: EpisodeFrame) -> str:
+    def start(self, frame: PlayableFrame) -> str:
         """Mark the episode as started with this frame, and return the prompt of the start event."""
         prompts = self.episode.events.prompts()
         self.started = True
         self.last_prompt = frame.prompt
-        if frame.picture.index > 0:
+        if frame.index > 0:
             self.reported_prompts = self._count_applied(frame)
         elif prompts:
             self.last_prompt, self.reported_prompts = prompts[0], 1
         return self.last_prompt
 
-    def take_new_prompts(self, frame: EpisodeFrame) -> Sequence[str]:
+    def take_new_prompts(self, frame: PlayableFrame) -> Sequence[str]:
         """Return the prompts that come into force with this frame.
 
         After a seek, that is the prompt in force if it differs from the prompt of the last frame.
@@ -126,15 +151,14 @@ class OpenEpisode:
         """Return the prompts that no frame shows: those after the last frame."""
         return self.episode.events.prompts()[self.reported_prompts :]
 
-    def _count_applied(self, frame: EpisodeFrame) -> int:
+    def _count_applied(self, frame: PlayableFrame) -> int:
         """Return how many prompts are in force at a frame; the first one is in force from the beginning."""
-        picture = frame.picture
         prompts = _prompt_events(self.episode)
         return next(
             (
                 count
                 for count, event in enumerate(prompts)
-                if count > 0 and not event.applies_to(picture.index, picture.stream_time_ns)
+                if count > 0 and not event.applies_to(frame.index, frame.stream_time_ns)
             ),
             len(prompts),
         )

@@ -7,6 +7,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.bridge.player.command_thread import CommandThread
+from odyssey_ros.bridge.player.frame_demand import FrameDemand
+from odyssey_ros.bridge.player.open_episode import EpisodeIndex
+from odyssey_ros.bridge.player.playable_frames import playable_frames
 from odyssey_ros.bridge.player.playback_sequencer import PlaybackSequencer
 from odyssey_ros.bridge.player.read_ahead import ReadAhead
 from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
@@ -17,39 +20,50 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from odyssey_ros.bridge.player.episode_library import LibraryEpisode
+    from odyssey_ros.bridge.player.frame_demand import FrameStart
     from odyssey_ros.bridge.player.open_episode import EpisodeOpener
+    from odyssey_ros.bridge.player.playable_frames import PlayableFrame
     from odyssey_ros.bridge.player.playback_state import FramePosition, PlaybackObserver, PlaybackOutput
-    from odyssey_ros.dataset.episodes import Episode, EpisodeFrame
+    from odyssey_ros.dataset.episodes import Episode
 
 FRAMES_AHEAD: Final = 8
 _CLOSED: Final = "the player is unconfigured"
 
 
 class VideoOpener:
-    """Opens video files, which are decoded ahead on threads.
+    """Opens video files, which are read ahead on threads.
 
     Args:
-        on_change: Called on a decoding thread when a reader has a new frame or has ended.
+        on_change: Called on a reading thread when a reader has a new frame or has ended.
+        demand: Returns what the subscribers need at the moment, on any thread.
     """
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, on_change: Callable[[], None], demand: Callable[[], FrameDemand] = FrameDemand
+    ) -> None:
         self._on_change = on_change
+        self._demand = demand
 
-    def frame_times_ns(self, episode: Episode) -> list[int]:
-        """Return the media times of all frames, in nanoseconds; blocks while it reads the file.
+    def read_index(self, episode: Episode) -> EpisodeIndex:
+        """Return the times and the key frames of an episode; blocks while it reads the file.
 
         Raises:
             EpisodeError: The video cannot be read.
         """
         with containing(episode.stream_id), Video(episode.video_path) as video:
-            return video.frame_times_ns()
+            index = video.index()
+            return EpisodeIndex(video.frame_times_ns(), index.pass_through.key_frames, index)
 
-    def open_frames(self, episode: Episode, first: int) -> ReadAhead[EpisodeFrame]:
-        """Begin to decode at frame number `first`."""
+    def open_frames(
+        self, episode: Episode, index: EpisodeIndex, start: FrameStart
+    ) -> ReadAhead[PlayableFrame]:
+        """Begin to read frames."""
+        video = index.video
+        assert video is not None  # noqa: S101 -- `read_index` made the index
 
-        def frames() -> Iterator[EpisodeFrame]:
+        def frames() -> Iterator[PlayableFrame]:
             with containing(episode.stream_id):
-                yield from episode.frames(first)
+                yield from playable_frames(episode, video, start, self._demand)
 
         return ReadAhead(frames, FRAMES_AHEAD, self._on_change)
 
@@ -68,7 +82,8 @@ class Playback:
         paused: Whether playback begins paused.
         has_clock: Whether the output publishes a clock, which needs ticks between frames.
         steady_ns: The steady clock, in nanoseconds.
-        make_opener: Makes what opens video files from a change callback, which can be called on any thread.
+        make_opener: Makes what opens video files from a change callback, which can be called on any thread,
+            and from the demand of the output.
     """
 
     def __init__(
@@ -81,7 +96,7 @@ class Playback:
         paused: bool,
         has_clock: bool = False,
         steady_ns: Callable[[], int] = time.monotonic_ns,
-        make_opener: Callable[[Callable[[], None]], EpisodeOpener] = VideoOpener,
+        make_opener: Callable[[Callable[[], None], Callable[[], FrameDemand]], EpisodeOpener] = VideoOpener,
     ) -> None:
         self._thread = CommandThread(
             "odyssey_playback",
@@ -91,7 +106,7 @@ class Playback:
         self._sequencer = PlaybackSequencer(
             output,
             observer,
-            make_opener(self._thread.wake),
+            make_opener(self._thread.wake, output.demand),
             self._thread.interrupted,
             rate=rate,
             loop=loop,

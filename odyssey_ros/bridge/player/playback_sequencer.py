@@ -10,6 +10,7 @@ from odyssey_ros.bridge.player.episode_errors import playback_error
 from odyssey_ros.bridge.player.episode_publisher import EpisodePublisher
 from odyssey_ros.bridge.player.episode_queue import EpisodeQueue
 from odyssey_ros.bridge.player.playback_state import FramePosition, PlaybackPhase
+from odyssey_ros.bridge.player.start_decision import StartDecision, limit_of
 from odyssey_ros.bridge.player.state_reporter import StateReporter
 from odyssey_ros.bridge.player.timeline import Timeline
 from odyssey_ros.client import ErrorCode, OdysseyError
@@ -18,11 +19,12 @@ from odyssey_ros.dataset.errors import EpisodeError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from pathlib import Path
 
     from odyssey_ros.bridge.player.episode_library import LibraryEpisode
     from odyssey_ros.bridge.player.open_episode import EpisodeOpener, OpenEpisode
+    from odyssey_ros.bridge.player.playable_frames import PlayableFrame
     from odyssey_ros.bridge.player.playback_state import PlaybackObserver, PlaybackOutput
-    from odyssey_ros.dataset.episodes import EpisodeFrame
 
 # Values of `advance`, beside the steady times.
 AT_ONCE: Final = 0
@@ -71,7 +73,9 @@ class PlaybackSequencer:
         self._timeline = Timeline(rate)
         self._ticks = ClockTicks(self._timeline, output.publish_clock) if has_clock else None
         self._publisher = EpisodePublisher(output, self._timeline)
-        self._queue = EpisodeQueue(opener, loop=loop)
+        self._queue = EpisodeQueue(opener, loop=loop, demand=output.demand)
+        self._starts = StartDecision()
+        self._limited: set[Path] = set()  # videos of which an observer knows that packets are missing
         self._reporter = StateReporter(output, observer, rate)
         self._steps: deque[Future[FramePosition]] = deque()
         self._active = False
@@ -215,10 +219,14 @@ class PlaybackSequencer:
                 return AT_ONCE
             if frame is None:
                 if not episode.frames.ended:
-                    return NEVER  # until a frame is decoded
+                    return NEVER  # until a frame is read
                 self._complete_episode(episode)
                 return AT_ONCE
-            self._timeline.next_frame(frame.picture.media_time_ns)
+            if frame.index != episode.timed_index:  # it is another one after a new start
+                self._timeline.next_frame(frame.media_time_ns)
+                episode.timed_index = frame.index
+        if self._starts_again(episode, frame):
+            return AT_ONCE
         now_ns = self._steady_ns()
         due_ns = now_ns if self._steps else self._timeline.due_ns(now_ns)
         if now_ns < due_ns:
@@ -229,14 +237,27 @@ class PlaybackSequencer:
             self._start_episode(episode, frame, due_ns)
         return AT_ONCE
 
-    def _start_episode(self, episode: OpenEpisode, frame: EpisodeFrame, due_ns: int) -> None:
+    def _starts_again(self, episode: OpenEpisode, frame: PlayableFrame) -> bool:
+        """Read the frame again if it lacks what the subscribers need; return whether that was necessary."""
+        demand, index = self._output.demand(), episode.index
+        if demand.packets and episode.episode.video_path not in self._limited:
+            reason = limit_of(frame)
+            if reason is not None:
+                self._limited.add(episode.episode.video_path)
+                self._observer.packets_limited(episode.episode, reason)
+        start = self._starts.start_for(frame, demand, index.times_ns, index.key_frames, self._timeline.rate)
+        if start is not None:
+            self._queue.reopen(start)
+        return start is not None
+
+    def _start_episode(self, episode: OpenEpisode, frame: PlayableFrame, due_ns: int) -> None:
         """Report that an episode starts with this frame, which is published by the next call."""
         episode.start(frame)
         self._reporter.count(begun=1)
         self._report_current()
         self._publisher.publish_start(episode, due_ns)
 
-    def _publish_frame(self, episode: OpenEpisode, frame: EpisodeFrame, due_ns: int) -> None:
+    def _publish_frame(self, episode: OpenEpisode, frame: PlayableFrame, due_ns: int) -> None:
         if self._reporter.phase is not self._current_phase():
             self._report_current()
         position = self._publisher.publish_frame(episode, frame, due_ns)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import av
+    from av.video.frame import VideoFrame
 
+    from odyssey_ros.bridge.player.frame_demand import FrameDemand
     from odyssey_ros.client import ErrorCode, OdysseyError
     from odyssey_ros.dataset.episodes import Episode
+    from odyssey_ros.dataset.videos.video import EncodedPicture
 
 
 class PlaybackPhase(enum.Enum):
@@ -55,13 +57,16 @@ class PlaybackState:
 
 @dataclass(frozen=True, slots=True)
 class PlayedFrame:
-    """A frame to be published, and its labels."""
+    """A frame to be published, and its labels; see `PlayableFrame`."""
 
-    frame: av.VideoFrame
     index: int
     media_time_ns: int
     stream_id: str
     prompt: str
+    width: int
+    height: int
+    picture: VideoFrame | None = None
+    packet: EncodedPicture | None = None
 
 
 class PlayedEvent(enum.Enum):
@@ -90,10 +95,13 @@ class FramePosition:
 
 
 class PlaybackOutput(Protocol):
-    """The topics on which an episode is published. All methods are called on the playback thread."""
+    """The topics on which an episode is published. Methods are called on the playback thread."""
 
     def has_subscribers(self, rate: float) -> bool:
         """Return whether the subscribers that playback waits for are present."""
+
+    def demand(self) -> FrameDemand:
+        """Return what the subscribers need of frames at the moment. From any thread."""
 
     def stamp(self, due_ns: int, playback_ns: int) -> int:
         """Return the stamp of a frame.
@@ -128,6 +136,9 @@ class PlaybackObserver(Protocol):
 
     def state_changed(self, state: PlaybackState) -> None:
         """Handle a change of state. The state has been published."""
+
+    def packets_limited(self, episode: Episode, reason: str) -> None:
+        """Handle that packets of an episode are missing for subscribers, or come late. Once per episode."""
 
     def episode_damaged(self, episode: Episode) -> None:
         """Handle an episode whose file cannot be played."""

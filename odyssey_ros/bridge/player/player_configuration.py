@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from odyssey_ros.bridge.frames.encoded_messages import MessageTypeError
 from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
-from odyssey_ros.bridge.player.player_topics import TOPIC_NAMES
+from odyssey_ros.bridge.player.player_topics import OPTIONAL_TOPICS, TOPIC_NAMES
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused
 from odyssey_ros.client.regular_file import RegularFileError, require_regular_file
 
@@ -54,7 +55,7 @@ def required_topics(text: str) -> list[str]:
     """Return the names of a comma-separated list of topics; `~/` before a name is allowed.
 
     Raises:
-        ConfigurationRefused: The player has no such topic.
+        ConfigurationRefused: The player has no such topic, or the package of its messages is missing.
     """
     names = [name.strip().removeprefix("~/") for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in TOPIC_NAMES]
@@ -62,6 +63,12 @@ def required_topics(text: str) -> list[str]:
         raise ConfigurationRefused(
             f"wait_for names {unknown[0]!r}, which is not one of: {', '.join(TOPIC_NAMES)}"
         )
+    for name in names:
+        if name in OPTIONAL_TOPICS:
+            try:
+                OPTIONAL_TOPICS[name].load()
+            except MessageTypeError as error:
+                raise ConfigurationRefused(f"wait_for names {name}, which is not offered: {error}") from None
     return names
 
 

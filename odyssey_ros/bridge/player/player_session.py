@@ -148,6 +148,10 @@ class PlayerSession:
         elif state.message:
             logger.info(state.message)
 
+    def packets_limited(self, episode: Episode, reason: str) -> None:
+        """Log why packets of an episode are missing for subscribers, or come late."""
+        self._node.get_logger().warning(f"Episode {episode.stream_id}: {reason}")
+
     def episode_damaged(self, episode: Episode) -> None:
         """Delete a damaged video from the cache, so that it is downloaded again the next time."""
         if self._keep_files and self._folder is not None and episode.video_path.parent == self._folder:

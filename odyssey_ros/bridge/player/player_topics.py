@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -10,9 +12,13 @@ from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
 from odyssey_ros.bridge.conversions import text_field
+from odyssey_ros.bridge.frames.encoded_messages import COMPRESSED_VIDEO, FFMPEG_PACKET
+from odyssey_ros.bridge.frames.encoded_publisher import ENCODED_QOS
 from odyssey_ros.bridge.frames.frame_publisher import IMAGE_QOS, FramePublisher
 from odyssey_ros.bridge.frames.node_time import node_time_ns
 from odyssey_ros.bridge.frames.stamping import ArrivalStamps
+from odyssey_ros.bridge.player.frame_demand import FrameDemand
+from odyssey_ros.bridge.player.join_count import JoinCount
 from odyssey_ros.bridge.player.subscriber_acks import SubscriberAcks
 from odyssey_ros.msg import PlaybackStatus, StreamEvent
 
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.player.playback_state import PlaybackState, PlayedEvent, PlayedFrame
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+    from odyssey_ros.dataset.videos.video import EncodedPicture
 
 STATUS_QOS: Final = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # For rate 0. Fast DDS requests an acknowledgement at once when the history of the publisher is full, else
@@ -38,7 +45,14 @@ TOPIC_NAMES: Final = (
     "frame_info",
     "events",
     "playback",
+    "image_raw/ffmpeg",
+    "image_raw/foxglove",
 )
+OPTIONAL_TOPICS: Final = {"image_raw/ffmpeg": FFMPEG_PACKET, "image_raw/foxglove": COMPRESSED_VIDEO}
+
+
+def _optional_topic(message_name: str) -> str:
+    return next(topic for topic, kind in OPTIONAL_TOPICS.items() if kind.name == message_name)
 
 
 def status_message(state: PlaybackState, stamp_ns: int) -> PlaybackStatus:
@@ -71,6 +85,34 @@ def status_message(state: PlaybackState, stamp_ns: int) -> PlaybackStatus:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _NumberedPacket:
+    """A packet with its number among those of all episodes and rounds."""
+
+    packet: EncodedPicture
+    number: int
+
+    @property
+    def codec(self) -> str:
+        return self.packet.codec
+
+    @property
+    def data(self) -> bytes:
+        return self.packet.data
+
+    @property
+    def is_key_frame(self) -> bool:
+        return self.packet.is_key_frame
+
+    @property
+    def width(self) -> int:
+        return self.packet.width
+
+    @property
+    def height(self) -> int:
+        return self.packet.height
+
+
 class PlayerTopics:
     """Publishes the output of a `Playback`.
 
@@ -78,7 +120,8 @@ class PlayerTopics:
     of the node, or the one published here, which starts with the time of the node, runs in media time, stands
     still while nothing is played, and never goes back. Stamps rise from frame to frame in both.
 
-    Create and destroy on the executor's thread; call the other methods on the playback thread.
+    Create and destroy on the executor's thread; call the other methods on the playback thread, but `demand`
+    on any.
 
     Args:
         node: The node of the topics.
@@ -104,15 +147,29 @@ class PlayerTopics:
         publish_clock: bool,
         steady_ns: Callable[[], int],
     ) -> None:
-        self.frames = FramePublisher(node, settings, qos=LOSSLESS_QOS if lossless else IMAGE_QOS)
+        self._joins = JoinCount()
+        self.frames = FramePublisher(
+            node,
+            settings,
+            qos=LOSSLESS_QOS if lossless else IMAGE_QOS,
+            encoded_qos=LOSSLESS_QOS if lossless else ENCODED_QOS,
+            on_encoded_subscribed=self._joins.subscriber_joined,
+        )
+        self._encoded = self.frames.publishers[len(self.frames.standard_publishers) :]
+        self._packets = 0  # the packets published so far
+        self._lock = threading.Lock()
+        self._destroyed = False
         self._node = node
         self._status = status
         self._steady_ns = steady_ns
         self._events = node.create_publisher(StreamEvent, "~/events", EVENTS_QOS)
         self._clock = node.create_publisher(Clock, "/clock", CLOCK_QOS) if publish_clock else None
-        publishers: tuple[Publisher, ...] = (*self.frames.standard_publishers, self._events, status)
+        standard: tuple[Publisher, ...] = (*self.frames.standard_publishers, self._events, status)
         self._acks = SubscriberAcks(node, self.frames.publishers, (self._events, status))
-        by_name = dict(zip(TOPIC_NAMES, publishers, strict=True))
+        by_name = dict(zip(TOPIC_NAMES, standard, strict=False))
+        for publisher in self._encoded:
+            message_class: Any = publisher.msg_type
+            by_name[_optional_topic(message_class.__name__)] = publisher
         self._required = [by_name[name] for name in wait_for]
         self._stamps = ArrivalStamps()
         self._origin_ns = node_time_ns(node)
@@ -120,6 +177,8 @@ class PlayerTopics:
 
     def destroy(self) -> None:
         """Destroy the publishers, after the end of playback."""
+        with self._lock:
+            self._destroyed = True
         self._acks.destroy()
         self.frames.destroy()
         for publisher in (self._events, self._clock):
@@ -134,6 +193,14 @@ class PlayerTopics:
         if not self._required:
             return rate > 0 or self.frames.watched()
         return all(publisher.get_subscription_count() > 0 for publisher in self._required)
+
+    def demand(self) -> FrameDemand:
+        """Return what the subscribers need of frames at the moment. From any thread."""
+        with self._lock:
+            if self._destroyed:
+                return FrameDemand(pictures=False)
+            present = sum(publisher.get_subscription_count() for publisher in self._encoded)
+            return FrameDemand(self.frames.pictures_watched(), present > 0, self._joins.update(present))
 
     def stamp(self, due_ns: int, playback_ns: int) -> int:
         """Return the stamp of a frame, and publish it as the time on `/clock` if there is a clock.
@@ -151,7 +218,13 @@ class PlayerTopics:
 
     def publish_frame(self, frame: PlayedFrame, stamp_ns: int) -> None:
         """Publish a frame on the image topics."""
-        self.frames.publish(frame, stamp_ns)
+        header = self.frames.header(stamp_ns)
+        if frame.packet is not None:
+            self._packets += 1
+            self.frames.publish_encoded(_NumberedPacket(frame.packet, self._packets), header)
+        if frame.picture is not None:
+            self.frames.publish_picture(frame.picture, header)
+        self.frames.publish_infos(frame, frame.width, frame.height, header)
 
     def publish_event(self, kind: PlayedEvent, stream_id: str, prompt: str, stamp_ns: int) -> None:
         """Publish a stream event."""

@@ -6,6 +6,7 @@ import pytest
 
 from fake_playback import FRAME_NS, FakeOpener, FakeOutput, make_episode, make_frame
 from odyssey_ros.bridge.player.episode_publisher import EpisodePublisher
+from odyssey_ros.bridge.player.frame_demand import FrameStart
 from odyssey_ros.bridge.player.open_episode import OpenEpisode
 from odyssey_ros.bridge.player.playback_state import FramePosition
 from odyssey_ros.bridge.player.timeline import Timeline
@@ -17,7 +18,8 @@ def parts():
     output, timeline = FakeOutput(), Timeline(0.0)
     episode = make_episode("a", {0: "sea", 1: "storm", 9: "calm"})
     opener = FakeOpener(3)
-    opened = OpenEpisode(7, episode, -1, opener.frame_times_ns(episode), opener.open_frames(episode, 0))
+    index = opener.read_index(episode)
+    opened = OpenEpisode(7, episode, -1, index, opener.open_frames(episode, index, FrameStart()))
     return EpisodePublisher(output, timeline), output, timeline, opened
 
 
@@ -28,7 +30,7 @@ def test_an_episode_from_start_to_end(parts):
     positions = []
     for index in range(3):
         frame = opened.pending = make_frame(opened.episode, index)
-        timeline.next_frame(frame.picture.media_time_ns)
+        timeline.next_frame(frame.media_time_ns)
         positions.append(publisher.publish_frame(opened, frame, 0))
         assert (opened.pending, opened.next_index) == (None, index + 1)
     publisher.publish_end(opened)

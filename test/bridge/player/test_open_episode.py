@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fake_playback import FRAME_NS, FakeOpener, make_episode, make_frame
+from odyssey_ros.bridge.player.frame_demand import FrameStart
 from odyssey_ros.bridge.player.open_episode import OpenEpisode, duration_ns, frame_index_at
 from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.dataset.episodes import Episode
@@ -15,7 +16,8 @@ TIMES_NS = [0, 100_000_000, 250_000_000]
 
 def make_open(episode, frames=5):
     opener = FakeOpener(frames)
-    return OpenEpisode(0, episode, -1, opener.frame_times_ns(episode), opener.open_frames(episode, 0))
+    index = opener.read_index(episode)
+    return OpenEpisode(0, episode, -1, index, opener.open_frames(episode, index, FrameStart()))
 
 
 def test_the_position_is_the_time_of_the_next_frame_or_of_the_last():

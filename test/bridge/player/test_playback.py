@@ -8,6 +8,7 @@ import pytest
 
 from fake_playback import FRAME_NS, FakeObserver, FakeOpener, FakeOutput, make_episode
 from odyssey_ros.bridge.player.episode_library import LibraryEpisode
+from odyssey_ros.bridge.player.frame_demand import FrameStart
 from odyssey_ros.bridge.player.playback import Playback, VideoOpener
 from odyssey_ros.bridge.player.playback_state import FramePosition, PlaybackPhase
 from odyssey_ros.client import ErrorCode
@@ -25,7 +26,7 @@ class Player:
 
     def __init__(self, *, rate=0.0, paused=False, opener=None, has_clock=False):
         self.output, self.observer = FakeOutput(), FakeObserver()
-        options = {} if opener is None else {"make_opener": lambda on_change: opener}
+        options = {} if opener is None else {"make_opener": lambda on_change, demand: opener}
         self.playback = Playback(
             self.output,
             self.observer,
@@ -158,12 +159,13 @@ def test_a_video_file_is_played(make_player, tmp_path):
 def test_a_video_file_is_opened_at_a_frame(tmp_path):
     episode, changed = Episode("a", write_video(tmp_path / "a.mp4", frames=5)), threading.Event()
     opener = VideoOpener(changed.set)
-    assert opener.frame_times_ns(episode) == [index * FRAME_NS for index in range(5)]
-    frames = opener.open_frames(episode, 3)
+    index = opener.read_index(episode)
+    assert index.times_ns == [number * FRAME_NS for number in range(5)]
+    frames = opener.open_frames(episode, index, FrameStart(3))
     indexes = []
     while not frames.ended:
         if (frame := frames.poll()) is not None:
-            indexes.append(frame.picture.index)
+            indexes.append(frame.index)
         else:
             assert changed.wait(TIMEOUT_S)
     frames.close(TIMEOUT_S)
@@ -174,7 +176,7 @@ def test_a_file_that_is_not_a_video_is_broken(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"not a video")
     opener = VideoOpener(lambda: None)
     with pytest.raises(EpisodeError) as raised:
-        opener.frame_times_ns(Episode("a", tmp_path / "a.mp4"))
+        opener.read_index(Episode("a", tmp_path / "a.mp4"))
     assert raised.value.code is ErrorCode.VIDEO_BROKEN
 
 
@@ -182,10 +184,10 @@ def test_a_defect_in_one_episode_does_not_stop_the_others(make_player, tmp_path,
     episodes = [Episode(name, write_video(tmp_path / f"{name}.mp4", frames=3)) for name in "abc"]
     real_frames, real_times = Episode.frames, Video.frame_times_ns
 
-    def frames(self, first=0, *, threads=1):
+    def frames(self, first=0, *, index):
         if self.stream_id == "a":
             raise ZeroDivisionError("defect")
-        return real_frames(self, first, threads=threads)
+        return real_frames(self, first, index=index)
 
     def frame_times_ns(self):
         times = real_times(self)

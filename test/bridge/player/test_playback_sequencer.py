@@ -8,6 +8,7 @@ import pytest
 
 from fake_playback import FRAME_NS, MS, FakeClock, FakeObserver, FakeOpener, FakeOutput, make_episode
 from odyssey_ros.bridge.player.episode_library import LibraryEpisode
+from odyssey_ros.bridge.player.frame_demand import FrameDemand, FrameStart
 from odyssey_ros.bridge.player.playback_sequencer import (
     AT_ONCE,
     CLOSE_TIMEOUT_S,
@@ -564,3 +565,48 @@ def test_the_end_without_an_open_episode():
     player = Player()
     player.sequencer.end("closed", ErrorCode.UNCONFIGURED)
     assert player.output.published == []
+
+
+def test_frames_are_read_again_when_somebody_subscribes_to_pictures():
+    """The frame that waits is read again, and all are published once, at their times."""
+    player = Player(make_episode("a"), frames=6, active=False)
+    player.output.wanted = FrameDemand(pictures=False)
+    player.sequencer.set_active(True)
+    player.play(limit=2)
+    player.output.wanted = FrameDemand(pictures=True)
+    player.play()
+    assert player.opener.starts == [FrameStart(0, pictures=False), FrameStart(2, pictures=True)]
+    assert [reader.closed for reader in player.opener.readers] == [True, True]
+    assert [entry for entry in player.output.published if entry[0] == "frame"] == [
+        ("frame", "a", index, "", index * FRAME_NS) for index in range(6)
+    ]
+
+
+def test_a_paused_player_reads_the_next_frame_again():
+    player = Player(make_episode("a"), frames=6, active=False)
+    player.output.wanted = FrameDemand(pictures=False)
+    player.sequencer.set_active(True)
+    player.play(limit=2)
+    player.sequencer.pause()
+    player.output.wanted = FrameDemand(pictures=True)
+    assert player.step().result(0).frame_index == 2
+    assert player.opener.starts[1:] == [FrameStart(2, pictures=True)]
+
+
+def test_a_seek_begins_with_what_the_subscribers_need():
+    player = Player(make_episode("a"), frames=6, paused=True)
+    player.output.wanted = FrameDemand(pictures=False, packets=True, joined=1)
+    player.sequencer.seek(-1, 4, 0.0)
+    assert player.opener.starts[-1] == FrameStart(4, pictures=False, key_frame=True)
+
+
+def test_that_packets_are_missing_is_reported_once_for_each_video():
+    player = Player(make_episode("a"), make_episode("b"), loop=True, active=False)
+    player.opener.refusal = "a video with B frames"
+    player.sequencer.set_active(True)
+    player.play(limit=3)
+    assert player.observer.limits == []
+    player.output.wanted = FrameDemand(packets=True, joined=1)
+    player.play(limit=20)
+    assert [name for name, _ in player.observer.limits] == ["b", "a"]
+    assert player.observer.limits[0][1].startswith("a video with B frames cannot be passed through")

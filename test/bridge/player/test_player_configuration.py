@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from odyssey_ros.bridge.frames.encoded_messages import OptionalMessageType
 from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
 from odyssey_ros.bridge.player.player_configuration import episode_folder, episode_request, required_topics
+from odyssey_ros.bridge.player.player_topics import OPTIONAL_TOPICS
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused
 
@@ -52,6 +54,19 @@ def test_required_topics():
     assert required_topics("image_raw, ~/frame_info,,") == ["image_raw", "frame_info"]
     with pytest.raises(ConfigurationRefused, match="wait_for names 'pictures', which is not"):
         required_topics("image_raw,pictures")
+
+
+def test_a_required_topic_without_its_message_package_is_refused(monkeypatch):
+    assert required_topics("image_raw/ffmpeg,~/image_raw/foxglove") == [
+        "image_raw/ffmpeg",
+        "image_raw/foxglove",
+    ]
+    missing = OptionalMessageType("no_such_video_msgs", "FFMPEGPacket")
+    monkeypatch.setitem(OPTIONAL_TOPICS, "image_raw/ffmpeg", missing)
+    assert required_topics("image_raw/foxglove") == ["image_raw/foxglove"]
+    reason = "wait_for names image_raw/ffmpeg, which is not offered: install ros-.*-no-such-video-msgs"
+    with pytest.raises(ConfigurationRefused, match=reason):
+        required_topics("image_raw/ffmpeg")
 
 
 def test_a_folder_is_created(tmp_path):

@@ -7,22 +7,27 @@ import time
 import av
 import pytest
 from builtin_interfaces.msg import Time
+from ffmpeg_image_transport_msgs.msg import FFMPEGPacket
+from foxglove_msgs.msg import CompressedVideo
 from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from fake_playback import MS, FakeClock
 from odyssey_ros.bridge.frames.image_settings import ImageSettings
+from odyssey_ros.bridge.player.frame_demand import FrameDemand
 from odyssey_ros.bridge.player.playback_state import PlaybackPhase, PlaybackState, PlayedEvent, PlayedFrame
 from odyssey_ros.bridge.player.player_topics import STATUS_QOS, TOPIC_NAMES, PlayerTopics, status_message
 from odyssey_ros.client import ErrorCode
+from odyssey_ros.dataset.videos.video import EncodedPicture
 from waiting import wait_until
 
 SETTINGS = ImageSettings("eye", "rgb8", 85, None)
 LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 S = 1_000_000_000
+FRAME = PlayedFrame(3, 300 * MS, "a", "a calm sea", 64, 48, av.VideoFrame(64, 48, "yuv420p"))
 
 
 def nanoseconds(message):
@@ -97,7 +102,7 @@ def test_frames_events_and_states_are_published(make_topics, probe):
     statuses = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
     topics = make_topics(wait_for=["image_raw", "frame_info", "events"])
     wait_until(lambda: topics.has_subscribers(1.0), "the subscribers")
-    topics.publish_frame(PlayedFrame(av.VideoFrame(64, 48, "yuv420p"), 3, 300 * MS, "a", "a calm sea"), 5 * S)
+    topics.publish_frame(FRAME, 5 * S)
     topics.publish_event(PlayedEvent.ACKNOWLEDGED, "a", "a calm sea", 6 * S)
     topics.publish_state(PlaybackState(PlaybackPhase.PLAYING, stream_id="a"))
     wait_until(lambda: images and labels and events and statuses, "the messages")
@@ -197,3 +202,21 @@ def test_without_a_clock_no_time_is_published(node, make_topics):
 
 def test_acknowledgements_of_no_subscribers_are_not_awaited(make_topics):
     assert make_topics(lossless=True).wait_for_acks(lambda: False)
+
+
+def test_the_demand_is_that_of_the_subscribers(make_topics, probe, on_executor):
+    topics = make_topics(wait_for=["image_raw/ffmpeg"])
+    assert topics.demand() == FrameDemand(pictures=False, packets=False, joined=0)
+    packets = probe.listen(FFMPEGPacket, "/player/image_raw/ffmpeg")
+    wait_until(lambda: topics.has_subscribers(1.0), "the subscriber of packets")
+    assert topics.demand() == FrameDemand(pictures=False, packets=True, joined=1)
+    probe.listen(CompressedImage, "/player/image_raw/compressed")
+    wait_until(lambda: topics.demand().pictures, "the subscriber of pictures")
+    probe.listen(CompressedVideo, "/player/image_raw/foxglove")
+    wait_until(lambda: topics.demand().joined == 2, "another subscriber of packets")
+    packet = EncodedPicture(3, 300 * MS, 300 * MS, "vp8", 64, 48, True, b"frame")
+    topics.publish_frame(PlayedFrame(3, 300 * MS, "a", "", 64, 48, None, packet), 5 * S)
+    wait_until(lambda: packets, "the packet")
+    assert (packets[0].pts, packets[0].header.stamp.sec, bytes(packets[0].data)) == (1, 5, b"frame")
+    on_executor(topics.destroy)
+    assert topics.demand() == FrameDemand(pictures=False)
