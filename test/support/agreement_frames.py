@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from odyssey_ros.msg import FrameInfo
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from agreement_plans import Plan
 
 EVERYTHING: Final = QoSProfile(history=HistoryPolicy.KEEP_ALL)
+
+Stamp: TypeAlias = "tuple[int, int]"
+"""A stamp in seconds and nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ class Frames:
     """Joins the messages of an image topic and of its labels."""
 
     def __init__(self, node: Node, name: str) -> None:
-        self._pictures: dict[tuple[int, int], tuple[tuple[int, int], Marker | None]] = {}
-        self._labels: dict[tuple[int, int], FrameInfo] = {}
+        self._pictures: dict[Stamp, tuple[tuple[int, int], Marker | None]] = {}
+        self._labels: dict[Stamp, FrameInfo] = {}
         node.create_subscription(Image, f"/{name}/image_raw", self._image, EVERYTHING)
         node.create_subscription(FrameInfo, f"/{name}/frame_info", self._label, EVERYTHING)
 
@@ -107,8 +110,8 @@ def _seen(label: Any, size: tuple[int, int], marker: Marker | None) -> Seen:
 
 
 def frames_of_bag(bag: Path) -> list[Seen]:
-    pictures: dict[tuple[int, int], tuple[tuple[int, int], Marker | None]] = {}
-    labels: dict[tuple[int, int], Any] = {}
+    pictures: dict[Stamp, tuple[tuple[int, int], Marker | None]] = {}
+    labels: dict[Stamp, Any] = {}
     with AnyReader([bag]) as reader:
         for connection, _, data in reader.messages():
             if connection.topic.endswith("/compressed"):

@@ -10,22 +10,19 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from odyssey_ros.msg import PlaybackStatus, StreamStatus
 from odyssey_ros.srv import EndStream, Interact, StartStream
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from agreement_frames import Frames, Seen, Views, frames_of_bag
 from agreement_processes import KEY, Processes, executable
+from observer import Observer
 from odyssey_ros.client import Odyssey, OdysseyError
 from waiting import eventually, wait_until
 
@@ -77,10 +74,8 @@ class Graph:
             "player", "player", autostart="false", encoding="mono8", rate="0.0",
             wait_for="image_raw,frame_info,playback",
         )  # fmt: skip
-        context = Context()
-        rclpy.init(context=context, domain_id=self._domain)
-        self._stack.callback(rclpy.try_shutdown, context=context)
-        self.node = Node("observer", context=context)
+        self._observer = self._stack.enter_context(Observer(self._domain))
+        self.node = self._observer.node
         self.frames = {name: Frames(self.node, name) for name in (*self.names, "player")}
         self.statuses: dict[str, StreamStatus] = {}
         for name in self.names:
@@ -95,39 +90,10 @@ class Graph:
         self._prompts = {
             name: self.node.create_publisher(String, f"/{name}/prompt", 10) for name in self.names
         }
-        self._clients: dict[str, Any] = {}
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(self.node)
-
-        closing = threading.Event()
-
-        def spin() -> None:
-            with contextlib.suppress(ExternalShutdownException, ShutdownException):
-                while not closing.is_set():
-                    executor.spin_once()
-
-        thread = threading.Thread(target=spin, daemon=True)
-        thread.start()
-
-        def end() -> None:
-            # A callback that ends while the executor shuts down uses what the shutdown has destroyed.
-            closing.set()
-            executor.create_task(lambda: None)  # spin_once returns only when it has something to do
-            thread.join()
-            executor.shutdown()
-            self.node.destroy_node()
-
-        self._stack.callback(end)
 
     def call(self, kind: type, name: str, **fields: Any) -> Any:
         """Call a service and return its response."""
-        if name not in self._clients:
-            self._clients[name] = self.node.create_client(kind, name)
-        client = self._clients[name]
-        assert client.wait_for_service(timeout_sec=80), f"there is no service {name}"
-        future = client.call_async(kind.Request(**fields))
-        wait_until(future.done, f"an answer of {name}")
-        return future.result()
+        return self._observer.call(kind, name, **fields)
 
     # -- live --------------------------------------------------------------------------------------
 

@@ -80,12 +80,14 @@ class Processes:
 
         self._stack.callback(end)
 
-    def start_emulator(self) -> None:
-        """Start the emulator, and wait until it is ready."""
+    def start_emulator(self, *options: str) -> None:
+        """Start the emulator with further options, and wait until it is ready."""
         log = self._folder / "emulator.log"
         command = [executable("emulator"), "--host", "127.0.0.1", "--port", "0", "--api-key", KEY]
         data = str(self._folder / "emulator")
-        self._start([*command, "--fps", f"{1 / SLOT_S:g}", "--allow-prompt-bypass", "--data-dir", data], log)
+        self._start(
+            [*command, "--fps", f"{1 / SLOT_S:g}", "--allow-prompt-bypass", "--data-dir", data, *options], log
+        )
 
         def url() -> str | None:
             lines = log.read_text(errors="replace").splitlines()
@@ -96,7 +98,9 @@ class Processes:
     def start_node(self, kind: str, name: str, *launcher: str, **parameters: str) -> None:
         """Start a node of a kind under a name, with a command in front of its executable."""
         command = [*launcher, executable(kind), "--ros-args", "-r", f"__node:={name}"]
-        for parameter, value in {"api_url": self.url, **parameters}.items():
+        if kind != "spectator":
+            parameters = {"api_url": self.url, **parameters}
+        for parameter, value in parameters.items():
             command += ["-p", f"{parameter}:={value}"]
         # At rate 0 a long history would delay the acknowledgements that the player waits for.
         for topic in () if kind == "player" else ("image_raw", "frame_info"):

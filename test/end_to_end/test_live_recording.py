@@ -1,0 +1,131 @@
+"""A bag that is recorded live decodes completely, and each of its frames has the right prompt."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mcap.reader import make_reader
+from mcap_ros2.decoder import DecoderFactory
+
+import bag_recorder
+from encoded_topics import EncodedTopic, access_unit, check_gaps, decoded
+from live_graph import LiveGraph, check_label
+from waiting import wait_until
+
+TYPES = {
+    "image_raw/ffmpeg": "ffmpeg_image_transport_msgs/msg/FFMPEGPacket",
+    "image_raw/foxglove": "foxglove_msgs/msg/CompressedVideo",
+    "frame_info": "odyssey_ros/msg/FrameInfo",
+    "camera_info": "sensor_msgs/msg/CameraInfo",
+}
+
+
+class Recorder:
+    """A process that records topics of the bridge."""
+
+    def __init__(self, graph, folder, *topics):
+        self.path = folder / "bag.mcap"
+        self._log = folder / "recorder.log"
+        arguments = [f"/odyssey/{topic}={TYPES[topic]}" for topic in topics]
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(bag_recorder.__file__)), str(self.path), *arguments],
+                env=graph.processes.environment(), stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def wait_for_topics(self):
+        wait_until(lambda: bag_recorder.SUBSCRIBED in self._log.read_text(), self._log.read_text)
+
+    def wait_for_size(self, size):
+        wait_until(lambda: self.path.stat().st_size >= size, lambda: f"{size} B; {self._log.read_text()}")
+
+    def finish(self):
+        """End the process; return the messages of each topic."""
+        self._process.send_signal(signal.SIGTERM)
+        assert self._process.wait(60) == 0, self._log.read_text()
+        found = {}
+        with self.path.open("rb") as file:
+            reader = make_reader(file, decoder_factories=[DecoderFactory()])
+            for _, channel, _, message in reader.iter_decoded_messages():
+                found.setdefault(channel.topic.removeprefix("/odyssey/"), []).append(message)
+        return found
+
+
+def _stamp(message):
+    return message.header.stamp.sec, message.header.stamp.nanosec
+
+
+def _check(bag, kind):
+    """Check that the bag decodes from its first message; return the prompts."""
+    units = [access_unit(message) for message in bag[f"image_raw/{kind}"]]
+    labels = {_stamp(message): message for message in bag["frame_info"]}
+    cameras = {_stamp(message): message for message in bag["camera_info"]}
+    prompts = []
+    for unit, picture, marker in decoded(units):
+        label, camera = labels[unit.stamp], cameras[unit.stamp]
+        check_label(label, marker)
+        assert (camera.width, camera.height) == picture.shape[::-1]
+        if label.prompt not in prompts:
+            prompts.append(label.prompt)
+    if kind == "ffmpeg":
+        assert check_gaps(units) == 0
+    return prompts
+
+
+@pytest.mark.parametrize("kind", ["ffmpeg", "foxglove"])
+def test_a_bag_of_a_whole_stream(domain_id, tmp_path, kind):
+    topics = ("frame_info", "camera_info", f"image_raw/{kind}")
+    with LiveGraph(domain_id, tmp_path) as graph, Recorder(graph, tmp_path, *topics) as recorder:
+        recorder.wait_for_topics()
+        graph.start_stream("a fox")
+        recorder.wait_for_size(200_000)
+        graph.interact("snow falls")
+        recorder.wait_for_size(500_000)
+        graph.end_stream()
+        bag = recorder.finish()
+    assert _check(bag, kind) == ["a fox", "snow falls"]
+
+
+def test_a_bag_that_begins_in_mid_stream(domain_id, tmp_path):
+    """A viewer of the other encoded topic is there already."""
+    with LiveGraph(domain_id, tmp_path, "--key-frame-interval", "0", "--no-recordings") as graph:
+        viewer = EncodedTopic(graph.observer, "/odyssey/image_raw", "foxglove")
+        graph.start_stream("a fox")
+        wait_until(lambda: len(viewer.units) > 10)
+        with Recorder(graph, tmp_path, "frame_info", "camera_info", "image_raw/ffmpeg") as recorder:
+            recorder.wait_for_topics()
+            recorder.wait_for_size(200_000)
+            graph.interact("snow falls")
+            recorder.wait_for_size(400_000)
+            bag = recorder.finish()
+    assert _check(bag, "ffmpeg") == ["a fox", "snow falls"]
+
+
+def test_a_bag_of_a_topic_that_already_has_a_subscriber(domain_id, tmp_path):
+    """The bag begins with what the other subscriber needs, and has a key frame soon."""
+    with LiveGraph(domain_id, tmp_path, "--key-frame-interval", "0", "--no-recordings") as graph:
+        viewer = EncodedTopic(graph.observer, "/odyssey/image_raw", "ffmpeg")
+        graph.start_stream("a fox")
+        wait_until(lambda: len(viewer.units) > 10)
+        with Recorder(graph, tmp_path, "frame_info", "camera_info", "image_raw/ffmpeg") as recorder:
+            recorder.wait_for_topics()
+            recorder.wait_for_size(200_000)
+            bag = recorder.finish()
+    units = [access_unit(message) for message in bag["image_raw/ffmpeg"]]
+    begin = next(number for number, unit in enumerate(units) if unit.is_key_frame)
+    assert begin < len(units) / 2
+    bag["image_raw/ffmpeg"] = bag["image_raw/ffmpeg"][begin:]
+    assert _check(bag, "ffmpeg") == ["a fox"]
+    assert check_gaps(viewer.units) == 0
