@@ -1,4 +1,4 @@
-"""Targets of session descriptions: the streamer's offer and the answer of a WHEP server, through aiortc."""
+"""Targets of the media: session descriptions, through aiortc, and access units."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from fuzz_loop import run_on_loop
 from fuzz_target import FuzzTarget
-from malformed import as_text, damaged_text
+from malformed import as_text, damaged_bytes, damaged_text
 from odyssey_ros.client.errors import OdysseyConnectionError
-from odyssey_ros.client.frame_labels import LabelHistory
 from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.observer import ClientObserver
 from odyssey_ros.client.peer import Peer, max_message_size
 from odyssey_ros.client.peer_connection import PeerConnection
 from odyssey_ros.client.signaling import RemoteCandidate
+from odyssey_ros.client.unit_content import MAX_SIDE, H264Reader, UnitContent, vp8_content
 from odyssey_ros.client.video_receiver import VideoReceiver
 from oracle import check, check_error, check_number
 
@@ -123,7 +123,7 @@ async def _apply(answer: str) -> None:
             raise OdysseyConnectionError(f"invalid ({type(error).__name__})") from None
         receiver = connection.select_video()
         if receiver is not None:
-            VideoReceiver(receiver, LabelHistory(), check_error)
+            VideoReceiver(receiver, FramePipeline(ClientObserver()), check_error)
     finally:
         await connection.close()
 
@@ -138,6 +138,34 @@ def _message_size(data: bytes) -> None:
         check_number(size, "the size", least=1, most=10**12)
 
 
+def _check_content(content: UnitContent) -> None:
+    if content.size is not None:
+        check(content.is_key_frame, "a size without a key frame")
+        check(all(0 <= side <= MAX_SIDE for side in content.size), "a size out of range")
+
+
+def _h264(data: bytes) -> None:
+    reader = H264Reader()
+    for given in (_PARAMETER_SETS, data, _PICTURE, data):
+        content = reader.content(given)
+        _check_content(content)
+        check(content.is_completed or content.data == given, "the access unit was changed")
+        check(len(content.data) < len(given) + 300_000, "the access unit has grown")
+
+
+def _vp8(data: bytes) -> None:
+    _check_content(vp8_content(data))
+
+
+_PARAMETER_SETS = bytes.fromhex(
+    "000000016742c00ad9062684000003000400000300a23c4899200000000168cb83cb20"
+)  # 96x64
+_PICTURE = bytes.fromhex(
+    "0000000165888427f11b910945c47800bddc00ba21a8053ff5b501a610abbbbe4fddeed886c2cddd4ddd"
+)
+_VP8 = bytes.fromhex("1002009d012a40003000") + bytes(40)
+
+
 TARGETS = [
     FuzzTarget("sdp_offer", damaged_text(OFFER, tokens=TOKENS), _offer, (OdysseyConnectionError,), share=0.4),
     FuzzTarget(
@@ -147,5 +175,7 @@ TARGETS = [
         (OdysseyConnectionError,),
         share=0.3,
     ),
+    FuzzTarget("h264_access_unit", damaged_bytes(_PARAMETER_SETS + _PICTURE, _PICTURE), _h264),
+    FuzzTarget("vp8_access_unit", damaged_bytes(_VP8), _vp8),
     FuzzTarget("sdp_message_size", damaged_text(OFFER, tokens=TOKENS), _message_size),
 ]

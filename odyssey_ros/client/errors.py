@@ -17,7 +17,7 @@ The tree::
      +-- OdysseyArgumentError                invalid argument (also ValueError)
           +-- OdysseyImageError
           +-- OdysseyScriptError
-          +-- OdysseyConfigurationError      a variable of the environment cannot be used
+          +-- OdysseyConfigurationError      a variable of the environment, or aiortc, cannot be used
 
 An error's text never holds a key, a token, or the query of a URL.
 """
@@ -183,7 +183,10 @@ class OdysseyScriptError(OdysseyArgumentError):
 
 
 class OdysseyConfigurationError(OdysseyArgumentError):
-    """A variable of the environment, such as `HTTPS_PROXY`, cannot be used. A retry cannot succeed."""
+    """A variable of the environment, such as `HTTPS_PROXY`, or the installed aiortc cannot be used.
+
+    A retry cannot succeed.
+    """
 
     default_code = ErrorCode.CONFIGURATION
 

@@ -87,7 +87,7 @@ class FramePipeline:
     Attributes:
         labels: The labels in force.
         received: Number of access units received.
-        lost: Number of access units of which only a part arrived.
+        lost: Number of access units that were given up because packets were missing.
         passed: Number of access units passed to the observer.
         withheld: Number of access units received and not passed on, because a key frame was awaited.
         decoded: Number of decoded frames passed to the observer.

@@ -365,8 +365,8 @@ class ClientStatistics:
 
     Attributes:
         frames_received: Access units received: encoded frames, whole or damaged.
-        frames_lost: Encoded frames of which some packets arrived and others never did. Frames of which no
-            packet arrived are not known.
+        frames_lost: Frames of which packets arrived that were given up because others were missing. Frames
+            of which no packet arrived are unknown.
         frames_passed: Received frames passed to `on_encoded_frame`, and to the decoder while decoding is on.
         frames_withheld: Received frames not passed on, because a key frame was awaited: at the beginning of a
             track, and after a loss. `frames_received` is the sum of these two.

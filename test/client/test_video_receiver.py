@@ -16,6 +16,8 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import RtpPacket
 
+from hostile_streamer import encoded_pictures
+from odyssey_ros.client import ErrorCode
 from odyssey_ros.client.callbacks import CallbackObserver
 from odyssey_ros.client.frames import FramePipeline
 from odyssey_ros.client.receiver_tap import receive_nothing
@@ -261,6 +263,35 @@ async def test_the_decoder_may_lag_and_skip(sent, monkeypatch):
     frame.pts = 2999
     assert video._arrival_of(frame).frame.media_ticks == 2999
     assert video._arrival_of(frame) is None
+
+
+async def test_a_picture_above_the_maximum_ends_the_connection_also_without_decoding():
+    pipeline, failures = FramePipeline(CallbackObserver({})), []
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    receiver = connection.addTransceiver("video", direction="recvonly").receiver
+    receiver._track = RemoteStreamTrack(kind="video")
+    video = VideoReceiver(receiver, pipeline, failures.append, decoding=False)
+    for number in range(3):
+        header = b"\x10\x02\x00\x9d\x01\x2a" if number == 0 else b"\x11"
+        video.unit_completed("vp8", header + struct.pack("<HH", 16383, 16383), number)
+    assert [failure.code for failure in failures] == [ErrorCode.VIDEO_UNSUPPORTED]
+    assert (pipeline.received, pipeline.withheld) == (3, 3)
+    await connection.close()
+
+
+async def test_parameter_sets_alone_and_empty_units_are_no_frames(sent):
+    one, video = sent
+    units = encoded_pictures(64, 48, "libx264")
+    sets, picture = units[0][: units[0].index(b"\0\0\1\x65")], units[0][units[0].index(b"\0\0\1\x65") :]
+    sets = sets[: sets.index(b"\0\0\1\x06")] if b"\0\0\1\x06" in sets else sets
+    for number, data in enumerate([b"", sets, picture, b"", units[1], sets, units[2]]):
+        video.packet_arrived(number, 4500 * number, 1)
+        video.unit_completed("h264", data, 4500 * number)
+    assert [frame.index for frame in one.encoded] == [frame.number for frame in one.encoded] == [0, 1, 2]
+    assert [frame.media_time_ns // 50_000_000 for frame in one.encoded] == [0, 2, 4]
+    assert one.encoded[0].data.endswith(picture)
+    assert (one.encoded[2].width, one.encoded[2].height) == (64, 48)
+    assert one.pipeline.withheld == one.pipeline.lost == 0
 
 
 async def test_only_some_media_sources_reach_the_receiver():
