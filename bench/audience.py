@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cases import PROMPT, Run, expect, finish, percentile
+from cases import PROMPT, Run, expect, finish, percentile, skipped_frames
 from graph import Mark, Operator
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Phase:
         received = self.end.received - self.begin.received
         return (self.end.cpu_s - self.begin.cpu_s) * 1000 / max(received, 1)
 
+    def lost(self, results: list[dict[str, Any]]) -> int:
+        """Return how many messages the middleware of all subscribers reported as lost in the phase."""
+        return sum(count for result in results for moment, count in result["lost"] if self.holds(moment))
+
     def latencies(self, results: list[dict[str, Any]]) -> list[float]:
         """Return the latencies that subscribers measured in the phase, in milliseconds."""
         return [
@@ -66,8 +70,8 @@ class Scene:
         self._fps = fps
 
     def __enter__(self) -> Scene:
-        url = self.run.start_emulator(self._fps)
-        self.bridge = self.run.start_bridge(url)
+        self.url = self.run.start_emulator(self._fps)
+        self.bridge = self.run.start_bridge(self.url)
         self.operator = Operator(self._domain, [NAME], PROMPT)
         self.operator.start_streams()
         return self
@@ -105,16 +109,22 @@ class Scene:
 
 
 def grow(domain: int, topic: str, seconds: float) -> list[Row]:
-    """Measure one bridge with a growing number of subscribers, each in its own process."""
+    """Measure one bridge with a growing number of subscribers, each in its own process.
+
+    The columns follow the frames: those that the emulator had no time to make, that the bridge received,
+    published and dropped, and those that the middleware lost.
+    """
     with Scene(domain, topic) as scene:
         phases = []
         for count in SUBSCRIBER_COUNTS:
             scene.add(count - len(scene.subscribers))
             time.sleep(SETTLE_S)
-            phases.append((count, scene.phase(f"{topic}, {count} subscribers", seconds)))
+            skipped = skipped_frames(scene.url)
+            phase = scene.phase(f"{topic}, {count} subscribers", seconds)
+            phases.append((count, phase, skipped_frames(scene.url) - skipped))
         results = scene.results()
     rows: list[Row] = []
-    for count, phase in phases:
+    for count, phase, skipped in phases:
         latencies = phase.latencies(results)
         span = phase.end.time - phase.begin.time
         rows.append(
@@ -124,7 +134,11 @@ def grow(domain: int, topic: str, seconds: float) -> list[Row]:
                 "cpu ms/frame": phase.cpu_ms(),
                 "p50 ms": percentile(latencies, 0.5),
                 "p95 ms": percentile(latencies, 0.95),
+                "skipped by the emulator": skipped,
+                "received/s": (phase.end.received - phase.begin.received) / span,
+                "published/s": (phase.end.published - phase.begin.published) / span,
                 "dropped": phase.end.dropped - phase.begin.dropped,
+                "lost": phase.lost(results),
             }
         )
     return rows

@@ -12,7 +12,9 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import httpx
 
 TOP = Path(__file__).resolve().parent.parent
 PREFIX = TOP / "install" / "odyssey_ros"
@@ -141,6 +143,17 @@ def expect(process: subprocess.Popen[str], prefix: str) -> str:
         if line.startswith(prefix):
             return line.removeprefix(prefix).strip()
     raise RuntimeError(f"{process.args} ended before it printed {prefix!r}")
+
+
+def sessions(url: str) -> list[dict[str, Any]]:
+    """Return the state of all sessions of an emulator that have a streamer."""
+    response = httpx.get(f"{url}/control/state", trust_env=False, timeout=30)
+    return [session for session in response.json()["sessions"] if "stream" in session]
+
+
+def skipped_frames(url: str) -> int:
+    """Return how many frames the running streams of an emulator have skipped, because it was too slow."""
+    return sum(session["stream"]["frames_skipped"] for session in sessions(url) if session["stream"])
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, object]:

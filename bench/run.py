@@ -14,11 +14,15 @@ import time
 
 from audience import disturb, grow
 from cases import FIRST_DOMAIN, PROMPT, TOP, Case, Figures, Run, expect, figures, finish, measure_baseline
+from encoded import compare_paths
 from graph import Operator
+from joins import measure_joins
+from many_bridges import measure as measure_bridges
 from stages import measure_stages
 from tables import Row, table
 
 SHORT_S, LONG_S = 3.0, 6.0
+ENCODED_TURNS, JOINS, BRIDGES = 2, 20, 8
 
 
 def measure(case: Case, domain: int) -> Figures:
@@ -152,9 +156,18 @@ def measure_more(domain: int) -> dict[str, object]:
         f"  all stages cost {ratio:.2f} times as much as one decoding, one conversion and one publish alone"
     )
     document: dict[str, object] = {"stages": rows, "whole_to_unavoidable": round(ratio, 2)}
+    rows, document["encoded_ratios"] = compare_paths(domain + 2, ENCODED_TURNS, LONG_S)
+    print(table("One subscriber to the raw or to the encoded topic, 30 frames/s, in turns", rows), flush=True)
+    document["encoded"] = rows
+    document["joins"] = rows = measure_joins(domain + 3, JOINS, seed=1)
+    print(table(f"{JOINS} viewers of the encoded topic, one after the other", rows), flush=True)
+    document["many_bridges"] = rows = [
+        measure_bridges(domain + 4, BRIDGES, LONG_S, one_stream=one_stream) for one_stream in (False, True)
+    ]
+    print(table("Bridges with a stream each, then spectators of one stream; CPU in % of the machine", rows))
     audience = [
-        *grow(domain + 2, "image_raw", SHORT_S),
-        *grow(domain + 3, "image_raw/compressed", SHORT_S),
+        *grow(domain, "image_raw", SHORT_S),
+        *grow(domain + 1, "image_raw/compressed", SHORT_S),
     ]
     print(table("Number of subscribers, each in its own process (frames/s and latency of all)", audience))
     document["subscribers"] = audience

@@ -20,6 +20,7 @@ STAGES = (  # the prefix of the name of a thread, and its stage
     ("video-decoder", "decode"),
     ("av:", "decode"),
     ("odyssey_images", "publish"),
+    ("odyssey_units", "publish"),
     ("dds.", "middleware"),
     ("MainThread", "executor"),
 )
