@@ -1,4 +1,4 @@
-"""The subscriber of the demo: receives images, sends prompts, and reports the results.
+"""The subscriber of the demo: receives raw and encoded images, sends prompts, and reports the results.
 
 It uses the topics and the lifecycle services of the bridge only. It writes the contact sheet and the summary.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import rclpy
+from encoded_path import EncodedPath
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from odyssey_ros.msg import StreamEvent, StreamStatus
@@ -44,6 +45,7 @@ PROMPTS = (
 CONNECT_TIMEOUT_S = 90.0
 ACKNOWLEDGE_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S, INTERRUPTED_STOP_TIMEOUT_S = 30.0, 2.2  # the latter fits the limits of demo/run.py
+INTERRUPTED_COMPARE_TIMEOUT_S = 0.3
 SAMPLE_DELAY_S = 1.5  # from the acknowledgement of a prompt to the image that shows it
 MAX_ROWS = 6
 
@@ -84,6 +86,16 @@ class Viewer(Node):
         self.create_subscription(Image, f"{bridge}/image_raw", self._image_received, QoSProfile(depth=20))
         self.create_subscription(StreamStatus, f"{bridge}/status", self._status_received, latched)
         self.create_subscription(StreamEvent, f"{bridge}/events", self._event_received, QoSProfile(depth=100))
+        self.encoded = EncodedPath()
+        try:
+            from ffmpeg_image_transport_msgs.msg import FFMPEGPacket  # noqa: PLC0415 -- may be missing
+        except ModuleNotFoundError:
+            self.encoded_offered = False
+        else:
+            self.encoded_offered = True
+            qos = QoSProfile(depth=60)  # a lost frame would cost all frames until the next key frame
+            topic = f"{bridge}/image_raw/ffmpeg"
+            self.create_subscription(FFMPEGPacket, topic, self.encoded.packet_received, qos)
         self._prompts = self.create_publisher(String, f"{bridge}/prompt", QoSProfile(depth=10))
         self._change_state = self.create_client(ChangeState, f"{bridge}/change_state")
 
@@ -112,6 +124,8 @@ class Viewer(Node):
         self.tally.first = self.tally.first or now
         self.tally.last = now
         self.latest = message
+        if self.encoded_offered:
+            self.encoded.image_received(message)
         for row in self.rows:
             if row.after is None and row.acknowledged is not None and now - row.acknowledged > SAMPLE_DELAY_S:
                 row.after = message
@@ -199,8 +213,24 @@ def summary(viewer: Viewer, service: str) -> dict[str, object]:
             "p50": round(statistics.median(ordered), 2) if ordered else None,
             "p95": round(ordered[int(len(ordered) * 0.95)], 2) if ordered else None,
         },
+        "kilobytes_per_frame": round(len(picture.data) / 1000, 1),
+        "encoded": encoded_summary(viewer) if viewer.encoded_offered else None,
         "prompts_sent": viewer.sent,
         "prompts_acknowledged": tally.acknowledged,
+    }
+
+
+def encoded_summary(viewer: Viewer) -> dict[str, object]:
+    """Return the part of the summary about the encoded topic."""
+    path, status = viewer.encoded, viewer.status or StreamStatus()
+    return {
+        "codec": path.codec,
+        "frames_published": status.frames_passed_through,
+        "frames_received": path.received,
+        "kilobytes_per_frame": round(path.size / 1000 / path.received, 1) if path.received else None,
+        "frames_decoded": path.decoded,
+        "frames_compared": path.compared,
+        "frames_equal": path.equal,
     }
 
 
@@ -250,11 +280,32 @@ def table(result: dict[str, object]) -> str:
         "frames published / received / dropped": (
             f"{result['frames_published']} / {result['frames_received']} / {result['frames_dropped']}"
         ),
+        **encoded_lines(result),
         "frames per second": result["fps"],
         "latency, arrival to callback, p50 / p95": f"{latency['p50']} / {latency['p95']} ms",
         "prompts acknowledged": f"{result['prompts_acknowledged']} of {result['prompts_sent']}",
     }
     return "\n".join(f"  {name:<42}{value}" for name, value in lines.items())
+
+
+def encoded_lines(result: dict[str, object]) -> dict[str, str]:
+    """Return the lines of the table about the encoded topic."""
+    encoded = result["encoded"]
+    if encoded is None:
+        return {"encoded": "not offered: ffmpeg_image_transport_msgs is not installed"}
+    assert isinstance(encoded, dict)  # noqa: S101 -- `encoded_summary` makes a dict
+    return {
+        "encoded published / received / decoded": (
+            f"{encoded['frames_published']} / {encoded['frames_received']} / {encoded['frames_decoded']}"
+            f" ({encoded['codec']})"
+        ),
+        "kB per frame, raw / encoded": (
+            f"{result['kilobytes_per_frame']} / {encoded['kilobytes_per_frame']}"
+        ),
+        "decoded pixels equal to raw, same header": (
+            f"{encoded['frames_equal']} of {encoded['frames_compared']}"
+        ),
+    }
 
 
 def main() -> int:
@@ -275,6 +326,7 @@ def main() -> int:
     problem = watch(viewer, arguments.duration, interrupts, lambda line: print(line, flush=True))
     if viewer.latest is not None:
         viewer.stop_stream(INTERRUPTED_STOP_TIMEOUT_S if interrupts else STOP_TIMEOUT_S)
+    viewer.encoded.close(INTERRUPTED_COMPARE_TIMEOUT_S if interrupts else STOP_TIMEOUT_S)
     viewer.destroy_node()
     rclpy.try_shutdown()
 
@@ -290,6 +342,9 @@ def main() -> int:
     if viewer.latest is None:
         return 1
     print(table(result), *(f"  {path}" for path in written), sep="\n", flush=True)
+    if viewer.encoded.equal < viewer.encoded.compared:
+        print("demo: encoded frames differ from the raw frames with the same header", file=sys.stderr)
+        return 1
     if (missing := viewer.sent - viewer.tally.acknowledged) > 0:
         print(f"demo: {missing} of {viewer.sent} prompts were not acknowledged", file=sys.stderr)
         return 1
