@@ -25,6 +25,7 @@ def test_random_streams_agree_frame_by_frame(domain_id, tmp_path):
     assert not findings.disagreements, report
     assert findings.streams == 5, report  # one reconnection
     assert findings.live > findings.recorded / 2, report
+    assert findings.encoded > findings.recorded * 0.8, report
 
 
 @pytest.mark.parametrize("kind", ["late", "stalls"])
@@ -53,8 +54,10 @@ def test_each_disagreement_is_found():
         for number in range(4)
     ]
 
-    def kinds(live=recorded, stored=recorded, played=recorded):
-        findings = compare([Views(plan, list(live), {"s": list(stored)}, {"s": list(played)})])
+    def kinds(live=recorded, stored=recorded, played=recorded, encoded=(), played_encoded=None):
+        replayed = stored if played_encoded is None else played_encoded
+        ways = {"s": list(stored)}, {"s": list(played)}, {"s": list(replayed)}
+        findings = compare([Views(plan, list(live), list(encoded), *ways)])
         return dict(findings.disagreements)
 
     def changed(**fields):
@@ -69,6 +72,10 @@ def test_each_disagreement_is_found():
     assert kinds(live=changed(marker=None)) == {"live: picture unreadable": 1}
     assert kinds(live=changed(marker=Marker(9, 150, 0))) == {"live: picture not in the recording": 1}
     assert kinds(live=changed(marker=Marker(3, 150, 0))) == {"live: picture": 1}
+    assert kinds(encoded=recorded) == kinds(encoded=recorded[2:]) == {}
+    assert kinds(encoded=changed(prompt="other")) == {"encoded: prompt": 1}
+    assert kinds(encoded=changed(marker=Marker(3, 150, 0))) == {"encoded: picture": 1}
+    assert kinds(played_encoded=recorded[1:]) == {"played encoded: differs from the recording": 1}
     assert kinds(played=recorded[:3]) == {"played: differs from the recording": 1}
     other = changed(prompt="other")
     assert kinds(other, other, other) == {"recorded: prompt": 1}

@@ -25,6 +25,7 @@ class Findings:
         streams: Number of streams.
         recorded: Number of recorded frames.
         live: Number of live frames.
+        encoded: Number of live access units.
         played: Number of frames of the player.
         lost: Number of recorded frames that were not seen live.
         disagreements: Number of disagreements of each kind.
@@ -34,6 +35,7 @@ class Findings:
     streams: int = 0
     recorded: int = 0
     live: int = 0
+    encoded: int = 0
     played: int = 0
     lost: int = 0
     disagreements: Counter[str] = field(default_factory=Counter)
@@ -52,6 +54,7 @@ class Findings:
             "streams": self.streams,
             "recorded": self.recorded,
             "live": self.live,
+            "encoded": self.encoded,
             "lost live": self.lost,
             "played": self.played,
             "disagreements": self.disagreements.total(),
@@ -61,7 +64,7 @@ class Findings:
         """Return the figures as text."""
         counts = (
             f"{self.streams} streams, {self.recorded} recorded frames, {self.live} live, "
-            f"{self.played} played; {self.lost} recorded frames not seen live"
+            f"{self.encoded} encoded, {self.played} played; {self.lost} recorded frames not seen live"
         )
         found = [
             f"{kind}: {count}; {self.examples[kind]}" for kind, count in sorted(self.disagreements.items())
@@ -93,7 +96,17 @@ def compare(views: Sequence[Views]) -> Findings:
             findings.check(
                 played == recorded, "played: differs from the recording", view.plan, *_first(played, recorded)
             )
-        _compare_live(findings, view)
+            encoded = view.played_encoded[stream]
+            findings.check(
+                encoded == recorded, "played encoded: differs from the recording", view.plan,
+                *_first(encoded, recorded),
+            )  # fmt: skip
+        findings.live += len(view.live)
+        findings.lost += sum(map(len, view.recorded.values())) - _compare_live(
+            findings, view, "live", view.live
+        )
+        findings.encoded += len(view.live_encoded)
+        _compare_live(findings, view, "encoded", view.live_encoded)
     return findings
 
 
@@ -115,34 +128,34 @@ def _compare_recorded(findings: Findings, plan: Plan, recorded: list[Seen]) -> N
         findings.check(plan.pictured(seen.prompt) == marker.prompt_id, "recorded: prompt", plan, seen)
 
 
-def _compare_live(findings: Findings, view: Views) -> None:
+def _compare_live(findings: Findings, view: Views, way: str, frames: Sequence[Seen]) -> int:
+    """Compare live frames with the recording; return the number of those that it has too."""
     plan = view.plan
-    findings.live += len(view.live)
     found: dict[str, dict[int, Seen]] = {
         stream: {seen.marker.counter: seen for seen in recorded if seen.marker is not None}
         for stream, recorded in view.recorded.items()
     }
     matched = 0
     last: dict[str, int] = {}
-    for seen in view.live:
+    for seen in frames:
         if seen.stream_id not in found:
-            findings.check(False, "live: stream", plan, seen)
+            findings.check(False, f"{way}: stream", plan, seen)
             continue
         if seen.marker is None:
-            findings.check(False, "live: picture unreadable", plan, seen)
+            findings.check(False, f"{way}: picture unreadable", plan, seen)
             continue
         same = found[seen.stream_id].get(seen.marker.counter)
         if same is None:
-            findings.check(False, "live: picture not in the recording", plan, seen)
+            findings.check(False, f"{way}: picture not in the recording", plan, seen)
             continue
         matched += 1
-        findings.check(seen.marker == same.marker, "live: picture", plan, seen, same)
-        findings.check(seen.size == same.size, "live: size", plan, seen, same)
-        findings.check(seen.media_ns == same.media_ns, "live: media time", plan, seen, same)
-        findings.check(seen.prompt == same.prompt, "live: prompt", plan, seen, same)
+        findings.check(seen.marker == same.marker, f"{way}: picture", plan, seen, same)
+        findings.check(seen.size == same.size, f"{way}: size", plan, seen, same)
+        findings.check(seen.media_ns == same.media_ns, f"{way}: media time", plan, seen, same)
+        findings.check(seen.prompt == same.prompt, f"{way}: prompt", plan, seen, same)
         # Frames of which no packet arrived are not counted.
         before = last.get(seen.stream_id, -1)
         agrees = before < seen.index <= same.index if plan.lossy else seen.index == same.index
-        findings.check(agrees, "live: index", plan, seen, same)
+        findings.check(agrees, f"{way}: index", plan, seen, same)
         last[seen.stream_id] = seen.index
-    findings.lost += sum(len(recorded) for recorded in view.recorded.values()) - matched
+    return matched

@@ -51,12 +51,17 @@ class Seen:
 
 @dataclass(slots=True)
 class Views:
-    """The frames of all streams of a plan, in each way; `recorded` and `played` by stream."""
+    """The frames of all streams of a plan, in each way; those of recordings and of the player by stream.
+
+    `live_encoded` and `played_encoded` are the pictures of the encoded topic, decoded strictly.
+    """
 
     plan: Plan
     live: list[Seen] = field(default_factory=list)
+    live_encoded: list[Seen] = field(default_factory=list)
     recorded: dict[str, list[Seen]] = field(default_factory=dict)
     played: dict[str, list[Seen]] = field(default_factory=dict)
+    played_encoded: dict[str, list[Seen]] = field(default_factory=dict)
 
 
 def marker_of(pixels: np.ndarray[Any, Any]) -> Marker | None:
@@ -85,6 +90,19 @@ class Frames:
     def complete(self) -> bool:
         """Whether each message has its partner."""
         return self._pictures.keys() == self._labels.keys()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether each picture has its label. Live, frames that are not decoded have labels too."""
+        return self._pictures.keys() <= self._labels.keys()
+
+    def has_label(self, stamp: Stamp) -> bool:
+        """Return whether there is a label with a stamp."""
+        return stamp in self._labels
+
+    def seen(self, stamp: Stamp, size: tuple[int, int], marker: Marker | None) -> Seen:
+        """Return a picture of another topic with the label of its stamp."""
+        return _seen(self._labels[stamp], size, marker)
 
     def take(self) -> list[Seen]:
         """Remove and return the frames for which both messages have arrived, in the order of their stamps."""

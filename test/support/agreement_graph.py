@@ -22,6 +22,7 @@ from std_srvs.srv import Trigger
 
 from agreement_frames import Frames, Seen, Views, frames_of_bag
 from agreement_processes import KEY, Processes, executable
+from encoded_topics import EncodedTopic, decoded
 from observer import Observer
 from odyssey_ros.client import Odyssey, OdysseyError
 from waiting import eventually, wait_until
@@ -76,7 +77,9 @@ class Graph:
         )  # fmt: skip
         self._observer = self._stack.enter_context(Observer(self._domain))
         self.node = self._observer.node
-        self.frames = {name: Frames(self.node, name) for name in (*self.names, "player")}
+        nodes = (*self.names, "player")
+        self.frames = {name: Frames(self.node, name) for name in nodes}
+        self._encoded = {name: EncodedTopic(self._observer, f"/{name}/image_raw", "ffmpeg") for name in nodes}
         self.statuses: dict[str, StreamStatus] = {}
         for name in self.names:
             self.node.create_subscription(
@@ -108,14 +111,16 @@ class Graph:
                     lambda: name in self.statuses and self.statuses[name].connection == 3, "a connection"
                 )
                 frames, views = self.frames[name], []
-                wait_until(lambda: self.node.count_publishers(f"/{name}/frame_info") > 0, "the topics")
+                for topic in ("frame_info", "image_raw/ffmpeg"):
+                    wait_until(lambda topic=topic: self.node.count_publishers(f"/{name}/{topic}") > 0, topic)
                 for plan in mine:
                     views.append(self._run_stream(name, plan))
                     found.append(views[-1])
-                # Both messages of a frame are published together, before the next one.
-                wait_until(lambda: frames.complete, "the partner of each message")
+                wait_until(lambda: frames.labelled, lambda: f"the label of each picture: {frames}")
                 by_stream = {stream: view for view in views for stream in view.recorded}
                 last = views[-1]
+                for seen in self._take_encoded(name):
+                    by_stream.get(seen.stream_id, last).live_encoded.append(seen)
                 for seen in frames.take():
                     by_stream.get(seen.stream_id, last).live.append(seen)
             except BaseException as error:
@@ -133,6 +138,17 @@ class Graph:
         if errors:
             raise errors[0]
         return sorted(found, key=lambda views: views.plan.number)
+
+    def _take_encoded(self, name: str) -> list[Seen]:
+        """Remove, decode and return the access units of a node, whose labels are not taken yet."""
+        frames, units = self.frames[name], self._encoded[name].units
+        wait_until(lambda: all(frames.has_label(unit.stamp) for unit in units), "the label of each unit")
+        taken = list(units)
+        units.clear()
+        return [
+            frames.seen(unit.stamp, (picture.shape[1], picture.shape[0]), marker)
+            for unit, picture, marker in decoded(taken)
+        ]
 
     def _run_stream(self, name: str, plan: Plan) -> Views:
         views = Views(plan)
@@ -221,9 +237,9 @@ class Graph:
         """Play all streams with the player, and add the frames."""
         for view in views:
             for stream in view.recorded:
-                view.played[stream] = self._play(stream, view.plan)
+                view.played_encoded[stream], view.played[stream] = self._play(stream, view.plan)
 
-    def _play(self, stream: str, plan: Plan) -> list[Seen]:
+    def _play(self, stream: str, plan: Plan) -> tuple[list[Seen], list[Seen]]:
         frames = self.frames["player"]
         value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=stream)
         parameter = Parameter(name="stream_id", value=value)
@@ -247,7 +263,7 @@ class Graph:
         wait_until(lambda: frames.complete, "the last messages of the player")
         self._change(Transition.TRANSITION_DEACTIVATE)
         self._change(Transition.TRANSITION_CLEANUP)
-        return frames.take()
+        return self._take_encoded("player"), frames.take()
 
     def _state_of_player(self) -> str:
         return f"frames of the player; its state: {self.playback[-1:]}; frames: {self.frames['player']}"
