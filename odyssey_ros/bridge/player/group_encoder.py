@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ENCODERS: Final = {"h264": "libx264", "vp8": "libvpx"}
 _OPTIONS: Final = {
     "h264": {
-        "preset": "veryfast",
+        "preset": "ultrafast",
         "tune": "zerolatency",
         "profile": "baseline",
         "crf": "18",
