@@ -10,16 +10,14 @@ class FrameCounters:
     """Frame counters since the node was configured. Each is written by one thread and read by any.
 
     Every access unit that the client passes on is counted once as `passed_through`, `held`, `unit_unwatched`,
-    `unit_refused`, `unit_dropped` or `unit_failed`, and every decoded picture once as `published`,
-    `unwatched`, `dropped` or `failed`. Frames on their way are not counted yet.
+    `unit_dropped` or `unit_failed`, and every decoded picture once as `published`, `unwatched`, `dropped` or
+    `failed`. Frames on their way are not counted yet.
 
     Attributes:
         passed_through: Access units published on an encoded topic.
-        held: Access units that were not published because their topics have to begin, or to go on after a
-            gap, with a key frame.
+        held: Access units that no topic with a subscriber could carry: a topic begins with a key frame, also
+            after a gap, and a CompressedVideo cannot carry VP8.
         unit_unwatched: Access units for which no encoded topic had a subscriber, or the node was not active.
-        unit_refused: Access units that no topic with a subscriber can carry, such as VP8 in a
-            CompressedVideo.
         unit_dropped: Access units that waited for the worker when there were too many of them.
         unit_failed: Access units that could not be published.
         decoded: Decoded pictures.
@@ -38,7 +36,6 @@ class FrameCounters:
     passed_through: int = 0
     held: int = 0
     unit_unwatched: int = 0
-    unit_refused: int = 0
     unit_dropped: int = 0
     unit_failed: int = 0
     decoded: int = 0

@@ -83,7 +83,8 @@ class FramePublisher:
             remapping.
         qos: The quality of service of all topics but the encoded ones.
         encoded_qos: The quality of service of the encoded topics.
-        on_encoded_subscribed: Called on the executor's thread for each new subscription of an encoded topic.
+        on_encoded_subscribed: Called on the executor's thread when new subscriptions of an encoded topic need
+            a key frame.
         on_picture_subscribed: Called on the executor's thread when the number of subscriptions of
             `image_raw` or its JPEG images has changed, if the middleware has an event for that.
 

@@ -66,8 +66,8 @@ class ImageTopics:
         node: The node.
         settings: The settings of the messages.
         report_failure: Called on a worker thread with the reason why a frame could not be published.
-        key_frame_needed: Called on any thread when the encoded topics cannot continue without a key frame:
-            after a new subscription, and when access units were dropped.
+        key_frame_needed: Called on any thread when the encoded topics need a key frame: for a new
+            subscription, and when access units were dropped.
         picture_subscribed: Called on the executor's thread when `image_raw` or its JPEG topic has gained or
             lost a subscription.
         name: The name of the image topic.
@@ -98,9 +98,7 @@ class ImageTopics:
         self._active = False
         self._closed = False
         self._gap = False
-        # For the worker of access units: whether it withholds them, and whether a topic took the key frame.
-        self._awaiting_key_frame = False
-        self._carried = True
+        self._awaiting_key_frame = False  # for the worker of access units
         self._units = PublishingThread("odyssey_units", self._publish_unit, self._unit_failed)
         self._pictures = PublishingThread("odyssey_images", self._publish_picture, self._picture_failed)
 
@@ -208,24 +206,16 @@ class ImageTopics:
         counters.pass_cpu_s += time.thread_time() - started
         if published:
             counters.passed_through += 1
-        elif not unit.encoded:
-            return
-        elif self._carried:
+        elif unit.encoded:
             counters.held += 1
-        else:
-            counters.unit_refused += 1
 
     def _publish_encoded(self, unit: _Unit) -> bool:
         """Publish the encoded form of an access unit, unless it needs a key frame before it."""
-        is_key_frame = unit.frame.is_key_frame
-        if is_key_frame:
+        if unit.frame.is_key_frame:
             self._awaiting_key_frame = False
         elif unit.follows_gap:
             self._awaiting_key_frame = True
-        published = not self._awaiting_key_frame and self._publisher.publish_encoded(unit.frame, unit.header)
-        if is_key_frame:
-            self._carried = published
-        return published
+        return not self._awaiting_key_frame and self._publisher.publish_encoded(unit.frame, unit.header)
 
     def _publish_picture(self, picture: _Picture) -> None:
         frame, counters = picture.frame, self.counters

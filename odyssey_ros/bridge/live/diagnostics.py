@@ -48,12 +48,14 @@ class FrameHealth:
         width: Width of the last frame in pixels; 0 before the first frame.
         height: Height of the last frame in pixels; 0 before the first frame.
         received: Frames received from the service.
+        withheld: Frames that cannot be decoded: they follow a lost frame, or the stream was joined between
+            two key frames.
         passed_through: Frames published on an encoded topic.
-        not_passed_through: Frames for which no encoded topic had a subscriber, or the node was not active.
-        withheld: Frames that were not passed through because a key frame was awaited.
+        not_passed_through: Frames for which no encoded topic had a subscriber that could begin, or the node
+            was not active.
         decoded: Frames decoded.
-        not_decoded: Frames for which no topic with decoded pictures had a subscriber, or the node was not
-            active.
+        not_decoded: Frames for which no topic with decoded pictures had a subscriber, those with which
+            decoding could not begin, and those that are being decoded.
         skipped: Frames that were not decoded although they were wanted: the decoder was late, or they were
             damaged.
         published: Decoded frames published.
@@ -68,7 +70,7 @@ class FrameHealth:
         recently_dropped: Frames replaced, or queued too long, recently.
         recently_failed: Frames that failed recently.
         recently_skipped: Frames skipped recently.
-        recently_withheld: Frames that the client withheld recently, because a frame before them was lost.
+        recently_withheld: Frames withheld recently.
         packets_received: Video packets received on this connection.
         packets_lost: Video packets lost on this connection.
         recent_packets: Packets received recently.
@@ -82,9 +84,9 @@ class FrameHealth:
     width: int = 0
     height: int = 0
     received: int = 0
+    withheld: int = 0
     passed_through: int = 0
     not_passed_through: int = 0
-    withheld: int = 0
     decoded: int = 0
     not_decoded: int = 0
     skipped: int = 0
@@ -291,9 +293,9 @@ def frame_values(frames: FrameHealth) -> dict[str, object]:
         "age of the last frame (s)": "" if frames.age_s is None else frames.age_s,
         "size": f"{frames.width}x{frames.height}" if frames.width else "",
         "received": frames.received,
+        "withheld: waiting for a key frame": frames.withheld,
         "passed through": frames.passed_through,
         "not passed through: no subscriber": frames.not_passed_through,
-        "withheld: waiting for a key frame": frames.withheld,
         "decoded": frames.decoded,
         "not decoded: no subscriber": frames.not_decoded,
         "published": frames.published,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from odyssey_ros.client import EncodedFrame
 
 NS_PER_S: Final = 1_000_000_000
-KEEP_DECODING_NS: Final = 2 * NS_PER_S
+KEEP_DECODING_NS: Final = NS_PER_S
 """How long decoding stays on without a subscriber, in ns, so that one that returns has pictures at once."""
 
 

@@ -257,7 +257,9 @@ class StreamNode(ManagedNode, Generic[P, S]):
         session = None if self._binding is None else self._binding.session
         if self._binding is not None:
             self._binding.check_demand()
-        self._publish_status(second_passed=True)
+            self._statistics = self._binding.session.statistics
+        self._status.second_passed(self._statistics)
+        self._publish_status()
         health = self._health.sample(
             self.lifecycle_state,
             self._state,
@@ -268,11 +270,9 @@ class StreamNode(ManagedNode, Generic[P, S]):
         )
         self._diagnostics.publish(*self.assess(health))
 
-    def _publish_status(self, *, second_passed: bool = False) -> None:
+    def _publish_status(self) -> None:
         if self._binding is not None:
             self._statistics = self._binding.session.statistics
-        if second_passed:
-            self._status.second_passed(self._statistics)
         self._status.publish(self._state, self._counters, self._statistics)
 
     def _log_connection(self, state: SessionState) -> None:

@@ -1,4 +1,4 @@
-"""The image topics: only the newest frame waits, all frames are counted, and subscribers are independent."""
+"""The image topics: what waits, what is published when, and that all frames are counted."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import pytest
 from ament_index_python.packages import get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray
+from ffmpeg_image_transport_msgs.msg import FFMPEGPacket
 from odyssey_ros.msg import FrameInfo, StreamStatus
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
+from odyssey_ros.bridge.frames.frame_headers import StampedFrame, StreamLabels
 from odyssey_ros.bridge.frames.image_settings import ImageSettings
-from odyssey_ros.bridge.frames.image_topics import ImageTopics
-from odyssey_ros.client import DecodedFrame
+from odyssey_ros.bridge.frames.image_topics import MAX_WAITING_UNITS, ImageTopics
+from odyssey_ros.client import EncodedFrame
+from waiting import wait_until
 
+WAIT_S = 80.0
 SETTINGS = ImageSettings(frame_id="camera", encoding="rgb8", jpeg_quality=85, calibration=None)
 SUBSCRIBER = """
 import sys, time, rclpy
@@ -39,94 +46,240 @@ rclpy.spin(node)
 """
 
 
-def decoded(index):
-    return DecodedFrame(
-        frame=av.VideoFrame(1280, 704, "yuv420p"),
+def stamped(index):
+    return StampedFrame(index + 1, StreamLabels(index, index * 50_000_000, "one", "a harbour"))
+
+
+def unit(index, *, is_key_frame=False, size=(1280, 704)):
+    """Return an access unit that nothing here decodes."""
+    return EncodedFrame(
+        codec="h264",
+        data=b"\0\0\1picture",
+        is_key_frame=is_key_frame,
+        width=size[0],
+        height=size[1],
         arrival_ns=time.monotonic_ns(),
         media_time_ns=index * 50_000_000,
         stream_time_ns=index * 50_000_000,
         index=index,
         stream_id="one",
         prompt="a harbour",
+        number=index,
     )
 
 
-@pytest.fixture
-def failures():
-    return []
+class Stream:
+    """Image topics, and the frames that are offered to them."""
+
+    def __init__(self, probe):
+        self.failures, self.requests = [], []
+        self.topics = ImageTopics(
+            probe.node,
+            SETTINGS,
+            self.failures.append,
+            key_frame_needed=lambda: self.requests.append(None),
+            name="/odyssey/image_raw",
+        )
+        self.topics.activate()
+        self.counters = self.topics.counters
+        self.publisher = self.topics._publisher
+        self._probe = probe
+
+    def watch(self, kind, name, depth=200):
+        """Subscribe to a topic; return the list of its messages when it is matched."""
+        messages = self._probe.listen(kind, f"/odyssey/{name}", QoSProfile(depth=depth))
+        (publisher,) = [one for one in self.publisher.publishers if one.topic_name == f"/odyssey/{name}"]
+        wait_until(lambda: publisher.get_subscription_count() > 0, "the match")
+        return messages
+
+    def offer(self, index, *, picture=True, **options):
+        """Offer an access unit and, as if it had been decoded at once, its picture."""
+        frame = stamped(index)
+        self.topics.offer_unit(unit(index, **options), frame)
+        if picture:
+            self.offer_picture(index, frame)
+
+    def offer_picture(self, index, frame=None):
+        self.topics.offer_picture(av.VideoFrame(1280, 704, "yuv420p"), frame or stamped(index))
+
+    def balance(self):
+        """Return how many access units, and how many pictures, are accounted for."""
+        one = self.counters
+        units = one.passed_through + one.held + one.unit_unwatched + one.unit_dropped + one.unit_failed
+        return units, one.published + one.unwatched + one.dropped + one.failed
 
 
 @pytest.fixture
-def topics(probe, failures):
-    """The active topics of a node."""
-    one = ImageTopics(probe.node, SETTINGS, failures.append, "/odyssey/image_raw")
-    one.activate()
+def stream(probe):
+    """Active image topics of a node."""
+    one = Stream(probe)
     yield one
-    one.destroy()
+    one.topics.destroy()
 
 
-def watch(probe, wait_until, topics, kind, name):
-    messages = probe.listen(kind, f"/odyssey/{name}")
-    wait_until(topics._publisher.watched, "the match")
-    return messages
-
-
-def test_only_the_newest_frame_waits_and_all_are_counted(topics, probe, wait_until):
-    labels = watch(probe, wait_until, topics, FrameInfo, "frame_info")
-    probe.listen(Image, "/odyssey/image_raw")
+def test_only_the_newest_picture_waits_and_all_are_counted(stream):
+    """The labels do not wait for pictures: none is missing."""
+    labels = stream.watch(FrameInfo, "frame_info")
+    images = stream.watch(Image, "image_raw")
     for index in range(200):
-        topics.offer(decoded(index), index + 1)
-    counters = topics.counters
-    wait_until(lambda: counters.published + counters.dropped == 200, "every frame accounted for")
-    wait_until(lambda: labels and labels[-1].frame_index == 199, "the newest frame")
-    assert counters.received == 200
-    assert counters.dropped > 100, "frames were converted that nobody could wait for"
-    assert counters.failed == counters.unwatched == 0
-    indices = [label.frame_index for label in labels]
-    assert indices == sorted(set(indices))
+        stream.offer(index)
+        wait_until(lambda: len(stream.topics._units) < 50, "the labels")
+    counters = stream.counters
+    wait_until(lambda: counters.published + counters.dropped == 200, "every picture accounted for")
+    wait_until(lambda: images and images[-1].header.stamp.nanosec == 200, "the newest picture")
+    wait_until(lambda: len(labels) == 200, "the labels")
+    assert [label.frame_index for label in labels] == list(range(200))
+    assert counters.dropped > 100, "pictures were converted that nobody could wait for"
+    assert stream.balance() == (200, 200)
+    assert counters.failed == counters.unwatched == counters.passed_through == 0
+    stamps = [image.header.stamp.nanosec for image in images]
+    assert stamps == sorted(set(stamps))
 
 
-def test_without_subscribers_nothing_is_published(topics):
+def test_without_subscribers_nothing_is_published(stream):
     for index in range(50):
-        topics.offer(decoded(index), index + 1)
-    counters = topics.counters
-    assert (counters.received, counters.unwatched, counters.published) == (50, 50, 0)
+        stream.offer(index, is_key_frame=index == 0)
+    counters = stream.counters
+    assert stream.balance() == (50, 50)
+    assert (counters.unit_unwatched, counters.unwatched) == (50, 50)
     assert (counters.width, counters.height) == (1280, 704)
+    assert not stream.topics.wants_pictures
+    assert not stream.topics.wants_units
 
 
-def test_pixels_are_converted_only_for_subscribers_of_images(topics, probe, wait_until):
-    infos = watch(probe, wait_until, topics, CameraInfo, "camera_info")
-    topics._publisher._converter = None  # a conversion would fail
-    topics.offer(decoded(0), 1)
-    wait_until(lambda: infos, "the camera info")
-    wait_until(lambda: topics.counters.published + topics.counters.failed == 1, "the count")
-    assert topics.counters.failed == 0
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(CameraInfo, "camera_info"), (FrameInfo, "frame_info"), (FFMPEGPacket, "image_raw/ffmpeg")],
+)
+def test_pixels_are_converted_only_for_subscribers_of_images(stream, kind, name):
+    messages = stream.watch(kind, name)
+    assert not stream.topics.wants_pictures
+    stream.publisher._converter = None  # a conversion would fail
+    stream.offer(0, is_key_frame=True)
+    wait_until(lambda: messages, "a message")
+    assert stream.counters.unwatched == 1
+    assert not stream.failures
 
 
-def test_the_worker_is_idle_after_deactivating(topics, probe, wait_until):
-    watch(probe, wait_until, topics, Image, "image_raw")
-    topics.offer(decoded(0), 1)
-    topics.deactivate()
-    published = topics.counters.published
+def test_each_topic_of_a_frame_has_its_header_once(stream):
+    """With decoded pictures for half of the frames; a frame whose size is unknown has its infos, too."""
+    kinds = {
+        "image_raw": Image,
+        "camera_info": CameraInfo,
+        "frame_info": FrameInfo,
+        "image_raw/ffmpeg": FFMPEGPacket,
+    }
+    received = {name: stream.watch(kind, name) for name, kind in kinds.items()}
+    for index in range(10):
+        size = (None, None) if index == 4 else (1280, 704)
+        stream.offer(index, is_key_frame=index == 0, picture=index % 2 == 0, size=size)
+        wait_until(lambda count=index: stream.counters.published == count // 2 + 1, "the picture")
+    stamps = list(range(1, 11))
+    expected = {
+        "image_raw": stamps[::2],
+        "camera_info": [stamp for stamp in stamps if stamp != 5],
+        "frame_info": stamps,
+        "image_raw/ffmpeg": stamps,
+    }
+    wait_until(lambda: [len(one) for one in received.values()] == [5, 9, 10, 10], "all messages")
+    for name, messages in received.items():
+        assert [message.header.stamp.nanosec for message in messages] == expected[name], name
+        assert {message.header.frame_id for message in messages} == {"camera"}
+
+
+def test_the_infos_of_a_frame_come_with_the_picture_if_not_before(stream):
+    """They subscribe after the access unit has arrived."""
+    frame = stamped(0)
+    stream.topics.offer_unit(unit(0, is_key_frame=True), frame)
+    infos, labels = stream.watch(CameraInfo, "camera_info"), stream.watch(FrameInfo, "frame_info")
+    stream.offer_picture(0, frame)
+    stream.offer(1)
+    wait_until(lambda: len(infos) == len(labels) == 2, "both infos")
+    assert [label.frame_index for label in labels] == [0, 1]
+    wait_until(lambda: stream.balance() == (2, 2), "both frames accounted for")
+
+
+def test_the_workers_are_idle_after_deactivating(stream):
+    """Then encoded topics begin again with a key frame."""
+    images, packets = stream.watch(Image, "image_raw"), stream.watch(FFMPEGPacket, "image_raw/ffmpeg")
+    stream.offer(0, is_key_frame=True)
+    stream.topics.deactivate()
+    published, passed = stream.counters.published, stream.counters.passed_through
     for index in range(1, 20):
-        topics.offer(decoded(index), index + 1)
-    assert topics.counters.unwatched == 19
-    assert topics.counters.published == published
-    topics.activate()
-    topics.offer(decoded(20), 21)
-    wait_until(lambda: topics.counters.published == published + 1, "a frame after activating again")
+        stream.offer(index, is_key_frame=index == 5)
+    assert (stream.counters.published, stream.counters.passed_through) == (published, passed)
+    assert not stream.topics.wants_pictures
+    assert not stream.topics.wants_units
+    assert stream.balance() == (20, 20)
+    images.clear()
+    packets.clear()
+    stream.topics.activate()
+    for index in range(20, 24):
+        stream.offer(index, is_key_frame=index == 22)
+    wait_until(lambda: images, "a picture after activating again")
+    wait_until(lambda: [packet.pts for packet in packets] == [22, 23], "the packets from the key frame on")
+    wait_until(lambda: stream.balance() == (24, 24), "every frame accounted for")
 
 
-def test_a_frame_that_cannot_be_published_is_counted_and_reported(topics, probe, wait_until, failures):
-    watch(probe, wait_until, topics, Image, "image_raw")
+def test_access_units_that_wait_too_long_are_dropped_up_to_the_next_key_frame(stream):
+    packets, labels = stream.watch(FFMPEGPacket, "image_raw/ffmpeg"), stream.watch(FrameInfo, "frame_info")
+    wait_until(lambda: stream.requests, "the request of the subscription")
+    stream.requests.clear()
+    stalled, resumed = threading.Event(), threading.Event()
+    publish = stream.publisher._encoded.publish
+
+    def stall(picture, header, **options):
+        stalled.set()
+        resumed.wait()
+        return publish(picture, header, **options)
+
+    stream.publisher._encoded.publish = stall
+    stream.offer(0, is_key_frame=True, picture=False)
+    assert stalled.wait(WAIT_S)
+    for index in range(1, MAX_WAITING_UNITS + 1):
+        stream.offer(index, picture=False)
+    assert stream.counters.unit_dropped == 0
+    assert not stream.requests
+    for index in range(MAX_WAITING_UNITS + 1, MAX_WAITING_UNITS + 6):
+        stream.offer(index, picture=False, is_key_frame=index == MAX_WAITING_UNITS + 3)
+    assert stream.counters.unit_dropped == MAX_WAITING_UNITS
+    assert stream.requests == [None]
+    resumed.set()
+    wait_until(lambda: stream.balance()[0] == MAX_WAITING_UNITS + 6, "every access unit accounted for")
+    after = [MAX_WAITING_UNITS + step for step in range(1, 6)]
+    wait_until(lambda: [packet.pts for packet in packets] == [0, *after[2:]], "the packets")
+    wait_until(lambda: [label.frame_index for label in labels] == [0, *after], "the labels")
+    assert (stream.counters.passed_through, stream.counters.held) == (4, 2)
+
+
+def test_an_access_unit_that_cannot_be_published_is_counted_and_reported(stream):
+    """Those after it cannot be decoded and are held until the key frame that is requested."""
+    packets = stream.watch(FFMPEGPacket, "image_raw/ffmpeg")
+    wait_until(lambda: stream.requests, "the request of the subscription")
+    stream.requests.clear()
+    stream.offer(0, is_key_frame=True, picture=False)
+    stream.topics.offer_unit(replace(unit(1), width="wide"), stamped(1))
+    wait_until(lambda: stream.failures, "the report")
+    assert stream.requests == [None]
+    stream.offer(2, picture=False)
+    stream.offer(3, picture=False, is_key_frame=True)
+    wait_until(lambda: [packet.pts for packet in packets] == [0, 3], "the key frame")
+    wait_until(lambda: stream.balance()[0] == 4, "every access unit accounted for")
+    assert stream.counters.unit_failed == len(stream.failures) == 1
+
+
+def test_a_picture_that_cannot_be_published_is_counted_and_reported(stream):
+    stream.watch(Image, "image_raw")
+    topics = stream.topics
     topics.settings = ImageSettings(frame_id="camera", encoding="nope", jpeg_quality=85, calibration=None)
-    topics.offer(decoded(0), 1)
-    wait_until(lambda: failures, "the report")
-    assert failures == ["KeyError: 'nope'"]
+    stream.offer(0)
+    wait_until(lambda: stream.failures, "the report")
+    assert stream.failures == ["KeyError: 'nope'"]
     topics.settings = SETTINGS
-    topics.offer(decoded(1), 2)
-    wait_until(lambda: topics.counters.published == 1, "the next frame")
-    assert topics.counters.failed == 1
+    stream.offer(1)
+    wait_until(lambda: stream.counters.published == 1, "the next picture")
+    assert stream.counters.failed == 1
+    assert stream.balance() == (2, 2)
 
 
 class Listener:

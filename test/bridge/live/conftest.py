@@ -12,11 +12,12 @@ from odyssey_ros.client import AdvancedConfig, Odyssey
 
 
 class RecordingObserver:
-    """Stores frames, states, events and the fatal error."""
+    """Stores encoded and decoded frames, states, events and the fatal error."""
 
     def __init__(self):
-        self.frames, self.states, self.events, self.errors = [], [], [], []
-        self.frame_arrived = self.frames.append
+        self.units, self.frames, self.states, self.events, self.errors = [], [], [], [], []
+        self.frame_arrived = self.units.append
+        self.frame_decoded = self.frames.append
         self.state_changed = self.states.append
         self.event_happened = self.events.append
         self.gave_up = self.errors.append
@@ -38,13 +39,14 @@ def recording_observer():
 
 @pytest.fixture
 def session_on():
-    """Runs supervisors: `async with session_on(url) as (session, observer)`."""
+    """Runs supervisors that decode: `async with session_on(url) as (session, observer)`."""
 
     @asynccontextmanager
     async def run(url, *, key="ody_local", max_retries=None, **options):
         advanced = AdvancedConfig(max_retries=max_retries, initial_retry_delay_ms=100)
         observer = RecordingObserver()
         session = StreamSupervisor(Odyssey(key, api_url=url, advanced=advanced), observer, **options)
+        session.set_decoding(True)
         running = asyncio.get_running_loop().create_task(session.run())
         try:
             yield session, observer

@@ -122,13 +122,24 @@ def test_streams(health, level, message):
         (
             {"recently_skipped": 6},
             WARN,
-            "6 of 106 frames not decoded: decoding is slower than the frame rate, or frames are damaged",
+            "6 of 100 frames not decoded: decoding is slower than the frame rate, or frames are damaged",
         ),
         ({"recently_dropped": 5}, OK, "20.1 Hz"),
         (
             {"recently_dropped": 6},
             WARN,
             "6 of 100 frames dropped: publishing is slower than the frame rate",
+        ),
+        ({"recently_withheld": 5}, OK, "20.1 Hz"),
+        (
+            {"recently_withheld": 6},
+            WARN,
+            "6 of 100 frames withheld until the next key frame: frames before them were lost",
+        ),
+        (
+            {"recently_withheld": 40, "age_s": 2.1},
+            ERROR,
+            "No key frame for 2.1 s: frames cannot be decoded",
         ),
         ({"recent_packets": 950, "recently_lost": 50}, OK, "20.1 Hz"),
         ({"recent_packets": 900, "recently_lost": 100}, WARN, "100 of 1000 packets lost"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from odyssey_ros.bridge.frames.image_topics import FrameCounters
+from odyssey_ros.bridge.frames.frame_counters import FrameCounters
 from odyssey_ros.bridge.live.health_watch import HealthWatch
 from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
 from odyssey_ros.client import (
@@ -28,7 +28,7 @@ class Scene:
         self.now = 1000.0
         self.watch = HealthWatch(lambda: self.now)
         self.counters = FrameCounters()
-        self.packets = self.lost = self.skipped = 0
+        self.received = self.withheld = self.packets = self.lost = self.skipped = 0
         self.state = STREAMING
         self.lifecycle = "active"
         self.wanted = True
@@ -39,23 +39,29 @@ class Scene:
             self.state,
             self.counters,
             ClientStatistics(
-                packets_received=self.packets, packets_lost=self.lost, frames_skipped=self.skipped
+                frames_received=self.received,
+                frames_passed=self.received - self.withheld,
+                frames_withheld=self.withheld,
+                frames_skipped=self.skipped,
+                packets_received=self.packets,
+                packets_lost=self.lost,
             ),
             stream_wanted=self.wanted,
             expected_hz=20.0,
         )
 
-    def run(self, seconds, frames=20, dropped=0, failed=0, lost=0, skipped=0):
+    def run(self, seconds, frames=20, dropped=0, failed=0, lost=0, skipped=0, withheld=0):
         """Let seconds pass with `frames` frames in each; return the health at the end."""
         for _ in range(seconds):
             self.now += 1.0
-            self.counters.received += frames
+            self.received += frames
+            self.withheld += withheld
             self.counters.dropped += dropped
             self.counters.failed += failed
             self.packets += 10 * frames
             self.lost += lost
             self.skipped += skipped
-            if frames:
+            if frames > withheld:
                 self.counters.last_arrival_ns = int((self.now - 0.01) * 1e9)
             health = self.sample()
         return health
@@ -97,7 +103,36 @@ def test_recent_figures_cover_the_last_seconds(scene):
         0,
         0,
     )
-    assert (health.frames.dropped, health.frames.failed, health.frames.packets_lost) == (10, 5, 35)
+    assert (health.frames.replaced, health.frames.failed, health.frames.packets_lost) == (10, 5, 35)
+
+
+def test_access_units_count_like_pictures(scene):
+    scene.sample()
+    scene.counters.unit_dropped, scene.counters.unit_failed = 3, 2
+    health = scene.run(1, dropped=1, failed=1)
+    assert (health.frames.recently_dropped, health.frames.recently_failed) == (4, 3)
+    assert (health.frames.replaced, health.frames.queued_too_long, health.frames.failed) == (1, 3, 3)
+
+
+def test_what_happened_to_the_frames_adds_up(scene):
+    counters = scene.counters
+    counters.passed_through, counters.held, counters.unit_unwatched, counters.unit_dropped = 30, 2, 5, 3
+    counters.decoded, counters.published, counters.unwatched, counters.dropped = 35, 30, 2, 3
+    frames = scene.run(1, frames=45, withheld=5, skipped=4).frames
+    passed = frames.received - frames.withheld
+    assert passed == 40
+    assert frames.passed_through + frames.not_passed_through + frames.queued_too_long == passed
+    assert frames.decoded + frames.not_decoded + frames.skipped == passed
+    assert frames.published + frames.unwatched + frames.replaced + frames.failed == frames.decoded
+
+
+def test_withheld_frames_are_received_but_do_not_make_the_last_frame_younger(scene):
+    scene.sample()
+    frames = scene.run(5, withheld=20).frames
+    assert frames.hz == pytest.approx(20)
+    assert (frames.withheld, frames.recently_withheld) == (100, 100)
+    assert frames.age_s == pytest.approx(5)
+    assert scene.run(6).frames.recently_withheld == 0
 
 
 def test_the_age_of_the_last_frame(scene):
@@ -198,8 +233,9 @@ def test_a_final_limit_holds_until_a_connection(scene):
 def test_the_cost_is_given_for_each_published_frame(scene):
     assert scene.run(1).frames.convert_ms == 0.0
     scene.counters.published, scene.counters.convert_cpu_s, scene.counters.publish_cpu_s = 200, 0.3, 0.5
+    scene.counters.passed_through, scene.counters.pass_cpu_s = 400, 0.1
     frames = scene.run(1).frames
-    assert (frames.convert_ms, frames.publish_ms) == (1.5, 2.5)
+    assert (frames.convert_ms, frames.publish_ms, frames.pass_ms) == (1.5, 2.5, 0.25)
 
 
 def test_a_failure_that_is_reported_as_event_and_to_a_caller_counts_once(scene):

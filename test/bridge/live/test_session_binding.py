@@ -1,4 +1,4 @@
-"""The binding of a session to a node: reports on the executor's thread, and stamped frames."""
+"""The binding of a session to a node: reports on the executor's thread, stamped frames, and the demand."""
 
 from __future__ import annotations
 
@@ -7,37 +7,68 @@ from types import SimpleNamespace
 import pytest
 from rclpy.time import Time
 
-from odyssey_ros.bridge.frames.stamping import ArrivalStamps, MediaStamps
 from odyssey_ros.bridge.live import session_binding
-from odyssey_ros.bridge.live.session_binding import SessionBinding, SessionHandlers
+from odyssey_ros.bridge.live.session_binding import FrameSettings, SessionBinding, SessionHandlers
 from odyssey_ros.bridge.live.stream_state import Event, EventKind, SessionState
-from odyssey_ros.client import DecodedFrame, OdysseyAuthError
+from odyssey_ros.client import DecodedFrame, EncodedFrame, OdysseyAuthError
+
+SETTINGS = FrameSettings("settings", "media", 0.0)
 
 
 class Topics:
     """Stores offered frames in place of the image topics."""
 
-    def __init__(self, _node, settings, report_failure):
+    def __init__(self, _node, settings, report_failure, **callbacks):
         self.settings, self.report_failure = settings, report_failure
-        self.offered = []
+        self.key_frame_needed = callbacks["key_frame_needed"]
+        self.picture_subscribed = callbacks["picture_subscribed"]
+        self.units, self.pictures = [], []
+        self.wants_pictures = self.wants_units = self.active = False
 
-    def offer(self, decoded, stamp_ns):
-        self.offered.append((decoded, stamp_ns))
+    def activate(self):
+        self.active = True
+
+    def deactivate(self):
+        self.active = self.wants_pictures = self.wants_units = False
+
+    def offer_unit(self, frame, stamped):
+        self.units.append((frame, stamped))
+
+    def offer_picture(self, picture, stamped):
+        self.pictures.append((picture, stamped))
+
+
+class Session:
+    """Stores what the binding demands."""
+
+    def __init__(self):
+        self.demands = []
+
+    def set_decoding(self, enabled):
+        self.demands.append("decode" if enabled else "stop")
+
+    def request_key_frame(self):
+        self.demands.append("key frame")
 
 
 class Bench:
     def __init__(self):
-        self.posted, self.reports = [], []
+        self.posted, self.on_loop, self.reports = [], [], []
         self.now_ns = 5_000_000_000
         clock = SimpleNamespace(now=lambda: Time(nanoseconds=self.now_ns), ros_time_is_active=True)
         self.clock = clock
-        self.node = SimpleNamespace(calls=SimpleNamespace(post=self.posted.append), get_clock=lambda: clock)
+        self.node = SimpleNamespace(
+            calls=SimpleNamespace(post=self.posted.append),
+            asyncio_thread=SimpleNamespace(loop=SimpleNamespace(call_soon_threadsafe=self.on_loop.append)),
+            get_clock=lambda: clock,
+        )
         handlers = SessionHandlers(*(self._store(name) for name in ("state", "event", "gave_up", "failed")))
-        self.binding = SessionBinding(self.node, self._make, handlers, "settings", "media")
+        self.binding = SessionBinding(self.node, self._make, handlers, SETTINGS)
+        self.topics = self.binding.images
 
     def _make(self, observer):
         self.observer = observer
-        return "session"
+        return Session()
 
     def _store(self, name):
         return lambda value: self.reports.append((name, value))
@@ -46,6 +77,14 @@ class Bench:
         while self.posted:
             self.posted.pop(0)()
 
+    @property
+    def demands(self):
+        """Run what was posted to the loop, and return what the session was told since the last call."""
+        while self.on_loop:
+            self.on_loop.pop(0)()
+        demands, self.binding.session.demands = self.binding.session.demands, []
+        return demands
+
 
 @pytest.fixture
 def bench(monkeypatch):
@@ -53,15 +92,33 @@ def bench(monkeypatch):
     return Bench()
 
 
-def frame(index, media_time_ns, arrival_ns=0, stream_time_ns=0):
-    return DecodedFrame(
-        frame=None,
+def unit(number, media_time_ns=0, arrival_ns=0, stream_time_ns=0, is_key_frame=False):
+    return EncodedFrame(
+        codec="h264",
+        data=b"",
+        is_key_frame=is_key_frame,
+        width=None,
+        height=None,
         arrival_ns=arrival_ns,
         media_time_ns=media_time_ns,
         stream_time_ns=stream_time_ns,
-        index=index,
+        index=number,
         stream_id="s",
         prompt="",
+        number=number,
+    )
+
+
+def picture(number, media_time_ns=0):
+    return DecodedFrame(
+        frame=f"picture {number}",
+        arrival_ns=0,
+        media_time_ns=media_time_ns,
+        stream_time_ns=0,
+        index=number,
+        stream_id="s",
+        prompt="",
+        number=number,
     )
 
 
@@ -86,30 +143,46 @@ def test_reports_on_their_way_are_dropped_by_detach(bench):
     assert not bench.reports
 
 
-def test_media_time_is_relative_to_the_first_frame_of_the_stream(bench):
-    """It is also that of a stream whose first frames were not decoded."""
-    for media_time_ns, stream_time_ns in ((700, 0), (900, 200), (5000, 150)):
-        bench.observer.frame_arrived(frame(0, media_time_ns, stream_time_ns=stream_time_ns))
-    assert [decoded.media_time_ns for decoded, _ in bench.binding.images.offered] == [0, 200, 150]
-    assert bench.binding.session == "session"
-
-
-def test_frames_are_stamped_with_simulated_time(bench):
-    bench.observer.frame_arrived(frame(0, 0))
-    assert bench.binding.images.offered[0][1] == 5_000_000_000
-
-
-def test_the_time_since_arrival_is_subtracted_from_wall_time(bench, monkeypatch):
-    bench.clock.ros_time_is_active = False
-    monkeypatch.setattr(session_binding.time, "monotonic_ns", lambda: 1_000)
-    bench.observer.frame_arrived(frame(0, 0, arrival_ns=400))
-    assert bench.binding.images.offered[0][1] == 5_000_000_000 - 600
+def test_a_picture_has_the_stamp_of_its_access_unit(bench):
+    """Also when it is decoded later, when pictures between were not decoded, and after another source."""
+    bench.topics.wants_pictures = True
+    for number in range(4):
+        bench.now_ns += 50_000_000
+        bench.observer.frame_arrived(unit(number, number * 50_000_000))
+    bench.binding.apply(FrameSettings("other", "arrival", 0.0))
+    bench.now_ns += 700_000_000
+    for number in (0, 3):
+        bench.observer.frame_decoded(picture(number, number * 50_000_000))
+    units = [stamped for _, stamped in bench.topics.units]
+    assert [stamped for _, stamped in bench.topics.pictures] == [units[0], units[3]]
+    assert [picture for picture, _ in bench.topics.pictures] == ["picture 0", "picture 3"]
 
 
 def test_changed_parameters_are_applied(bench):
-    stamps = bench.binding._stamps
-    assert isinstance(stamps, MediaStamps)
-    bench.binding.apply("other", "media")
-    assert (bench.binding.images.settings, bench.binding._stamps) == ("other", stamps)
-    bench.binding.apply("other", "arrival")
-    assert isinstance(bench.binding._stamps, ArrivalStamps)
+    bench.binding.apply(FrameSettings("other", "arrival", 2.0))
+    assert bench.topics.settings == "other"
+    for number in range(2):  # at the same time
+        bench.observer.frame_arrived(unit(number, number * 50_000_000))
+    stamps = [stamped.stamp_ns for _, stamped in bench.topics.units]
+    assert stamps == [5_000_000_000, 5_000_000_001]
+    bench.topics.wants_units = True
+    bench.observer.frame_arrived(unit(2))
+    assert bench.demands == ["key frame"]
+
+
+def test_the_demand_reaches_the_session(bench):
+    bench.binding.activate()
+    assert bench.topics.active
+    assert bench.demands == []
+    bench.topics.wants_units = True
+    bench.topics.key_frame_needed()
+    assert bench.demands == ["key frame"]
+    bench.topics.wants_pictures = True
+    bench.topics.picture_subscribed()
+    assert bench.demands == ["decode"]
+    bench.binding.deactivate()
+    assert not bench.topics.active
+    assert bench.demands == ["stop"]
+    bench.topics.wants_units = bench.topics.wants_pictures = True
+    bench.binding.activate()
+    assert bench.demands == ["decode", "key frame"]

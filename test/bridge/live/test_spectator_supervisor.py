@@ -28,8 +28,10 @@ class Observer:
     """Stores what it receives."""
 
     def __init__(self):
-        self.frames, self.states, self.events, self.errors, self.waits = [], [], [], [], []
+        self.frames, self.pictures, self.waits = [], [], []
+        self.states, self.events, self.errors = [], [], []
         self.frame_arrived = self.frames.append
+        self.frame_decoded = self.pictures.append
         self.state_changed = self.states.append
         self.event_happened = self.events.append
         self.gave_up = self.errors.append
@@ -78,8 +80,10 @@ async def test_frames_arrive(emulator):
         watching(info.webrtc_url, info.spectator_token) as (session, seen),
     ):
         await eventually(lambda: len(seen.frames) > 5, "frames")
-        assert (seen.frames[0].frame.width, seen.frames[0].frame.height) == (1280, 704)
+        assert seen.frames[0].is_key_frame
+        assert (seen.frames[0].width, seen.frames[0].height) == (1280, 704)
         assert [frame.index for frame in seen.frames[:3]] == [0, 1, 2]
+        assert not seen.pictures
         assert session.state.connection is ConnectionStatus.CONNECTED
         assert session.state.streaming
         assert seen.kinds(EventKind.CONNECTED, EventKind.ERROR) == [EventKind.CONNECTED]
@@ -87,6 +91,38 @@ async def test_frames_arrive(emulator):
         assert seen.states[-1].connection is ConnectionStatus.DISCONNECTED
         assert await spectators(emulator) == 0  # the session was deleted on the server
         assert not seen.errors
+
+
+async def test_decoding_and_key_frames_on_demand(emulator):
+    """The demand holds for later connections, and numbers and counts go on."""
+    async with (
+        broadcast(emulator) as (_, info),
+        watching(info.webrtc_url, info.spectator_token) as (session, seen),
+    ):
+        session.set_decoding(True)
+        await eventually(lambda: len(seen.pictures) > 3, "pictures")
+        assert seen.pictures[0].frame.width == 1280
+        requested = session.statistics.key_frames_requested
+        session.request_key_frame()
+        await eventually(lambda: session.statistics.key_frames_requested > requested, "the request")
+
+        stall = emulator.faults.arm(*parse_fault_option("video_stall,duration=600"))
+        await eventually(lambda: session.state.connection is ConnectionStatus.RECONNECTING, "the loss")
+        emulator.faults.disarm(stall.number)
+        before = session.statistics
+        seen.pictures.clear()
+        await eventually(lambda: len(seen.pictures) > 3, "pictures of the next connection")
+        session.set_decoding(False)
+        seen.pictures.clear()
+        count = len(seen.frames)
+        await eventually(lambda: len(seen.frames) > count + 3, "frames")
+        assert not seen.pictures
+        numbers = [frame.number for frame in seen.frames]
+        assert numbers == sorted(set(numbers))
+        after = session.statistics
+        assert after.frames_passed == len(seen.frames) > before.frames_passed
+        assert after.frames_received == after.frames_passed + after.frames_withheld
+        assert after.frames_decoded > before.frames_decoded
 
 
 async def test_after_the_end_of_a_broadcast_the_supervisor_keeps_trying(emulator):
