@@ -72,8 +72,8 @@ class FramePublisher:
     """The publishers of `~/image_raw` and of the topics beside it.
 
     These are its JPEG images and its encoded forms, `~/camera_info` and `~/frame_info`. Create and destroy it
-    on the executor's thread. Call each method that publishes on one thread at a time; different methods may
-    run at the same time on different threads. The other methods are for any thread.
+    on the executor's thread. Call `publish_picture` on one thread at a time, and `publish_encoded` too; both
+    may run at the same time. The other methods are for any thread.
 
     Args:
         node: The node.
