@@ -162,6 +162,11 @@ def running_stream() -> list[FaultCase]:
         video("packet_loss", 4.0, fraction=0.5),
         video("packet_delay", 4.0, unharmed, delay_seconds=0.3),
         video("packet_delay", 4.0, unharmed, delay_seconds=0.1, jitter_seconds=0.05),
+        FaultCase("frame_loss", (fault("frame_loss"),)),
+        FaultCase("frame_loss 3 times", (fault("frame_loss", count=3),)),
+        FaultCase("frame_loss frames key", (fault("frame_loss", frames="key"),)),
+        FaultCase("frame_loss packets last", (fault("frame_loss", packets="last"),)),
+        video("parameter_sets_once", 10.0, unharmed),
     ]
 
 

@@ -3,7 +3,7 @@
 A fault has one of three modes:
 
 - `answer`: replaces, delays or omits what the service is about to send (an HTTP answer, an offer, a
-  reply), each time the fault is due.
+  reply, a video frame), each time the fault is due.
 - `act`: happens to an open session at one moment.
 - `state`: holds for as long as the fault is due.
 

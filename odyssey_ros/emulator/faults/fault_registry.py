@@ -150,6 +150,8 @@ class FaultRegistry:
     def _due(
         self, kind: type[_F], moments: SessionMoments | None, matches: Callable[[_F], bool]
     ) -> Iterator[tuple[ArmedFault, _F]]:
+        if not self._armed:
+            return  # the usual case, for every packet
         now = self._monotonic()
         for armed in self._armed:
             if isinstance(armed.fault, kind) and matches(armed.fault) and armed.is_due(now, moments):

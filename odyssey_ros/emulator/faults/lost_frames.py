@@ -73,21 +73,22 @@ class LostFrames:
             self._position += 1
         else:
             self._frame, self._position, self._whole_frame = frame, 0, False
-            self._frames.update(("any", kind))
+            self._frames["any"] += 1
+            self._frames[kind] += 1
         if self._whole_frame:
             return True
-        positions = {
-            "all": self._position == 0,
-            "first": self._position == 0,
-            "middle": self._position == 1 and not is_last,
-            "last": is_last,
-        }
-        fault = self._take(
-            lambda fault: (
-                positions[fault.packets]
-                and fault.frames in {"any", kind}
-                and self._frames[fault.frames] % fault.every == 0
-            )
-        )
+        fault = self._take(lambda fault: self._concerns(fault, kind, is_last=is_last))
         self._whole_frame = fault is not None and fault.packets == "all"
         return fault is not None
+
+    def _concerns(self, fault: FrameLoss, kind: str, *, is_last: bool) -> bool:
+        """Return whether a fault concerns the present packet of a `key` or `delta` frame."""
+        if fault.frames not in {"any", kind} or self._frames[fault.frames] % fault.every != 0:
+            return False
+        match fault.packets:
+            case "all" | "first":
+                return self._position == 0
+            case "middle":
+                return self._position == 1 and not is_last
+            case "last":
+                return is_last

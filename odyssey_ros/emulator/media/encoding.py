@@ -20,6 +20,12 @@ _NO_PERIODIC_KEY_FRAMES = 1 << 30
 """The largest group of pictures of x264. `KeyFrameSchedule` decides when key frames come."""
 
 
+_BUFFER_SECONDS = 0.3
+_MIN_BUFFER_BITS = 750_000
+"""The buffer of the rate control bounds the size of a key frame. All packets of a frame are sent at once, and
+those of a frame of about 100 kB fill the receive buffer that Linux gives to a socket."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
     """One encoded frame.
@@ -108,7 +114,9 @@ class VideoEncoder:
                 "tune": "zerolatency",
                 "level": "31",
                 "maxrate": rate,
-                "bufsize": rate,
+                "bufsize": str(
+                    max(round(self._bitrate * _BUFFER_SECONDS), min(self._bitrate, _MIN_BUFFER_BITS))
+                ),
                 "forced-idr": "1",
             }
         else:
