@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -101,6 +103,7 @@ PASSED_THROUGH: dict[str, VideoKind] = {
     "ts, H.264": VideoKind("mpegts", options=_SIMPLE),
     "mp4, H.264 with one key frame": VideoKind("mp4", options={**_SIMPLE, "g": "1000"}, frames=56),
     "mp4, H.264 with an intra refresh": VideoKind("mp4", options=_INTRA, frames=56),
+    "mp4, H.264 in full range": VideoKind("mp4", options=_x264("fullrange=on", bf="0")),
     "webm, VP8": VideoKind("webm", "libvpx", _SIMPLE_VPX),
 }
 """Kinds whose packets can be passed through."""
@@ -239,3 +242,24 @@ def set_edits(path: Path, *edits: tuple[int, int]) -> Path:
         struct.pack_into(">IiHH", data, place + 4 + 12 * number, duration_ms, media_time, 1, 0)
     path.write_bytes(data)
     return path
+
+
+def turned_from(path: Path, target: Path, first: int) -> Path:
+    """Copy an H.264 MP4 video whose pictures are shown turned from packet `first` on; return its path."""
+    with av.open(str(path)) as source:
+        turn = BitStreamFilterContext(
+            "h264_metadata=display_orientation=insert:rotate=90", source.streams.video[0]
+        )
+
+    def change(packets: list[Packet]) -> list[Packet]:
+        changed = packets[:first]
+        for packet in packets[first:]:
+            (turned,) = turn.filter(av.Packet(bytes(packet)))
+            units = [unit for unit in re.split(rb"\x00*\x00\x00\x01", bytes(turned)) if unit]
+            copy = av.Packet(b"".join(len(unit).to_bytes(4, "big") + unit for unit in units))
+            copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+            copy.is_keyframe = packet.is_keyframe
+            changed.append(copy)
+        return changed
+
+    return remux(path, target, "mp4", change)

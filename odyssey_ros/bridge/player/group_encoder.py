@@ -30,6 +30,7 @@ _OPTIONS: Final = {
 _MAX_BITS_PER_PIXEL: Final = 12  # a second; the limit of VP8, above what its quality needs
 _MIN_BITS: Final = 2_000_000
 _PIXELS: Final = "yuv420p"
+_FULL_RANGE: Final = "yuvj"  # FFmpeg's name of these formats in full range, for H.264
 _TICK: Final = Fraction(1, 30)  # only the limit of VP8 depends on it
 
 
@@ -68,7 +69,7 @@ class GroupEncoder:
         Raises:
             FFmpegError: The picture cannot be encoded.
         """
-        pixels = frame.reformat(format=_PIXELS)
+        pixels = frame.reformat(format=_pixel_format(frame))
         if self._context is None:
             self._context = self._open(pixels)
         pixels.pts, pixels.time_base = self._count, _TICK
@@ -91,7 +92,7 @@ class GroupEncoder:
 
     def _open(self, frame: VideoFrame) -> VideoCodecContext:
         context = cast("VideoCodecContext", av.CodecContext.create(_ENCODERS[self._codec], "w"))
-        context.width, context.height, context.pix_fmt = frame.width, frame.height, _PIXELS
+        context.width, context.height, context.pix_fmt = frame.width, frame.height, frame.format.name
         context.time_base = _TICK
         context.options = dict(_OPTIONS[self._codec])
         context.color_range, context.colorspace = frame.color_range, frame.colorspace
@@ -99,3 +100,8 @@ class GroupEncoder:
         if self._codec == "vp8":
             context.bit_rate = max(_MIN_BITS, frame.width * frame.height * _MAX_BITS_PER_PIXEL)
         return context
+
+
+def _pixel_format(frame: VideoFrame) -> str:
+    """Return the format that is encoded, in the range of the picture."""
+    return "yuvj420p" if frame.format.name.startswith(_FULL_RANGE) else _PIXELS

@@ -101,7 +101,9 @@ def _h264_units(file: VideoFile, packets: Iterator[Packet[VideoStream]]) -> Iter
             content = reader.content(bytes(unit))
             if content.is_key_frame and not content.is_usable:
                 raise PassThroughError(NO_PARAMETERS)
-            if content.size not in (None, size) or size is None:
+            if size is None:
+                size = content.size or _decoded_size(content.data)
+            elif content.size not in (None, size):  # the pictures may be turned from here on
                 size = _decoded_size(content.data)
             if shown:
                 yield EncodedUnit(known_stamp(unit.pts), *size, content.is_key_frame, content.data)

@@ -100,7 +100,7 @@ def read_table(
         order: Finds missing pictures; None if the codec has no numbers that show them.
         may_lack_packets: Whether a damaged packet means that others before it are missing (MPEG-TS). Their
             number is unknown, so later pictures have none either.
-        observe: Called with each packet.
+        observe: Called with each packet but those of second fields.
 
     Raises:
         EpisodeError: A picture has no stamp, packets are missing, or there are too many pictures.
@@ -114,8 +114,6 @@ def read_table(
     for packet in packets:
         if may_lack_packets and packet.is_corrupt:
             raise EpisodeError(ErrorCode.VIDEO_BROKEN, "parts of the video are missing")
-        if observe is not None:
-            observe(packet)
         if order is not None and packet.size:
             if packet.is_discard and packet.is_keyframe:
                 order.restart()  # an edit list goes to another place
@@ -127,6 +125,8 @@ def read_table(
                 if is_second_field:
                     has_second_fields = True
                     continue
+        if observe is not None:
+            observe(packet)
         if not shows_picture(packet, codec):
             continue
         stamp = known_stamp(packet.pts)

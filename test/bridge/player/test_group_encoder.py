@@ -14,7 +14,9 @@ from odyssey_ros.dataset.videos.video import EncodedPicture, Video
 from video_kinds import PASSED_THROUGH, write_kind
 
 
-@pytest.mark.parametrize(("name", "codec"), [("mp4, H.264", "h264"), ("webm, VP8", "vp8")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("mp4, H.264", "h264"), ("mp4, H.264 in full range", "h264"), ("webm, VP8", "vp8")]
+)
 def test_each_picture_gives_one_packet_of_one_group(name, codec, tmp_path):
     encoder = GroupEncoder(codec)
     with Video(write_kind(tmp_path / "video", PASSED_THROUGH[name])) as video:
@@ -37,6 +39,7 @@ def test_each_picture_gives_one_packet_of_one_group(name, codec, tmp_path):
     for frame, picture in zip(shown, pictures, strict=True):
         difference = frame.to_ndarray().astype(int) - picture.frame.to_ndarray().astype(int)
         assert np.abs(difference).mean() < 3
+        assert frame.format.name == picture.frame.format.name
         assert (frame.color_range, frame.colorspace) == (picture.frame.color_range, picture.frame.colorspace)
 
 

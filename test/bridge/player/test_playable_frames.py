@@ -12,7 +12,7 @@ from odyssey_ros.bridge.player.frame_demand import FrameDemand, FrameStart
 from odyssey_ros.bridge.player.playable_frames import playable_frames
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.videos.video import Video
-from video_kinds import KINDS, PASSED_THROUGH, index_in, write_kind
+from video_kinds import KINDS, PASSED_THROUGH, index_in, turned_from, write_kind, write_sizes
 
 PACKETS = FrameDemand(pictures=False, packets=True)
 BOTH = replace(PACKETS, pictures=True)
@@ -114,3 +114,16 @@ def test_a_file_that_cannot_be_passed_through_is_decoded(read):
         (None, True, "a video with B frames")
     }
     assert [index_in(frame.picture.to_ndarray(format="rgb24")) for frame in frames] == list(range(9, 28))
+
+
+def test_a_file_whose_packets_end_is_decoded_from_there_on(tmp_path):
+    """The pictures are shown turned from number 14 on, which the index does not know."""
+    plain = write_sizes(tmp_path / "plain.mp4", [(160, 48), (96, 64)], 14)
+    path = turned_from(plain, tmp_path / "video.mp4", 14)
+    with Video(path) as video:
+        index = video.index()
+    frames = list(playable_frames(Episode("a", path), index, FrameStart(pictures=False), lambda: PACKETS))
+    assert [frame.index for frame in frames] == list(range(28))
+    assert [frame.packet is None for frame in frames] == [False] * 14 + [True] * 14
+    assert {frame.refusal for frame in frames[14:]} == {"a video that is shown turned or mirrored"}
+    assert (frames[14].width, frames[14].height) == (64, 96)

@@ -17,6 +17,7 @@ from video_kinds import (
     is_available,
     remux,
     set_display_matrix,
+    turned_from,
     without_first_group,
     write_kind,
     write_sizes,
@@ -136,3 +137,15 @@ def test_each_packet_has_the_size_of_its_picture(tmp_path: Path) -> None:
         sizes = [(one.width, one.height) for one in video.packets(10)]
         assert video.index().pass_through.key_frames == (0, 12, 14, 26)
     assert sizes == [(160, 48)] * 4 + [(96, 64)] * 14
+
+
+def test_pictures_that_are_turned_from_a_new_size_on_end_the_packets(tmp_path: Path) -> None:
+    path = turned_from(
+        write_sizes(tmp_path / "plain.mp4", [(160, 48), (96, 64)], 14), tmp_path / "video.mp4", 14
+    )
+    with Video(path) as video:
+        assert video.index().pass_through.refusal is None
+        packets = video.packets()
+        assert [next(packets).index for _ in range(14)] == list(range(14))
+        with pytest.raises(PassThroughError, match="a video that is shown turned or mirrored"):
+            next(packets)
