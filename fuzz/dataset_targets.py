@@ -210,6 +210,10 @@ def _video(path: Path) -> None:
     with Video(path) as video:
         times = video.frame_times_ns()
         check(len(times) <= 10_000, "more frames than the file can hold")
+        keys = video.index().pass_through.key_frames
+        for packet in video.packets(len(times) // 2) if keys else ():
+            check(len(times) // 2 <= packet.index < len(times), "a packet that was not wanted")
+            check(packet.is_key_frame <= (packet.index in keys), "a key frame that the index does not have")
         for number, picture in enumerate(video.pictures()):
             check(number <= 1000, "more pictures than the file can hold")
             check_number(picture.stream_time_ns, "the time of a picture")
@@ -345,7 +349,7 @@ TARGETS = [
     FuzzTarget("file_name", damaged_text("stream-1", "a/../b", ".hidden"), _safe_name),
     FuzzTarget(
         "video_file",
-        damaged_bytes(_small_video("mp4"), _small_video("mpegts")),
+        damaged_bytes(_small_video("mp4"), _small_video("mpegts"), _small_video("mp4", bf="0")),
         _with_file("video.mp4", _video),
         (EpisodeError,),
         memory_mib=512,
