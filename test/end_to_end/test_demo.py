@@ -100,6 +100,12 @@ def test_the_demo_streams_prompts_and_writes_its_results(start, tmp_path):
     assert summary["fps"] > 0
     assert summary["prompts_acknowledged"] == summary["prompts_sent"] == 3
     assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p95"]
+    encoded = summary["encoded"]
+    assert encoded["codec"] == "h264"
+    assert 0 < encoded["frames_received"] <= encoded["frames_published"]
+    assert encoded["frames_decoded"] == encoded["frames_received"]
+    assert 0 < encoded["frames_equal"] == encoded["frames_compared"]
+    assert encoded["kilobytes_per_frame"] < summary["kilobytes_per_frame"] / 50
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
         assert sheet.width > 1000
     assert "prompts acknowledged" in output
