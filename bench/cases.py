@@ -90,6 +90,8 @@ class Run:
         self._stack = ExitStack()
 
     def __enter__(self) -> Run:
+        # So that SIGTERM, for example of `timeout`, leaves the `with` block and ends the processes, too.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         return self
 
     def __exit__(self, *_: object) -> None:

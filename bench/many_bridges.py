@@ -99,6 +99,7 @@ def measure(domain: int, count: int, seconds: float, *, one_stream: bool = False
         emulator = run.start(
             *(str(PREFIX / "lib" / "odyssey_ros" / "emulator"), "--host", "127.0.0.1", "--port", "0"),
             *("--api-key", KEY, "--fps", str(RATE_HZ), "--no-recordings"),
+            *("--concurrent-sessions", str(count + 1)),
         )
         url = expect(emulator, READY)
         broadcast = Broadcast(url) if one_stream else None
