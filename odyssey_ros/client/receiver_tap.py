@@ -174,8 +174,8 @@ class ReceiverTap:
 class _BoundedBuffer:
     """The jitter buffer of aiortc, which gets the packets in their original form, also when sent again.
 
-    aiortc waits for a missing packet until 512 later ones have arrived, which takes seconds. This buffer
-    waits until its user gives up.
+    aiortc waits for a missing packet until its buffer is full, which takes seconds. This buffer waits until
+    its user gives up.
     """
 
     def __init__(self, buffer: JitterBuffer, user: TapUser) -> None:
