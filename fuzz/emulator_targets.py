@@ -63,6 +63,7 @@ FAULT_OBJECTS: tuple[object, ...] = (
     {"fault": "socket_close", "code": 1011, "since": "started", "session_id": "s"},
     {"fault": "packet_loss", "fraction": 0.5, "duration": 4},
     {"fault": "video_resize", "width": 640, "height": 352, "duration": 1},
+    {"fault": "frame_loss", "every": 2, "packets": "last", "receiver": "spectators", "count": 3},
     {"fault": "stream_refusal", "request": "start", "reason": "lease_denied"},
 )
 
