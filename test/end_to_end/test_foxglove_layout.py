@@ -20,7 +20,6 @@ PANELS = {
         *("topicName", "datatype", "value", "advancedView"),
         *("buttonText", "buttonTooltip", "buttonColor"),
     },
-    "Indicator": {"path", "style", "fallbackColor", "fallbackLabel", "rules"},
     "StateTransitions": {"paths", "isSynced"},
     "RawMessages": {
         *("topicPath", "expansion", "showFullMessageForDiff"),
@@ -54,7 +53,6 @@ def _topics(layout):
     """Return the topics that the layout reads, each with a path in its messages."""
     paths = [
         _panel(layout, "Image")["imageMode"]["imageTopic"],
-        _panel(layout, "Indicator")["path"],
         _panel(layout, "RawMessages")["topicPath"],
         _panel(layout, "DiagnosticSummary")["topicToRender"],
         *(path["value"] for path in _panel(layout, "StateTransitions")["paths"]),
@@ -84,17 +82,6 @@ def test_the_message_of_the_publish_panel_is_a_prompt(layout):
         assert field in message.get_fields_and_field_types()
         setattr(message, field, value)
     assert message.data
-
-
-def test_the_rules_of_the_indicator_are_states_of_the_connection(layout):
-    from odyssey_ros.msg import StreamStatus
-
-    labels = {rule["label"]: int(rule["rawValue"]) for rule in _panel(layout, "Indicator")["rules"]}
-    assert labels == {
-        "Connected": StreamStatus.CONNECTED,
-        "Reconnecting": StreamStatus.RECONNECTING,
-        "Failed": StreamStatus.FAILED,
-    }
 
 
 def test_topics_types_and_fields_are_those_of_the_node(layout, domain_id, tmp_path):
