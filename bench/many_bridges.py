@@ -1,11 +1,13 @@
 """Measures how many bridges publish encoded video at 30 frames/s on this machine without a lost frame.
 
-Usage: python bench/many_bridges.py [--counts 2,4,6,8,10] [--seconds 8] [--one-stream] [--raw] [--domain 228]
+Usage: python bench/many_bridges.py [--counts 2,4,6,8,10] [--seconds 8] [--emulators 1] [--one-stream]
+           [--raw] [--domain 228]
 
 Every bridge has a stream of its own, which the emulator draws and encodes, and one subscriber in its own
 process. `--one-stream` replaces the bridges by spectators of one broadcast, so that the emulator encodes only
-once; a real service does its work elsewhere. A frame is lost if the emulator made it, or had to skip it, and
-the subscriber did not receive it. The CPU time is given for each kind of process, as a share of the machine.
+once; a real service does its work elsewhere. A frame is lost if its number is missing at the subscriber. A
+frame that the emulator was too late to make never had a number, and is counted as skipped. The CPU time is
+given for each kind of process, as a share of the machine.
 The figures are printed and written to bench_output/many_bridges.json.
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import sys
@@ -62,11 +65,14 @@ class Broadcast:
 
 
 def start_nodes(
-    run: Run, url: str, names: list[str], broadcast: Broadcast | None
+    run: Run, urls: list[str], names: list[str], broadcast: Broadcast | None
 ) -> list[subprocess.Popen[str]]:
     """Start the bridges, which start streams, or the spectators."""
     if broadcast is None:
-        return [run.start_bridge(url, name, prompt=PROMPT, portrait="false") for name in names]
+        return [
+            run.start_bridge(url, name, prompt=PROMPT, portrait="false")
+            for name, url in zip(names, itertools.cycle(urls), strict=False)
+        ]
     return [
         run.start(
             *(str(PREFIX / "lib" / "odyssey_ros" / "spectator"), "--ros-args", "-r", f"__node:={name}"),
@@ -78,56 +84,66 @@ def start_nodes(
     ]
 
 
-def wait_for_streams(url: str, count: int) -> None:
+def wait_for_streams(urls: list[str], count: int) -> None:
     """Wait until that many streams run.
 
     Raises:
         TimeoutError: They do not run within the limit.
     """
     deadline = time.monotonic() + START_TIMEOUT_S
-    while sum(session["stream"] is not None for session in sessions(url)) < count:
+    while sum(session["stream"] is not None for url in urls for session in sessions(url)) < count:
         if time.monotonic() > deadline:
             raise TimeoutError(f"fewer than {count} streams after {START_TIMEOUT_S:.0f} s")
         time.sleep(0.2)
 
 
-def measure(domain: int, count: int, seconds: float, *, one_stream: bool = False, raw: bool = False) -> Row:
+def stream_counts(urls: list[str]) -> tuple[int, int]:
+    """Return how many frames the emulators made, and how many they skipped, of all running streams."""
+    streams = [session["stream"] for url in urls for session in sessions(url) if session["stream"]]
+    return sum(one["frames_made"] for one in streams), sum(one["frames_skipped"] for one in streams)
+
+
+def measure(
+    domain: int,
+    count: int,
+    seconds: float,
+    *,
+    emulators: int = 1,
+    one_stream: bool = False,
+    raw: bool = False,
+) -> Row:
     """Measure a number of bridges; return a row of the table."""
     names = [f"odyssey{index}" for index in range(count)]
     topic = "image_raw" if raw else "image_raw/ffmpeg"
     with Run(domain) as run:
-        emulator = run.start(
-            *(str(PREFIX / "lib" / "odyssey_ros" / "emulator"), "--host", "127.0.0.1", "--port", "0"),
-            *("--api-key", KEY, "--fps", str(RATE_HZ), "--no-recordings"),
-            *("--concurrent-sessions", str(count + 1)),
-        )
-        url = expect(emulator, READY)
-        broadcast = Broadcast(url) if one_stream else None
+        services = [
+            run.start(
+                *(str(PREFIX / "lib" / "odyssey_ros" / "emulator"), "--host", "127.0.0.1", "--port", "0"),
+                *("--api-key", KEY, "--fps", str(RATE_HZ), "--no-recordings"),
+                *("--concurrent-sessions", str(count + 1)),
+            )
+            for _ in range(emulators)
+        ]
+        urls = [expect(service, READY) for service in services]
+        broadcast = Broadcast(urls[0]) if one_stream else None
         subscribers = [run.start_subscriber(f"/{name}/{topic}") for name in names]
-        nodes = start_nodes(run, url, names, broadcast)
+        nodes = start_nodes(run, urls, names, broadcast)
         for subscriber in subscribers:
             expect(subscriber, "ready")
-        wait_for_streams(url, 1 if one_stream else count)
+        wait_for_streams(urls, 1 if one_stream else count)
         time.sleep(SETTLE_S)
-        kinds = {"emulator": [emulator], "bridges": nodes, "subscribers": subscribers}
-        before, state = cpu_of(kinds), sessions(url)
+        kinds = {"emulator": services, "bridges": nodes, "subscribers": subscribers}
+        before, counts = cpu_of(kinds), stream_counts(urls)
         began = time.monotonic()
         time.sleep(seconds)
         span = time.monotonic() - began
-        after, later = cpu_of(kinds), sessions(url)
+        after, later = cpu_of(kinds), stream_counts(urls)
         results = [finish(subscriber) for subscriber in subscribers]
         if broadcast is not None:
             for node in nodes:
                 end(node)
             broadcast.close()
-    made = sum(
-        two["stream"]["frames_made"] - one["stream"]["frames_made"]
-        for one, two in zip(state, later, strict=True)
-    )
-    skipped = sum(
-        two["stream"]["frames_skipped"] - one["stream"]["frames_skipped"]
-        for one, two in zip(state, later, strict=True)
-    )
+    made, skipped = later[0] - counts[0], later[1] - counts[1]
     shares = {kind: (after[kind] - before[kind]) / span / (os.cpu_count() or 1) * 100 for kind in kinds}
     windows = [within(result, began, began + span) for result in results]
     received = sum(len(window) for window in windows)
@@ -169,6 +185,12 @@ def main() -> int:
         "--counts", default="2,4,6,8,10", help="comma-separated numbers of bridges (%(default)s)"
     )
     parser.add_argument("--seconds", type=float, default=8.0, help="length of each measurement (%(default)s)")
+    parser.add_argument(
+        "--emulators",
+        type=int,
+        default=1,
+        help="processes of the emulator that share the streams (%(default)s)",
+    )
     parser.add_argument("--one-stream", action="store_true", help="spectators of one broadcast")
     parser.add_argument("--raw", action="store_true", help="subscribe to the raw images")
     parser.add_argument("--domain", type=int, default=228, help="ROS domain (%(default)s)")
@@ -177,7 +199,12 @@ def main() -> int:
     for count in map(int, arguments.counts.split(",")):
         rows.append(
             measure(
-                arguments.domain, count, arguments.seconds, one_stream=arguments.one_stream, raw=arguments.raw
+                arguments.domain,
+                count,
+                arguments.seconds,
+                emulators=arguments.emulators,
+                one_stream=arguments.one_stream,
+                raw=arguments.raw,
             )
         )
         print(table("so far", rows[-1:]), flush=True)

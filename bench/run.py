@@ -22,7 +22,7 @@ from stages import measure_stages
 from tables import Row, table
 
 SHORT_S, LONG_S = 3.0, 6.0
-ENCODED_TURNS, JOINS, BRIDGES = 2, 20, 8
+ENCODED_TURNS, JOINS, BRIDGES = 2, 12, 8
 
 
 def measure(case: Case, domain: int) -> Figures:
@@ -156,7 +156,7 @@ def measure_more(domain: int) -> dict[str, object]:
         f"  all stages cost {ratio:.2f} times as much as one decoding, one conversion and one publish alone"
     )
     document: dict[str, object] = {"stages": rows, "whole_to_unavoidable": round(ratio, 2)}
-    rows, document["encoded_ratios"] = compare_paths(domain + 2, ENCODED_TURNS, LONG_S)
+    rows, document["encoded_ratios"] = compare_paths(domain + 2, ENCODED_TURNS, SHORT_S)
     print(table("One subscriber to the raw or to the encoded topic, 30 frames/s, in turns", rows), flush=True)
     document["encoded"] = rows
     document["joins"] = rows = measure_joins(domain + 3, JOINS, seed=1)
