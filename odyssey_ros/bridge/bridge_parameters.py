@@ -169,8 +169,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "key_frame_interval",
         0.0,
-        "Maximum time in s between key frames while an encoded topic has a subscriber; 0 requests key frames "
-        "only on demand.",
+        "Age in s of the last key frame at which another one is requested while an encoded topic has a "
+        "subscriber; 0 requests key frames only on demand.",
         Change.ALWAYS,
         bounds=(0.0, 3600.0),
     ),

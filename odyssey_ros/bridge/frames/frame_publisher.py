@@ -81,8 +81,9 @@ class FramePublisher:
         name: The name of the image topic. The other image topics and `camera_info` are beside it, also when
             it is remapped, as image_transport does; `frame_info` keeps the name that it has without
             remapping.
-        qos: The quality of service of all topics but the encoded ones.
-        encoded_qos: The quality of service of the encoded topics.
+        qos: The quality of service of `image_raw` and its JPEG images.
+        encoded_qos: The quality of service of the encoded topics, and of `camera_info` and `frame_info`: who
+            records encoded video needs the labels of each message.
         on_encoded_subscribed: Called on the executor's thread when new subscriptions of an encoded topic need
             a key frame.
         on_picture_subscribed: Called on the executor's thread when the number of subscriptions of
@@ -104,19 +105,20 @@ class FramePublisher:
         on_picture_subscribed: Callable[[], None] | None = None,
     ) -> None:
         self.settings = settings
-        self._qos = qos
         self._node = node
         self._publishers: tuple[Publisher, ...] = ()
         base = name.rsplit("/", 1)[0]
         resolved = node.resolve_topic_name(name)
         beside = resolved.rsplit("/", 1)[0]
         try:
-            self._image = self._publisher(Image, name, matched=on_picture_subscribed)
+            self._image = self._publisher(Image, name, qos, matched=on_picture_subscribed)
             self._compressed = self._publisher(
-                CompressedImage, f"{name}/compressed", f"{resolved}/compressed", on_picture_subscribed
+                CompressedImage, f"{name}/compressed", qos, f"{resolved}/compressed", on_picture_subscribed
             )
-            self._camera_info = self._publisher(CameraInfo, f"{base}/camera_info", f"{beside}/camera_info")
-            self._frame_info = self._publisher(FrameInfo, f"{base}/frame_info")
+            self._camera_info = self._publisher(
+                CameraInfo, f"{base}/camera_info", encoded_qos, f"{beside}/camera_info"
+            )
+            self._frame_info = self._publisher(FrameInfo, f"{base}/frame_info", encoded_qos)
             self._encoded = EncodedPublisher(node, name, encoded_qos, on_encoded_subscribed)
         except OverrideError:
             self._destroy_publishers()
@@ -223,10 +225,11 @@ class FramePublisher:
         self,
         message_type: type,
         name: str,
+        qos: QoSProfile,
         beside: str | None = None,
         matched: Callable[[], None] | None = None,
     ) -> Publisher:
-        arguments = (self._node, message_type, name, self._qos, beside)
+        arguments = (self._node, message_type, name, qos, beside)
         try:
             publisher = create_publisher(*arguments, None if matched is None else lambda _event: matched())
         except UnsupportedEventTypeError:
