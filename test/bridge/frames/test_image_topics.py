@@ -193,6 +193,7 @@ def test_the_infos_of_a_frame_come_with_the_picture_if_not_before(stream):
     stream.topics.offer_unit(unit(0, is_key_frame=True), frame)
     infos, labels = stream.watch(CameraInfo, "camera_info"), stream.watch(FrameInfo, "frame_info")
     stream.offer_picture(0, frame)
+    wait_until(lambda: len(infos) == len(labels) == 1, "the infos of the picture")
     stream.offer(1)
     wait_until(lambda: len(infos) == len(labels) == 2, "both infos")
     assert [label.frame_index for label in labels] == [0, 1]
