@@ -385,7 +385,7 @@ def test_every_parameter_is_described(start_bridge, probe):
     undescribed -= {"use_sim_time", "start_type_description_service"}  # parameters of rclpy
     assert not undescribed
     assert {"prompt", "encoding", "max_retries"} <= set(names)
-    assert not any("key" in name and "file" not in name for name in names)
+    assert [name for name in names if "key" in name] == ["api_key_file", "key_frame_interval"]
 
 
 def test_the_shipped_parameter_file_contains_the_defaults(start_node, probe):
