@@ -92,10 +92,11 @@ def measure(tree: Path, domain: int, seconds: float) -> Measured:
         emulator.stdin.close()
         sent = json.loads("[" + expect(emulator, "["))
     received = list(zip(result["stream_ms"], result["times"], strict=True))  # type: ignore[call-overload]
-    return evaluate(sent, received, began, ended, cpu)
+    return evaluate(tree, sent, received, began, ended, cpu)
 
 
 def evaluate(
+    tree: Path,
     sent: list[tuple[int, int]],
     received: list[tuple[int | None, float]],
     began: float,
@@ -105,15 +106,21 @@ def evaluate(
     """Return the figures of the time from `began` to `ended`, on the monotonic clock, in seconds.
 
     Args:
+        tree: The tree of the bridge.
         sent: Media time and time of each frame that the emulator sent, in nanoseconds.
         received: Stream time in milliseconds, as read in the image, and time in seconds of each image.
         began: Begin.
         ended: End.
         cpu: CPU time of the bridge between them, in seconds.
+
+    Raises:
+        RuntimeError: No image was received in that time.
     """
     left = {number((media - sent[0][0]) / 1e6): at / 1e9 for media, at in sent}
     came = {number(stream_ms): at for stream_ms, at in received if stream_ms is not None}
     window = {index: at for index, at in came.items() if began <= at < ended}
+    if not window:
+        raise RuntimeError(f"no image from {tree} within {ended - began:.0f} s")
     latencies = [(at - left[index]) * 1000 for index, at in window.items()]
     return Measured(
         cpu_per_frame=round(cpu * 1000 / len(window), 3),
