@@ -162,7 +162,7 @@ def measure_more(domain: int) -> dict[str, object]:
     document["joins"] = rows = measure_joins(domain + 3, JOINS, seed=1)
     print(table(f"{JOINS} viewers of the encoded topic, one after the other", rows), flush=True)
     document["many_bridges"] = rows = [
-        measure_bridges(domain + 4, BRIDGES, LONG_S, emulators=1 if one_stream else 2, one_stream=one_stream)
+        measure_bridges(domain + 4, BRIDGES, LONG_S, emulators=1 if one_stream else 4, one_stream=one_stream)
         for one_stream in (False, True)
     ]
     print(table("Bridges with a stream each, then spectators of one stream; CPU in % of the machine", rows))
