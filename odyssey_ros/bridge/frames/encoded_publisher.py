@@ -270,8 +270,9 @@ class _EncodedTopic:
         with self._lock:
             count = self._subscriptions()
             settles = count > 0 and self._may_miss_messages(count)
-            if settles and not self._begun:
-                self._settled_at = time.monotonic() + self._settling_s
+            if count > 0 and not self._begun:
+                # A call on another thread may have seen the subscription before the graph knew its quality.
+                self._settled_at = time.monotonic() + (self._settling_s if settles else 0)
         if settles:
             self._settled.reset()
         self._on_subscribed()

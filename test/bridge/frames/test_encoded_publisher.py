@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -200,6 +201,24 @@ def test_a_reliable_subscription_needs_one_key_frame_and_none_when_it_ends(graph
         graph.viewer.destroy_subscription(subscription)
         graph.until(lambda: publisher._topics[0]._settled_at is None)  # the event has been handled
         assert len(calls) == expected
+
+
+def test_a_reliable_subscription_that_the_graph_knows_late_begins_with_one_key_frame(graph, monkeypatch):
+    calls = []
+    camera = graph.add("camera")
+    publisher = EncodedPublisher(camera, on_subscribed=lambda: calls.append(1), settling_s=LONG_S)
+    _, received = graph.listen(FFMPEG)
+    topic = publisher._topics[0]
+    with monkeypatch.context() as patched:
+        patched.setattr(topic, "_may_miss_messages", lambda _count: True)
+        while not publisher.watched():  # from another thread, before the executor has the event
+            time.sleep(0.001)
+    graph.until(lambda: calls)
+    assert calls == [1]  # there is no second key frame
+    pictures = [Picture(number, is_key_frame=number == 1) for number in range(1, 4)]
+    assert all(publisher.publish(picture, Header()) for picture in pictures)
+    graph.until(lambda: len(received) == 3)
+    assert numbers(received) == [1, 2, 3]
 
 
 def test_a_middleware_without_the_event_is_polled(graph, monkeypatch):
