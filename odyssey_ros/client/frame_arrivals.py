@@ -99,17 +99,17 @@ class FrameArrivals:
             number = sequence_number
         else:
             number = self._newest + _difference(sequence_number, self._newest, _SEQUENCE_WRAP)
-        if self._done is not None and number <= self._done:
-            if any(first <= number <= last for first, last in self._given_up):
-                return False
-            if self._done - number < _MAX_MISORDER:
-                return True
-            # The sender has restarted.
+        done = self._done is not None and number <= self._done
+        if done and any(first <= number <= last for first, last in self._given_up):
+            return False
+        if self._is_restart(number):
             self.lost += len(self._arriving)
             self._arriving.clear()
             self._given_up.clear()
             self._taken = self._newest = self._done = None
             self._restarted = True
+        elif done:
+            return True
         self._newest = number if self._newest is None else max(self._newest, number)
         self._insert(number, timestamp)
         while self._arriving and self._arriving[0].last < self._newest - _MAX_PACKETS:
@@ -164,6 +164,12 @@ class FrameArrivals:
             self._given_up.append((first, number - 1))
             self._done = number - 1
         return self.lost > lost
+
+    def _is_restart(self, number: int) -> bool:
+        """Return whether a packet is too old to be late: the sender, and aiortc's buffer, have restarted."""
+        if self._newest is not None and number < self._newest - _MAX_PACKETS:
+            return True
+        return self._done is not None and number <= self._done - _MAX_MISORDER
 
     def _insert(self, number: int, timestamp: int) -> None:
         frames = self._arriving

@@ -280,6 +280,18 @@ def test_a_frame_after_a_restart_of_the_sender_follows_a_loss():
     assert track.complete(77).follows_loss is True  # a frame of which no packet was noted
 
 
+def test_a_packet_with_a_number_far_ahead_costs_one_frame():
+    track = Track()
+    found = []
+    for number in range(6):
+        track.packet(3000 if number == 2 else number, number)
+        if number != 2:
+            found.append(track.complete(number).follows_loss)
+    assert found == [False, False, True, False, False]
+    assert track.arrivals.lost == 1
+    assert not track.arrivals._arriving
+
+
 def test_a_frame_that_misses_a_packet_blocks_those_behind_it():
     track = Track()
     assert track.arrivals.blocked_ns() == 0
