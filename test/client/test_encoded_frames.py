@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -260,3 +264,25 @@ async def test_requests_of_a_program_are_limited_and_made_on_the_loop(start_emul
             with pytest.raises(OdysseyArgumentError, match="another event loop"):
                 await asyncio.to_thread(call)
         assert client.statistics.frames_decoded == 0
+
+
+async def test_the_program_in_the_docs_writes_a_file_that_can_be_decoded(start_emulator, tmp_path):
+    emulator = await start_emulator("--no-recordings")
+    page = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (program,) = (block for block in blocks if "harbour.h264" in block)
+    for documented, here in (('"ody_your_key"', '"ody_local"'), ("sleep(10)", "sleep(1)")):
+        assert documented in program
+        program = program.replace(documented, here)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program), cwd=tmp_path, stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "ODYSSEY_API_URL": emulator.url},
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), 100)
+    passed, frames_decoded = map(int, output.split())
+    assert (process.returncode, frames_decoded) == (0, 0)
+    with av.open(str(tmp_path / "harbour.h264")) as video:
+        markers = [marker_of(frame) for frame in video.decode(video=0)]
+    # Some more frames arrive while the client disconnects.
+    assert len(markers) >= passed > 0
+    assert [marker.counter for marker in markers] == list(range(len(markers)))
