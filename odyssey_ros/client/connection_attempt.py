@@ -235,7 +235,7 @@ class ConnectionAttempt:
             return None if since is None else (since, self._frames.last_arrival_ns)
 
         await wait_for_standstill(timeout_s, sample)
-        raise OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN)
+        raise self._frames.frozen(timeout_s)
 
     def _set_ready(self) -> None:
         if not self._ready.done():

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from aiortc.mediastreams import MediaStreamError
 
+from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.client.errors import OdysseyConnectionError
 from odyssey_ros.client.frame_labels import LabelHistory
 from odyssey_ros.client.types import ClientStatistics, DecodedFrame, EncodedFrame, VideoFrame
 
@@ -114,6 +116,7 @@ class FramePipeline:
         self.lost = 0
         self.passed = 0
         self.withheld = 0
+        self._awaits_key_frame = False  # whether the last access unit was withheld
         self.decoded = 0
         self.last_arrival_ns: int | None = None
         wanted = observer.wants_decoded_frames or observer.wants_video_frames
@@ -162,11 +165,13 @@ class FramePipeline:
     def unit_withheld(self) -> None:
         """Count a received access unit that is not passed on."""
         self.withheld += 1
+        self._awaits_key_frame = True
 
     def unit_passed(self, unit: ReceivedUnit) -> None:
         """Pass an access unit on."""
         arrival, frame = unit.arrival, unit.arrival.frame
         self.passed += 1
+        self._awaits_key_frame = False
         self.last_arrival_ns = arrival.arrival_ns
         width, height = unit.size or (None, None)
         self._observer.encoded_frame(
@@ -185,6 +190,11 @@ class FramePipeline:
                 number=arrival.number,
             )
         )
+
+    def frozen(self, timeout_s: float) -> OdysseyConnectionError:
+        """Return the failure of a connection that has passed nothing on for `timeout_s` seconds."""
+        missing = "key frame" if self._awaits_key_frame else "frame"
+        return OdysseyConnectionError(f"No {missing} for {timeout_s:g} s", code=ErrorCode.FROZEN)
 
     def add_counts(self, past: ClientStatistics) -> ClientStatistics:
         """Return statistics to which the counts of frames are added."""

@@ -187,7 +187,7 @@ class SpectatorConnection:
 
     async def _watch_frames(self, timeout_s: float) -> None:
         await wait_for_standstill(timeout_s, lambda: self._frames.passed)
-        self._lost(OdysseyConnectionError(f"No frame for {timeout_s:g} s", code=ErrorCode.FROZEN))
+        self._lost(self._frames.frozen(timeout_s))
 
     def _start_closing(self, *, delete_session: bool) -> asyncio.Task[None]:
         if self._closing is None:

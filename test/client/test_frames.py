@@ -18,7 +18,7 @@ from odyssey_ros.client.frame_arrivals import FrameArrival
 from odyssey_ros.client.frame_labels import FrameLabel
 from odyssey_ros.client.frames import FramePipeline, NewestFrameConverter, to_video_frame
 from odyssey_ros.client.types import DecodedFrame
-from odyssey_ros.client.video_receiver import ReceivedFrame, UnitArrival
+from odyssey_ros.client.video_receiver import ReceivedFrame, ReceivedUnit, UnitArrival
 
 
 def make_frame(pts: int | None = 0, level: int = 128) -> av.VideoFrame:
@@ -232,3 +232,14 @@ def test_a_video_frame_is_rgb():
     assert frame.timestamp_ms == 150
     with pytest.raises(AttributeError):
         frame.width = 3
+
+
+def test_a_frozen_connection_says_whether_only_a_key_frame_is_missing():
+    pipeline = FramePipeline(CallbackObserver({}))
+    assert "No frame for 10 s" in str(pipeline.frozen(10))
+    pipeline.unit_withheld()
+    assert "No key frame for 2.5 s" in str(pipeline.frozen(2.5))
+    arrival = FrameArrival(FrameLabel(), 0, 0, 0, follows_loss=False)
+    unit = UnitArrival(0, 1, arrival)
+    pipeline.unit_passed(ReceivedUnit("vp8", b"\0", is_key_frame=True, size=(64, 48), arrival=unit))
+    assert "No frame for 10 s" in str(pipeline.frozen(10))
