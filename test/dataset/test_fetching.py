@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG = b'{"t": 0, "type": "start", "prompt": "a cat"}\n'
-GZIP = gzip.compress(LOG)
+GZIP = gzip.compress(LOG, mtime=0)
 STREAM = RemoteStream("s1", "https://files/video?old", "https://files/events?old", start_time_ns=7)
 
 

@@ -70,7 +70,7 @@ LOGS: dict[str, Log | None] = {
     "none": None,
     "br": Log(LOG, {"Content-Encoding": "br"}),
     "zstd-object": Log(b"\x28\xb5\x2f\xfd" + LOG),
-    "bomb": Log(gzip.compress(bytes(1 << 25)), {"Content-Encoding": "gzip"}),
+    "bomb": Log(gzip.compress(bytes(1 << 25), mtime=0), {"Content-Encoding": "gzip"}),
 }
 LOSSES = {
     "breaks": {"cleaned_prompts": 1},

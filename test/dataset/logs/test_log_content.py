@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT = b'{"t": 0, "type": "start", "prompt": "a cat"}\n' * 50
-GZIP = gzip.compress(TEXT)
+GZIP = gzip.compress(TEXT, mtime=0)
 UTF_16 = TEXT.decode().encode("utf-16")
 MARKED = b"\xef\xbb\xbf{}\n"
 RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
@@ -30,7 +30,7 @@ RAW_DEFLATE = zlib.compress(TEXT)[2:-4]
         (GZIP, TEXT),
         (GZIP + GZIP, TEXT + TEXT),
         (GZIP + bytes(64), TEXT),
-        (gzip.compress(GZIP), TEXT),
+        (gzip.compress(GZIP, mtime=0), TEXT),
         *((zlib.compress(TEXT, level), TEXT) for level in (1, 5, 6, 9)),
         (RAW_DEFLATE, TEXT),
         (zlib.compress(UTF_16)[2:-4], UTF_16),
@@ -50,7 +50,7 @@ def test_a_cut_off_log_is_read_as_far_as_it_goes() -> None:
     assert content.cut_off
     assert TEXT.startswith(content.data)
     assert decompressed(GZIP[:-4]) == LogContent(TEXT, cut_off=True)  # a part of the checksum is missing
-    assert decompressed(gzip.compress(GZIP)[:-1]).cut_off
+    assert decompressed(gzip.compress(GZIP, mtime=0)[:-1]).cut_off
     assert decompressed(RAW_DEFLATE[:-4]).cut_off
 
 
@@ -60,10 +60,22 @@ def test_a_cut_off_log_is_read_as_far_as_it_goes() -> None:
         (GZIP[:-8] + bytes(8), ErrorCode.WRONG_CHECKSUM, "is damaged"),
         (GZIP[:12] + b"\xff" + GZIP[13:], ErrorCode.WRONG_CHECKSUM, "is damaged"),
         (GZIP + b"more", ErrorCode.WRONG_CHECKSUM, "is followed by other data"),
-        (gzip.compress(gzip.compress(GZIP)), ErrorCode.INVALID_RESPONSE, "more than 2 times"),
+        (
+            gzip.compress(gzip.compress(GZIP, mtime=0), mtime=0),
+            ErrorCode.INVALID_RESPONSE,
+            "more than 2 times",
+        ),
         (b"\x28\xb5\x2f\xfd\0", ErrorCode.INVALID_RESPONSE, "'zstd', which is not read: store it"),
-        (gzip.compress(bytes(MAX_LOG_BYTES + 1)), ErrorCode.WRONG_SIZE, "larger than 8 MiB decompressed"),
-        (gzip.compress(bytes(MAX_LOG_BYTES)) + GZIP, ErrorCode.WRONG_SIZE, "larger than 8 MiB decompressed"),
+        (
+            gzip.compress(bytes(MAX_LOG_BYTES + 1), mtime=0),
+            ErrorCode.WRONG_SIZE,
+            "larger than 8 MiB decompressed",
+        ),
+        (
+            gzip.compress(bytes(MAX_LOG_BYTES), mtime=0) + GZIP,
+            ErrorCode.WRONG_SIZE,
+            "larger than 8 MiB decompressed",
+        ),
     ],
 )
 def test_contents_that_are_refused(data: bytes, code: ErrorCode, text: str) -> None:
