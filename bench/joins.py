@@ -108,7 +108,7 @@ def measure_joins(domain: int, count: int, seed: int) -> list[Row]:
     chance = random.Random(seed)
     joins: list[Join] = []
     with Run(domain) as run:
-        url = run.start_emulator(RATE_HZ, "--key-frame-interval", "0")
+        url = run.start_emulator(RATE_HZ, "--key-frame-interval", "0", "--stream-seconds", "off")
         run.start_bridge(url, NAME)
         watcher = run.start_subscriber(TOPIC)
         operator = Operator(domain, [NAME], PROMPT)
