@@ -128,6 +128,13 @@ class Run:
             *(part for option, value in options.items() for part in ("-p", f"{option}:={value}")),
         )
 
+    def start_player(self, video_file: Path, name: str) -> subprocess.Popen[str]:
+        """Start a player that plays a video file in a loop."""
+        return self.start(
+            *(str(PREFIX / "lib" / "odyssey_ros" / "player"), "--ros-args", "-r", f"__node:={name}"),
+            *("--log-level", "warn", "-p", f"video_file:={video_file.resolve()}", "-p", "loop:=true"),
+        )
+
     def start_subscriber(self, topic: str, *options: str, **environment: str) -> subprocess.Popen[str]:
         """Start a measuring subscriber."""
         command = (sys.executable, str(TOP / "bench" / "subscriber.py"), topic, *options)

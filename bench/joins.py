@@ -1,11 +1,12 @@
 """Measures the time from subscribing to the encoded topic to the first picture that can be decoded.
 
-Usage: python bench/joins.py [--joins 100] [--seed 1] [--domain 227]
+Usage: python bench/joins.py [--joins 100] [--video-file FILE] [--seed 1] [--domain 227]
 
 Every join is a new participant of the graph, as a viewer is, at a random moment. Another subscriber takes the
 topic all the time, and the emulator sends key frames on request only, so a join falls into the middle of a
 group of pictures. The time until the middleware has matched the subscription is given separately. The figures
-are printed and written to bench_output/joins.json.
+are printed and written to bench_output/joins.json. With --video-file, a player that plays this file in a loop
+takes the place of the bridge.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import json
 import random
 import sys
 import time
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import av
@@ -103,26 +106,27 @@ def join(domain: int) -> Join:
         rclpy.try_shutdown(context=context)
 
 
-def measure_joins(domain: int, count: int, seed: int) -> list[Row]:
+def measure_joins(domain: int, count: int, seed: int, video_file: Path | None) -> list[Row]:
     """Return the rows of a table: the times of all joins, in milliseconds."""
     chance = random.Random(seed)
     joins: list[Join] = []
-    with Run(domain) as run:
-        url = run.start_emulator(RATE_HZ, "--key-frame-interval", "0", "--stream-seconds", "off")
-        run.start_bridge(url, NAME)
+    with Run(domain) as run, ExitStack() as stack:
+        if video_file is None:
+            url = run.start_emulator(RATE_HZ, "--key-frame-interval", "0", "--stream-seconds", "off")
+            run.start_bridge(url, NAME)
+        else:
+            run.start_player(video_file, NAME)
         watcher = run.start_subscriber(TOPIC)
-        operator = Operator(domain, [NAME], PROMPT)
-        try:
-            expect(watcher, "ready")
+        expect(watcher, "ready")
+        if video_file is None:
+            operator = stack.enter_context(closing(Operator(domain, [NAME], PROMPT)))
             operator.start_streams()
-            time.sleep(SETTLE_S)
-            for _ in range(count):
-                time.sleep(chance.uniform(0.0, MAX_PAUSE_S))
-                joins.append(join(domain))
-        finally:
-            operator.close()
+        time.sleep(SETTLE_S)
+        for _ in range(count):
+            time.sleep(chance.uniform(0.0, MAX_PAUSE_S))
+            joins.append(join(domain))
         numbers = finish(watcher)["numbers"]
-    gaps = sum(later - earlier - 1 for earlier, later in itertools.pairwise(numbers))  # type: ignore[index, arg-type]
+    gaps = sum(max(0, later - earlier - 1) for earlier, later in itertools.pairwise(numbers))  # type: ignore[operator, arg-type]
     if gaps:
         print(f"  the other subscriber lost {gaps} of {len(numbers)} frames")  # type: ignore[arg-type]
     return [
@@ -157,8 +161,9 @@ def main() -> int:
     parser.add_argument("--joins", type=int, default=100, help="number of joins (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the moments (%(default)s)")
     parser.add_argument("--domain", type=int, default=227, help="ROS domain (%(default)s)")
+    parser.add_argument("--video-file", type=Path, metavar="FILE", help="measure a player of this file")
     arguments = parser.parse_args()
-    rows = measure_joins(arguments.domain, arguments.joins, arguments.seed)
+    rows = measure_joins(arguments.domain, arguments.joins, arguments.seed, arguments.video_file)
     print(table(f"{arguments.joins} viewers of the encoded topic, one after the other", rows))
     output = TOP / "bench_output"
     output.mkdir(exist_ok=True)

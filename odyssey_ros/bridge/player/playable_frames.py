@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.bridge.player.group_encoder import GroupEncoder, can_encode
 from odyssey_ros.dataset.videos.pass_through import PassThroughError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.player.frame_demand import FrameDemand, FrameStart
     from odyssey_ros.dataset.episodes import Episode, EpisodeFrame
     from odyssey_ros.dataset.videos.video import EncodedPicture, VideoIndex
+
+_CATCH_UP_THREADS: Final = min(4, os.cpu_count() or 1)
+"""Number of decoder threads from the middle of a group on: all topics wait for its pictures before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,8 @@ class _Pictures:
     """
 
     def __init__(self, episode: Episode, index: VideoIndex, first: int) -> None:
-        self._frames: Iterator[EpisodeFrame] = episode.frames(first, index=index)
+        threads = 1 if first in index.pass_through.key_frames else _CATCH_UP_THREADS
+        self._frames: Iterator[EpisodeFrame] = episode.frames(first, threads=threads, index=index)
         self._next: EpisodeFrame | None = None
 
     def at(self, index: int) -> VideoFrame | None:
