@@ -19,6 +19,7 @@ import httpx
 TOP = Path(__file__).resolve().parent.parent
 PREFIX = TOP / "install" / "odyssey_ros"
 PROFILE = str(PREFIX / "share" / "odyssey_ros" / "config" / "fastdds.xml")
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 KEY = "ody_local"
 READY = "odyssey emulator ready at "
 PROMPT = "a harbour at dawn, calm water"
@@ -61,6 +62,11 @@ class Figures:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+def use_shipped_profile() -> None:
+    """Use the shipped profile of Fast DDS for the nodes of this process: they are part of the graph."""
+    os.environ.update(dict.fromkeys(PROFILE_VARIABLES, PROFILE))
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process in seconds, all threads included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -83,7 +89,7 @@ class Run:
 
     def __init__(self, domain: int, *, baseline: bool = False) -> None:
         self.environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ODYSSEY_API_KEY": KEY}
-        for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        for variable in PROFILE_VARIABLES:
             self.environment.pop(variable, None)
             if not baseline:
                 self.environment[variable] = PROFILE

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import rclpy
-from cases import PROFILE, cpu_seconds
+from cases import cpu_seconds, use_shipped_profile
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -49,8 +48,7 @@ class Operator:
     """
 
     def __init__(self, domain: int, names: list[str], prompt: str = "") -> None:
-        # This node is part of the measured graph, so it uses the same profile.
-        os.environ.update(FASTRTPS_DEFAULT_PROFILES_FILE=PROFILE, FASTDDS_DEFAULT_PROFILES_FILE=PROFILE)
+        use_shipped_profile()
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
         self.node = Node("operator", context=self._context)

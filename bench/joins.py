@@ -25,7 +25,7 @@ from typing import Any
 import av
 import rclpy
 from audience import NAME, SETTLE_S
-from cases import PROMPT, TOP, Run, expect, finish, percentile
+from cases import PROMPT, TOP, Run, expect, finish, percentile, use_shipped_profile
 from graph import Operator
 from rclpy.context import Context
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -110,6 +110,7 @@ def measure_joins(domain: int, count: int, seed: int, video_file: Path | None) -
     """Return the rows of a table: the times of all joins, in milliseconds."""
     chance = random.Random(seed)
     joins: list[Join] = []
+    use_shipped_profile()
     with Run(domain) as run, ExitStack() as stack:
         if video_file is None:
             url = run.start_emulator(RATE_HZ, "--key-frame-interval", "0", "--stream-seconds", "off")
