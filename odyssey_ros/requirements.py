@@ -35,6 +35,8 @@ EXTRAS: Final[Mapping[str, Mapping[str, str]]] = {
         "rosbags": "0.11",
         "simplejpeg": "1.8",
     },
+    "lerobot": {"pyarrow": "17"},
+    "ray": {"ray": "2.40"},
     "socks": {"python-socks[asyncio]": "2.6.1", "socksio": "1.0"},
 }
 """The further packages of each extra of the pip package."""

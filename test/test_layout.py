@@ -50,7 +50,10 @@ ROOMS = {
     "dataset/scripts": (),
     "dataset/downloading": (),
     "dataset/submissions": ("dataset/videos", "dataset/logs", "dataset/scripts", "dataset/downloading"),
-    "dataset/checks": ("dataset/videos", "dataset/logs"),
+    "dataset/reading": (),
+    "dataset/engines": (),
+    "dataset/checks": ("dataset/videos", "dataset/logs", "dataset/reading"),
+    "dataset/exports": ("dataset/videos", "dataset/reading", "dataset/engines"),
 }
 """The other rooms of the same layer that each room may import."""
 

@@ -13,7 +13,7 @@ An error's text never holds a key, a token, or the query of a URL.
 from __future__ import annotations
 
 import errno
-from typing import Final
+from typing import Any, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
 
@@ -47,6 +47,16 @@ class EpisodeError(DatasetError):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Support pickling, also of sub-classes whose arguments are not those of `Exception`."""
+        return _copied, (type(self), self.args, self.__dict__)
+
+
+def _copied(kind: type[EpisodeError], args: tuple[Any, ...], attributes: dict[str, Any]) -> EpisodeError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 _NO_SPACE: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import pickle
 
 import pytest
 
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import DatasetError, EpisodeError, disk_error
+from odyssey_ros.dataset.losses import IncompleteDataError
+from odyssey_ros.dataset.videos.pass_through import PassThroughError
 
 
 def test_the_text_of_an_episode_error_starts_with_its_code() -> None:
@@ -33,3 +36,17 @@ def test_a_full_disk_has_a_code_of_its_own(number: int, text: str, expected: str
 
 def test_an_error_without_a_text_is_named_by_its_class() -> None:
     assert str(disk_error(TimeoutError(), "x")) == "DISK_FAILED: cannot write x: TimeoutError"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EpisodeError(ErrorCode.VIDEO_BROKEN, "picture 3", retryable=True),
+        IncompleteDataError({"clamped_times": 2}),
+        PassThroughError("a video with B frames"),
+    ],
+)
+def test_errors_can_be_sent_to_another_process(error: EpisodeError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert (str(copy), copy.args, vars(copy)) == (str(error), error.args, vars(error))

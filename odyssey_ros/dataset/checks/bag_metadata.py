@@ -9,10 +9,10 @@ import yaml
 
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.client.service_text import clean_text
-from odyssey_ros.dataset.checks import message_reader
 from odyssey_ros.dataset.checks.findings import quoted
 from odyssey_ros.dataset.checks.frame_check import BagTopics
-from odyssey_ros.dataset.checks.message_reader import definition_differs, type_hash
+from odyssey_ros.dataset.reading import message_reader
+from odyssey_ros.dataset.reading.message_reader import definition_differs, type_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

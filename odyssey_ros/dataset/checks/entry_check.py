@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.dataset.checks.findings import quoted
-from odyssey_ros.dataset.checks.message_reader import IMAGE_TYPES
 from odyssey_ros.dataset.checks.prompt_check import Prompt
+from odyssey_ros.dataset.reading.message_reader import IMAGE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,27 +10,27 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from odyssey_ros.dataset.checks import message_reader
 from odyssey_ros.dataset.checks.entry_check import sizes_of
 from odyssey_ros.dataset.checks.findings import quoted
-from odyssey_ros.dataset.checks.message_reader import MessageError
 from odyssey_ros.dataset.checks.picture_check import picture_decoder
 from odyssey_ros.dataset.checks.recorded_gaps import RecordedGaps
+from odyssey_ros.dataset.reading import message_reader
+from odyssey_ros.dataset.reading.message_reader import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.dataset.checks.findings import Findings
     from odyssey_ros.dataset.checks.mcap_check import BagMessage
-    from odyssey_ros.dataset.checks.message_reader import (
+    from odyssey_ros.dataset.checks.picture_check import Decoded
+    from odyssey_ros.dataset.checks.prompt_check import PromptCheck
+    from odyssey_ros.dataset.manifest import ManifestEntry
+    from odyssey_ros.dataset.reading.message_reader import (
         CameraInfoMessage,
         FrameInfoMessage,
         ImageMessage,
         StampedMessage,
     )
-    from odyssey_ros.dataset.checks.picture_check import Decoded
-    from odyssey_ros.dataset.checks.prompt_check import PromptCheck
-    from odyssey_ros.dataset.manifest import ManifestEntry
 
 _PARTS: Final = ("image", "camera_info", "frame_info")
 

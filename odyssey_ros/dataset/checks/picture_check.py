@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from av.packet import Packet
 
-    from odyssey_ros.dataset.checks.message_reader import ImageMessage
+    from odyssey_ros.dataset.reading.message_reader import ImageMessage
 
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_END: Final = b"\xff\xd9"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from odyssey_ros.dataset.checks.findings import Findings
-    from odyssey_ros.dataset.checks.message_reader import EventMessage, FrameInfoMessage
     from odyssey_ros.dataset.manifest import ManifestEntry
+    from odyssey_ros.dataset.reading.message_reader import EventMessage, FrameInfoMessage
 
 STARTED, ENDED, ACKNOWLEDGED = 1, 2, 3
 

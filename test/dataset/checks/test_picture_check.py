@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from altered_bags import AlteredDataset, BagRecord, of_topic
-from odyssey_ros.dataset.checks.message_reader import ImageMessage
 from odyssey_ros.dataset.checks.picture_check import picture_decoder
+from odyssey_ros.dataset.reading.message_reader import ImageMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

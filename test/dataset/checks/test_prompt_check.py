@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey_ros.dataset.checks.findings import Findings
-from odyssey_ros.dataset.checks.message_reader import EventMessage, FrameInfoMessage
 from odyssey_ros.dataset.checks.prompt_check import Prompt, PromptCheck, check_script
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 from odyssey_ros.dataset.manifest import ManifestEntry
+from odyssey_ros.dataset.reading.message_reader import EventMessage, FrameInfoMessage
 
 MS = 1_000_000
 TOPICS = ("/odyssey/events", "/odyssey/frame_info")

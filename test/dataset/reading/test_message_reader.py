@@ -7,7 +7,8 @@ import re
 import pytest
 
 from odyssey_ros.dataset import messages
-from odyssey_ros.dataset.checks.message_reader import (
+from odyssey_ros.dataset.messages import Header, message_type
+from odyssey_ros.dataset.reading.message_reader import (
     CAMERA_INFO,
     FRAME_INFO,
     IMAGE_TYPES,
@@ -24,7 +25,6 @@ from odyssey_ros.dataset.checks.message_reader import (
     image_message,
     type_hash,
 )
-from odyssey_ros.dataset.messages import Header, message_type
 
 HEADER = Header(5_000_000_007, "camera")
 TYPES = [CAMERA_INFO, FRAME_INFO, STREAM_EVENT, *(type_name for _, type_name in IMAGE_TYPES.values())]

@@ -1,0 +1,1 @@
+"""Runs many independent tasks at the same time: in local processes, or on a cluster."""

@@ -1,0 +1,1 @@
+"""Episodes in the formats that trainers load."""

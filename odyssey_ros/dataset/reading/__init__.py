@@ -1,0 +1,1 @@
+"""The episodes of a dataset folder: their pictures, labels and events, read from the bags."""
