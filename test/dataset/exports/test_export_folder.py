@@ -1,0 +1,124 @@
+"""The output folder of an export: one run at a time, with the settings of the first run."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from odyssey_ros.dataset.errors import StateError
+from odyssey_ros.dataset.exports.export_folder import ExportFolder, move_file, staged_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from odyssey_ros.dataset.exports.export_folder import Setting
+
+SETTINGS: Mapping[str, Setting] = {"gop": 2, "split": None, "exclude-flagged": False}
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def opened(folder: Path, **settings: Setting) -> ExportFolder:
+    return ExportFolder(folder, "lerobot", {**SETTINGS, **settings})
+
+
+def test_only_the_settings_remain(tmp_path: Path) -> None:
+    with opened(tmp_path / "out" / "below") as export:
+        assert export.staging.is_dir()
+    assert names(tmp_path / "out" / "below") == ["odyssey_export.json"]
+    kept = json.loads((tmp_path / "out" / "below" / "odyssey_export.json").read_text())
+    assert kept == {"format": 1, "kind": "lerobot", "settings": SETTINGS}
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with opened(tmp_path / "out"), pytest.raises(StateError, match="another process"):
+        opened(tmp_path / "out")
+    with opened(tmp_path / "out"):
+        pass
+
+
+def test_settings_of_later_runs(tmp_path: Path) -> None:
+    with opened(tmp_path / "out"):
+        pass
+    with opened(tmp_path / "out"):
+        pass
+    with pytest.raises(StateError, match="exported with --gop 2, not with no --gop"):
+        opened(tmp_path / "out", gop=None)
+    with pytest.raises(StateError, match="exported with no --split, not with --split a=1"):
+        opened(tmp_path / "out", split="a=1")
+    with pytest.raises(StateError, match="exported with no --exclude-flagged, not with --exclude-flagged:"):
+        opened(tmp_path / "out", **{"exclude-flagged": True})
+    with pytest.raises(StateError, match="of the kind lerobot, not clips"):
+        ExportFolder(tmp_path / "out", "clips", SETTINGS)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1, "kind": "lerobot"}', "[" * 100_000])
+def test_damaged_settings(text: str, tmp_path: Path) -> None:
+    (tmp_path / "odyssey_export.json").write_text(text)
+    with pytest.raises(StateError, match=r"odyssey_export\.json"):
+        opened(tmp_path)
+
+
+def test_settings_that_are_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "odyssey_export.json")
+    with pytest.raises(StateError, match="not a regular file"):
+        opened(tmp_path)
+
+
+def test_folders_of_others_are_refused_and_not_changed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(StateError, match=r"contains 'thesis\.tex'"):
+        opened(tmp_path)
+    with pytest.raises(StateError, match="is no folder"):
+        opened(tmp_path / "thesis.tex")
+    with pytest.raises(StateError, match="cannot be used"):
+        opened(tmp_path / "thesis.tex" / "out")
+    assert names(tmp_path) == ["thesis.tex"]
+
+
+def test_a_run_that_was_killed_at_its_start(tmp_path: Path) -> None:
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".odyssey_export.json.partial").touch()
+    with opened(tmp_path):
+        pass
+    assert names(tmp_path) == ["odyssey_export.json"]
+
+
+def interrupted(final: Path) -> None:
+    with staged_folder(final) as folder:
+        (folder / "video.mp4").write_bytes(b"2")
+        raise KeyboardInterrupt
+
+
+def test_staged_work_is_complete_or_absent(tmp_path: Path) -> None:
+    with opened(tmp_path) as export:
+        with staged_folder(export.staging / "walk") as folder:
+            (folder / "video.mp4").write_bytes(b"1")
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(export.staging / "run")
+        assert names(export.staging) == ["walk"]
+        (export.staging / ".run.1.partial").mkdir()
+    with opened(tmp_path) as export:
+        assert names(export.staging) == ["walk"]
+
+
+def test_a_task_that_runs_twice(tmp_path: Path) -> None:
+    with opened(tmp_path) as export, staged_folder(export.staging / "walk") as late:
+        (late / "video.mp4").write_bytes(b"late")
+        with staged_folder(export.staging / "walk") as early:
+            (early / "video.mp4").write_bytes(b"early")
+    assert names(export.staging) == ["walk"]
+    assert (export.staging / "walk" / "video.mp4").read_bytes() == b"early"
+
+
+def test_moved_files(tmp_path: Path) -> None:
+    (tmp_path / "staged").write_bytes(b"new")
+    move_file(tmp_path / "staged", tmp_path / "a" / "b" / "video.mp4")
+    assert (tmp_path / "a" / "b" / "video.mp4").read_bytes() == b"new"
+    assert names(tmp_path) == ["a"]
