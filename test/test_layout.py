@@ -53,7 +53,8 @@ ROOMS = {
     "dataset/reading": (),
     "dataset/engines": (),
     "dataset/checks": ("dataset/videos", "dataset/logs", "dataset/reading"),
-    "dataset/exports": ("dataset/videos", "dataset/reading", "dataset/engines"),
+    "dataset/report": ("dataset/reading", "dataset/engines"),
+    "dataset/exports": ("dataset/videos", "dataset/reading", "dataset/engines", "dataset/report"),
 }
 """The other rooms of the same layer that each room may import."""
 
