@@ -50,14 +50,18 @@ class ExportFolder:
     Raises:
         StateError: The folder is in use by another process, was made by an export with other settings, or
             contains something else.
+
+    Attributes:
+        folder: The folder.
+        work: The folder for unfinished work; see `ExportCommit`.
     """
 
     def __init__(self, folder: Path, kind: str, settings: Mapping[str, Setting]) -> None:
         self.folder = folder
-        self._work = folder / _WORK
+        self.work = folder / _WORK
         try:
             _check_contents(folder)
-            self._lock = _locked(self._work)
+            self._lock = _locked(self.work)
         except BlockingIOError:
             raise StateError(f"another process is exporting to {folder}") from None
         except OSError as error:
@@ -84,13 +88,13 @@ class ExportFolder:
         traceback: TracebackType | None,
     ) -> None:
         if exc is None and not any(self.staging.iterdir()):
-            shutil.rmtree(self._work, ignore_errors=True)
+            shutil.rmtree(self.work, ignore_errors=True)
         self._lock.close()
 
     @property
     def staging(self) -> Path:
         """The folder for `staged_folder`: what is there is complete, and not part of the export yet."""
-        return self._work / "staged"
+        return self.work / "staged"
 
 
 @contextmanager
