@@ -25,6 +25,7 @@ from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.durable import make_folder, move_folder
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
+from odyssey_ros.dataset.export_command import run_export
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
 from odyssey_ros.dataset.manifest import (
     check_files,
@@ -330,4 +331,5 @@ _COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace, Console], int]]] = {
     "jobs": _jobs,
     "merge": _merge,
     "verify": _verify,
+    "export": run_export,
 }

@@ -6,6 +6,7 @@ import argparse
 
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import ImageEncoding
+from odyssey_ros.dataset.export_command import add_export_command
 from odyssey_ros.dataset.shards import Shard
 
 
@@ -122,6 +123,8 @@ def parser() -> argparse.ArgumentParser:
         help="bags that --deep checks at the same time, one thread each (default: %(default)s)",
     )
     verify.set_defaults(verbose=False)
+
+    add_export_command(commands)
     return top
 
 
