@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.engines.engine_options import add_engine_options, selected_engine
 from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.exports.clips_command import add_clips_format, run_clips
 from odyssey_ros.dataset.exports.export_folder import ExportFolder
 from odyssey_ros.dataset.exports.export_places import ExportPlaces
 from odyssey_ros.dataset.exports.splits import Splits
@@ -42,6 +43,7 @@ def add_export_command(commands: argparse._SubParsersAction[Any]) -> None:
     formats = export.add_subparsers(required=True, dest="format", metavar="FORMAT")
     lerobot = formats.add_parser("lerobot", help="LeRobotDataset v3.0: videos, tables, a task for each frame")
     add_export_options(lerobot)
+    add_export_options(add_clips_format(formats))
 
 
 def add_export_options(parser: argparse.ArgumentParser) -> None:
@@ -186,4 +188,20 @@ def _write_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-_FORMATS: Final[Mapping[str, Callable[[argparse.Namespace, Console], int]]] = {"lerobot": _lerobot}
+def _clips(arguments: argparse.Namespace, console: Console) -> int:
+    episodes = stored_episodes(arguments.folder)
+    flagged: dict[str, list[tuple[int, int]]] = {}
+    if arguments.exclude_flagged:
+        from odyssey_ros.dataset.report.flagged_frames import read_flagged  # noqa: PLC0415 -- rarely needed
+
+        found = read_flagged(arguments.folder, episodes)
+        flagged = {name: [(each.first, each.last) for each in frames] for name, frames in found.items()}
+    return run_clips(
+        arguments, console, episodes, export_places(arguments), common_settings(arguments), flagged
+    )
+
+
+_FORMATS: Final[Mapping[str, Callable[[argparse.Namespace, Console], int]]] = {
+    "lerobot": _lerobot,
+    "clips": _clips,
+}

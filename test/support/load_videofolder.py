@@ -1,0 +1,25 @@
+"""Program for an interpreter that has `datasets`: prints the rows of VideoFolder datasets as JSON.
+
+Arguments: a folder for caches, then the folders with `metadata.jsonl`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import datasets
+
+
+def rows_in(folder: str, cache: str) -> list[dict[str, Any]]:
+    """Return the rows of a dataset; the value of `video` is the path of the file."""
+    rows = datasets.load_dataset("videofolder", data_dir=folder, split="train", cache_dir=cache)
+    rows = rows.cast_column("video", datasets.Video(decode=False))
+    return [{**row, "video": row["video"]["path"]} for row in rows]
+
+
+if __name__ == "__main__":
+    datasets.disable_progress_bars()
+    datasets.config.TORCHCODEC_AVAILABLE = False  # it may be installed without the FFmpeg that it needs
+    json.dump([rows_in(folder, sys.argv[1]) for folder in sys.argv[2:]], sys.stdout)
