@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
-
-import yaml
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset import messages
+from odyssey_ros.dataset.bag_metadata_file import QOS_TEXT, BagTopic, rosbag2_metadata, yaml_text
 from odyssey_ros.dataset.durable import synced_file
+from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError, disk_error
 from odyssey_ros.dataset.logs.events import EventKind
 from odyssey_ros.dataset.mcap_file import McapFile
@@ -26,36 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from av.video.frame import VideoFrame
     from typing_extensions import Buffer
 
-    from odyssey_ros.dataset.episodes import Episode
-    from odyssey_ros.dataset.logs.events import Event
     from odyssey_ros.dataset.losses import Loss
 
 _MAX_STAMP_NS: Final = 2**31 * 10**9 - 1
 _LIBRARY: Final = "odyssey_ros"
 
-# The newest of the formats that Humble can play; every later ROS 2 plays it too. Humble cannot play 9.
-_ROSBAG2_VERSION: Final = 8
-
 _EVENT_KINDS: Final = {
     EventKind.STARTED: messages.STREAM_STARTED,
     EventKind.PROMPTED: messages.STREAM_ACKNOWLEDGED,
     EventKind.ENDED: messages.STREAM_ENDED,
-}
-
-# The QoS of the live bridge, in the numbers of rmw: keep last 5, reliable, volatile, no time limits.
-_FOREVER: Final = {"sec": 9223372036, "nsec": 854775807}
-_QOS: Final = {
-    "history": 1,
-    "depth": 5,
-    "reliability": 1,
-    "durability": 2,
-    "deadline": _FOREVER,
-    "lifespan": _FOREVER,
-    "liveliness": 1,
-    "liveliness_lease_duration": _FOREVER,
-    "avoid_ros_namespace_conventions": False,
 }
 
 
@@ -128,7 +110,7 @@ class BagSummary:
 def write_bag(
     folder: Path,
     name: str,
-    episode: Episode,
+    episode: Episode | FrameSource,
     layout: BagLayout,
     *,
     on_frame: Callable[[int], None] | None = None,
@@ -138,31 +120,41 @@ def write_bag(
     Args:
         folder: The folder. Its parent must exist; the folder must not.
         name: Name of the bag. The MCAP file is `<name>_0.mcap`, as rosbag2 names the first file of a bag.
-        episode: The episode.
+        episode: The episode: a video with its events, or another source of frames.
         layout: Settings of the bag.
         on_frame: Called with the number of frames written so far. An exception that it raises ends the
             writing.
 
     Raises:
-        EpisodeError: The video is broken, or the disk is full.
+        EpisodeError: The source is broken, or the disk is full.
     """
+    source = _VideoFrames(episode) if isinstance(episode, Episode) else episode
     storage = f"{name}_0.mcap"  # `ros2 bag reindex` takes only files whose names end with a number
     try:
         folder.mkdir()
         with synced_file(folder / storage) as file:
-            writer = _BagWriter(McapFile(file, library=_LIBRARY), episode, layout)
+            writer = _BagWriter(McapFile(file, library=_LIBRARY), source, layout)
             writer.write_all(on_frame or (lambda _: None))
             metadata = writer.finish(storage)
         with synced_file(folder / "metadata.yaml") as file:
-            file.write(_yaml({"rosbag2_bagfile_information": metadata}).encode())
+            file.write(yaml_text({"rosbag2_bagfile_information": metadata}).encode())
     except OSError as error:
         raise disk_error(error, "the bag") from error
     return writer.summary(storage)
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    """The labels of a frame, and the message with its image."""
+class BagFrame:
+    """A frame of a bag: its labels, and the message with its image.
+
+    Attributes:
+        index: Number of the frame in its stream.
+        media_time_ns: Presentation time since the first frame of the stream.
+        stamp_ns: Time at which the frame was generated, in nanoseconds since the epoch.
+        prompt: The prompt in force, as the service applied it.
+        size: Width and height in pixels.
+        image: The message in CDR, as buffers that do not change.
+    """
 
     index: int
     media_time_ns: int
@@ -172,10 +164,95 @@ class _Frame:
     image: Sequence[Buffer]
 
 
-class _BagWriter:
-    def __init__(self, mcap: McapFile, episode: Episode, layout: BagLayout) -> None:
-        self._mcap = mcap
+@dataclass(frozen=True, slots=True)
+class BagEvent:
+    """An event of a bag: its stamp in nanoseconds since the epoch, its kind, and the prompt as applied."""
+
+    stamp_ns: int
+    kind: EventKind
+    prompt: str
+
+
+class FrameSource(Protocol):
+    """What a bag is written from."""
+
+    @property
+    def stream_id(self) -> str:
+        """The stream."""
+
+    def bag_events(self) -> Sequence[BagEvent]:
+        """Return the events of the stream, in order of their stamps."""
+
+    def bag_frames(self, layout: BagLayout, losses: Counter[Loss]) -> Iterator[BagFrame]:
+        """Yield the frames, in order of their stamps. Blocks.
+
+        Args:
+            layout: Settings of the bag.
+            losses: Where losses are added, up to the end of the iteration.
+
+        Raises:
+            EpisodeError: The frames cannot be read, or not converted to the encoding of the bag.
+        """
+
+
+class _VideoFrames:
+    """The frames of a video file; see `FrameSource`."""
+
+    def __init__(self, episode: Episode) -> None:
         self._episode = episode
+        self.stream_id = episode.stream_id
+
+    def bag_events(self) -> Sequence[BagEvent]:
+        start_ns = self._episode.start_time_ns
+        return [
+            BagEvent(start_ns + event.stream_time_ns, event.kind, event.prompt)
+            for event in self._episode.events.events
+        ]
+
+    def bag_frames(self, layout: BagLayout, losses: Counter[Loss]) -> Iterator[BagFrame]:
+        if layout.images is ImageEncoding.H264:
+            for encoded in self._episode.encoded_frames(losses=losses):
+                check_stamp(encoded.stamp_ns)
+                unit = encoded.picture
+                message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.data)
+                size = unit.width, unit.height
+                yield BagFrame(
+                    unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, size, message
+                )
+            return
+        to_message = PictureMessages(layout)
+        for frame in self._episode.frames(losses=losses):
+            picture = frame.picture
+            check_stamp(frame.stamp_ns)
+            size = picture.frame.width, picture.frame.height
+            message = to_message(frame.stamp_ns, picture.frame)
+            yield BagFrame(picture.index, picture.media_time_ns, frame.stamp_ns, frame.prompt, size, message)
+
+
+class PictureMessages:
+    """Makes raw or JPEG image messages of decoded pictures. For one thread.
+
+    Args:
+        layout: Settings of the bag.
+    """
+
+    def __init__(self, layout: BagLayout) -> None:
+        self._layout = layout
+        self._to_rgb, self._to_jpeg = Rgb8Converter(), JpegEncoder(layout.jpeg_quality)
+
+    def __call__(self, stamp_ns: int, picture: VideoFrame) -> Sequence[Buffer]:
+        """Return the message of a picture with a stamp."""
+        header = Header(stamp_ns, self._layout.frame_id)
+        if self._layout.images is ImageEncoding.JPEG:
+            return messages.jpeg_image(header, self._to_jpeg.encode(picture))
+        pixels, step = self._to_rgb.convert(picture)
+        return messages.raw_image(header, picture.width, picture.height, step, pixels)
+
+
+class _BagWriter:
+    def __init__(self, mcap: McapFile, source: FrameSource, layout: BagLayout) -> None:
+        self._mcap = mcap
+        self._source = source
         self._layout = layout
         self._topics: list[tuple[str, str, int]] = []
         self._counts: dict[int, int] = {}
@@ -190,16 +267,16 @@ class _BagWriter:
         self._events = self._add_topic("events", "odyssey_ros/msg/StreamEvent")
 
     def write_all(self, on_frame: Callable[[int], None]) -> None:
-        pending = list(self._episode.events.events)
+        pending = list(self._source.bag_events())
         for event in pending:
-            _check_stamp(self._event_stamp_ns(event))
-        for frame in self._pictures():
+            check_stamp(event.stamp_ns)
+        for frame in self._source.bag_frames(self._layout, self._losses):
             stamp_ns = frame.stamp_ns
-            while pending and self._event_stamp_ns(pending[0]) <= stamp_ns:
+            while pending and pending[0].stamp_ns <= stamp_ns:
                 self._write_event(pending.pop(0))
             header = Header(stamp_ns, self._layout.frame_id)
             info = messages.frame_info(
-                header, self._episode.stream_id, frame.index, frame.media_time_ns, frame.prompt
+                header, self._source.stream_id, frame.index, frame.media_time_ns, frame.prompt
             )
             self._write(self._camera_infos, stamp_ns, [messages.camera_info(header, *frame.size)])
             self._write(self._frame_infos, stamp_ns, [info])
@@ -212,8 +289,14 @@ class _BagWriter:
 
     def finish(self, file: str) -> dict[str, Any]:
         """Complete the MCAP file; return the contents of the metadata file."""
-        metadata = self._metadata(file)
-        self._mcap.finish({"rosbag2": {"serialized_metadata": _yaml(metadata)}})
+        metadata = rosbag2_metadata(
+            file,
+            [BagTopic(topic, name, self._counts[channel]) for topic, name, channel in self._topics],
+            start_ns=self._first_ns or 0,
+            duration_ns=self._last_ns - (self._first_ns or 0),
+            stream_id=self._source.stream_id,
+        )
+        self._mcap.finish({"rosbag2": {"serialized_metadata": yaml_text(metadata)}})
         return metadata
 
     def summary(self, file: str) -> BagSummary:
@@ -228,29 +311,6 @@ class _BagWriter:
             losses=self._losses,
         )
 
-    def _pictures(self) -> Iterator[_Frame]:
-        layout = self._layout
-        if layout.images is ImageEncoding.H264:
-            for encoded in self._episode.encoded_frames(losses=self._losses):
-                _check_stamp(encoded.stamp_ns)
-                unit = encoded.picture
-                message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.data)
-                size = unit.width, unit.height
-                yield _Frame(unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, size, message)
-            return
-        to_rgb, to_jpeg = Rgb8Converter(), JpegEncoder(layout.jpeg_quality)
-        for frame in self._episode.frames(losses=self._losses):
-            picture = frame.picture
-            _check_stamp(frame.stamp_ns)
-            header = Header(frame.stamp_ns, layout.frame_id)
-            size = picture.frame.width, picture.frame.height
-            if layout.images is ImageEncoding.JPEG:
-                message = messages.jpeg_image(header, to_jpeg.encode(picture.frame))
-            else:
-                pixels, step = to_rgb.convert(picture.frame)
-                message = messages.raw_image(header, *size, step, pixels)
-            yield _Frame(picture.index, picture.media_time_ns, frame.stamp_ns, frame.prompt, size, message)
-
     def _add_topic(self, name: str, type_name: str) -> int:
         message = message_type(type_name)
         topic = f"{self._layout.namespace.rstrip('/')}/{name}"
@@ -258,24 +318,20 @@ class _BagWriter:
         channel = self._mcap.add_channel(
             topic,
             schema,
-            {"offered_qos_profiles": _QOS_TEXT, "topic_type_hash": message.type_hash},
+            {"offered_qos_profiles": QOS_TEXT, "topic_type_hash": message.type_hash},
         )
         self._topics.append((topic, type_name, channel))
         self._counts[channel] = 0
         return channel
 
-    def _write_event(self, event: Event) -> None:
-        stamp_ns = self._event_stamp_ns(event)
+    def _write_event(self, event: BagEvent) -> None:
         message = messages.stream_event(
-            Header(stamp_ns, self._layout.frame_id),
+            Header(event.stamp_ns, self._layout.frame_id),
             _EVENT_KINDS[event.kind],
-            self._episode.stream_id,
+            self._source.stream_id,
             event.prompt,
         )
-        self._write(self._events, stamp_ns, [message])
-
-    def _event_stamp_ns(self, event: Event) -> int:
-        return self._episode.start_time_ns + event.stream_time_ns
+        self._write(self._events, event.stamp_ns, [message])
 
     def _write(self, channel: int, stamp_ns: int, message: Sequence[Buffer]) -> None:
         self._first_ns = stamp_ns if self._first_ns is None else min(self._first_ns, stamp_ns)
@@ -283,57 +339,16 @@ class _BagWriter:
         self._counts[channel] += 1
         self._mcap.write(channel, stamp_ns, message)
 
-    def _metadata(self, file: str) -> dict[str, Any]:
-        """Return the metadata of rosbag2."""
-        duration = {"nanoseconds": self._last_ns - (self._first_ns or 0)}
-        start = {"nanoseconds_since_epoch": self._first_ns or 0}
-        count = sum(self._counts.values())
-        return {
-            "version": _ROSBAG2_VERSION,
-            "storage_identifier": "mcap",
-            "relative_file_paths": [file],
-            "duration": duration,
-            "starting_time": start,
-            "message_count": count,
-            "topics_with_message_count": [
-                {
-                    "topic_metadata": {
-                        "name": topic,
-                        "type": type_name,
-                        "serialization_format": "cdr",
-                        "offered_qos_profiles": _QOS_TEXT,
-                        "type_description_hash": message_type(type_name).type_hash,
-                    },
-                    "message_count": self._counts[channel],
-                }
-                for topic, type_name, channel in self._topics
-            ],
-            "compression_format": "",
-            "compression_mode": "",
-            "files": [{"path": file, "starting_time": start, "duration": duration, "message_count": count}],
-            "custom_data": {"stream_id": self._episode.stream_id},
-            "ros_distro": "",  # as rosbag2 writes it where no ROS is sourced; `ros2 bag info` shows "unknown"
-        }
 
+def check_stamp(stamp_ns: int) -> None:
+    """Check that ROS can express a stamp, in nanoseconds since the epoch.
 
-def _check_stamp(stamp_ns: int) -> None:
+    Raises:
+        EpisodeError: It cannot.
+    """
     if not 0 <= stamp_ns <= _MAX_STAMP_NS:
         raise EpisodeError(
             ErrorCode.VIDEO_UNSUPPORTED,
             f"a frame or an event has the stamp {stamp_ns / 1e9:.3f} s, which is before 1970 or after 2038: "
             "ROS cannot express it",
         )
-
-
-class _PlainDumper(yaml.SafeDumper):
-    """Repeats an object that occurs several times, because rosbag2 cannot read YAML aliases."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - signature of the base class
-        return True
-
-
-def _yaml(data: object) -> str:
-    return yaml.dump(data, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
-
-
-_QOS_TEXT: Final = _yaml([_QOS])
