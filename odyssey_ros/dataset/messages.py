@@ -23,6 +23,7 @@ _DEFINITIONS: Final = {
     "odyssey_ros/msg/FrameInfo": "FrameInfo.msg",
     "odyssey_ros/msg/StreamEvent": "StreamEvent.msg",
     "foxglove_msgs/msg/CompressedVideo": "CompressedVideo.msg",
+    "ffmpeg_image_transport_msgs/msg/FFMPEGPacket": "FFMPEGPacket.msg",
 }
 
 # Little-endian CDR: the encapsulation header of every message (DDS-XTypes 7.6.3.1.2).
@@ -44,7 +45,7 @@ def _typestore() -> Typestore:
 
 
 TYPESTORE: Final = _typestore()
-"""All types in the bags; the standard ones are the same in all ROS 2 releases since Humble."""
+"""All types in the bags, and of live topics. The standard ones are the same in all releases since Humble."""
 
 
 @dataclass(frozen=True, slots=True)

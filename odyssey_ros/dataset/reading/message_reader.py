@@ -26,12 +26,17 @@ IMAGE_TYPES: Final = {
 CAMERA_INFO: Final = "sensor_msgs/msg/CameraInfo"
 FRAME_INFO: Final = "odyssey_ros/msg/FrameInfo"
 STREAM_EVENT: Final = "odyssey_ros/msg/StreamEvent"
+FFMPEG_PACKET: Final = "ffmpeg_image_transport_msgs/msg/FFMPEGPacket"
 
 _SERDE_ERRORS: Final = (SerdeError, AssertionError, IndexError, ValueError, OverflowError, MemoryError)
 
 
 class MessageError(Exception):
     """The bytes are no message of the type. The text gives the reason."""
+
+
+class CalibrationError(MessageError):
+    """A `camera_info` has a calibration, which no recording of the service has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +148,61 @@ def image_message(type_name: str, data: Buffer) -> ImageMessage:
     return ImageMessage(_stamp_ns(message.timestamp), message.frame_id, message.format, message.data)
 
 
-def camera_info_message(data: Buffer) -> CameraInfoMessage:
+def camera_info_message(data: Buffer, *, whole: bool = True) -> CameraInfoMessage:
     """Parse a `sensor_msgs/CameraInfo`.
 
+    Args:
+        data: The message.
+        whole: Refuse bytes that belong to no field. A middleware may add padding at the end.
+
     Raises:
-        MessageError: It is no such message, or has a calibration, which no recording has.
+        CalibrationError: It has a calibration.
+        MessageError: It is no such message, or has another size than the picture.
     """
-    message = _parsed(CAMERA_INFO, data, whole=True)
+    message = _parsed(CAMERA_INFO, data, whole=whole)
     roi = message.roi
     numbers = (message.binning_x, message.binning_y, roi.x_offset, roi.y_offset, roi.height, roi.width)
     if message.distortion_model or any(array.any() for array in (message.d, message.k, message.r, message.p)):
-        raise MessageError("it has a calibration, but a recording is not calibrated")
+        raise CalibrationError("it has a calibration, but a recording is not calibrated")
     if any(numbers) or roi.do_rectify:
         raise MessageError("it has a binning or a region of interest")
     return CameraInfoMessage(*_header(message.header), (message.width, message.height))
 
 
-def frame_info_message(data: Buffer) -> FrameInfoMessage:
-    """Parse an `odyssey_ros/FrameInfo`.
+@dataclass(frozen=True, slots=True)
+class PacketMessage(ImageMessage):
+    """A picture of an `FFMPEGPacket`, whose `format` is the codec. `number` rises by one a picture."""
+
+    number: int = 0
+
+
+def packet_message(data: Buffer) -> PacketMessage:
+    """Parse an `ffmpeg_image_transport_msgs/FFMPEGPacket`.
 
     Raises:
         MessageError: It is no such message.
     """
-    message = _parsed(FRAME_INFO, data, whole=True)
+    message = _parsed(FFMPEG_PACKET, data)
+    return PacketMessage(
+        *_header(message.header),
+        message.encoding.partition(";")[0],
+        message.data,
+        (message.width, message.height),
+        number=message.pts,
+    )
+
+
+def frame_info_message(data: Buffer, *, whole: bool = True) -> FrameInfoMessage:
+    """Parse an `odyssey_ros/FrameInfo`.
+
+    Args:
+        data: The message.
+        whole: Refuse bytes that belong to no field. A middleware may add padding at the end.
+
+    Raises:
+        MessageError: It is no such message.
+    """
+    message = _parsed(FRAME_INFO, data, whole=whole)
     return FrameInfoMessage(
         *_header(message.header),
         message.stream_id,
@@ -175,13 +212,17 @@ def frame_info_message(data: Buffer) -> FrameInfoMessage:
     )
 
 
-def event_message(data: Buffer) -> EventMessage:
+def event_message(data: Buffer, *, whole: bool = True) -> EventMessage:
     """Parse an `odyssey_ros/StreamEvent`.
+
+    Args:
+        data: The message.
+        whole: Refuse bytes that belong to no field. A middleware may add padding at the end.
 
     Raises:
         MessageError: It is no such message.
     """
-    message = _parsed(STREAM_EVENT, data, whole=True)
+    message = _parsed(STREAM_EVENT, data, whole=whole)
     has_error = bool(message.error_code or message.message or message.fatal)
     return EventMessage(*_header(message.header), message.type, message.stream_id, message.prompt, has_error)
 
