@@ -121,6 +121,43 @@ class Loss(str, Enum):
     INTERLACED_PICTURES = "interlaced_pictures", "pictures are interlaced: they show two moments"
     NON_SQUARE_PIXELS = "non_square_pixels", "pictures have pixels that are not square"
 
+    # Of a recorded bag.
+    UNRECORDED_START = "unrecorded_start", "frames of the stream came before the first one in the recording"
+    UNRECORDED_FRAMES = (
+        "unrecorded_frames",
+        "frames between others have no label in the recording: they were not published, or not recorded",
+    )
+    LABELS_WITHOUT_PICTURE = "labels_without_picture", "frames have a label but no picture in the recording"
+    PICTURES_WITHOUT_LABEL = "pictures_without_label", "pictures have no label in the recording"
+    PICTURES_BEFORE_KEY_FRAME = (
+        "pictures_before_key_frame",
+        "encoded pictures came before the first key frame, so they cannot be decoded",
+    )
+    PICTURES_AFTER_GAP = (
+        "pictures_after_gap",
+        "encoded pictures came between a missing picture and the next key frame, so they cannot be decoded",
+    )
+    UNREADABLE_PICTURES = "unreadable_pictures", "pictures of the recording are damaged or not supported"
+    DUPLICATE_PICTURES = "duplicate_pictures", "pictures were recorded twice, and the first one was taken"
+    CONTRADICTORY_LABELS = (
+        "contradictory_labels",
+        "labels of the recording have a number or a time that does not come after the one before",
+    )
+    UNRECORDED_EVENTS = (
+        "unrecorded_events",
+        "prompts have no event in the recording, so their times are those of their first frames",
+    )
+    PROMPTS_WITHOUT_FRAMES = "prompts_without_frames", "recorded prompts have no frame in the recording"
+    UNREADABLE_MESSAGES = "unreadable_messages", "messages of the recording cannot be read"
+    UNKNOWN_DEFINITIONS = (
+        "unknown_definitions",
+        "topics of the recording have a type with another definition, so they were not read",
+    )
+    CUT_OFF_BAGS = "cut_off_bags", "files of the recording have no end, because the recorder was killed"
+    DAMAGED_CHUNKS = "damaged_chunks", "parts of the recording are damaged and were left out"
+    MISSING_BAG_FILES = "missing_bag_files", "files that metadata.yaml of the recording names are missing"
+    DROPPED_CALIBRATION = "dropped_calibration", "the calibration of a recorded camera_info was not kept"
+
     # Of earlier versions.
     NOT_COUNTED = (
         "not_counted",
@@ -144,6 +181,17 @@ VIDEO_LOSSES: Final = (
     Loss.NON_SQUARE_PIXELS,
 )
 """The losses that the file of the video alone determines."""
+
+UNRECORDED_LOSSES: Final = (
+    Loss.UNRECORDED_START,
+    Loss.UNRECORDED_FRAMES,
+    Loss.LABELS_WITHOUT_PICTURE,
+    Loss.PICTURES_BEFORE_KEY_FRAME,
+    Loss.PICTURES_AFTER_GAP,
+    Loss.UNREADABLE_PICTURES,
+    Loss.CONTRADICTORY_LABELS,
+)
+"""The losses that leave gaps in the numbers of the frames of a recorded bag."""
 
 
 def combined(*parts: Mapping[Loss, int]) -> dict[str, int]:

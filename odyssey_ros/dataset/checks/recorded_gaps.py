@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odyssey_ros.dataset.losses import Loss
+from odyssey_ros.dataset.losses import UNRECORDED_LOSSES, Loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,14 +29,24 @@ class RecordedGaps:
         self.left_out_first = losses.get(Loss.UNDECODABLE_START.value, 0)
         self.lost_references = losses.get(Loss.LOST_REFERENCES.value, 0)
         self._missing = losses.get(Loss.MISSING_PICTURES.value, 0)
+        self._unrecorded = sum(losses.get(loss.value, 0) for loss in UNRECORDED_LOSSES)
         self._duplicates = losses.get(Loss.DUPLICATE_STAMPS.value, 0)
         self.duplicates = self._duplicates > 0
 
     def missing(self, count: int) -> bool:
         """Return whether a gap of `count` frames is recorded; each recorded frame is used only once."""
-        if not 0 < count <= self._missing:
+        if not 0 < count <= self._missing + self._unrecorded:
             return False
-        self._missing -= count
+        from_video = min(count, self._missing)
+        self._missing -= from_video
+        self._unrecorded -= count - from_video
+        return True
+
+    def unrecorded(self, count: int) -> bool:
+        """Return whether a live recording lacks `count` frames; each recorded frame is used only once."""
+        if not 0 < count <= self._unrecorded:
+            return False
+        self._unrecorded -= count
         return True
 
     def duplicate(self) -> bool:
