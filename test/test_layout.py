@@ -55,6 +55,9 @@ ROOMS = {
     "dataset/checks": ("dataset/videos", "dataset/logs", "dataset/reading"),
     "dataset/report": ("dataset/reading", "dataset/engines"),
     "dataset/exports": ("dataset/videos", "dataset/reading", "dataset/engines", "dataset/report"),
+    "dataset/recorded": (
+        *("dataset/videos", "dataset/logs", "dataset/downloading", "dataset/reading", "dataset/engines"),
+    ),
 }
 """The other rooms of the same layer that each room may import."""
 

@@ -19,6 +19,7 @@ from odyssey_ros.client.http_transport import check_environment
 from odyssey_ros.client.service_address import parse_address
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout
+from odyssey_ros.dataset.bags_command import run_bags
 from odyssey_ros.dataset.checks.verification import Verification
 from odyssey_ros.dataset.collector import Collector, Width
 from odyssey_ros.dataset.command_line import parser
@@ -329,6 +330,7 @@ _COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace, Console], int]]] = {
     "simulate": _simulate,
     "recordings": _recordings,
     "jobs": _jobs,
+    "bags": run_bags,
     "merge": _merge,
     "verify": _verify,
     "export": run_export,

@@ -6,6 +6,7 @@ import argparse
 
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import ImageEncoding
+from odyssey_ros.dataset.bags_command import add_bags_command
 from odyssey_ros.dataset.export_command import add_export_command
 from odyssey_ros.dataset.shards import Shard
 
@@ -97,6 +98,8 @@ def parser() -> argparse.ArgumentParser:
     _add_common(simulate, output_required=False)  # not with --dry-run
     _add_common(recordings)
     _add_common(jobs)
+
+    add_bags_command(commands)
 
     merge = commands.add_parser(
         "merge", help="merge the folders, or the manifests, of several shards into one dataset"

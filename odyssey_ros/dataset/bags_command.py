@@ -1,0 +1,137 @@
+"""The command `odyssey-dataset bags`: recorded bags as episodes of a dataset."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from odyssey_ros.dataset import options
+from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.checks.deep_check import read_settings
+from odyssey_ros.dataset.durable import make_folder
+from odyssey_ros.dataset.engines.engine_options import add_engine_options, selected_engine
+from odyssey_ros.dataset.errors import PlanError, StateError
+from odyssey_ros.dataset.losses import IncompleteDataError, summary
+from odyssey_ros.dataset.progress import BarProgress, LogProgress
+from odyssey_ros.dataset.recorded.bag_files import recorded_bags
+from odyssey_ros.dataset.recorded.recorded_dataset import RecordedDataset, scanned_bags
+from odyssey_ros.dataset.shards import Shard
+from odyssey_ros.dataset.workspace import Workspace
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from odyssey_ros.dataset.progress import ProgressDisplay
+
+
+def add_bags_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the sub-command and its options."""
+    command = commands.add_parser("bags", help="make episodes from bags that `ros2 bag record` recorded")
+    command.add_argument(
+        "paths",
+        nargs="+",
+        type=options.path,
+        metavar="PATH",
+        help="bag folder, bag file, or folder of bags; see docs/live_bags.md",
+    )
+    command.add_argument(
+        "-o", "--output", type=options.path, required=True, metavar="FOLDER", help="the dataset's folder"
+    )
+    command.add_argument(
+        "--bridge",
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="read only the streams of this bridge, such as /odyssey; may be repeated (default: all)",
+    )
+    bags = command.add_argument_group("bags")
+    bags.add_argument(
+        "--images",
+        type=ImageEncoding,
+        choices=list(ImageEncoding),
+        help="encoding of the pictures (default: that of the folder, or else as recorded: h264 if all "
+        "streams have it, raw if all have only raw pictures, else jpeg)",
+    )
+    bags.add_argument(
+        "--jpeg-quality",
+        type=options.quality,
+        metavar="Q",
+        help="1 to 100, for pictures that are encoded as JPEG (default: that of the folder, or 90)",
+    )
+    bags.add_argument(
+        "--namespace",
+        metavar="NAME",
+        help="namespace of the topics of the dataset (default: that of the folder, or /odyssey)",
+    )
+    bags.add_argument(
+        "--frame-id",
+        metavar="FRAME",
+        help="frame of reference of all headers (default: that of the folder, or odyssey_optical_frame)",
+    )
+    bags.add_argument(
+        "--strict",
+        action="store_true",
+        help="an episode fails (INCOMPLETE_DATA) if anything in it is missing, was ignored, repaired or "
+        "guessed",
+    )
+    add_engine_options(command)
+    command.add_argument("-v", "--verbose", action="store_true", help="detailed log lines instead of bars")
+
+
+def run_bags(arguments: argparse.Namespace, console: Console) -> int:
+    """Run the sub-command; return 0 if all streams of all bags are episodes now, else 1.
+
+    Raises:
+        PlanError: A path has no bag, or no bag has a stream.
+        StateError: The dataset's folder cannot be used, or has other settings.
+    """
+    bags = recorded_bags(arguments.paths)
+    with ExitStack() as stack:
+        progress: ProgressDisplay = LogProgress()
+        if console.is_terminal and not arguments.verbose:
+            progress = stack.enter_context(BarProgress(console))
+        scratch = _scratch(arguments.output)
+        engine = stack.enter_context(selected_engine(arguments))
+        scanned = scanned_bags(bags, scratch, engine, progress, arguments.bridge)
+        layout = _layout(arguments, scanned.default_images())
+        workspace = stack.enter_context(Workspace(arguments.output, layout, Shard()))
+        dataset = RecordedDataset(workspace, layout, engine, progress, strict=arguments.strict)
+        outcome = dataset.make(scanned)
+    refused = [error for error in outcome.failures.values() if isinstance(error, IncompleteDataError)]
+    lines = [f"{len(outcome.entries)} episodes in {arguments.output}, {len(outcome.failures)} failed"]
+    losses = summary([entry.losses for entry in outcome.entries] + [error.losses for error in refused])
+    lines += [] if losses is None else [losses]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 1 if outcome.failures else 0
+
+
+def _scratch(folder: Path) -> Path:
+    """Create and return the folder for unpacked files; what a killed run left in it is removed."""
+    scratch = folder.absolute() / "work" / "unpacked"
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        make_folder(scratch)
+    except OSError as error:
+        raise StateError(f"{folder} cannot be used: {error.strerror}") from error
+    return scratch
+
+
+def _layout(arguments: argparse.Namespace, images: ImageEncoding) -> BagLayout:
+    settings, default = read_settings(arguments.output), BagLayout()
+    try:
+        kept = None if settings.images is None else ImageEncoding(settings.images)
+    except ValueError as error:
+        raise PlanError(
+            f"{arguments.output / 'dataset.json'} has the unknown images {settings.images!r}"
+        ) from error
+    return BagLayout(
+        arguments.images or kept or images,
+        arguments.namespace or settings.namespace or default.namespace,
+        arguments.frame_id or settings.frame_id or default.frame_id,
+        arguments.jpeg_quality or settings.jpeg_quality or default.jpeg_quality,
+    )
