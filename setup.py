@@ -28,7 +28,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["odyssey_ros", "odyssey_ros.*"], exclude=["odyssey_ros.bridge*"]),
-    package_data={"odyssey_ros": ["py.typed"], "odyssey_ros.dataset": ["definitions/*.msg"]},
+    package_data={
+        "odyssey_ros": ["py.typed"],
+        "odyssey_ros.dataset": ["definitions/*.msg"],
+        "odyssey_ros.dataset.report": ["page.css", "page.js"],
+    },
     install_requires=ranges(REQUIREMENTS["CLIENT"]),
     extras_require={**EXTRAS, "all": sorted({one for extra in EXTRAS.values() for one in extra})},
     entry_points={

@@ -39,6 +39,7 @@ from odyssey_ros.dataset.manifest import (
 from odyssey_ros.dataset.merging import check_same_settings, keep_settings
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
+from odyssey_ros.dataset.report_command import run_report
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.scripts.plans import read_plans
 from odyssey_ros.dataset.sources import (
@@ -334,4 +335,5 @@ _COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace, Console], int]]] = {
     "merge": _merge,
     "verify": _verify,
     "export": run_export,
+    "report": run_report,
 }

@@ -8,6 +8,7 @@ from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import ImageEncoding
 from odyssey_ros.dataset.bags_command import add_bags_command
 from odyssey_ros.dataset.export_command import add_export_command
+from odyssey_ros.dataset.report_command import add_report_command
 from odyssey_ros.dataset.shards import Shard
 
 
@@ -128,6 +129,7 @@ def parser() -> argparse.ArgumentParser:
     verify.set_defaults(verbose=False)
 
     add_export_command(commands)
+    add_report_command(commands)
     return top
 
 
