@@ -73,7 +73,7 @@ def test_invalid_command_lines(arguments: list[str], text: str, capsys: pytest.C
     assert text in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("command", ["simulate", "recordings", "jobs", "merge", "verify"])
+@pytest.mark.parametrize("command", ["simulate", "recordings", "jobs", "merge", "verify", "report"])
 def test_the_help_is_printed(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parser().parse_args([command, "--help"])

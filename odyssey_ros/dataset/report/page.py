@@ -11,7 +11,7 @@ import hashlib
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
-from odyssey_ros.dataset.report.markup import Html, element
+from odyssey_ros.dataset.report.markup import Html, element, plain
 from odyssey_ros.dataset.report.page_episode import episode_section
 from odyssey_ros.dataset.report.page_findings import findings_section
 from odyssey_ros.dataset.report.page_totals import plots_section, prompts_section, totals_section
@@ -132,7 +132,7 @@ def _document(title: str, navigation: Html, content: Iterable[Html]) -> str:
         element("meta", name="color-scheme", content="light dark"),
         # Without it, browsers ask the server of a page for /favicon.ico.
         element("link", rel="icon", href="data:,"),
-        element("title", title),
+        element("title", plain(title)),
         element("style", style),
     )
     body = element(

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from odyssey_ros.dataset.report.markup import Html, element
+from odyssey_ros.dataset.report.markup import Html, element, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -159,7 +159,7 @@ class _Plot:
         middle = (_TOP + self.bottom) / 2
         return element(
             "svg",
-            element("title", title),
+            element("title", plain(title)),
             self._grid(whole=whole),
             drawn,
             element("text", x_label, class_="label", x=(_LEFT + _WIDTH - _RIGHT) / 2, y=self.height - 6),
