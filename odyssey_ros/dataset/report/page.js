@@ -8,12 +8,18 @@
   const rows = [...document.querySelectorAll("#findings > details tbody > tr, #prompts tbody > tr")];
   let texts = null;
 
-  const lower = (node) => node.textContent.normalize("NFKC").toLowerCase();
+  const plain = (text) => text.normalize("NFKC").toLowerCase();
+  // Of an episode: its name, prompts, findings, error and origin, but not the numbers of frames.
+  const searched = ".episode h3, .prompt, .finding > p, .findings li, .error, .origin";
+  const textOf = (node) => {
+    const parts = node.matches("article") ? [...node.querySelectorAll(searched)] : [node];
+    return plain(parts.map((part) => part.textContent).join("\n"));
+  };
 
   const search = () => {
-    const words = input.value.normalize("NFKC").toLowerCase().split(/\s+/).filter(Boolean);
+    const words = plain(input.value).split(/\s+/).filter(Boolean);
     if (words.length && texts === null) {
-      texts = new Map([...episodes, ...rows].map((node) => [node, lower(node)]));
+      texts = new Map([...episodes, ...rows].map((node) => [node, textOf(node)]));
     }
     const matches = (node) => words.every((word) => texts.get(node).includes(word));
     for (const row of rows) {

@@ -15,10 +15,11 @@ from odyssey_ros.dataset.report.markup import Html, element, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_WIDTH: Final = 480
+_WIDTH: Final = 420
 _MAX_BARS: Final = 20
+_MIN_BARS: Final = 10
 _LEFT: Final = 52
-_RIGHT: Final = 14
+_RIGHT: Final = 26
 _TOP: Final = 10
 _BOTTOM: Final = 42
 _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
@@ -30,7 +31,7 @@ class Bin:
 
     Attributes:
         low: Smallest value.
-        high: The values are below this; the last bin includes it.
+        high: The values are below this.
         members: Positions of the values in the given sequence.
     """
 
@@ -47,24 +48,29 @@ def step_of(width: float, count: int) -> float:
 
 
 def bins_of(values: Sequence[float]) -> list[Bin]:
-    """Return the bins of a histogram, with round limits, without a gap; at most 21."""
+    """Return the bins of a histogram, with round limits, without a gap; from 10 to 22.
+
+    Values that hardly differ share a bin in the middle of empty ones.
+    """
     if not values:
         return []
     low, high = min(values), max(values)
-    step = step_of(max(high - low, abs(high) / 100, 1e-3), _MAX_BARS)
-    first = math.floor(low / step + 1e-9)
+    step = step_of(max(high - low, abs(high) / 10, 1e-3), _MAX_BARS)
     members: dict[int, list[int]] = {}
     for position, value in enumerate(values):
-        members.setdefault(math.floor(value / step + 1e-9) - first, []).append(position)
+        members.setdefault(math.floor(value / step + 1e-9), []).append(position)
+    first, last = min(members), max(members)
+    lacking = max(0, _MIN_BARS - (last - first + 1))
+    before = lacking // 2 if low < 0 else min(lacking // 2, first)
     return [
-        Bin((first + at) * step, (first + at + 1) * step, tuple(members.get(at, ())))
-        for at in range(max(members) + 1)
+        Bin(at * step, (at + 1) * step, tuple(members.get(at, ())))
+        for at in range(first - before, last + lacking - before + 1)
     ]
 
 
 def number(value: float) -> str:
-    """Return a number with at most 4 significant digits."""
-    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+    """Return a number with at most 3 decimals, without zeros at the end."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def histogram(bins: Sequence[Bin], *, title: str, x_label: str, y_label: str, height: int = 200) -> Html:

@@ -23,7 +23,7 @@ MAX_PER_STRIP: Final = 4
 MAX_IN_STRIPS: Final = 200
 """Thumbnails in the strips of an episode. With more prompts than that, each has one."""
 
-_QUALITY: Final = 60
+_QUALITY: Final = 70
 
 
 class Thumbnailer:
