@@ -38,7 +38,7 @@ def findings_section(
     limits = table(
         ("Threshold", "Value"),
         ((name, f"{value:g}") for name, value in sorted(thresholds.items())),
-        "Thresholds",
+        label="Thresholds",
     )
     return element(
         "section",
@@ -73,7 +73,7 @@ def _kind(group: Group, records: Sequence[EpisodeRecord]) -> Html:
     return element(
         "details",
         heading,
-        table(("Episode", "Frames", "What"), rows[:MAX_ROWS], kind_text(group.text)),
+        table(("Episode", "Frames", "What"), rows[:MAX_ROWS], label=kind_text(group.text)),
         element("p", f"{more:,} further findings are only in the episodes.") if more > 0 else "",
         id=f"finding-{group.text}",
         open=len(rows) <= 20,

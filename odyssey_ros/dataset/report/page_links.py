@@ -36,9 +36,21 @@ def episode_links(names: Sequence[str]) -> Html:
     )
 
 
-def table(headings: Iterable[str], rows: Iterable[Iterable[str | Html]], caption: str = "") -> Html:
-    """Return a table; the first cell of each row is its heading. It can be scrolled in a narrow window."""
-    headings = tuple(headings)
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Iterable[str | Html]],
+    *,
+    label: str,
+    caption: bool = False,
+) -> Html:
+    """Return a table; the first cell of each row is its heading. It can be scrolled in a narrow window.
+
+    Args:
+        headings: The headings of the columns.
+        rows: The cells.
+        label: What the table contains.
+        caption: Whether the label is shown; otherwise it is only for those who do not see the table.
+    """
     head = element("tr", (element("th", text, scope="col") for text in headings))
     body = []
     for cells in rows:
@@ -50,13 +62,12 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str | Html]], caption
         "div",
         element(
             "table",
-            # A caption that repeats the first heading is only for those who do not see the table.
-            element("caption", caption) if caption and caption != headings[0] else "",
+            element("caption", label) if caption else "",
             element("thead", head),
             element("tbody", body),
         ),
         class_="wide",
         role="region",
         tabindex=0,
-        aria_label=caption or headings[0],
+        aria_label=label,
     )

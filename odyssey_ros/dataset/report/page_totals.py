@@ -25,11 +25,11 @@ def totals_section(totals: Totals) -> Html:
     hours = f"{seconds / 3600:.2f}" if seconds >= 360 else f"{seconds / 3600:.4f}"
     found = sum(group.count for group in totals.findings)
     tiles = [
-        _tile("Episodes", f"{totals.episodes:,}"),
+        _tile("Episodes", f"{totals.episodes:,}", link="episodes"),
         _tile("Frames", f"{totals.frames:,}"),
-        _tile("Hours", hours, f"{seconds:,.1f} s"),
-        _tile("Prompts", f"{totals.runs:,}", f"{len(totals.prompts):,} different"),
-        _tile("Findings", f"{found:,}", f"in {totals.flagged:,} episodes"),
+        _tile("Hours", hours, f"{seconds:,.1f} s", link="plots"),
+        _tile("Prompts", f"{totals.runs:,}", f"{len(totals.prompts):,} different", link="prompts"),
+        _tile("Findings", f"{found:,}", f"in {totals.flagged:,} episodes", link="findings"),
         _tile("Losses", f"{sum(group.count for group in totals.losses):,}", "while it was made"),
     ]
     tables = [
@@ -43,7 +43,9 @@ def totals_section(totals: Totals) -> Html:
             (group.text, f"{group.count:,}", group.note, episode_links(group.episodes))
             for group in totals.losses
         )
-        losses = table(("Loss", "Count", "Meaning", "Episodes"), rows, "What was lost or guessed")
+        losses = table(
+            ("Loss", "Count", "Meaning", "Episodes"), rows, label="What was lost or guessed", caption=True
+        )
     return element(
         "section",
         element("h2", "Totals"),
@@ -87,24 +89,24 @@ def prompts_section(totals: Totals) -> Html:
         element(
             "details",
             element("summary", f"{len(totals.prompts):,} different prompts"),
-            table(("Prompt", "Times", "Episodes"), rows, "Prompts"),
+            table(("Prompt", "Times", "Episodes"), rows, label="Prompts"),
             element("p", f"{more:,} further prompts are only in the episodes.") if more > 0 else "",
         ),
         id="prompts",
     )
 
 
-def _tile(name: str, value: str, note: str = "") -> Html:
+def _tile(name: str, value: str, note: str = "", *, link: str = "") -> Html:
     return element(
         "div",
-        element("dt", name),
+        element("dt", element("a", name, href=f"#{link}") if link else name),
         element("dd", element("span", value, class_="value"), element("small", note) if note else ""),
     )
 
 
 def _groups(name: str, groups: Sequence[Group]) -> Html:
     rows = ((group.text, f"{group.count:,}", episode_links(group.episodes)) for group in groups)
-    return table((name, "Episodes", "Which"), rows, name)
+    return table((name, "Episodes", "Which"), rows, label=name)
 
 
 def _plot(name: str, label: str, names: Sequence[str], values: Sequence[float]) -> Html:
@@ -128,6 +130,6 @@ def _plot(name: str, label: str, names: Sequence[str], values: Sequence[float]) 
         element(
             "details",
             element("summary", "Values"),
-            table((label, "Count", "Episodes"), rows, f"{name}: values"),
+            table((label, "Count", "Episodes"), rows, label=f"{name}: values"),
         ),
     )

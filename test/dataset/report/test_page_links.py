@@ -18,8 +18,9 @@ def test_few_links_are_shown_and_many_can_be_opened() -> None:
 
 
 def test_a_table_has_headings_for_columns_and_rows() -> None:
-    made = table(("Kind", "Count"), [("<a>", "1"), ("b", "2")], "Kinds")
+    made = table(("Kind", "Count"), [("<a>", "1"), ("b", "2")], label="Kinds", caption=True)
     assert made.count('scope="col"') == made.count('scope="row"') == 2
     assert "&lt;a&gt;" in made
     assert "<caption>Kinds</caption>" in made
-    assert "<caption>" not in table(("Kind", "Count"), [], "Kind")
+    assert 'aria-label="Kinds"' in made
+    assert "<caption>" not in table(("Kind", "Count"), [], label="Kind")

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 def test_totals_lead_to_episodes(record: Callable[..., EpisodeRecord]) -> None:
     totals = totals_of([record("a"), record("b", sizes=((704, 1280),), losses={"missing_pictures": 2})])
     made = totals_section(totals)
-    for text in ("<dt>Episodes</dt>", "704x1280", "missing_pictures", "20 Hz", "encoded pictures gave"):
+    for text in (
+        '<a href="#episodes">Episodes</a>',
+        "704x1280",
+        "missing_pictures",
+        "20 Hz",
+        "encoded pictures gave",
+    ):
         assert text in made
     assert '<a href="#episode-b">b</a>' in made
     assert "What was lost" not in totals_section(totals_of([record("a")]))
