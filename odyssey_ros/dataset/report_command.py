@@ -21,6 +21,7 @@ from odyssey_ros.dataset.report.page import write_pages
 from odyssey_ros.dataset.report.report_file import ReportFile
 from odyssey_ros.dataset.report.report_folder import ReportFolder
 from odyssey_ros.dataset.report.thresholds import THRESHOLDS
+from odyssey_ros.dataset.report.totals import totals_json, totals_of
 
 if TYPE_CHECKING:
     import argparse
@@ -102,7 +103,7 @@ def run_report(arguments: argparse.Namespace, console: Console) -> int:
             add_part=folder.add_part,
         )
         report = ReportFile(thresholds, {record.name: record.report for record in ordered})
-        folder.publish(page, report.to_json(), parts, records)
+        folder.publish(page, report.to_json(totals_json(totals_of(ordered))), parts, records)
     return _conclude(ordered, output)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -104,6 +105,8 @@ def test_a_report_is_made_by_workers(tmp_path: Path, capsys: pytest.CaptureFixtu
     report = read_report(tmp_path)
     assert report is not None
     assert [span.prompt for span in report.episodes["walk-b"].prompts] == ["a fox", "it “rains”"]
+    content = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert (content["totals"]["episodes"], content["totals"]["frames"]) == (2, 12)
     assert set(read_flagged(tmp_path, stored_episodes(tmp_path))) == {"walk-a", "walk-b"}
 
 

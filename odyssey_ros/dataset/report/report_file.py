@@ -96,10 +96,15 @@ class ReportFile:
     thresholds: Mapping[str, float]
     episodes: Mapping[str, EpisodeReport]
 
-    def to_json(self) -> bytes:
-        """Return the contents of the file, UTF-8. Equal reports give equal bytes."""
+    def to_json(self, totals: Mapping[str, Any] | None = None) -> bytes:
+        """Return the contents of the file, UTF-8. Equal reports give equal bytes.
+
+        Args:
+            totals: Sums over the episodes, for the readers of the file; `from_json` ignores them.
+        """
         content = {
             "format": REPORT_FORMAT,
+            **({} if totals is None else {"totals": totals}),
             "thresholds": dict(sorted(self.thresholds.items())),
             "episodes": {name: _episode_json(each) for name, each in sorted(self.episodes.items())},
         }
@@ -114,7 +119,12 @@ class ReportFile:
         """
         try:
             content = json.loads(data.decode("utf-8"))
-            fields = _object(content, "format", "thresholds", "episodes")
+            fields = _object(
+                {name: value for name, value in _map(content).items() if name != "totals"},
+                "format",
+                "thresholds",
+                "episodes",
+            )
             if fields["format"] != REPORT_FORMAT or isinstance(fields["format"], bool):
                 raise ReportFileError(f"it has format {str(fields['format'])[:20]!r}, not {REPORT_FORMAT}")
             thresholds = {_text(name): _number(value) for name, value in _map(fields["thresholds"]).items()}

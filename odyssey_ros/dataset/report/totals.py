@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.dataset.losses import Loss
 
@@ -86,6 +86,29 @@ def totals_of(records: Sequence[EpisodeRecord]) -> Totals:
             lambda name: texts.get(name, "unknown to this version"),
         ),
     )
+
+
+def totals_json(totals: Totals) -> dict[str, Any]:
+    """Return the totals for the report's JSON: numbers, and counts by what they count."""
+    counts = {
+        name: {group.text: group.count for group in groups}
+        for name, groups in (
+            ("sizes", totals.sizes),
+            ("images", totals.images),
+            ("rates", totals.rates),
+            ("findings", totals.findings),
+            ("losses", totals.losses),
+        )
+    }
+    return {
+        "episodes": totals.episodes,
+        "flagged_episodes": totals.flagged,
+        "frames": totals.frames,
+        "duration_s": round(totals.seconds, 6),
+        "prompts": totals.runs,
+        "different_prompts": len(totals.prompts),
+        **counts,
+    }
 
 
 def kinds_of(record: EpisodeRecord) -> list[str]:

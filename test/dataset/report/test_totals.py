@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from odyssey_ros.dataset.report.totals import kinds_of, rate_text, totals_of
+from odyssey_ros.dataset.report.totals import kinds_of, rate_text, totals_json, totals_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,19 @@ def test_totals(record: Callable[..., EpisodeRecord]) -> None:
         ("missing_pictures", 4, "encoded pictures gave no decoded picture, without an error"),
         ("new_kind", 1, "unknown to this version"),
     ]
+    assert totals_json(totals) == {
+        "episodes": 4,
+        "flagged_episodes": 2,
+        "frames": 67,
+        "duration_s": 3.0,
+        "prompts": 6,
+        "different_prompts": 2,
+        "sizes": {"1280x704": 3, "704x1280": 1},
+        "images": {"h264": 3, "jpeg": 1},
+        "rates": {"20 Hz": 2, "29.97 Hz": 1},
+        "findings": {"black": 2, "torn": 1, "unreadable": 1},
+        "losses": {"missing_pictures": 4, "new_kind": 1},
+    }
     assert kinds_of(records[3]) == ["unreadable"]
 
 
