@@ -137,7 +137,7 @@ def _more(record: EpisodeRecord) -> Html:
         record.distances,
         title=f"Time between the frames of {record.name}",
         x_label="media time (s)",
-        y_label="between frames (ms)",
+        y_label="distance (ms)",
         marks=[span.start_s for span in report.prompts[1:]],
     )
     explanation = "Vertical lines show where the prompt changes." if len(report.prompts) > 1 else ""
