@@ -21,6 +21,7 @@ from lost_submissions import SCRIPT, LossyAccount
 from odyssey_ros.dataset import cli
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig
+from ray_cluster import RayCluster, running_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,3 +207,10 @@ def account(
         monkeypatch.chdir(tmp_path)
         Path("walk.yaml").write_text(SCRIPT)
         yield account
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    """Runs a Ray cluster of three nodes, for all tests of the group `ray`."""
+    with running_cluster() as cluster:
+        yield cluster

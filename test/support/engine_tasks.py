@@ -51,3 +51,16 @@ def announce_and_wait(path: Path) -> None:
     partial.write_text(str(os.getpid()))
     partial.rename(path)
     time.sleep(600)
+
+
+def wait_once(path: Path) -> int:
+    """Write the process id into a file and wait; return the id if the file exists already."""
+    if path.exists():
+        return os.getpid()
+    announce_and_wait(path)
+    raise AssertionError("unreachable")
+
+
+def environment(_: int) -> str:
+    """Return the names and values of the environment of the task."""
+    return repr(dict(os.environ))

@@ -1,0 +1,126 @@
+"""A Ray cluster of three nodes on this machine, each with one CPU, and the sudden death of a node."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NODE: Final = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+
+# A dead node is noticed within two seconds instead of 15.
+_HEALTH_CHECKS: Final = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 4,
+}
+
+NODE_KEY: Final = "ody_of_the_node"
+"""The API key in the environment in which the nodes are started."""
+
+
+class RayCluster:
+    """The cluster: a head node, which drivers use, and two or more other nodes.
+
+    Attributes:
+        address: Address for drivers.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self.address: str = cluster.address
+        self._nodes: list[Any] = []
+
+    def add_node(self) -> None:
+        """Start a node with one CPU."""
+        with _environment():
+            self._nodes.append(self._cluster.add_node(wait=False, **_NODE))
+
+    def is_on_head_node(self, worker: int) -> bool:
+        """Return whether a worker process belongs to the head node."""
+        return _parent(worker) == _raylet(self._cluster.head_node)
+
+    def kill_node(self, worker: int) -> None:
+        """Kill the node of a worker process, and all its processes, with SIGKILL."""
+        raylet = _parent(worker)
+        node = next(node for node in self._nodes if _raylet(node) == raylet)
+        for process in (raylet, *_children(raylet)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        wait_until(lambda: not _is_alive(worker))
+        self._nodes.remove(node)
+        self._cluster.remove_node(node, allow_graceful=False)
+
+
+@contextlib.contextmanager
+def running_cluster() -> Iterator[RayCluster]:
+    """Run a cluster; none of its processes is left at the end."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster  # an extra installs it
+
+    before = set(_children(os.getpid()))
+    with _environment():
+        cluster = Cluster(initialize_head=True, head_node_args={**_NODE, "_system_config": _HEALTH_CHECKS})
+    running = RayCluster(cluster)
+    try:
+        running.add_node()
+        running.add_node()
+        yield running
+    finally:
+        started = set(_children(os.getpid())) - before
+        cluster.shutdown()
+        for process in started:
+            wait_until(lambda process=process: not _is_alive(process))
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Let nodes import what the tests import, and give them a key that no task may see.
+
+    Ray installs a signal handler, which is removed again.
+    """
+    former, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    os.environ.update(PYTHONPATH=os.pathsep.join(sys.path), ODYSSEY_API_KEY=NODE_KEY)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(former)
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _raylet(node: Any) -> int:
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+def _status(process: int) -> list[str]:
+    """Return the fields of /proc/PID/stat after the name: state, parent, ..."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ["X", "0"]
+
+
+def _is_alive(process: int) -> bool:
+    return _status(process)[0] not in "ZX"
+
+
+def _parent(process: int) -> int:
+    return int(_status(process)[1])
+
+
+def _children(process: int) -> list[int]:
+    """Return the processes that a process started, directly or through others."""
+    parents = {int(path.name): _parent(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+    found = [process]
+    for parent in found:
+        found += [child for child, its_parent in parents.items() if its_parent == parent]
+    return found[1:]
