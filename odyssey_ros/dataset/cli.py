@@ -21,10 +21,13 @@ from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout
 from odyssey_ros.dataset.bags_command import run_bags
 from odyssey_ros.dataset.checks.verification import Verification
+from odyssey_ros.dataset.cluster_tasks import ClusterTasks
 from odyssey_ros.dataset.collector import Collector, Width
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.durable import make_folder, move_folder
+from odyssey_ros.dataset.engines.engine_options import selected_cluster
+from odyssey_ros.dataset.episode_task import DownloadOptions
 from odyssey_ros.dataset.errors import DatasetError, PlanError, StateError
 from odyssey_ros.dataset.export_command import run_export
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.client import Odyssey
     from odyssey_ros.dataset.collector import Outcome
+    from odyssey_ros.dataset.engines.task_engine import TaskEngine
     from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.progress import ProgressDisplay
     from odyssey_ros.dataset.retry_policy import RetryPolicy
@@ -114,17 +118,17 @@ def _simulate(arguments: argparse.Namespace, console: Console) -> int:
         return EXIT_DONE
     if arguments.output is None:
         raise PlanError("name the dataset's folder with -o FOLDER, or add --dry-run")
-    return _run(_collect(arguments, console, plans=plans, all_plans=all_plans))
+    return _collected(arguments, console, plans=plans, all_plans=all_plans)
 
 
 def _recordings(arguments: argparse.Namespace, console: Console) -> int:
     if bool(arguments.ids) == bool(arguments.since or arguments.until):
         raise PlanError("select recordings either by their stream ids or by --since and --until")
-    return _run(_collect(arguments, console))
+    return _collected(arguments, console)
 
 
 def _jobs(arguments: argparse.Namespace, console: Console) -> int:
-    return _run(_collect(arguments, console))
+    return _collected(arguments, console)
 
 
 def _merge(arguments: argparse.Namespace, console: Console) -> int:
@@ -202,16 +206,29 @@ def _verify_deep(
     return EXIT_INCOMPLETE if faults else EXIT_DONE
 
 
-async def _collect(
+def _collected(
     arguments: argparse.Namespace,
     console: Console,
     *,
     plans: Sequence[EpisodePlan] | None = None,
     all_plans: Sequence[EpisodePlan] = (),
 ) -> int:
+    service = options.service_of(arguments)
+    with selected_cluster(arguments) as cluster:
+        return _run(_collect(arguments, console, service, cluster, plans=plans, all_plans=all_plans))
+
+
+async def _collect(
+    arguments: argparse.Namespace,
+    console: Console,
+    service: Odyssey,
+    cluster: TaskEngine | None,
+    *,
+    plans: Sequence[EpisodePlan] | None,
+    all_plans: Sequence[EpisodePlan],
+) -> int:
     layout = BagLayout(arguments.images, arguments.namespace, arguments.frame_id, arguments.jpeg_quality)
     width = Width(arguments.jobs, arguments.downloads, arguments.decoders)
-    service = options.service_of(arguments)
     try:
         await check_environment(service.api_url)
     except OdysseyConfigurationError as error:
@@ -224,11 +241,15 @@ async def _collect(
             progress = stack.enter_context(BarProgress(console))
         retry_policy = replace(STANDARD, on_retry=lambda text: progress.note("service", text))
         async with service, download_client() as http:
+            downloads = DownloadOptions(
+                allow_insecure=arguments.allow_insecure,
+                service_is_local=parse_address(service.api_url).is_loopback,
+            )
             downloader = Downloader(
                 http,
                 retry_policy,
-                allow_insecure=arguments.allow_insecure,
-                service_is_local=parse_address(service.api_url).is_loopback,
+                allow_insecure=downloads.allow_insecure,
+                service_is_local=downloads.service_is_local,
             )
             sources: Sequence[EpisodeSource]
             if plans is not None:
@@ -264,6 +285,7 @@ async def _collect(
                 layout,
                 width,
                 progress,
+                tasks=None if cluster is None else ClusterTasks(cluster, downloads, retry_policy),
                 keep_downloads=arguments.keep_downloads,
                 strict=arguments.strict,
             )

@@ -7,6 +7,7 @@ import argparse
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import ImageEncoding
 from odyssey_ros.dataset.bags_command import add_bags_command
+from odyssey_ros.dataset.engines.engine_options import add_cluster_options
 from odyssey_ros.dataset.export_command import add_export_command
 from odyssey_ros.dataset.report_command import add_report_command
 from odyssey_ros.dataset.shards import Shard
@@ -188,11 +189,14 @@ def _add_common(command: argparse.ArgumentParser, *, output_required: bool = Tru
         action="store_true",
         help="an episode fails (INCOMPLETE_DATA) if anything in it was ignored, repaired or guessed",
     )
-    width = command.add_argument_group("limits of what runs at the same time")
+    add_cluster_options(command.add_argument_group("where downloads and bags are made"))
+    width = command.add_argument_group(
+        "limits of what runs at the same time; a cluster sets the last two itself"
+    )
     for name, default, what in (
         ("jobs", 5, "simulation jobs"),
         ("downloads", 4, "downloads"),
-        ("decoders", 2, "videos being written, one thread each"),
+        ("decoders", 2, "videos being written"),
     ):
         width.add_argument(
             f"--{name}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.downloading.downloads import MAX_BYTES
@@ -24,10 +24,20 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.downloading.downloads import Downloader, Fetched
     from odyssey_ros.dataset.logs.events import EventLog
     from odyssey_ros.dataset.service import RemoteStream
-    from odyssey_ros.dataset.sources import EpisodeSource
 
 _MIN_VIDEO_LIMIT: Final = 256 * 1024 * 1024
 _MAX_VIDEO_BYTES_PER_S: Final = 12_500_000
+
+
+class RenewsUrls(Protocol):
+    """Returns new URLs of a stream."""
+
+    async def renew(self, stream: RemoteStream) -> RemoteStream:
+        """Return the same stream with new URLs.
+
+        Raises:
+            EpisodeError: There are none.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ class FetchedStream:
 
 
 async def fetch_stream(
-    source: EpisodeSource,
+    source: RenewsUrls,
     stream: RemoteStream,
     folder: Path,
     downloader: Downloader,
@@ -102,11 +112,10 @@ async def fetch_stream(
             raise EpisodeError(ErrorCode.DOWNLOAD_FAILED, "the service no longer has the events log")
         return url
 
-    name = safe_name(stream.stream_id)
     video = await downloader.fetch(
         _video_url(stream),
         renewed_video,
-        folder / f"{name}.mp4",
+        video_path(folder, stream),
         max_bytes=max_video_bytes(stream),
         on_bytes=on_bytes,
     )
@@ -115,12 +124,17 @@ async def fetch_stream(
     events = await downloader.fetch(
         stream.events_url,
         renewed_events,
-        folder / f"{name}.events.jsonl",
+        folder / f"{safe_name(stream.stream_id)}.events.jsonl",
         max_bytes=MAX_LOG_BYTES,
         codings=LOG_CODINGS,
     )
     events, log = await asyncio.to_thread(_read, events)
     return FetchedStream(stream, video, events, log)
+
+
+def video_path(folder: Path, stream: RemoteStream) -> Path:
+    """Return the path of a stream's video in the folder for its downloads."""
+    return folder / f"{safe_name(stream.stream_id)}.mp4"
 
 
 def _read(file: Fetched) -> tuple[Fetched, EventLog]:

@@ -41,6 +41,27 @@ class ProgressDisplay(Protocol):
         """Show that an episode failed."""
 
 
+class EpisodeProgress:
+    """The progress of one episode in a display.
+
+    Args:
+        display: The display.
+        episode: Name of the episode.
+    """
+
+    def __init__(self, display: ProgressDisplay, episode: str) -> None:
+        self._display = display
+        self._episode = episode
+
+    def phase(self, text: str, done: int = 0, total: int | None = None, unit: str = "") -> None:
+        """Show the current phase; see `ProgressDisplay.phase`."""
+        self._display.phase(self._episode, text, done, total, unit)
+
+    def note(self, text: str) -> None:
+        """Show a message."""
+        self._display.note(self._episode, text)
+
+
 class LogProgress:
     """Progress as log records: one for each change of phase."""
 

@@ -1,4 +1,4 @@
-"""The folder of a dataset: its layout, its lock, and the atomic publication of bags.
+"""The folder of a dataset: its layout, its lock, its settings and its lists.
 
 ::
 
@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.dataset.durable import make_folder, publish_folder, replace_file, synced_file
+from odyssey_ros.dataset.durable import make_folder, replace_file
+from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.errors import EpisodeError, StateError
-from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, encoded, read_manifest, write_manifest
+from odyssey_ros.dataset.manifest import encoded, read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,12 +28,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from odyssey_ros.dataset.bags import BagLayout
+    from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.shards import Shard
 
 _FORMAT: Final = 1
 
 
-class Workspace:
+class Workspace(EpisodeFolders):
     """The folder of a dataset, locked for one run of one shard. Its methods block on the disk.
 
     Args:
@@ -48,10 +48,8 @@ class Workspace:
     """
 
     def __init__(self, folder: Path, layout: BagLayout, shard: Shard) -> None:
-        self.folder = folder
-        self._episodes = folder / "episodes"
         self._works = folder / "work"
-        self._work = self._works / f"{shard.index}-of-{shard.count}"
+        super().__init__(folder, self._works / f"{shard.index}-of-{shard.count}")
         self._suffix = "" if shard.count == 1 else f"-{shard.index}-of-{shard.count}"
         self._manifest = folder / f"manifest{self._suffix}.jsonl"
         try:
@@ -96,6 +94,11 @@ class Workspace:
         return self._work / "candidates"
 
     @property
+    def episode_folders(self) -> EpisodeFolders:
+        """The folders for tasks, which run without the lock of this object."""
+        return EpisodeFolders(self.folder, self._work)
+
+    @property
     def listed(self) -> list[ManifestEntry]:
         """The entries in the manifest of earlier runs of this shard."""
         return self._listed
@@ -103,59 +106,6 @@ class Workspace:
     def other_journals(self) -> list[Path]:
         """Return the logs of submissions of the other shards in the same folder."""
         return [path for path in self._works.glob("*/submissions.jsonl") if path != self.journal_path]
-
-    def downloads(self, episode: str) -> Path:
-        """Create and return the folder for the downloads of an episode."""
-        path = self._work / episode
-        path.mkdir(exist_ok=True)
-        return path
-
-    def bag_path(self, episode: str) -> Path:
-        """Return the path of a finished bag."""
-        return self._episodes / episode
-
-    def relative(self, path: Path) -> str:
-        """Return a path as it appears in the manifest."""
-        return path.relative_to(self.folder).as_posix()
-
-    def finished(self, episode: str) -> ManifestEntry | None:
-        """Return the entry of a finished episode; None when the episode is not finished.
-
-        Raises:
-            EpisodeError: The entry cannot be read.
-        """
-        path = self.bag_path(episode) / "episode.json"
-        try:
-            return ManifestEntry.from_line(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError, ManifestError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise EpisodeError(
-                ErrorCode.DISK_FAILED,
-                f"{path} cannot be read ({reason}): remove the folder of this bag, and run the command again",
-            ) from error
-
-    def clean_partial(self, episode: str) -> Path:
-        """Remove the incomplete bag of a killed run, and return the path for a new one."""
-        partial = self._episodes / f".{episode}.partial"
-        if partial.exists():
-            shutil.rmtree(partial)
-        return partial
-
-    def publish(self, entry: ManifestEntry, partial: Path) -> None:
-        """Give a complete bag its final name, atomically.
-
-        Raises:
-            OSError: The disk failed; the bag does not have its final name.
-        """
-        with synced_file(partial / "episode.json") as file:
-            file.write(encoded(entry.to_line()))
-        publish_folder(partial, self.bag_path(entry.episode))
-
-    def remove_downloads(self, episode: str) -> None:
-        """Remove the downloads of an episode."""
-        shutil.rmtree(self._work / episode, ignore_errors=True)
 
     def write_lists(self, entries: Iterable[ManifestEntry], failures: Mapping[str, EpisodeError]) -> None:
         """Write the manifest and the list of failures.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from odyssey_ros.client import ErrorCode, Odyssey
-from odyssey_ros.dataset import collector as collector_module
+from odyssey_ros.dataset import episode_task
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
 from odyssey_ros.dataset.collector import Collector, Outcome, Width
 from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
@@ -343,7 +343,7 @@ async def test_a_full_disk_fails_only_its_episode(bench: Bench, monkeypatch: pyt
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write_bag(folder, name, *args, **options)
 
-    monkeypatch.setattr(collector_module, "write_bag", full)
+    monkeypatch.setattr(episode_task, "write_bag", full)
     outcome = await bench.collect(sources)
     assert outcome.failures[sources[0].name].code is ErrorCode.DISK_FULL
     assert [path.name for path in (bench.folder / "out" / "episodes").iterdir()] == [sources[1].name]

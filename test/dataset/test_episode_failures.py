@@ -12,7 +12,7 @@ import av
 import pytest
 
 from odyssey_ros.client import ErrorCode
-from odyssey_ros.dataset import collector
+from odyssey_ros.dataset import episode_task
 from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.episode_failures import contained
@@ -140,7 +140,7 @@ def test_a_defect_is_reported_once_with_its_traceback(
             raise OSError(errno.ENOSPC, "No space left on device")
         return write_bag(folder, name, *args, **options)
 
-    monkeypatch.setattr(collector, "write_bag", defective)
+    monkeypatch.setattr(episode_task, "write_bag", defective)
     for name in ("defect", "full", "good-1", "good-2"):
         account.add_recording(name, make_video().read_bytes())
     limits = ["--jobs", "1", "--downloads", "1", "--decoders", "1"]

@@ -75,6 +75,20 @@ def selected_engine(arguments: argparse.Namespace, *, workers: int | None = None
         engine.close()
 
 
+@contextmanager
+def selected_cluster(arguments: argparse.Namespace) -> Iterator[TaskEngine | None]:
+    """Return the cluster of the options, as a context; None for this machine.
+
+    Args:
+        arguments: Parsed options of `add_cluster_options`.
+
+    Raises:
+        PlanError: As for `selected_engine`.
+    """
+    with selected_engine(arguments, workers=1) as engine:
+        yield engine if arguments.engine == RAY else None
+
+
 def _ray_engine(address: str | None) -> TaskEngine:
     try:
         require("ray")
