@@ -1,4 +1,4 @@
-"""Compares random streams as seen live, as recordings, and through the player, frame by frame.
+"""Compares random streams as seen live, as recordings, through the player, and as exports, frame by frame.
 
 Usage: PYTHONPATH=test/support python bench/stream_agreement.py [--streams 20] [--seed 1] [--domain 60]
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tables import Row, table
 
-from agreement import run
+from agreement import run_with_exports
 from agreement_plans import make_plans
 
 OUTPUT = Path("bench_output")
@@ -31,9 +31,9 @@ def main() -> int:
     arguments = parser.parse_args()
     plans = make_plans(arguments.seed, arguments.streams)
     with tempfile.TemporaryDirectory() as folder:
-        findings = run(plans, arguments.domain, Path(folder))
+        findings = run_with_exports(plans, arguments.domain, Path(folder))
     row: Row = {"seed": str(arguments.seed), **findings.figures()}
-    print(table("Random streams as seen live, as recordings, and through the player", [row]))
+    print(table("Random streams as seen live, as recordings, through the player, and as exports", [row]))
     print(f"\n  {findings.report()}")
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "agreement.json").write_text(json.dumps({**row, **vars(findings)}, indent=2) + "\n")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
+from agreement_exports import LiveBags, read_exports
 from agreement_graph import Graph
+from agreement_plans import SLOT_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +30,11 @@ class Findings:
         live: Number of live frames.
         encoded: Number of live access units.
         played: Number of frames of the player.
+        exported: Number of frames of the LeRobot export.
+        refused: Number of streams that the exports refused.
+        clips: Number of clips.
+        clip_frames: Number of frames of the clips.
+        imported: Number of frames of bags that were recorded live and imported.
         lost: Number of recorded frames that were not seen live.
         disagreements: Number of disagreements of each kind.
         examples: The first disagreement of each kind.
@@ -37,6 +45,11 @@ class Findings:
     live: int = 0
     encoded: int = 0
     played: int = 0
+    exported: int = 0
+    refused: int = 0
+    clips: int = 0
+    clip_frames: int = 0
+    imported: int = 0
     lost: int = 0
     disagreements: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
@@ -57,6 +70,10 @@ class Findings:
             "encoded": self.encoded,
             "lost live": self.lost,
             "played": self.played,
+            "exported": self.exported,
+            "refused": self.refused,
+            "clips": self.clips,
+            "imported": self.imported,
             "disagreements": self.disagreements.total(),
         }
 
@@ -64,7 +81,9 @@ class Findings:
         """Return the figures as text."""
         counts = (
             f"{self.streams} streams, {self.recorded} recorded frames, {self.live} live, "
-            f"{self.encoded} encoded, {self.played} played; {self.lost} recorded frames not seen live"
+            f"{self.encoded} encoded, {self.played} played; {self.lost} recorded frames not seen live; "
+            f"{self.exported} exported, {self.refused} streams refused, {self.clip_frames} frames in "
+            f"{self.clips} clips, {self.imported} imported"
         )
         found = [
             f"{kind}: {count}; {self.examples[kind]}" for kind, count in sorted(self.disagreements.items())
@@ -81,6 +100,21 @@ def run(
         graph.read_recordings(views)
         graph.play(views)
     return compare(views)
+
+
+def run_with_exports(plans: Sequence[Plan], domain: int, folder: Path) -> Findings:
+    """Compare as `run` does, and also the exports of the recordings, and bags recorded live and imported."""
+    with Graph(domain, folder) as graph, LiveBags(graph.processes, folder, graph.names) as bags:
+        bags.wait_for_topics()
+        views = graph.run_live(plans)
+        bags.finish()
+        graph.read_recordings(views)
+        graph.play(views)
+        read_exports(graph.processes, folder, bags.paths, views)
+    findings = compare(views)
+    for view in views:
+        compare_exports(findings, view)
+    return findings
 
 
 def compare(views: Sequence[Views]) -> Findings:
@@ -110,7 +144,75 @@ def compare(views: Sequence[Views]) -> Findings:
     return findings
 
 
-def _first(one: list[Seen], other: list[Seen]) -> tuple[object, ...]:
+def compare_exports(findings: Findings, view: Views) -> None:
+    """Compare the exports and the imported bags of the streams of a plan with the recordings."""
+    plan = view.plan
+    for stream, recorded in view.recorded.items():
+        if stream in view.exported:
+            exported = view.exported[stream]
+            findings.exported += len(exported)
+            # The timestamps are those of a constant rate, which the reading has checked.
+            same = [(each.prompt, each.size, each.marker, each.media_ns, each.index) for each in exported]
+            _compare_all(findings, plan, "exported", same, [_labelled(seen) for seen in recorded])
+            starts = {(each.stamp_ns or 0) - (each.media_ns or 0) for each in exported}
+            findings.check(len(starts) == 1, "exported: stamp", plan, starts)
+        else:
+            findings.refused += 1
+            findings.check(not _regular(recorded), "exported: refused without a reason", plan, stream)
+        clips = view.clips.get(stream, [])
+        findings.clips += len(clips)
+        findings.clip_frames += sum(len(clip.frames) for clip in clips)
+        for clip in clips:
+            found = [(each.prompt, each.size, each.marker) for each in clip.frames]
+            shown = recorded[clip.first_frame : clip.first_frame + len(found)]
+            whole = [(seen.prompt, seen.size, seen.marker) for seen in shown]
+            _compare_all(findings, plan, "clips", found, whole)
+        # Each prompt is one clip, unless frames are missing there. If most are missing, the rate is another.
+        cuts = sorted((clip.first_frame, len(clip.frames)) for clip in clips)
+        expected = _regular_runs(recorded)
+        findings.check(not _mostly_regular(recorded) or cuts == expected, "clips: cuts", plan, cuts, expected)
+    for stream, imported in view.imported.items():
+        findings.imported += len(imported)
+        findings.check(stream in view.recorded, "imported: stream", plan, stream)
+        live = [seen for seen in view.live_encoded if seen.stream_id == stream]
+        findings.check(len(imported) > len(live) / 2, "imported: frames", plan, len(imported), len(live))
+        _compare_live(findings, view, "imported", imported)
+
+
+def _labelled(seen: Seen) -> tuple[object, ...]:
+    return seen.prompt, seen.size, seen.marker, seen.media_ns, seen.index
+
+
+def _compare_all(findings: Findings, plan: Plan, way: str, one: list[Any], other: list[Any]) -> None:
+    findings.check(one == other, f"{way}: differs from the recording", plan, *_first(one, other))
+
+
+def _regular(recorded: Sequence[Seen]) -> bool:
+    """Return whether a recording has one size and no gap, so that the exports must accept it."""
+    slot_ns = round(SLOT_S * 1e9)
+    pairs = itertools.pairwise(recorded)
+    return all(b.size == a.size and b.media_ns - a.media_ns == slot_ns for a, b in pairs)
+
+
+def _mostly_regular(recorded: Sequence[Seen]) -> bool:
+    distances = [after.media_ns - before.media_ns for before, after in itertools.pairwise(recorded)]
+    return bool(distances) and median(distances) == round(SLOT_S * 1e9)
+
+
+def _regular_runs(recorded: Sequence[Seen]) -> list[tuple[int, int]]:
+    """Return the first frame and the length of each prompt without gaps; none if the sizes differ."""
+    if len({seen.size for seen in recorded}) > 1:
+        return []
+    runs, first = [], 0
+    for _, group in itertools.groupby(recorded, key=lambda seen: seen.prompt):
+        frames = list(group)
+        if _regular(frames):
+            runs.append((first, len(frames)))
+        first += len(frames)
+    return runs
+
+
+def _first(one: list[Any], other: list[Any]) -> tuple[object, ...]:
     pairs = itertools.zip_longest(one, other)
     return next((pair for pair in pairs if pair[0] != pair[1]), ())
 

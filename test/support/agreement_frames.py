@@ -13,7 +13,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import Image
 
-from odyssey_ros.emulator.scene.marker import MARKER_WIDTH, Marker, read_marker
+from exported_frames import ExportedClip, ExportedFrame, marker_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rclpy.node import Node
 
     from agreement_plans import Plan
+    from odyssey_ros.emulator.scene.marker import Marker
 
 EVERYTHING: Final = QoSProfile(history=HistoryPolicy.KEEP_ALL)
 
@@ -53,7 +54,9 @@ class Seen:
 class Views:
     """The frames of all streams of a plan, in each way; those of recordings and of the player by stream.
 
-    `live_encoded` and `played_encoded` are the pictures of the encoded topic, decoded strictly.
+    `live_encoded` and `played_encoded` are the pictures of the encoded topic, decoded strictly. `exported`
+    and `clips` are the exports of the recordings; a stream that they refused is not there. `imported` are
+    bags recorded live and imported. The three are empty unless they were asked for.
     """
 
     plan: Plan
@@ -62,13 +65,9 @@ class Views:
     recorded: dict[str, list[Seen]] = field(default_factory=dict)
     played: dict[str, list[Seen]] = field(default_factory=dict)
     played_encoded: dict[str, list[Seen]] = field(default_factory=dict)
-
-
-def marker_of(pixels: np.ndarray[Any, Any]) -> Marker | None:
-    """Read the marker of a picture, also of one of half the size."""
-    if min(pixels.shape[:2]) < MARKER_WIDTH // 2 + 1:
-        pixels = pixels.repeat(2, axis=0).repeat(2, axis=1)
-    return read_marker(pixels)
+    exported: dict[str, list[ExportedFrame]] = field(default_factory=dict)
+    clips: dict[str, list[ExportedClip]] = field(default_factory=dict)
+    imported: dict[str, list[Seen]] = field(default_factory=dict)
 
 
 class Frames:
@@ -102,7 +101,7 @@ class Frames:
 
     def seen(self, stamp: Stamp, size: tuple[int, int], marker: Marker | None) -> Seen:
         """Return a picture of another topic with the label of its stamp."""
-        return _seen(self._labels[stamp], size, marker)
+        return seen_of(self._labels[stamp], size, marker)
 
     def take(self) -> list[Seen]:
         """Remove and return the frames for which both messages have arrived, in the order of their stamps."""
@@ -110,7 +109,7 @@ class Frames:
         seen = []
         for stamp in both:
             size, marker = self._pictures.pop(stamp)
-            seen.append(_seen(self._labels.pop(stamp), size, marker))
+            seen.append(seen_of(self._labels.pop(stamp), size, marker))
         return seen
 
     def _image(self, message: Image) -> None:
@@ -122,7 +121,8 @@ class Frames:
         self._labels[message.header.stamp.sec, message.header.stamp.nanosec] = message
 
 
-def _seen(label: Any, size: tuple[int, int], marker: Marker | None) -> Seen:
+def seen_of(label: Any, size: tuple[int, int], marker: Marker | None) -> Seen:
+    """Return a picture with its label, a message `FrameInfo`."""
     media_ns = label.media_time.sec * 1_000_000_000 + label.media_time.nanosec
     return Seen(label.stream_id, label.frame_index, media_ns, label.prompt, size, marker)
 
@@ -141,4 +141,4 @@ def frames_of_bag(bag: Path) -> list[Seen]:
                 label: Any = reader.deserialize(data, connection.msgtype)
                 labels[label.header.stamp.sec, label.header.stamp.nanosec] = label
     assert pictures.keys() == labels.keys(), f"{bag}: pictures and labels differ"
-    return [_seen(labels[stamp], *pictures[stamp]) for stamp in sorted(labels)]
+    return [seen_of(labels[stamp], *pictures[stamp]) for stamp in sorted(labels)]

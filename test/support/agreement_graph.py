@@ -51,7 +51,7 @@ class Graph:
         self._domain, self._folder, self._launcher = domain, folder, launcher
         self.names = [f"odyssey{number}" for number in range(bridges)]
         self._stack = contextlib.ExitStack()
-        self._processes = self._stack.enter_context(Processes(domain, folder))
+        self.processes = self._stack.enter_context(Processes(domain, folder))
 
     def __enter__(self) -> Graph:
         with contextlib.ExitStack() as stack:
@@ -66,12 +66,10 @@ class Graph:
         self._stack.__exit__(kind, error, trace)
 
     def _open(self) -> None:
-        self._processes.start_emulator()
+        self.processes.start_emulator()
         for name in self.names:
-            self._processes.start_node(
-                "bridge", name, *self._launcher, resume_stream="true", encoding="mono8"
-            )
-        self._processes.start_node(
+            self.processes.start_node("bridge", name, *self._launcher, resume_stream="true", encoding="mono8")
+        self.processes.start_node(
             "player", "player", autostart="false", encoding="mono8", rate="0.0",
             wait_for="image_raw,frame_info,playback",
         )  # fmt: skip
@@ -181,14 +179,14 @@ class Graph:
             views.recorded[status.stream_id] = []
             time.sleep(0.7)
         for number in ids:
-            httpx.delete(f"{self._processes.url}/control/faults/{number}", timeout=20)
+            httpx.delete(f"{self.processes.url}/control/faults/{number}", timeout=20)
         ended = self.call(EndStream, f"/{name}/end_stream")
         assert ended.success, f"plan {plan.number}: {ended.message}"
         return views
 
     def _arm(self, fault: dict[str, object], session: str) -> int:
         answer = httpx.post(
-            f"{self._processes.url}/control/faults", json={**fault, "session_id": session}, timeout=20
+            f"{self.processes.url}/control/faults", json={**fault, "session_id": session}, timeout=20
         )
         assert answer.is_success, answer.text
         return int(answer.json()["faults"][0]["id"])
@@ -207,11 +205,11 @@ class Graph:
             "-o",
             str(output),
             "--api-url",
-            self._processes.url,
+            self.processes.url,
         ]
         done = subprocess.run(
             [*command, "--decoders", "1"],
-            env={**self._processes.environment(), "ODYSSEY_API_KEY": KEY},
+            env={**self.processes.environment(), "ODYSSEY_API_KEY": KEY},
             capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -220,7 +218,7 @@ class Graph:
                 streams[seen.stream_id].recorded[seen.stream_id].append(seen)
 
     async def _recordings_complete(self, streams: Sequence[str]) -> None:
-        async with Odyssey(KEY, api_url=self._processes.url) as client:
+        async with Odyssey(KEY, api_url=self.processes.url) as client:
             for stream in streams:
 
                 async def complete(stream: str = stream) -> bool:
