@@ -14,9 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from odyssey_ros.dataset.exports.lerobot_statistics import PictureStatistics
-
 from odyssey_ros.dataset.exports import lerobot_episode
+from odyssey_ros.dataset.exports.lerobot_statistics import PictureStatistics
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
 
 TIMED = ((PictureStatistics, "add"), (PictureStatistics, "result"), (lerobot_episode._KeyFrames, "add"))  # noqa: SLF001
