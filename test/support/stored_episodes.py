@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+from av.video.frame import PictureType
 
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
 from odyssey_ros.dataset.episodes import Episode
@@ -17,7 +22,7 @@ from odyssey_ros.dataset.manifest import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
 START_NS = 1_700_000_000_000_000_000
@@ -81,3 +86,56 @@ def add_episode(
     entries = read_manifest(manifest) if manifest.exists() else []
     write_manifest(manifest, [*entries, entry])
     return entry
+
+
+def video_without(source: Path, path: Path, left_out: Collection[int], fps: int = 20) -> Path:
+    """Write the pictures of a video without some of them; the others keep their times."""
+    with av.open(str(source)) as given, av.open(str(path), "w") as made:
+        stream = made.add_stream("libx264", rate=fps, options={"g": "5", "bf": "0", "preset": "ultrafast"})
+        stream.width, stream.height = given.streams.video[0].width, given.streams.video[0].height
+        stream.pix_fmt = "yuv420p"
+        for number, frame in enumerate(given.decode(video=0)):
+            if number not in left_out:
+                frame.pts, frame.time_base = number, Fraction(1, fps)
+                frame.pict_type = PictureType.NONE
+                made.mux(stream.encode(frame))
+        made.mux(stream.encode(None))
+    return path
+
+
+class TasksHere:
+    """An engine that runs each task at once, in this thread.
+
+    Args:
+        interrupted_after: The number of tasks after which Ctrl-C is pressed; None for never.
+    """
+
+    width = 1
+
+    def __init__(self, interrupted_after: int | None = None) -> None:
+        self.started: list[Any] = []
+        self._interrupted_after = interrupted_after
+
+    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+        """Run a task."""
+        if len(self.started) == self._interrupted_after:
+            raise KeyboardInterrupt
+        self.started.append(argument)
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(argument))
+        except Exception as error:  # noqa: BLE001 -- as an engine does
+            future.set_exception(error)
+        return future
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the contents of all files below a folder, by their paths."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

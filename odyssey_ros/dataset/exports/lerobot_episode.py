@@ -204,18 +204,26 @@ class _Timing:
     def __init__(self, times: Sequence[int], resample: int | None) -> None:
         self.rate = nominal_rate(times) if resample is None else resample
         self.shown: list[int] | None = None
-        faults = rate_faults(times, self.rate)
-        if faults is not None and resample is None:
+        if resample is not None:
+            if not _is_constant(times, resample):
+                self.shown = resampled(times, resample)
+        elif faults := rate_faults(times, self.rate):
             raise EpisodeError(
                 ErrorCode.NOT_EXPORTABLE,
                 f"at {self.rate} Hz, {faults.missing} frames are missing and {faults.repeated} are too close "
                 f"to the frame before, first at frame {faults.first}. Give --resample {self.rate} to "
                 "fill the gaps with the frame before",
             )
-        if faults is not None:
-            self.shown = resampled(times, self.rate)
         if len(times if self.shown is None else self.shown) < 2:
             raise EpisodeError(ErrorCode.NOT_EXPORTABLE, "it has fewer than two frames")
+
+
+def _is_constant(times: Sequence[int], rate: int) -> bool:
+    """Return whether the times are already those of a rate."""
+    try:
+        return nominal_rate(times) == rate and rate_faults(times, rate) is None
+    except EpisodeError:
+        return False
 
 
 def _size_of(entry: ManifestEntry) -> tuple[int, int]:

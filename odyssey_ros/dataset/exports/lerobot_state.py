@@ -25,7 +25,7 @@ from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.dataset.errors import EpisodeError, StateError
 from odyssey_ros.dataset.exports.lerobot_card import CardContent, card
 from odyssey_ros.dataset.exports.lerobot_episode import FRAMES, VIDEO, crc32_of_bag
-from odyssey_ros.dataset.exports.lerobot_statistics import combined, number_statistics
+from odyssey_ros.dataset.exports.lerobot_statistics import combined, number_statistics, parsed_statistics
 from odyssey_ros.dataset.exports.lerobot_tables import (
     data_columns,
     read_tasks,
@@ -89,6 +89,25 @@ class EpisodeRecord:
     frames: int
     losses: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: Mapping[str, Any]) -> EpisodeRecord:
+        """Return the record of a JSON value.
+
+        Raises:
+            ValueError: A field has another type.
+            TypeError: It is no record.
+        """
+        record = cls(**value)
+        numbers = [record.episode_index, record.frames]
+        for counts in (record.losses, record.notes):
+            if not isinstance(counts, dict):
+                raise TypeError("counts are no object")
+            numbers += counts.values()
+        texts = (record.episode, record.stream_id, record.crc32)
+        if not all(isinstance(text, str) for text in texts) or not all(type(n) is int for n in numbers):
+            raise TypeError("a field of an episode has another type")
+        return record
 
 
 class DatasetState:
@@ -223,12 +242,12 @@ class DatasetState:
             info = _read_json(meta / "info.json")
             height, width, _ = info["features"][VIDEO_KEY]["shape"]
             pixel_format = info["features"][VIDEO_KEY]["info"]["video.pix_fmt"]
-            self.video = VideoFormat(info["fps"], width, height, pixel_format)
-            self._statistics = _read_json(meta / "stats.json")
+            self.video = VideoFormat(int(info["fps"]), int(width), int(height), str(pixel_format))
+            self._statistics = parsed_statistics(_read_json(meta / "stats.json"), VIDEO_KEY, _NUMBERS)
             origin = _read_json(meta / "odyssey.json")
             if origin["format"] != _FORMAT:
                 raise StateError(f"{meta / 'odyssey.json'} has another format version: use another folder")
-            records = [EpisodeRecord(**record) for record in origin["episodes"]]
+            records = [EpisodeRecord.parse(record) for record in origin["episodes"]]
             self.records = {record.episode: record for record in records}
             self._frames = sum(record.frames for record in records)
             self._tasks = {task: number for number, task in enumerate(read_tasks(meta / "tasks.parquet"))}

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
@@ -22,6 +22,7 @@ FeatureStatistics = dict[str, Any]
 """The statistics of a feature: nested lists by the names `min`, `max`, `mean`, `std`, `count`, `q01` ..."""
 
 _QUANTILES: Final = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
+_KINDS: Final = {"min", "max", "mean", "std", "count", *_QUANTILES}
 _LEVELS: Final = 256
 
 # LeRobot's own sizes: pictures of fewer pixels are counted whole.
@@ -88,6 +89,30 @@ def number_statistics(values: NDArray[np.generic]) -> FeatureStatistics:
         "count": [len(numbers)],
         **{name: [float(value)] for name, value in zip(_QUANTILES, quantiles, strict=True)},
     }
+
+
+def parsed_statistics(value: object, pictures: str, numbers: Collection[str]) -> dict[str, FeatureStatistics]:
+    """Check statistics that were read from a file.
+
+    Args:
+        value: The value of the JSON file.
+        pictures: The feature with pictures, which must be there.
+        numbers: The features with numbers, which must be there. There must be no others.
+
+    Raises:
+        ValueError: A feature, a value or a shape is wrong.
+    """
+    if not isinstance(value, dict) or set(value) != {pictures, *numbers}:
+        raise ValueError("other features have statistics")
+    for feature, statistics in value.items():
+        if not isinstance(statistics, dict) or set(statistics) != _KINDS:
+            raise ValueError(f"{feature} has other statistics")
+        for kind, values in statistics.items():
+            shape = (3, 1, 1) if feature == pictures and kind != "count" else (1,)
+            found = np.asarray(values)
+            if found.shape != shape or found.dtype.kind not in "if":
+                raise ValueError(f"{kind} of {feature} has another shape")
+    return value
 
 
 def combined(

@@ -1,0 +1,163 @@
+"""The command `export`, in processes of its own: options, exit codes, a kill and Ctrl-C in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from odyssey_ros.dataset.cli import main
+from odyssey_ros.dataset.command_line import parser
+from odyssey_ros.dataset.export_command import common_settings, export_places
+from stored_episodes import add_episode, contents
+from waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SOURCES = Path(__file__).parents[2]
+PROMPTS = ((0, "a fox"), (10, "it “rains”"))
+
+
+@pytest.fixture
+def walks(make_video: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Makes a dataset folder with episodes of some names."""
+
+    def make(*names: str, frames: int = 24, size: tuple[int, int] = (320, 192), images: str = "h264") -> Path:
+        for name in names:
+            add_episode(tmp_path / "walks", name, make_video(frames, size=size), PROMPTS, images=images)
+        return tmp_path / "walks"
+
+    return make
+
+
+def export(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "odyssey_ros.dataset", "export", "lerobot", *map(str, arguments)],
+        cwd=SOURCES,
+        env={**os.environ, "COLUMNS": "1000"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def exported(*arguments: object) -> tuple[int, str, str]:
+    process = export(*arguments)
+    out, errors = process.communicate(timeout=100)
+    return process.returncode, out, errors
+
+
+def parsed(*arguments: str) -> Any:
+    return parser().parse_args(["export", "lerobot", "walks", "-o", "out", *arguments])
+
+
+def test_settings_that_later_runs_repeat() -> None:
+    assert common_settings(parsed()) == {
+        "gop": None,
+        "resample": None,
+        "split": None,
+        "split-by": None,
+        "exclude-flagged": False,
+    }
+    arguments = parsed(
+        *("--gop", "2", "--resample", "30", "--split", "train=0.9,val=0.1"),
+        *("--split-by", "size", "--exclude-flagged", "--workers", "3"),
+    )
+    assert common_settings(arguments) == {
+        "gop": 2,
+        "resample": 30,
+        "split": "train=9/10,val=1/10",
+        "split-by": "size",
+        "exclude-flagged": True,
+    }
+    places = export_places(arguments)
+    assert places.by_size
+    assert [name for name, _ in places.splits.shares] == ["train", "val"]
+    # The same shares, written in another way, are the same setting.
+    assert common_settings(parsed("--split", "train=0.90,val=0.10"))["split"] == "train=9/10,val=1/10"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--gop", "0"), ("--resample", "x"), ("--split", "train=2"), ("--split-by", "name")]
+)
+def test_options_that_are_refused(arguments: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parsed(*arguments)
+    assert caught.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_an_export_and_what_is_refused_after_it(walks: Callable[..., Path], tmp_path: Path) -> None:
+    folder, out = walks("a", "b"), tmp_path / "out"
+    walks("c", images="h264")
+    (path,) = (folder / "episodes" / "b").glob("*.mcap")
+    path.write_bytes(path.read_bytes()[:9000])
+    status, text, errors = exported(folder, "-o", out, "--workers", "2")
+    assert (status, text) == (
+        1,
+        f"2 episodes with 48 frames in {out}\n2 added, 0 exported before, 1 failed\n",
+    )
+    assert "b: BAG_BROKEN" in errors
+    status, text, errors = exported(folder, "-o", out, "--gop", "2")
+    assert (status, text) == (2, "")
+    assert "was exported with no --gop, not with --gop 2" in errors
+    status, _, errors = exported(folder, "-o", tmp_path)
+    assert status == 2
+    assert "no export made this folder" in errors
+
+
+def test_bags_of_jpeg_need_gop(
+    walks: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(walks("a", images="jpeg", frames=12))
+    with caplog.at_level("ERROR"):
+        assert main(["export", "lerobot", folder, "-o", str(tmp_path / "out"), "--workers", "1"]) == 1
+    assert "a: NOT_EXPORTABLE: its pictures are jpeg, so they must be encoded: give --gop N" in caplog.text
+
+
+def test_an_interrupted_export_is_continued(walks: Callable[..., Path], tmp_path: Path) -> None:
+    """After a kill and Ctrl-C in the middle, the files are those of a run without an interruption."""
+    folder = walks(*"abcdef", frames=60)
+    out, undisturbed = tmp_path / "out", tmp_path / "undisturbed"
+    options = ("--gop", "2", "--workers", "2")
+    staging = out / ".work" / "staged"
+    for number in (signal.SIGKILL, signal.SIGINT):
+        process = export(folder, "-o", out, *options)
+        partial = "the first episode that is being written"
+        wait_until(lambda: staging.is_dir() and any(staging.glob(".*.partial")), partial)
+        if number == signal.SIGKILL:
+            wait_until(lambda: any(staging.glob("[!.]*")), "the first staged episode")
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert "interrupted; run the same command again to continue" in errors
+    status, text, _ = exported(folder, "-o", out, *options)
+    assert status == 0
+    assert text.splitlines()[0] == f"6 episodes with 360 frames in {out}"
+    assert exported(folder, "-o", undisturbed, *options)[0] == 0
+    assert contents(out) == contents(undisturbed)
+
+
+def test_splits_and_sizes(
+    walks: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    walks("a", "b", frames=12)
+    folder = str(walks("c", frames=12, size=(192, 320)))
+    assert main(["export", "lerobot", folder, "-o", str(tmp_path / "mixed")]) == 2
+    assert "Give --split-by size" in "".join(capsys.readouterr().err.splitlines())
+    out = tmp_path / "out"
+    options = ["--split-by", "size", "--split", "train=0.5,val=0.5", "--workers", "1"]
+    assert main(["export", "lerobot", folder, "-o", str(out), *options]) == 0
+    found = [path.parent.parent for path in out.glob("*/*/meta/info.json")]
+    assert {path.parent.name for path in found} == {"192x320", "320x192"}
+    assert {path.name for path in found} <= {"train", "val"}
+    totals = [json.loads((path / "meta" / "info.json").read_text())["total_episodes"] for path in found]
+    assert sum(totals) == 3
+    assert capsys.readouterr().out.count(" episodes with ") == len(found)
