@@ -149,10 +149,20 @@ class EncodedVideo:
             frame.pts = self.frames
             frame.time_base = self._time_base
             frame.pict_type = av.video.frame.PictureType.NONE
+            if not self.frames and picture.format.name == PIXEL_FORMAT:
+                self._keep_colours(picture)
             self._container.mux(self._stream.encode(frame))
         except FFmpegError as error:
             raise _not_written(self.frames, error) from error
         self.frames += 1
+
+    def _keep_colours(self, picture: VideoFrame) -> None:
+        """Write into the file which colours the values of pixels mean, as the input says."""
+        context = self._stream.codec_context
+        context.colorspace = picture.colorspace
+        context.color_range = picture.color_range
+        context.color_primaries = picture.color_primaries
+        context.color_trc = picture.color_trc
 
 
 def _not_written(frame: int, error: FFmpegError) -> EpisodeError:

@@ -63,3 +63,21 @@ def test_encoded_frames_have_key_frames_as_asked(
 def test_what_is_no_access_unit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EpisodeError), CopiedVideo(tmp_path / "copy.mp4", 20) as writer:
         writer.add(b"no picture", is_key_frame=True)
+
+
+@pytest.mark.parametrize("matrix", ["bt709", "smpte170m"])
+def test_encoded_frames_have_the_colours_of_the_input(
+    matrix: str, make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The conversion to RGB depends on the matrix, so the file must name that of the input."""
+    source = make_video(3, **{"x264-params": f"colormatrix={matrix}:colorprim={matrix}:transfer={matrix}"})
+    with Video(source) as video, EncodedVideo(tmp_path / "encoded.mp4", (320, 192), 20, 1) as writer:
+        for picture in video.pictures():
+            writer.add(picture.frame)
+    means = []
+    for path in (source, tmp_path / "encoded.mp4"):
+        with Video(path) as video:
+            first = next(iter(video.pictures())).frame
+            assert first.colorspace == {"bt709": 1, "smpte170m": 6}[matrix]  # Rec. ITU-T H.273
+            means.append(first.to_ndarray(format="rgb24").reshape(-1, 3).mean(0))
+    assert means[0] == pytest.approx(means[1], abs=1)
