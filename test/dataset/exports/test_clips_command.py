@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from clip_datasets import ImmediateEngine, files_of, pictures_in, without_frames
+from decoded_files import pictures_in
 from odyssey_ros.dataset import cli
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.exports import clips_command
 from odyssey_ros.dataset.exports.export_places import ExportPlaces
 from odyssey_ros.dataset.manifest import read_manifest, write_manifest
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
-from stored_episodes import add_episode
+from stored_episodes import TasksHere, add_episode, contents, video_without
 from waiting import wait_until
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ PROMPTS = ((0, "a fox"), (5, "rain"), (8, ""), (10, "a fox"))
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks run in this process, which saves the start of others."""
-    monkeypatch.setattr(clips_command, "selected_engine", lambda _: nullcontext(ImmediateEngine()))
+    monkeypatch.setattr(clips_command, "selected_engine", lambda _: nullcontext(TasksHere()))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_clips_with_missing_frames_are_left_out_or_filled(
     capsys: pytest.CaptureFixture[str],
     counter_of: Callable[[Any], int],
 ) -> None:
-    video = without_frames(make_video(12, g="1"), tmp_path / "gap.mp4", (7,))
+    video = video_without(make_video(12), tmp_path / "gap.mp4", (7,))
     add_episode(tmp_path / "data", "walk", video, [(0, "a fox"), (5, "rain")])
     assert export(tmp_path / "data", tmp_path / "out") == 1
     assert capsys.readouterr().out.splitlines() == [
@@ -186,15 +186,15 @@ def test_an_episode_that_fails_does_not_stop_the_others(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     (path,) = (data / "episodes" / "run").glob("*.mcap")
-    contents = path.read_bytes()
-    path.write_bytes(contents[:1000])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
     assert export(data, tmp_path / "out") == 1
     assert f"3 clips of 1 episodes in {tmp_path / 'out'}, 1 failed" in capsys.readouterr().out
     assert "run: BAG_BROKEN" in caplog.text
-    path.write_bytes(contents)
+    path.write_bytes(whole)
     assert export(data, tmp_path / "out") == 0
     assert export(data, tmp_path / "undisturbed") == 0
-    assert files_of(tmp_path / "out") == files_of(tmp_path / "undisturbed")
+    assert contents(tmp_path / "out") == contents(tmp_path / "undisturbed")
 
 
 @pytest.mark.usefixtures("here")
@@ -260,4 +260,4 @@ def test_a_killed_run_is_continued(make_video: Callable[..., Path], tmp_path: Pa
     assert not (tmp_path / "out" / "videos" / "metadata.jsonl").exists()
     assert export(tmp_path / "data", tmp_path / "out", "--gop", "1") == 0
     assert export(tmp_path / "data", tmp_path / "undisturbed", "--gop", "1") == 0
-    assert files_of(tmp_path / "out") == files_of(tmp_path / "undisturbed")
+    assert contents(tmp_path / "out") == contents(tmp_path / "undisturbed")

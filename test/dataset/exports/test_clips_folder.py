@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clip_datasets import files_of
 from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.exports.clips_cuts import CutRules
 from odyssey_ros.dataset.exports.clips_folder import ClipsFolder
 from odyssey_ros.dataset.exports.clips_task import ClipsTask, export_clips
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
-from stored_episodes import add_episode
+from stored_episodes import add_episode, contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +43,7 @@ def export_all(episodes: list[StoredEpisode], folder: Path) -> dict[str, bytes]:
             if episode.name not in output.records:
                 output.commit(export_clips(task_of(episode, output)))
         output.write_tables()
-    return files_of(folder)
+    return contents(folder)
 
 
 def test_files_of_an_export(episodes: list[StoredEpisode], tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clip_datasets import files_of, pictures_in
+from decoded_files import pictures_in
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.exports.clips_cuts import CutRules
 from odyssey_ros.dataset.exports.clips_task import ClipsTask, export_clips
 from odyssey_ros.dataset.reading.stored_episode import StoredEpisode
-from stored_episodes import add_episode
+from stored_episodes import add_episode, contents
 from video_kinds import write_sizes
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_clips_begin_and_end_at_their_frames(
         assert (task.staged / clip.caption_name).read_bytes() == clip.text.encode()
         assert clip.fps == 20
         assert clip.copied == (images == "h264" and gop is None and clip.first_frame % 5 == 0)
-    assert sorted(files_of(task.staged)) == sorted(
+    assert sorted(contents(task.staged)) == sorted(
         ["episode.json", *(name for clip in record.clips for name in (clip.file_name, clip.caption_name))]
     )
 
@@ -65,9 +65,9 @@ def test_clips_begin_and_end_at_their_frames(
 def test_a_task_that_runs_again_changes_nothing(make_video: Callable[..., Path], tmp_path: Path) -> None:
     task = task_of(tmp_path, add_episode(tmp_path, "walk", make_video(24), PROMPTS))
     record = export_clips(task)
-    before = files_of(task.staging)
+    before = contents(task.staging)
     assert export_clips(task) == record
-    assert files_of(task.staging) == before
+    assert contents(task.staging) == before
 
 
 def test_resampled_clips(

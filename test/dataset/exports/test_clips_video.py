@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from clip_datasets import pictures_in
+from decoded_files import pictures_in
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.exports.clips_cuts import Cut

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clip_datasets import ImmediateEngine, pictures_in
+from decoded_files import pictures_in
 from odyssey_ros.dataset import cli
 from odyssey_ros.dataset.exports import clips_command
-from stored_episodes import add_episode
+from stored_episodes import TasksHere, add_episode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def interpreter() -> str:
 
 def loaded(cache: Path, *folders: Path) -> list[list[dict[str, Any]]]:
     """Load datasets in another process that cannot reach the network."""
-    program = [interpreter(), "-W", "error::UserWarning:datasets", str(LOADER), str(cache / "cache")]
+    program = [interpreter(), str(LOADER), str(cache / "cache")]
     unreachable = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:1")
     variables = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(cache / "home"), **unreachable}
     done = subprocess.run(
@@ -64,7 +64,7 @@ def test_each_row_has_its_file_its_prompt_and_its_frames(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also of episodes whose names contain words that `datasets` takes for splits."""
-    monkeypatch.setattr(clips_command, "selected_engine", lambda _: nullcontext(ImmediateEngine()))
+    monkeypatch.setattr(clips_command, "selected_engine", lambda _: nullcontext(TasksHere()))
     for name, prompts in PROMPTS.items():
         add_episode(tmp_path / "data", name, make_video(24), prompts)
     command = ["export", "clips", str(tmp_path / "data"), "-o"]
