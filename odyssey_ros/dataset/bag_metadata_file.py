@@ -34,7 +34,7 @@ class BagTopic(NamedTuple):
 
     name: str
     type_name: str
-    count: int
+    messages: int
 
 
 def rosbag2_metadata(
@@ -51,7 +51,7 @@ def rosbag2_metadata(
     """
     duration = {"nanoseconds": duration_ns}
     start = {"nanoseconds_since_epoch": start_ns}
-    count = sum(topic.count for topic in topics)
+    count = sum(topic.messages for topic in topics)
     return {
         "version": _ROSBAG2_VERSION,
         "storage_identifier": "mcap",
@@ -68,7 +68,7 @@ def rosbag2_metadata(
                     "offered_qos_profiles": QOS_TEXT,
                     "type_description_hash": message_type(topic.type_name).type_hash,
                 },
-                "message_count": topic.count,
+                "message_count": topic.messages,
             }
             for topic in topics
         ],

@@ -214,10 +214,10 @@ class _VideoFrames:
             for encoded in self._episode.encoded_frames(losses=losses):
                 check_stamp(encoded.stamp_ns)
                 unit = encoded.picture
-                message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.data)
+                unit_message = messages.h264_frame(Header(encoded.stamp_ns, layout.frame_id), unit.data)
                 size = unit.width, unit.height
                 yield BagFrame(
-                    unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, size, message
+                    unit.index, unit.media_time_ns, encoded.stamp_ns, encoded.prompt, size, unit_message
                 )
             return
         to_message = PictureMessages(layout)

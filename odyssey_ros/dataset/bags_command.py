@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
@@ -16,17 +18,18 @@ from odyssey_ros.dataset.errors import PlanError, StateError
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
 from odyssey_ros.dataset.recorded.bag_files import recorded_bags
-from odyssey_ros.dataset.recorded.recorded_dataset import RecordedDataset, scanned_bags
 from odyssey_ros.dataset.shards import Shard
 from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from rich.console import Console
 
     from odyssey_ros.dataset.progress import ProgressDisplay
+
+_SCRATCH: Final = "unpacked-"
 
 
 def add_bags_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -87,19 +90,27 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
     """Run the sub-command; return 0 if all streams of all bags are episodes now, else 1.
 
     Raises:
-        PlanError: A path has no bag, or no bag has a stream.
+        PlanError: A path has no bag.
         StateError: The dataset's folder cannot be used, or has other settings.
     """
+    from odyssey_ros.dataset.recorded.recorded_dataset import (  # noqa: PLC0415 -- other commands start faster
+        RecordedDataset,
+        scanned_bags,
+    )
+
     bags = recorded_bags(arguments.paths)
     with ExitStack() as stack:
         progress: ProgressDisplay = LogProgress()
         if console.is_terminal and not arguments.verbose:
             progress = stack.enter_context(BarProgress(console))
-        scratch = _scratch(arguments.output)
+        scratch = stack.enter_context(_scratch(arguments.output))
         engine = stack.enter_context(selected_engine(arguments))
         scanned = scanned_bags(bags, scratch, engine, progress, arguments.bridge)
         layout = _layout(arguments, scanned.default_images())
         workspace = stack.enter_context(Workspace(arguments.output, layout, Shard()))
+        for left in scratch.parent.glob(f"{_SCRATCH}*"):  # by a killed run: this one has the lock
+            if left != scratch:
+                shutil.rmtree(left, ignore_errors=True)
         dataset = RecordedDataset(workspace, layout, engine, progress, strict=arguments.strict)
         outcome = dataset.make(scanned)
     refused = [error for error in outcome.failures.values() if isinstance(error, IncompleteDataError)]
@@ -110,15 +121,17 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
     return 1 if outcome.failures else 0
 
 
-def _scratch(folder: Path) -> Path:
-    """Create and return the folder for unpacked files; what a killed run left in it is removed."""
-    scratch = folder.absolute() / "work" / "unpacked"
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Create a folder for unpacked files, as a context."""
+    work = folder.absolute() / "work"
     try:
-        shutil.rmtree(scratch, ignore_errors=True)
-        make_folder(scratch)
+        make_folder(work)
+        scratch = tempfile.TemporaryDirectory(dir=work, prefix=_SCRATCH)
     except OSError as error:
         raise StateError(f"{folder} cannot be used: {error.strerror}") from error
-    return scratch
+    with scratch as name:
+        yield Path(name)
 
 
 def _layout(arguments: argparse.Namespace, images: ImageEncoding) -> BagLayout:

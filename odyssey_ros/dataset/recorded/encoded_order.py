@@ -77,8 +77,8 @@ class EncodedOrder:
         missing = self._next_number is not None and picture.number not in (None, self._next_number)
         self._next_number = None if picture.number is None else picture.number + 1
         if label is not None:
-            missing |= self._next_index is not None and label.index != self._next_index
-            self._next_index = label.index + 1
+            missing |= self._next_index is not None and label.frame_index != self._next_index
+            self._next_index = label.frame_index + 1
         elif self._next_index is not None:
             self._next_index += 1
         if self._kind is PictureKind.H264:

@@ -55,11 +55,14 @@ class ScanTask:
 
     Attributes:
         path: The file.
+        bag: Number of its bag. Pictures belong to labels of the same bag only: in simulated time, two bags
+            may have the same stamps.
         name: Name for the provenance: that of the bag's folder and of the file.
         scratch: Folder for unpacked files.
     """
 
     path: Path
+    bag: int
     name: str
     scratch: Path
 

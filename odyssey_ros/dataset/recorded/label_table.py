@@ -30,7 +30,7 @@ class Label(NamedTuple):
     """The labels of a frame; the times are in nanoseconds."""
 
     stamp_ns: int
-    index: int
+    frame_index: int
     media_time_ns: int
     prompt: str
 

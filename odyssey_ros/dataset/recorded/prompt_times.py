@@ -61,7 +61,7 @@ def prompt_times(runs: Sequence[Label], events: Sequence[RecordedEvent]) -> Prom
             ),
             None,
         )
-        kind = EventKind.PROMPTED if begun or run.index else EventKind.STARTED
+        kind = EventKind.PROMPTED if begun or run.frame_index else EventKind.STARTED
         stamp_ns = run.stamp_ns
         if place is None:
             losses[Loss.UNRECORDED_EVENTS] += 1
@@ -75,7 +75,7 @@ def prompt_times(runs: Sequence[Label], events: Sequence[RecordedEvent]) -> Prom
     losses[Loss.PROMPTS_WITHOUT_FRAMES] += sum(each.prompt != begun[-1].prompt for each in waiting)
     start_ns = max(0, min(start_ns, begun[0].stamp_ns))
     prompts = tuple(
-        prompt_entry(event.stamp_ns - start_ns, event.prompt, run.index)
+        prompt_entry(event.stamp_ns - start_ns, event.prompt, run.frame_index)
         for event, run in zip(begun, runs, strict=True)
     )
     ended = [BagEvent(event.stamp_ns, EventKind.ENDED, "") for event in events if event.kind == STREAM_ENDED]

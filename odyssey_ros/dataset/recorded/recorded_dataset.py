@@ -17,15 +17,12 @@ from odyssey_ros.dataset.reading.message_reader import FRAME_INFO
 from odyssey_ros.dataset.recorded.episode_task import SOURCE, EpisodeTask, make_episode
 from odyssey_ros.dataset.recorded.file_scan import FileScan, ScanTask, scan_file
 from odyssey_ros.dataset.recorded.recorded_pictures import PictureKind
-from odyssey_ros.dataset.recorded.recorded_streams import preferred_kind, stamps_on, streams_of
+from odyssey_ros.dataset.recorded.recorded_streams import preferred_kind, streams_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from odyssey_ros.dataset.bags import BagLayout
     from odyssey_ros.dataset.engines.task_engine import TaskEngine
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 RECORD: Final = (
-    "record a stream with: ros2 bag record /odyssey/image_raw/ffmpeg /odyssey/frame_info /odyssey/events "
+    "Record with: ros2 bag record /odyssey/image_raw/ffmpeg /odyssey/frame_info /odyssey/events "
     "/odyssey/camera_info"
 )
 """How to record what is needed."""
@@ -121,8 +118,7 @@ def scanned_bags(
         for path in bag.files
     }
     by_bag: dict[int, list[FileScan]] = {}
-    tasks = [ScanTask(path.absolute(), name, scratch) for path, (_, name) in bag_of.items()]
-    numbers = {path.absolute(): number for path, (number, _) in bag_of.items()}
+    tasks = [ScanTask(path.absolute(), number, name, scratch) for path, (number, name) in bag_of.items()]
     for task, future in finished_tasks(engine, scan_file, tasks):
         try:
             scan = _result(future)
@@ -130,10 +126,10 @@ def scanned_bags(
             found.failures[task.name] = error
             progress.failed(task.name, str(error))
             continue
-        missing = bags[numbers[task.path]].missing
+        missing = bags[task.bag].missing
         if missing:
             scan = replace(scan, losses={**scan.losses, Loss.MISSING_BAG_FILES: missing})
-        by_bag.setdefault(numbers[task.path], []).append(scan)
+        by_bag.setdefault(task.bag, []).append(scan)
     order = {task.path: place for place, task in enumerate(tasks)}
     for number, bag in enumerate(bags):
         scans = sorted(by_bag.get(number, ()), key=lambda scan: order[scan.task.path])
@@ -180,18 +176,20 @@ class RecordedDataset:
         """
         outcome = Outcome(failures=dict(scanned.failures))
         tasks: list[EpisodeTask] = []
+        failures: dict[str, EpisodeError] = {}
         try:
             for stream_id, found in scanned.streams.items():
                 name = safe_name(stream_id)
                 try:
-                    task = self._task(name, found, scanned.scans, outcome)
+                    task = self._task(name, found, outcome)
                 except EpisodeError as error:
-                    outcome.failures[name] = error
-                    self._progress.failed(name, str(error))
+                    failures[name] = error
                 else:
                     tasks += [] if task is None else [task]
-            done = len(outcome.entries) + sum(safe_name(each) in outcome.failures for each in scanned.streams)
-            self._progress.start(len(scanned.streams), done)
+            outcome.failures.update(failures)
+            self._progress.start(len(scanned.streams), len(outcome.entries))
+            for name, failure in failures.items():
+                self._progress.failed(name, str(failure))
             for task, future in finished_tasks(self._engine, make_episode, tasks):
                 self._finish(task, future, outcome)
         finally:
@@ -217,9 +215,7 @@ class RecordedDataset:
             self._progress.note(task.name, described(entry.losses))
         self._progress.finished(task.name, f"{entry.frames} frames, {entry.duration_ns / 1e9:.1f} s")
 
-    def _task(
-        self, name: str, found: Sequence[StreamPictures], scans: Sequence[FileScan], outcome: Outcome
-    ) -> EpisodeTask | None:
+    def _task(self, name: str, found: Sequence[StreamPictures], outcome: Outcome) -> EpisodeTask | None:
         """Return the task of a stream; None if its episode exists.
 
         Raises:
@@ -230,7 +226,7 @@ class RecordedDataset:
             self._progress.note(
                 name, f"the labels on {clean_text(other.topic)} were not used, but {best.topic}"
             )
-        stream = self._stream(best, stamps_on(best.topic, scans))
+        stream = self._stream(best)
         existing = self._workspace.finished(name)
         if existing is not None:
             self._check_existing(existing, stream)
@@ -242,13 +238,13 @@ class RecordedDataset:
             name, self._workspace.relative(path), partial.absolute(), stream, self._layout, self._strict
         )
 
-    def _stream(self, found: StreamPictures, topic_stamps: NDArray[np.int64]) -> RecordedStream:
+    def _stream(self, found: StreamPictures) -> RecordedStream:
         images = self._layout.images
         order = list(dict.fromkeys((_UNCHANGED[images], *_KINDS)))
         possible = order if images is not ImageEncoding.H264 else [PictureKind.H264]
         kind = preferred_kind(found.counts, possible)
         if kind is not None:
-            return found.stream(kind, topic_stamps)
+            return found.stream(kind)
         if found.counts.keys() & set(_KINDS):
             kinds = ", ".join(sorted(each.name for each in found.counts if each is not PictureKind.OTHER))
             raise EpisodeError(
@@ -264,7 +260,7 @@ class RecordedDataset:
         raise EpisodeError(
             ErrorCode.BAG_BROKEN,
             f"no picture has the stamp of one of the {len(found.labels)} labels on "
-            f"{clean_text(found.topic)}: {RECORD}",
+            f"{clean_text(found.topic)}. {RECORD}",
         )
 
     def _check_existing(self, existing: ManifestEntry, stream: RecordedStream) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
 from av.codec.context import Flags
@@ -30,6 +30,7 @@ from odyssey_ros.dataset.recorded.still_pictures import PictureError, StillPictu
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
 
@@ -96,7 +97,9 @@ class RecordedFrames:
             except PictureError:
                 losses[Loss.UNREADABLE_PICTURES] += 1
                 continue
-            yield BagFrame(label.index, label.media_time_ns, label.stamp_ns, label.prompt, size, message)
+            yield BagFrame(
+                label.frame_index, label.media_time_ns, label.stamp_ns, label.prompt, size, message
+            )
 
     def _passed_through(self, layout: BagLayout, losses: Counter[Loss]) -> Iterator[BagFrame]:
         order = EncodedOrder(self._stream.kind, losses)
@@ -107,7 +110,9 @@ class RecordedFrames:
             elif checked is not None:
                 content, size = checked
                 message = messages.h264_frame(Header(label.stamp_ns, layout.frame_id), content.data)
-                yield BagFrame(label.index, label.media_time_ns, label.stamp_ns, label.prompt, size, message)
+                yield BagFrame(
+                    label.frame_index, label.media_time_ns, label.stamp_ns, label.prompt, size, message
+                )
 
 
 class _Decoding:
@@ -135,7 +140,7 @@ class _Decoding:
         yield from self._decoded(None)
         self._lose_waiting()
 
-    def _decoded(self, packet: av.Packet | None) -> Iterator[BagFrame]:
+    def _decoded(self, packet: Packet[Any] | None) -> Iterator[BagFrame]:
         try:
             frames = self._decoder.decode(packet)
         except FFmpegError:
@@ -153,14 +158,14 @@ class _Decoding:
     def _frame(self, frame: VideoFrame, label: Label) -> BagFrame:
         message = self._to_message(label.stamp_ns, frame)
         size = frame.width, frame.height
-        return BagFrame(label.index, label.media_time_ns, label.stamp_ns, label.prompt, size, message)
+        return BagFrame(label.frame_index, label.media_time_ns, label.stamp_ns, label.prompt, size, message)
 
     def _lose_waiting(self) -> None:
         self._losses[Loss.MISSING_PICTURES] += sum(label is not None for label in self._waiting.values())
         self._waiting.clear()
 
     def _new_decoder(self) -> VideoCodecContext:
-        context = av.CodecContext.create(self._codec, "r")
+        context = cast("VideoCodecContext", av.CodecContext.create(self._codec, "r"))
         limit_picture_size(context)
         context.thread_count = 1
         context.flags |= Flags.low_delay  # the pictures are in decoding order

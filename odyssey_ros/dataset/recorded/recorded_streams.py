@@ -92,14 +92,20 @@ class StreamPictures:
         )
         self._scans = scans
         self._found: dict[PictureKind, list[tuple[FileScan, str, NDArray[np.int64]]]] = defaultdict(list)
+        self._own_stamps = _stamps_by_bag(
+            (scan.task.bag, _rows(scan, topic, stream_id).stamps_ns) for scan in self._labelled
+        )
+        self._all_stamps = _stamps_by_bag(
+            (scan.task.bag, scan.labels[topic].stamps_ns) for scan in scans if topic in scan.labels
+        )
         for scan in scans:
             for name, pictures in scan.pictures.items():
                 self._match(scan, name, pictures)
         self.counts = {kind: len(self._stamps(found)) for kind, found in self._found.items()}
 
     def _match(self, scan: FileScan, topic: str, pictures: PictureColumns) -> None:
-        known, stamps = self.labels.stamps_ns, pictures.stamps_ns
-        if not len(known) or not len(stamps) or stamps.max() < known[0] or stamps.min() > known[-1]:
+        known, stamps = self._own_stamps.get(scan.task.bag), pictures.stamps_ns
+        if known is None or stamps.max() < known[0] or stamps.min() > known[-1]:
             return
         places = np.minimum(np.searchsorted(known, stamps), len(known) - 1)
         matched = known[places] == stamps
@@ -107,19 +113,14 @@ class StreamPictures:
             of_kind = stamps[matched & (pictures.kinds == number)]
             self._found[PictureKind(int(number))].append((scan, topic, of_kind))
 
-    def stream(self, kind: PictureKind, topic_stamps: NDArray[np.int64]) -> RecordedStream:
-        """Return the stream with its pictures of a kind.
-
-        Args:
-            kind: A kind in `counts`.
-            topic_stamps: The stamps of all labels on the topic, of any stream, sorted.
-        """
+    def stream(self, kind: PictureKind) -> RecordedStream:
+        """Return the stream with its pictures of a kind in `counts`."""
         chosen = list(_best_topics(self._found[kind]))
         losses: Counter[Loss] = Counter(self._label_losses)
-        stamps = self._stamps(chosen)
-        losses[Loss.LABELS_WITHOUT_PICTURE] = len(self.labels) - len(stamps)
+        with_picture = np.isin(self.labels.stamps_ns, self._stamps(chosen))
+        losses[Loss.LABELS_WITHOUT_PICTURE] = int((~with_picture).sum())
         for scan, topic, _ in chosen:
-            losses[Loss.PICTURES_WITHOUT_LABEL] += self._unlabelled(scan, topic, topic_stamps)
+            losses[Loss.PICTURES_WITHOUT_LABEL] += self._unlabelled(scan, topic)
         of_pictures = [scan for scan, _, _ in chosen]
         used = [scan for scan in self._scans if scan in self._labelled or scan in of_pictures]
         for scan in used:
@@ -147,7 +148,7 @@ class StreamPictures:
     def _events(self, scan: FileScan) -> Iterable[RecordedEvent]:
         return (event for event in scan.events if event.stream_id == self.stream_id)
 
-    def _unlabelled(self, scan: FileScan, topic: str, topic_stamps: NDArray[np.int64]) -> int:
+    def _unlabelled(self, scan: FileScan, topic: str) -> int:
         """Return the number of pictures of a file without a label that come after a label of this stream.
 
         Pictures before the first label of the file belong to the stream of that label.
@@ -156,7 +157,7 @@ class StreamPictures:
         stamps = scan.pictures[topic].stamps_ns
         if columns is None or not len(columns.stamps_ns):
             return 0
-        without = stamps[~np.isin(stamps, topic_stamps)]
+        without = stamps[~np.isin(stamps, self._all_stamps[scan.task.bag])]
         order = np.argsort(columns.stamps_ns, kind="stable")
         places = np.maximum(np.searchsorted(columns.stamps_ns[order], without, side="right") - 1, 0)
         own = scan.stream_ids.index(self.stream_id) if self.stream_id in scan.stream_ids else -1
@@ -203,17 +204,20 @@ def streams_of(scans: Sequence[FileScan], topics: Iterable[str]) -> dict[str, li
     return found
 
 
-def stamps_on(topic: str, scans: Iterable[FileScan]) -> NDArray[np.int64]:
-    """Return the sorted stamps of all labels on a topic."""
-    parts = [scan.labels[topic].stamps_ns for scan in scans if topic in scan.labels]
-    return np.unique(np.concatenate(parts))
-
-
 def preferred_kind(counts: Mapping[PictureKind, int], order: Sequence[PictureKind]) -> PictureKind | None:
     """Return the first kind of an order that has nearly as many pictures as the others; None for none."""
     possible = {kind: counts[kind] for kind in order if counts.get(kind)}
     most = max(possible.values(), default=0)
     return next((kind for kind, count in possible.items() if count >= _ENOUGH * most), None)
+
+
+def _stamps_by_bag(parts: Iterable[tuple[int, NDArray[np.int64]]]) -> dict[int, NDArray[np.int64]]:
+    """Return the sorted stamps of each bag; those without a stamp are left out."""
+    found: dict[int, list[NDArray[np.int64]]] = defaultdict(list)
+    for bag, stamps in parts:
+        if len(stamps):
+            found[bag].append(stamps)
+    return {bag: np.unique(np.concatenate(each)) for bag, each in found.items()}
 
 
 def _rows(scan: FileScan, topic: str, stream_id: str) -> LabelRows:
