@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 import zstandard
 from mcap.exceptions import EndOfFile, McapError
+from mcap.reader import SeekingReader
 from mcap.records import Channel, Chunk, DataEnd, Message, Schema
 from mcap.stream_reader import StreamReader
 
@@ -48,6 +49,8 @@ _PARSE_ERRORS: Final = (
     *(McapError, struct.error, LookupError, ValueError, OverflowError, MemoryError),
     zstandard.ZstdError,
 )
+
+_CUT_OFF: Final = "its compression is damaged, or its end is missing"
 
 
 class RecordedMessage(NamedTuple):
@@ -90,12 +93,14 @@ def recorded_messages(
                 with unzstd_file(file) as content:
                     magic = content.peek(16)[:16]
                     if magic.startswith(_MCAP_MAGIC):
-                        yield from _mcap_messages(path, content, selection)
+                        yield from _mcap_messages(path, content, selection, has_end=False)
                         return
                     if magic == _SQLITE_MAGIC:
                         with unpacked_database(content, scratch, path.name) as database:
                             yield from _database_messages(database, path, selection)
                         return
+                    if not magic:
+                        raise unreadable_bag(path, _CUT_OFF)
             if magic.startswith(_MCAP_MAGIC):
                 yield from _mcap_messages(path, file, selection)
                 return
@@ -107,7 +112,7 @@ def recorded_messages(
     except OSError as error:
         raise unreadable_bag(path, error.strerror or type(error).__name__) from error
     except zstandard.ZstdError as error:
-        raise unreadable_bag(path, "its compression is damaged, or its end is missing") from error
+        raise unreadable_bag(path, _CUT_OFF) from error
     reason = "it is no MCAP file and no SQLite database" if magic else "it is empty"
     raise unreadable_bag(path, reason)
 
@@ -156,13 +161,16 @@ class _Selection:
         yield RecordedMessage(topic, type_name, data)
 
 
-def _mcap_messages(path: Path, file: BinaryIO, selection: _Selection) -> Iterator[RecordedMessage]:
+def _mcap_messages(
+    path: Path, file: BinaryIO, selection: _Selection, *, has_end: bool = True
+) -> Iterator[RecordedMessage]:
+    """Yield the messages of an MCAP file; `has_end` tells whether the file can be read from its end."""
     # Chunks are broken up here, within limits.
     records = StreamReader(
         cast("io.BufferedReader", file), emit_chunks=True, record_size_limit=_MAX_RECORD_BYTES
     ).records
     channels = _Channels(selection)
-    begun = False
+    begun = learned = False
     while True:
         try:
             record = next(records)
@@ -183,6 +191,9 @@ def _mcap_messages(path: Path, file: BinaryIO, selection: _Selection) -> Iterato
             content = chunk_content(record)
         except CompressionError:
             selection.losses[Loss.DAMAGED_CHUNKS] += 1
+            if not learned and has_end:
+                learned = True
+                _learn_channels(file, channels)
             continue
         del record
         inner = StreamReader(
@@ -191,6 +202,21 @@ def _mcap_messages(path: Path, file: BinaryIO, selection: _Selection) -> Iterato
         with _end_of_chunk(selection.losses):
             for each in inner:
                 yield from channels.message(each)
+
+
+def _learn_channels(file: BinaryIO, channels: _Channels) -> None:
+    """Read the channels in the summary of a file: a damaged chunk may have been the one that defines them."""
+    place = file.tell()
+    file.seek(0)
+    try:
+        summary = SeekingReader(file, record_size_limit=_MAX_RECORD_BYTES).get_summary()
+        for record in () if summary is None else (*summary.schemas.values(), *summary.channels.values()):
+            for _ in channels.message(record):
+                pass
+    except _PARSE_ERRORS:
+        return  # there is no summary
+    finally:
+        file.seek(place)
 
 
 @contextmanager
