@@ -2,65 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from mcap.reader import make_reader
-from mcap_ros2.decoder import DecoderFactory
 
-import bag_recorder
 from encoded_topics import EncodedTopic, access_unit, check_gaps, decoded
 from live_graph import LiveGraph, check_label
+from live_recorder import Recorder
 from waiting import wait_until
-
-TYPES = {
-    "image_raw/ffmpeg": "ffmpeg_image_transport_msgs/msg/FFMPEGPacket",
-    "image_raw/foxglove": "foxglove_msgs/msg/CompressedVideo",
-    "frame_info": "odyssey_ros/msg/FrameInfo",
-    "camera_info": "sensor_msgs/msg/CameraInfo",
-}
-
-
-class Recorder:
-    """A process that records topics of the bridge."""
-
-    def __init__(self, graph, folder, *topics):
-        self.path = folder / "bag.mcap"
-        self._log = folder / "recorder.log"
-        arguments = [f"/odyssey/{topic}={TYPES[topic]}" for topic in topics]
-        with self._log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, str(Path(bag_recorder.__file__)), str(self.path), *arguments],
-                env=graph.processes.environment(), stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-
-    def wait_for_topics(self):
-        wait_until(lambda: bag_recorder.SUBSCRIBED in self._log.read_text(), self._log.read_text)
-
-    def wait_for_size(self, size):
-        wait_until(lambda: self.path.stat().st_size >= size, lambda: f"{size} B; {self._log.read_text()}")
-
-    def finish(self):
-        """End the process; return the messages of each topic."""
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(60) == 0, self._log.read_text()
-        found = {}
-        with self.path.open("rb") as file:
-            reader = make_reader(file, decoder_factories=[DecoderFactory()])
-            for _, channel, _, message in reader.iter_decoded_messages():
-                found.setdefault(channel.topic.removeprefix("/odyssey/"), []).append(message)
-        return found
 
 
 def _stamp(message):

@@ -1,0 +1,115 @@
+"""Bags that are recorded from a live bridge become episodes whose labels say what the pictures show."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from agreement_frames import marker_of
+from inline_engine import inline_engine
+from live_bags import write_mcap, write_rosbag
+from live_graph import LiveGraph
+from live_recorder import Recorder, serialized_messages
+from odyssey_ros.dataset import bags_command
+from odyssey_ros.dataset.cli import main
+from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
+from odyssey_ros.emulator.scene.marker import prompt_digest
+
+ALL = ("frame_info", "camera_info", "events", "image_raw", "image_raw/compressed", "image_raw/foxglove")
+
+
+def _size(recorder, size):
+    recorder.wait_for_size(recorder.path.stat().st_size + size)
+
+
+@pytest.fixture(autouse=True)
+def inline(monkeypatch):
+    monkeypatch.setattr(bags_command, "selected_engine", inline_engine)
+
+
+def _check(folder, *arguments):
+    """Convert, and check each picture against its labels; return the episodes by their first prompts."""
+    assert main(["bags", *map(str, arguments), "-o", str(folder)]) == 0
+    assert main(["verify", "--deep", str(folder)]) == 0
+    found = {}
+    for episode in stored_episodes(folder):
+        prompts = []
+        for picture in episode.pictures():
+            marker, labels = marker_of(picture.frame.to_ndarray(format="gray")), picture.labels
+            assert marker is not None
+            assert prompt_digest(labels.prompt) == marker.prompt_id
+            assert labels.media_time_ns // 1_000_000 == marker.stream_time_ms
+            prompts += [] if labels.prompt in prompts else [labels.prompt]
+        assert [each["prompt"] for each in episode.entry.prompts] == prompts
+        indexes = [labels.index for labels in episode.labels()]
+        assert all(before < after for before, after in pairwise(indexes))
+        found[prompts[0]] = episode
+    return found
+
+
+def test_two_streams_in_every_topic_and_storage(domain_id, tmp_path):
+    """The recorder sees both streams from their beginnings. Only the last frames may lack a message."""
+    with LiveGraph(domain_id, tmp_path, encoding="rgb8") as graph:
+        with Recorder(graph, tmp_path, *ALL, "image_raw/ffmpeg") as recorder:
+            recorder.wait_for_topics()
+            for prompts in (("a fox", "snow falls"), ("a harbour", "it rains")):
+                graph.start_stream(prompts[0])
+                _size(recorder, 25_000_000)
+                graph.interact(prompts[1])
+                _size(recorder, 25_000_000)
+                graph.end_stream()
+            recorder.end()
+        path = recorder.path
+    found = _check(tmp_path / "h264", path)
+    assert list(found) == ["a fox", "a harbour"] or list(found) == ["a harbour", "a fox"]
+    for episode in found.values():
+        assert episode.entry.images == "h264"
+        assert set(episode.entry.losses) <= {"labels_without_picture", "pictures_without_label"}
+        assert sum(episode.entry.losses.values()) <= 3
+    recorded = serialized_messages(path)
+    encoded = [message for message in recorded if message.name in ("foxglove", "frame_info", "events")]
+    (tmp_path / "split").mkdir()
+    for number in range(3):
+        part = encoded[number * len(encoded) // 3 : (number + 1) * len(encoded) // 3]
+        write_rosbag(tmp_path / f"split{number}", part, "sqlite3", "file")
+        (tmp_path / f"split{number}" / f"split{number}.db3.zstd").rename(
+            tmp_path / "split" / f"split_{number}.db3.zstd"
+        )
+    split = _check(tmp_path / "from_split", tmp_path / "split")
+    assert {name: each.entry.frames for name, each in split.items()} == {
+        name: each.entry.frames for name, each in found.items()
+    }
+    jpegs = [message for message in recorded if message.name in ("compressed", "frame_info")]
+    write_rosbag(tmp_path / "jpegs", jpegs, "mcap", "message")
+    assert {each.entry.images for each in _check(tmp_path / "jpeg", tmp_path / "jpegs").values()} == {"jpeg"}
+    raw = [message for message in recorded if message.name in ("image_raw", "frame_info")][:60]
+    write_mcap(tmp_path / "raw.mcap", raw, finish=False)
+    assert {each.entry.images for each in _check(tmp_path / "raw", tmp_path / "raw.mcap").values()} == {"raw"}
+
+
+def test_a_stream_in_two_bags_of_which_one_recorder_was_killed(domain_id, tmp_path):
+    """The second recorder joins in mid-stream, and begins with a key frame."""
+    topics = ("frame_info", "camera_info", "events", "image_raw/ffmpeg")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with LiveGraph(domain_id, tmp_path, "--no-recordings") as graph:
+        with Recorder(graph, tmp_path / "one", *topics) as first:
+            first.wait_for_topics()
+            graph.start_stream("a fox")
+            _size(first, 150_000)
+            first.kill()
+        with Recorder(graph, tmp_path / "two", *topics) as second:
+            second.wait_for_topics()
+            _size(second, 150_000)
+            graph.interact("snow falls")
+            _size(second, 150_000)
+            second.end()
+    (episode,) = _check(tmp_path / "both", tmp_path / "one", tmp_path / "two").values()
+    assert [each["prompt"] for each in episode.entry.prompts] == ["a fox", "snow falls"]
+    losses = episode.entry.losses
+    assert losses["cut_off_bags"] == 1
+    assert losses["unrecorded_frames"] > 0
+    (late,) = _check(tmp_path / "late", tmp_path / "two").values()
+    assert late.entry.losses["unrecorded_start"] > 0
+    assert late.entry.frames < episode.entry.frames
