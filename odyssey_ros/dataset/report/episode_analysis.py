@@ -41,7 +41,7 @@ class EpisodeAnalysis:
     def __init__(self, episode: StoredEpisode, thresholds: Thresholds = THRESHOLDS) -> None:
         self._episode = episode
         self._thresholds = thresholds
-        self._measures = FrameMeasures()
+        self._measures = FrameMeasures(thresholds)
 
     def add(self, picture: LabelledPicture) -> None:
         """Measure a picture. Pictures come in the order of their positions; some may be missing."""

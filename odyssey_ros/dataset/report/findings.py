@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from odyssey_ros.dataset.report.picture_findings import (
+    black_pictures,
+    frozen_and_repeated,
+    replayed_pictures,
+    torn_pictures,
+)
+from odyssey_ros.dataset.report.picture_states import PictureStates
+from odyssey_ros.dataset.report.prompt_findings import PromptedFrames
+from odyssey_ros.dataset.report.time_findings import missing_frames
 
 if TYPE_CHECKING:
     from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.report.finding import Finding
     from odyssey_ros.dataset.report.frame_measures import MeasuredFrames
     from odyssey_ros.dataset.report.thresholds import Thresholds
+
+_NEAR: Final = 4
 
 
 def findings_of(
@@ -21,5 +33,21 @@ def findings_of(
         measured: The measures of all its pictures.
         thresholds: The thresholds.
     """
-    del entry, measured, thresholds
-    return ()
+    states = PictureStates.of(measured, thresholds)
+    found = missing_frames(entry, measured, states.period_ns, thresholds)
+    if len(measured):
+        prompted = PromptedFrames(entry, measured, states, thresholds)
+        replayed = replayed_pictures(measured, states, thresholds)
+        torn = torn_pictures(entry, measured, states)
+        found += black_pictures(measured, states)
+        found += frozen_and_repeated(measured, states, thresholds)
+        found += replayed
+        found += [each for each in torn if not any(_is_near(each, other) for other in replayed)]
+        found += prompted.without_effect()
+        found += prompted.unlogged()
+    return tuple(sorted(found))
+
+
+def _is_near(torn: Finding, replayed: Finding) -> bool:
+    """Return whether a torn picture is where the video jumps back, which also makes moving things differ."""
+    return torn.last >= replayed.first - _NEAR and torn.first <= replayed.last + _NEAR

@@ -1,11 +1,12 @@
 """Measures of the pictures of an episode, taken in one pass on a reduced picture.
 
-A frame is kept only until the next two have been measured, so memory does not grow with the pictures: each
-frame leaves some numbers and a coarse colour picture of less than a kilobyte.
+Only the last pictures are kept, reduced, so memory does not grow with the pictures: each frame leaves some
+numbers and a coarse colour picture of about a kilobyte.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,47 +17,146 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from odyssey_ros.dataset.reading.stored_episode import FrameLabels, LabelledPicture
+    from odyssey_ros.dataset.report.thresholds import Thresholds
+
+MAX_LAG: Final = 20
+"""A picture is compared with so many pictures before it, to find those that are shown again."""
 
 _ROWS: Final = 176
-"""Rows or columns of the reduced luma along the shorter side, about."""
-
+_BLOCK: Final = 8
+_COARSE: Final = 16
 _PLANAR: Final = frozenset(("yuv420p", "yuvj420p"))
+_MAX_STEP: Final = 3
+"""Torn pictures are found if at most so many follow each other."""
+
+_LAGS: Final = tuple(sorted({lag for step in range(1, _MAX_STEP + 1) for lag in (step, 2 * step)}))
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFrames:
-    """The measures of N frames, in the order of the bag.
+    """The measures of N frames, in the order of the bag. Shares are from 0 to 1.
 
     Attributes:
         labels: The labels of each frame.
-        change: N float32: mean absolute difference of luma from the frame before, 0 for the first.
+        change: N float32: mean absolute difference of luma from the frame before; 0 for the first frame, and
+            for the first of another size.
+        moved: N float32: share of the pixels whose luma differs from the frame before by more than the
+            threshold `moved_level`.
+        bright: N float32: share of the pixels with more luma than the threshold `black_level`.
+        torn: N float32: by how much the most different region of about 96 x 96 pixels differs from those before
+            and after, at the same distance of at most three frames, minus the difference of these.
+        corrupt: N bool: whether the decoder replaced damaged parts of the picture (H.264).
+        key: N bool: whether the picture is a key frame (H.264).
+        lag: N int16: number of frames between this one and the most similar one of the `MAX_LAG` before,
+            apart from the one before; 0 if there is none.
+        lag_change: N float32: `change` from that frame, on a smaller picture.
+        coarse: N x 660 uint8 or less: mean luma and chroma of a coarse grid; rows of frames of another size
+            than the frame before are not comparable.
+        resized: N bool: whether the frame has another size than the frame before.
     """
 
     labels: tuple[FrameLabels, ...]
     change: NDArray[np.float32]
+    moved: NDArray[np.float32]
+    bright: NDArray[np.float32]
+    torn: NDArray[np.float32]
+    corrupt: NDArray[np.bool_]
+    key: NDArray[np.bool_]
+    lag: NDArray[np.int16]
+    lag_change: NDArray[np.float32]
+    coarse: tuple[NDArray[np.uint8], ...]
+    resized: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 class FrameMeasures:
-    """Measures pictures one after the other. Not thread-safe; it needs 1 to 2 ms for a picture of 1280x704."""
+    """Measures pictures one after the other. Not thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        thresholds: The levels of luma that count.
+    """
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._moved_level = np.uint8(thresholds.moved_level)
+        self._black_level = np.uint8(thresholds.black_level)
         self._labels: list[FrameLabels] = []
-        self._change: list[float] = []
-        self._before: NDArray[np.uint8] | None = None
+        self._numbers: list[tuple[float, float, float, bool, bool, int, float, bool]] = []
+        self._torn: list[float] = []
+        self._coarse: list[NDArray[np.uint8]] = []
+        self._recent: deque[NDArray[np.uint8]] = deque(maxlen=2 * _MAX_STEP)
+        self._differences: deque[dict[int, NDArray[np.float32]]] = deque(maxlen=_MAX_STEP + 1)
+        self._smaller: deque[NDArray[np.uint8]] = deque(maxlen=MAX_LAG)
 
     def add(self, picture: LabelledPicture) -> None:
         """Measure a picture. Pictures come in the order of their positions; some may be missing."""
-        luma = reduced_luma(picture.frame)
-        before = self._before
+        planes = planes_of(picture.frame)
+        luma = _reduced(planes[0], _step(planes[0]))
+        resized = bool(self._recent) and self._recent[-1].shape != luma.shape
+        if resized:
+            self._recent.clear()
+            self._smaller.clear()
+            self._differences.clear()
+        change = moved = 0.0
+        differences: dict[int, NDArray[np.float32]] = {}
+        for distance in _LAGS:
+            if distance <= len(self._recent):
+                difference = _difference(luma, self._recent[-distance])
+                differences[distance] = _block_means(difference, _BLOCK)
+                if distance == 1:
+                    change = float(difference.mean())
+                    moved = np.count_nonzero(difference > self._moved_level) / difference.size
+        lag, lag_change = self._most_similar(luma)
+        bright = np.count_nonzero(luma > self._black_level) / luma.size
         self._labels.append(picture.labels)
-        self._change.append(
-            0.0 if before is None or before.shape != luma.shape else float(_difference(luma, before).mean())
+        frame = picture.frame
+        self._numbers.append(
+            (change, moved, bright, frame.is_corrupt, bool(frame.key_frame), lag, lag_change, resized)
         )
-        self._before = luma
+        self._coarse.append(_coarse(planes))
+        self._recent.append(luma)
+        self._torn.append(0.0)
+        self._differences.append(differences)
+        self._measure_torn()
 
     def result(self) -> MeasuredFrames:
         """Return the measures of all pictures so far."""
-        return MeasuredFrames(tuple(self._labels), np.array(self._change, np.float32))
+        columns = list(zip(*self._numbers, strict=True)) or [()] * 8
+        change, moved, bright, corrupt, key, lag, lag_change, resized = columns
+        return MeasuredFrames(
+            tuple(self._labels),
+            np.array(change, np.float32),
+            np.array(moved, np.float32),
+            np.array(bright, np.float32),
+            np.array(self._torn, np.float32),
+            np.array(corrupt, np.bool_),
+            np.array(key, np.bool_),
+            np.array(lag, np.int16),
+            np.array(lag_change, np.float32),
+            tuple(self._coarse),
+            np.array(resized, np.bool_),
+        )
+
+    def _most_similar(self, luma: NDArray[np.uint8]) -> tuple[int, float]:
+        """Return the lag of the most similar picture but the one before, and the mean difference from it."""
+        smaller = np.ascontiguousarray(luma[::2, ::2])
+        best, least = 0, 0.0
+        for lag in range(2, len(self._smaller) + 1):
+            change = float(_difference(smaller, self._smaller[-lag]).mean())
+            if not best or change < least:
+                best, least = lag, change
+        self._smaller.append(smaller)
+        return best, least
+
+    def _measure_torn(self) -> None:
+        """Compare the pictures before the newest one with their neighbours at the same distance."""
+        newest = self._differences[-1]
+        for step in range(1, _MAX_STEP + 1):
+            if 2 * step in newest:
+                before = self._differences[-1 - step][step]
+                outlier = _regions(np.minimum(before, newest[step]) - newest[2 * step])
+                self._torn[-1 - step] = max(self._torn[-1 - step], float(outlier.max()))
 
 
 def planes_of(frame: VideoFrame) -> list[NDArray[np.uint8]]:
@@ -69,12 +169,38 @@ def planes_of(frame: VideoFrame) -> list[NDArray[np.uint8]]:
     ]
 
 
-def reduced_luma(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Return every n-th pixel of the luma, so that the shorter side has about 176."""
-    luma = planes_of(frame)[0]
-    step = max(1, round(min(luma.shape) / _ROWS))
-    return np.ascontiguousarray(luma[step // 2 :: step, step // 2 :: step])
+def _step(luma: NDArray[np.uint8]) -> int:
+    return max(1, round(min(luma.shape) / _ROWS))
+
+
+def _reduced(plane: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Return every n-th pixel. The pixels are not averaged, so that small motion remains visible."""
+    return np.ascontiguousarray(plane[step // 2 :: step, step // 2 :: step])
 
 
 def _difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.maximum(a, b) - np.minimum(a, b)
+    return np.asarray(np.maximum(a, b) - np.minimum(a, b))
+
+
+def _block_means(plane: NDArray[np.uint8], block: int) -> NDArray[np.float32]:
+    """Return the means of square blocks; rows and columns that fill no block are left out, if any is full."""
+    rows, columns = (max(side // block, 1) for side in plane.shape)
+    high, wide = (min(block, side) for side in plane.shape)
+    whole = plane[: rows * high, : columns * wide].reshape(rows, high, columns * wide)
+    sums = whole.sum(axis=1, dtype=np.uint32).reshape(rows, columns, wide).sum(axis=2, dtype=np.uint32)
+    return np.asarray(sums / np.float32(high * wide), np.float32)
+
+
+def _regions(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the means of all squares of 3 x 3 blocks that lie within the picture, or of all if it is smaller."""
+    if min(blocks.shape) < 3:
+        return np.full((1, 1), blocks.mean(), np.float32)
+    rows = blocks[:-2] + blocks[1:-1] + blocks[2:]
+    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9))
+
+
+def _coarse(planes: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    step = _step(planes[0])
+    cells = [_block_means(_reduced(planes[0], step), _COARSE)]
+    cells += [_block_means(_reduced(plane, step), _COARSE // 2) for plane in planes[1:]]
+    return np.concatenate([each.ravel() for each in cells]).round().astype(np.uint8)

@@ -7,13 +7,57 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The thresholds. Levels are those of 8-bit luma and chroma, 0 to 255.
+    """The thresholds.
+
+    Levels and changes are those of 8-bit luma and chroma, 0 to 255; shares are from 0 to 1; times are in
+    seconds. `usual` means: of the frames up to `window_s` before and after.
 
     Attributes:
-        frozen_s: Shortest time without a change that is a finding, in seconds.
+        window_s: Half of the time with which a frame is compared.
+        moved_level: A pixel has moved if its luma differs from the frame before by more.
+        still_share: A picture is still if no larger share of its pixels has moved.
+        still_ratio: A picture is also still, together with two more, if the share that has moved is not larger
+            than this part of the usual one (its upper quartile), ...
+        still_max_share: ... and not larger than this.
+        frozen_s: Shortest time of still pictures that is a freeze.
+        frozen_ratio: A freeze is longer than the usual time between two steps of the motion by this factor.
+        repeated_motion: A still picture is repeated if a larger share moves usually (upper quartile), ...
+        repeated_max_share: ... and at most this share of the frames around is still, too.
+        replayed_ratio: At least three pictures are replayed if they differ from those shown before by at most
+            this part of their change from frame to frame.
+        black_level: A pixel is black if its luma is not higher.
+        black_share: A picture is black if no larger share of its pixels is not black.
+        torn_change: A region of 96 x 96 pixels or so is torn if it differs from those before and after by more
+            than these differ from each other, by at least this, ...
+        torn_ratio: ... and by at least this factor of the usual value (its 90th percentile).
+        gap_periods: Frames are missing if the time to the next one is longer than so many frame periods.
+        cut_change: The scene changes at once if the mean of a coarse picture changes by at least this between
+            two frames; after a gap, twice as much.
+        effect_s: Time within which a prompt must have changed the picture.
+        drift_ratio: A slow change within that time is an effect if it is larger than `cut_change` plus this
+            factor of the change within the same time before the prompt.
+        early_s: A change may be visible so long before the logged time of its prompt.
     """
 
+    window_s: float = 1.5
+    moved_level: int = 4
+    still_share: float = 0.0003
+    still_ratio: float = 0.3
+    still_max_share: float = 0.02
     frozen_s: float = 0.3
+    frozen_ratio: float = 3.0
+    repeated_motion: float = 0.001
+    repeated_max_share: float = 0.1
+    replayed_ratio: float = 0.25
+    black_level: int = 24
+    black_share: float = 0.01
+    torn_change: float = 4.0
+    torn_ratio: float = 2.0
+    gap_periods: float = 1.5
+    cut_change: float = 2.5
+    effect_s: float = 2.0
+    drift_ratio: float = 1.5
+    early_s: float = 0.25
 
     def to_json(self) -> dict[str, float]:
         """Return the thresholds for the report, by name."""
