@@ -132,7 +132,8 @@ def _tear(pictures: list[av.VideoFrame], first: int, last: int, rng: random.Rand
         old = first - rng.randint(2, min(first, 20))
         torn = []
         for position in range(first, last + 1):
-            whole, other = (pictures[each].to_ndarray(format="rgb24") for each in (position, old))
+            # A copy, because the array of a frame that is rgb24 already is a view of its pixels.
+            whole, other = (pictures[each].to_ndarray(format="rgb24").copy() for each in (position, old))
             row = rng.randint(whole.shape[0] // 8, whole.shape[0] * 7 // 8)
             if rng.random() < 0.5:
                 whole[row:] = other[row:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.report.picture_findings import (
     black_pictures,
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.report.frame_measures import MeasuredFrames
     from odyssey_ros.dataset.report.thresholds import Thresholds
 
-_NEAR: Final = 4
-
 
 def findings_of(
     entry: ManifestEntry, measured: MeasuredFrames, thresholds: Thresholds
@@ -38,16 +36,10 @@ def findings_of(
     if len(measured):
         prompted = PromptedFrames(entry, measured, states, thresholds)
         replayed = replayed_pictures(measured, states, thresholds)
-        torn = torn_pictures(entry, measured, states)
         found += black_pictures(measured, states)
         found += frozen_and_repeated(measured, states, thresholds)
         found += replayed
-        found += [each for each in torn if not any(_is_near(each, other) for other in replayed)]
+        found += torn_pictures(entry, measured, states, replayed)
         found += prompted.without_effect()
         found += prompted.unlogged()
     return tuple(sorted(found))
-
-
-def _is_near(torn: Finding, replayed: Finding) -> bool:
-    """Return whether a torn picture is where the video jumps back, which also makes moving things differ."""
-    return torn.last >= replayed.first - _NEAR and torn.first <= replayed.last + _NEAR

@@ -26,10 +26,10 @@ _ROWS: Final = 176
 _BLOCK: Final = 8
 _COARSE: Final = 16
 _PLANAR: Final = frozenset(("yuv420p", "yuvj420p"))
-_MAX_STEP: Final = 3
+TORN_STEPS: Final = 3
 """Torn pictures are found if at most so many follow each other."""
 
-_LAGS: Final = tuple(sorted({lag for step in range(1, _MAX_STEP + 1) for lag in (step, 2 * step)}))
+_LAGS: Final = tuple(sorted({lag for step in range(1, TORN_STEPS + 1) for lag in (step, 2 * step)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,9 @@ class MeasuredFrames:
         moved: N float32: share of the pixels whose luma differs from the frame before by more than the
             threshold `moved_level`.
         bright: N float32: share of the pixels with more luma than the threshold `black_level`.
-        torn: N float32: by how much the most different region of about 96 x 96 pixels differs from those before
-            and after, at the same distance of at most three frames, minus the difference of these.
+        torn: N x 3 float32: for the steps 1 to 3, by how much the most different region of about 96 x 96
+            pixels differs from the frames so many steps before and after, minus the difference of those.
+        torn_share: N x 3 float32: share of such regions for which that is more than `torn_level`.
         corrupt: N bool: whether the decoder replaced damaged parts of the picture (H.264).
         key: N bool: whether the picture is a key frame (H.264).
         lag: N int16: number of frames between this one and the most similar one of the `MAX_LAG` before,
@@ -60,6 +61,7 @@ class MeasuredFrames:
     moved: NDArray[np.float32]
     bright: NDArray[np.float32]
     torn: NDArray[np.float32]
+    torn_share: NDArray[np.float32]
     corrupt: NDArray[np.bool_]
     key: NDArray[np.bool_]
     lag: NDArray[np.int16]
@@ -83,10 +85,12 @@ class FrameMeasures:
         self._black_level = np.uint8(thresholds.black_level)
         self._labels: list[FrameLabels] = []
         self._numbers: list[tuple[float, float, float, bool, bool, int, float, bool]] = []
-        self._torn: list[float] = []
+        self._torn: list[list[float]] = []
+        self._torn_share: list[list[float]] = []
+        self._torn_level = thresholds.torn_level
         self._coarse: list[NDArray[np.uint8]] = []
-        self._recent: deque[NDArray[np.uint8]] = deque(maxlen=2 * _MAX_STEP)
-        self._differences: deque[dict[int, NDArray[np.float32]]] = deque(maxlen=_MAX_STEP + 1)
+        self._recent: deque[NDArray[np.uint8]] = deque(maxlen=2 * TORN_STEPS)
+        self._differences: deque[dict[int, NDArray[np.float32]]] = deque(maxlen=TORN_STEPS + 1)
         self._smaller: deque[NDArray[np.uint8]] = deque(maxlen=MAX_LAG)
 
     def add(self, picture: LabelledPicture) -> None:
@@ -116,7 +120,8 @@ class FrameMeasures:
         )
         self._coarse.append(_coarse(planes))
         self._recent.append(luma)
-        self._torn.append(0.0)
+        self._torn.append([0.0] * TORN_STEPS)
+        self._torn_share.append([0.0] * TORN_STEPS)
         self._differences.append(differences)
         self._measure_torn()
 
@@ -129,7 +134,8 @@ class FrameMeasures:
             np.array(change, np.float32),
             np.array(moved, np.float32),
             np.array(bright, np.float32),
-            np.array(self._torn, np.float32),
+            np.array(self._torn, np.float32).reshape(-1, TORN_STEPS),
+            np.array(self._torn_share, np.float32).reshape(-1, TORN_STEPS),
             np.array(corrupt, np.bool_),
             np.array(key, np.bool_),
             np.array(lag, np.int16),
@@ -152,11 +158,12 @@ class FrameMeasures:
     def _measure_torn(self) -> None:
         """Compare the pictures before the newest one with their neighbours at the same distance."""
         newest = self._differences[-1]
-        for step in range(1, _MAX_STEP + 1):
+        for step in range(1, TORN_STEPS + 1):
             if 2 * step in newest:
                 before = self._differences[-1 - step][step]
                 outlier = _regions(np.minimum(before, newest[step]) - newest[2 * step])
-                self._torn[-1 - step] = max(self._torn[-1 - step], float(outlier.max()))
+                self._torn[-1 - step][step - 1] = float(outlier.max())
+                self._torn_share[-1 - step][step - 1] = float((outlier > self._torn_level).mean())
 
 
 def planes_of(frame: VideoFrame) -> list[NDArray[np.uint8]]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.report.finding import Finding, FindingKind
+from odyssey_ros.dataset.report.frame_measures import TORN_STEPS
 from odyssey_ros.dataset.report.picture_states import MIN_RUN, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.report.frame_measures import MeasuredFrames
     from odyssey_ros.dataset.report.picture_states import PictureStates
     from odyssey_ros.dataset.report.thresholds import Thresholds
+
+
+_START: Final = 2
+"""A stream may begin with the same picture some times."""
 
 
 def black_pictures(measured: MeasuredFrames, states: PictureStates) -> list[Finding]:
@@ -31,25 +38,54 @@ def frozen_and_repeated(
 ) -> list[Finding]:
     """Return a finding for each run of still pictures that is not the usual step of a slow motion."""
     found = list(runs(states.still))
-    frozen_frames = max(states.frames_in(thresholds.frozen_s), 2)
     reach = states.frames_in(thresholds.window_s)
+    frozen = {run for run in found if _is_frozen(run, found, measured, states, thresholds)}
+    repeated = [run for run in found if run not in frozen]
     findings = []
     for first, last in found:
         length = last - first + 1
-        others = [b - a + 1 for a, b in found if (a, b) != (first, last)]
-        step = median(others) if len(others) >= 5 else 0
-        if length >= max(frozen_frames, thresholds.frozen_ratio * step):
+        if (first, last) in frozen:
             seconds = length * states.period_ns / 1e9
             text = f"the picture does not change for {seconds:.2f} s ({length} frames)"
             findings.append(_finding(measured, first, last, FindingKind.FROZEN, text))
             continue
-        start, end = max(first - reach, 1), min(last + reach + 1, len(measured))
-        others_still = np.count_nonzero(states.still[start:end]) - length
-        crowd = others_still / max(end - start - length, 1)
-        if crowd <= thresholds.repeated_max_share and states.motion[first] >= thresholds.repeated_motion:
+        near = sum(b - a + 1 for a, b in repeated if b >= first - reach and a <= last + reach) - length
+        allowed = thresholds.repeated_max_share * 2 * reach if length >= MIN_RUN else 0
+        moves = states.motion[first] >= thresholds.repeated_motion
+        if near <= allowed and moves and first > _START and _is_certain(last, measured, states, thresholds):
             text = f"{_count(first, last, 'picture')} shown again, in a video that moves"
             findings.append(_finding(measured, first, last, FindingKind.REPEATED, text))
     return findings
+
+
+def _is_frozen(
+    run: tuple[int, int],
+    found: list[tuple[int, int]],
+    measured: MeasuredFrames,
+    states: PictureStates,
+    thresholds: Thresholds,
+) -> bool:
+    """Return whether a run of still pictures is a freeze."""
+    length = run[1] - run[0] + 1
+    if length < max(states.frames_in(thresholds.frozen_s), 2):
+        return False
+    others = [last - first + 1 for first, last in found if (first, last) != run]
+    moving = np.count_nonzero(~states.black) - length
+    if sum(others) <= thresholds.slow_share * moving and _is_certain(run[1], measured, states, thresholds):
+        return True
+    least = max(states.frames_in(thresholds.slow_frozen_s), thresholds.frozen_ratio * median(others or [0]))
+    return length >= least
+
+
+def _is_certain(last: int, measured: MeasuredFrames, states: PictureStates, thresholds: Thresholds) -> bool:
+    """Return whether still pictures up to `last` are no pause of a slow motion.
+
+    Either much moves usually, or more than usual moves in the next picture, because time went on.
+    """
+    usual = states.motion[last]
+    if usual >= thresholds.fast_motion or last + 1 >= len(measured):
+        return True
+    return bool(measured.moved[last + 1] >= thresholds.jump_ratio * usual)
 
 
 def replayed_pictures(
@@ -77,8 +113,13 @@ def replayed_pictures(
     return findings
 
 
-def torn_pictures(entry: ManifestEntry, measured: MeasuredFrames, states: PictureStates) -> list[Finding]:
-    """Return the torn pictures, and those that the decoder repaired until the next key frame."""
+def torn_pictures(
+    entry: ManifestEntry, measured: MeasuredFrames, states: PictureStates, replayed: Sequence[Finding]
+) -> list[Finding]:
+    """Return the torn pictures, and those that the decoder repaired until the next key frame.
+
+    Where the video jumps back, moving things differ from the pictures before and after, too.
+    """
     findings = [
         _finding(
             measured,
@@ -89,6 +130,7 @@ def torn_pictures(entry: ManifestEntry, measured: MeasuredFrames, states: Pictur
             f"{float(measured.torn[first : last + 1].max()):.1f} levels from those before and after",
         )
         for first, last in runs(states.torn, gap=2)
+        if not any(_is_near(measured, first, last, each) for each in replayed)
     ]
     keys = np.flatnonzero(measured.key)
     end = -1
@@ -103,6 +145,11 @@ def torn_pictures(entry: ManifestEntry, measured: MeasuredFrames, states: Pictur
         text = f"the video lacks pictures on which others are based, at {lost} places"
         findings.append(_finding(measured, 0, len(measured) - 1, FindingKind.TORN, text))
     return findings
+
+
+def _is_near(measured: MeasuredFrames, first: int, last: int, other: Finding) -> bool:
+    positions = measured.labels[first].position, measured.labels[last].position
+    return positions[1] >= other.first - TORN_STEPS - 1 and positions[0] <= other.last + TORN_STEPS + 1
 
 
 def _count(first: int, last: int, what: str) -> str:

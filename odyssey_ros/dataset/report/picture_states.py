@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from odyssey_ros.dataset.report.frame_measures import TORN_STEPS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 
 MIN_RUN: Final = 3
 """Fewest pictures for which the weaker conditions of still and replayed pictures hold."""
-
-_TORN_REACH: Final = 3
-"""`MeasuredFrames.torn` compares pictures so many frames apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class PictureStates:
         still: N bool: the picture does not differ from the one before; False for black ones.
         torn: N bool: a region belongs neither to the picture before nor to the next.
         motion: N float32: the usual share of pixels that move, around each frame.
+        steps: N float32: change of the coarse picture from the frame before; infinite if it is unknown, 0 for
+            the first frame.
     """
 
     period_ns: float
@@ -40,23 +41,24 @@ class PictureStates:
     still: NDArray[np.bool_]
     torn: NDArray[np.bool_]
     motion: NDArray[np.float32]
+    steps: NDArray[np.float32]
 
     @classmethod
     def of(cls, measured: MeasuredFrames, thresholds: Thresholds) -> PictureStates:
         """Return the states of measured frames."""
         period_ns = _period_ns(measured)
         reach = frames_in(thresholds.window_s, period_ns)
-        scenes = _scenes(measured, thresholds)
+        steps = _steps(measured)
+        scenes = np.cumsum(steps >= thresholds.cut_change)
         black = measured.bright <= thresholds.black_share
-        motion = _around(measured.moved, scenes, reach, 75)
-        usually_torn = _around(measured.torn, scenes, reach, 90, without=_TORN_REACH + 1)
-        limit = np.maximum(thresholds.torn_ratio * usually_torn, thresholds.torn_change)
+        motion = around(measured.moved, reach, 50, scenes=scenes)
         return cls(
             period_ns,
             black,
             _still(measured, black, motion, thresholds),
-            (measured.torn >= limit) & ~_near(black, _TORN_REACH),
+            _torn(measured, scenes, reach, thresholds) & ~_near(black, TORN_STEPS),
             motion,
+            steps,
         )
 
     def frames_in(self, seconds: float) -> int:
@@ -101,12 +103,36 @@ def _still(
 ) -> NDArray[np.bool_]:
     comparable = ~(black | np.concatenate(([True], black[:-1])) | measured.resized)
     still = comparable & (measured.moved <= thresholds.still_share)
-    # An encoder refines a still picture for some frames; so less motion than usual counts, if it lasts.
+    # An encoder refines a still picture for some frames. So less motion than usual counts, if it lasts, and
+    # begins and ends at once.
     limit = np.minimum(thresholds.still_ratio * motion, thresholds.still_max_share)
+    abrupt = thresholds.abrupt_ratio * motion
     for first, last in runs(comparable & (measured.moved <= np.maximum(limit, thresholds.still_share))):
-        if last - first + 1 >= MIN_RUN:
+        begins = first <= 1 or measured.moved[first - 1] >= abrupt[first]
+        ends = last + 1 >= len(measured) or measured.moved[last + 1] >= abrupt[last]
+        if last - first + 1 >= MIN_RUN and begins and ends:
             still[first : last + 1] = True
     return np.asarray(still)
+
+
+def _torn(
+    measured: MeasuredFrames, scenes: NDArray[np.intp], reach: int, thresholds: Thresholds
+) -> NDArray[np.bool_]:
+    torn = np.zeros(len(measured), np.bool_)
+    for step in range(1, TORN_STEPS + 1):
+        change, share = measured.torn[:, step - 1], measured.torn_share[:, step - 1]
+        usual_change, usual_share = (
+            thresholds.torn_ratio * around(values, reach, 90, scenes=scenes, without=TORN_STEPS + 1)
+            for values in (change, share)
+        )
+        found = (change >= np.maximum(usual_change, thresholds.torn_change)) & (
+            share >= np.maximum(usual_share, thresholds.torn_share)
+        )
+        for frame in np.flatnonzero(found):
+            # Where the scene changes, a moving thing differs from both scenes.
+            same = coarse_change(measured, int(frame) - step, int(frame) + step) < 2 * thresholds.cut_change
+            torn[frame] |= same
+    return torn
 
 
 def _period_ns(measured: MeasuredFrames) -> float:
@@ -115,13 +141,9 @@ def _period_ns(measured: MeasuredFrames) -> float:
     return float(np.median(distances)) if distances.size else 0.0
 
 
-def _scenes(measured: MeasuredFrames, thresholds: Thresholds) -> NDArray[np.intp]:
-    """Return the number of the scene of each frame: at each sudden change, another scene begins."""
-    begins = [
-        number > 0 and not coarse_change(measured, number, number - 1) < thresholds.cut_change
-        for number in range(len(measured))
-    ]
-    return np.cumsum(begins)
+def _steps(measured: MeasuredFrames) -> NDArray[np.float32]:
+    steps = [coarse_change(measured, frame, max(frame - 1, 0)) for frame in range(len(measured))]
+    return np.nan_to_num(np.array(steps, np.float32), nan=np.inf)
 
 
 def _near(mask: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
@@ -133,36 +155,34 @@ def _near(mask: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
     return near
 
 
-def _around(
+def around(
     values: NDArray[np.float32],
-    scenes: NDArray[np.intp],
     reach: int,
     percentile: float,
     *,
+    scenes: NDArray[np.intp] | None = None,
     without: int = 0,
 ) -> NDArray[np.float32]:
-    """Return the percentile of the values around each frame, in the same scene; 0 if there are none.
+    """Return the percentile of the values around each frame; 0 if there are none.
 
     Args:
         values: The values of all frames.
-        scenes: The scenes of all frames.
         reach: Number of frames before and after that count.
         percentile: The percentile.
+        scenes: The scenes of all frames, if only the same scene counts.
         without: The frame itself and the next ones, up to this distance less one, do not count.
     """
     result = np.zeros(len(values), np.float32)
-    starts = np.searchsorted(scenes, scenes, "left")
-    ends = np.searchsorted(scenes, scenes, "right")
-    for position in range(len(values)):
-        start, end = (
-            max(position - reach, int(starts[position])),
-            min(position + reach + 1, int(ends[position])),
-        )
+    if scenes is None:
+        scenes = np.zeros(len(values), np.intp)
+    starts, ends = np.searchsorted(scenes, scenes, "left"), np.searchsorted(scenes, scenes, "right")
+    for frame in range(len(values)):
+        start, end = max(frame - reach, int(starts[frame])), min(frame + reach + 1, int(ends[frame]))
         near = values[start:end]
         if without:
-            low, high = max(position - without + 1, start), min(position + without, end)
+            low, high = max(frame - without + 1, start), min(frame + without, end)
             near = np.concatenate((values[start:low], values[high:end]))
         if near.size:
             near = np.sort(near)
-            result[position] = near[int((near.size - 1) * percentile / 100)]
+            result[frame] = near[int((near.size - 1) * percentile / 100)]
     return result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.report.finding import Finding, FindingKind
-from odyssey_ros.dataset.report.picture_states import coarse_change
+from odyssey_ros.dataset.report.picture_states import around, coarse_change
 
 if TYPE_CHECKING:
     from odyssey_ros.dataset.manifest import ManifestEntry
@@ -103,24 +103,41 @@ class PromptedFrames:
 
     def _scene_cuts(self) -> list[int]:
         """Return the frames at which the scene changes at once, and remains changed."""
-        times = [each.media_time_ns for each in self._measured.labels]
+        usable = self._usable
+        reach = self._states.frames_in(self._thresholds.window_s)
+        usual = self._thresholds.cut_ratio * around(self._states.steps, reach, 90, without=1)
         cuts = []
         for frame in range(1, len(self._measured)):
-            if not self._usable[frame]:
-                continue
             reference = frame - 1
-            while reference > 0 and (not self._usable[reference] or self._states.still[reference]):
+            while reference > 0 and not usable[reference]:
                 reference -= 1
-            adjacent = (
-                reference == frame - 1 and times[frame] - times[reference] < 1.5 * self._states.period_ns
-            )
-            limit = self._thresholds.cut_change * (1 if adjacent else 2)
-            if not self._usable[reference] or not self._change(frame, reference) >= limit:
+            if not usable[frame] or not usable[reference]:
                 continue
-            later = [each for each in range(frame + 1, min(frame + 4, len(times))) if self._usable[each]]
-            if not later or self._change(later[-1], reference) >= limit:
+            least = max(self._thresholds.cut_change, float(usual[frame]))
+            limit = least + self._expected_drift(reference, frame)
+            if not self._change(frame, reference) >= limit:
+                continue
+            later = [each for each in range(frame + 1, min(frame + 4, len(usable))) if usable[each]]
+            if not later or self._change(later[-1], reference) >= self._thresholds.cut_change:
                 cuts.append(frame)
         return cuts
+
+    def _expected_drift(self, reference: int, frame: int) -> float:
+        """Return how much the picture changes without a cut while frames are missing, unusable or still."""
+        labels, period = self._measured.labels, self._states.period_ns
+        start = reference
+        while start > 0 and self._states.still[start]:
+            start -= 1
+        elapsed_ns = labels[frame].media_time_ns - labels[reference].media_time_ns
+        count = frame - 1 - start
+        if period and elapsed_ns > self._thresholds.gap_periods * period:
+            count += round(elapsed_ns / period) - (frame - reference)
+        if count <= 0:
+            return 0.0
+        first = max(start - self._states.frames_in(self._thresholds.window_s), 0)
+        steps = [self._change(each, each - 1) for each in range(first + 1, start + 1)]
+        steps = [step for step in steps if step < self._thresholds.cut_change]
+        return min(count * sum(steps) / len(steps), self._thresholds.cut_change * 3) if steps else 0.0
 
     def _change(self, frame: int, other: int) -> float:
         return coarse_change(self._measured, frame, other)

@@ -17,22 +17,30 @@ class Thresholds:
         moved_level: A pixel has moved if its luma differs from the frame before by more.
         still_share: A picture is still if no larger share of its pixels has moved.
         still_ratio: A picture is also still, together with two more, if the share that has moved is not larger
-            than this part of the usual one (its upper quartile), ...
-        still_max_share: ... and not larger than this.
+            than this part of the usual one (the median), ...
+        still_max_share: ... and not larger than this, ...
+        abrupt_ratio: ... while the share before and after is at least this part of the usual one.
         frozen_s: Shortest time of still pictures that is a freeze.
-        frozen_ratio: A freeze is longer than the usual time between two steps of the motion by this factor.
-        repeated_motion: A still picture is repeated if a larger share moves usually (upper quartile), ...
+        fast_motion: If a smaller share moves usually, still pictures may be a pause of a slow motion, unless ...
+        jump_ratio: ... the share that moves in the next picture is larger than usual by this factor.
+        slow_share: If a larger share of the other pictures is still, the motion is slow, too, ...
+        slow_frozen_s: ... and a freeze is at least as long as this ...
+        frozen_ratio: ... and longer than the usual time of a step by this factor.
+        repeated_motion: A still picture is repeated if a larger share moves usually (the median), ...
         repeated_max_share: ... and at most this share of the frames around is still, too.
         replayed_ratio: At least three pictures are replayed if they differ from those shown before by at most
             this part of their change from frame to frame.
         black_level: A pixel is black if its luma is not higher.
         black_share: A picture is black if no larger share of its pixels is not black.
+        torn_level: A region that differs so much takes part in `torn_share`.
+        torn_share: Smallest share of the regions of a torn picture that differ.
         torn_change: A region of 96 x 96 pixels or so is torn if it differs from those before and after by more
             than these differ from each other, by at least this, ...
         torn_ratio: ... and by at least this factor of the usual value (its 90th percentile).
         gap_periods: Frames are missing if the time to the next one is longer than so many frame periods.
         cut_change: The scene changes at once if the mean of a coarse picture changes by at least this between
-            two frames; after a gap, twice as much.
+            two frames, ...
+        cut_ratio: ... and by at least this factor of the usual change (its 90th percentile).
         effect_s: Time within which a prompt must have changed the picture.
         drift_ratio: A slow change within that time is an effect if it is larger than `cut_change` plus this
             factor of the change within the same time before the prompt.
@@ -43,18 +51,26 @@ class Thresholds:
     moved_level: int = 4
     still_share: float = 0.0003
     still_ratio: float = 0.3
+    abrupt_ratio: float = 0.6
     still_max_share: float = 0.02
     frozen_s: float = 0.3
-    frozen_ratio: float = 3.0
+    frozen_ratio: float = 4.0
+    fast_motion: float = 0.02
+    jump_ratio: float = 1.2
+    slow_share: float = 0.1
+    slow_frozen_s: float = 0.75
     repeated_motion: float = 0.001
-    repeated_max_share: float = 0.1
+    repeated_max_share: float = 0.03
     replayed_ratio: float = 0.25
     black_level: int = 24
     black_share: float = 0.01
-    torn_change: float = 4.0
+    torn_level: float = 2.0
+    torn_share: float = 0.04
+    torn_change: float = 5.0
     torn_ratio: float = 2.0
     gap_periods: float = 1.5
-    cut_change: float = 2.5
+    cut_change: float = 1.5
+    cut_ratio: float = 2.0
     effect_s: float = 2.0
     drift_ratio: float = 1.5
     early_s: float = 0.25
