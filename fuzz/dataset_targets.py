@@ -28,6 +28,8 @@ from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog, parse_ev
 from odyssey_ros.dataset.logs.log_content import decompressed
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, ManifestError, read_manifest
 from odyssey_ros.dataset.plan_notes import dry_run_line, prompts_of
+from odyssey_ros.dataset.report.episode_record import RecordError, read_record
+from odyssey_ros.dataset.report.page_episode import episode_section
 from odyssey_ros.dataset.scripts.plans import read_plans
 from odyssey_ros.dataset.submissions.journal import Journal
 from odyssey_ros.dataset.videos.video import Video
@@ -122,6 +124,35 @@ _TIMES = (
     "1960-01-01 10:00:00,5-12:30",
 )
 
+REPORT_RECORD = {
+    "version": 1,
+    "report": {
+        "format": 1,
+        "thresholds": {"frozen_s": 0.3},
+        "episodes": {
+            "walk": {
+                "crc32": "0123abcd",
+                "frames": 20,
+                "stream_id": "stream",
+                "images": "h264",
+                "sizes": [[1280, 704]],
+                "start_time_ns": 1_790_000_000_000_000_000,
+                "duration_s": 1.0,
+                "rate_hz": 20.0,
+                "prompts": [
+                    {"prompt": "<script>", "first": 0, "last": 19, "start_s": 0.0, "duration_s": 1.0}
+                ],
+                "findings": [{"first": 2, "last": 4, "kind": "frozen", "text": "for 0.1 s"}],
+                "losses": {"missing_pictures": 2},
+                "error": "",
+            }
+        },
+    },
+    "strip": [0, 19],
+    "thumbnails": {"0": "data:image/jpeg;base64,/9j/", "19": "data:image/jpeg;base64,/9j/"},
+    "distances": [[0.05, 50.0], [0.1, 50.0]],
+}
+
 
 def _file(name: str, data: bytes) -> Path:
     """Write a file of this process, in memory where the system has such a folder."""
@@ -179,6 +210,15 @@ def _plans(path: Path) -> None:
 def _manifest(path: Path) -> None:
     for entry in read_manifest(path):
         entry.to_line()
+
+
+def _report_record(data: bytes) -> None:
+    """Read a record of a report, and make the part of the page."""
+    record = read_record(data, "walk", "0123abcd", {"frozen_s": 0.3})
+    if record is not None:
+        section = episode_section(record)
+        section.encode()
+        check("<script" not in section, "a text became markup")
 
 
 def _journal(path: Path) -> None:
@@ -339,6 +379,7 @@ TARGETS = [
         _with_file("manifest.jsonl", _manifest),
         (ManifestError,),
     ),
+    FuzzTarget("report_record", damaged_json(REPORT_RECORD), _report_record, (RecordError,), memory_mib=256),
     FuzzTarget(
         "journal", damaged_json(*RECORDS, lines=True), _with_file("journal.jsonl", _journal), (StateError,)
     ),

@@ -6,7 +6,6 @@ A record is kept as a file, so that a report that is made again reads only the b
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +22,7 @@ MAX_RECORD_BYTES: Final = 64 * 1024 * 1024
 _VERSION: Final = 1
 """Increased whenever the code makes other records of the same bag."""
 
+_MAX_NUMBER: Final = 1e13
 _JPEG_URI: Final = "data:image/jpeg;base64,"
 _BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 
@@ -66,7 +66,7 @@ class EpisodeRecord:
         Args:
             thresholds: The thresholds with which the findings were made.
         """
-        report = ReportFile(thresholds, {self.name: self.report}).to_json().decode("utf-8")
+        report = json.loads(ReportFile(thresholds, {self.name: self.report}).to_json())
         content = {
             "version": _VERSION,
             "report": report,
@@ -93,7 +93,7 @@ def read_record(data: bytes, name: str, crc32: str, thresholds: Mapping[str, flo
         content = json.loads(data)
         if content["version"] != _VERSION:
             return None
-        file = ReportFile.from_json(content["report"].encode("utf-8"))
+        file = ReportFile.from_json(json.dumps(content["report"]).encode("ascii"))
         report = file.episodes.get(name)
         if report is None or report.crc32 != crc32 or file.thresholds != thresholds:
             return None
@@ -102,7 +102,7 @@ def read_record(data: bytes, name: str, crc32: str, thresholds: Mapping[str, flo
             report=report,
             strip=tuple(map(int, content["strip"])),
             thumbnails={int(position): _uri(uri) for position, uri in content["thumbnails"].items()},
-            distances=tuple((_finite(time), _finite(distance)) for time, distance in content["distances"]),
+            distances=tuple((_bounded(time), _bounded(distance)) for time, distance in content["distances"]),
         )
     except ReportFileError as error:
         raise RecordError("it is no record of an episode") from error
@@ -118,8 +118,8 @@ def _uri(value: Any) -> str:
     return value
 
 
-def _finite(value: Any) -> float:
+def _bounded(value: Any) -> float:
     found = float(value)
-    if not math.isfinite(found):
-        raise ValueError("not a finite number")
+    if not abs(found) <= _MAX_NUMBER:  # also for what is no number
+        raise ValueError("not a time")
     return found

@@ -78,6 +78,9 @@ def data_uri(jpeg: bytes) -> str:
 
 def thumbnail_size(width: int, height: int) -> tuple[int, int]:
     """Return the width and height of the thumbnail of a picture, in pixels."""
-    scale = min(1.0, LONGER_EDGE / max(width, height, 1))
+    edge = max(width, height, LONGER_EDGE)
     # Chroma planes have half the size, so both lengths are even.
-    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+    small_width, small_height = (
+        2 * max(1, (length * LONGER_EDGE + edge) // (2 * edge)) for length in (width, height)
+    )
+    return small_width, small_height

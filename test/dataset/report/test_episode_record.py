@@ -39,6 +39,7 @@ def test_a_record_of_something_else_is_not_used(record: Callable[..., EpisodeRec
 @pytest.mark.parametrize(
     "change",
     [
+        {"report": {}},
         {"report": "{}"},
         {"report": 5},
         {"strip": 5},
@@ -49,6 +50,7 @@ def test_a_record_of_something_else_is_not_used(record: Callable[..., EpisodeRec
         {"thumbnails": {"1": None}},
         {"distances": [[1]]},
         {"distances": [[1, "nan"]]},
+        {"distances": [[1, 1e300]]},
         {"distances": None},
     ],
 )

@@ -27,6 +27,7 @@ from odyssey_ros.dataset.report.thumbnails import (
         ((64, 48), (64, 48)),
         ((4096, 2), (160, 2)),
         ((161, 161), (160, 160)),
+        ((1920, 1080), (160, 90)),
     ],
 )
 def test_the_longer_edge_is_bounded(size: tuple[int, int], expected: tuple[int, int]) -> None:
