@@ -14,9 +14,7 @@ from odyssey_ros.dataset.engines.task_engine import LostTaskError, finished_task
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.progress import BarProgress
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
-from odyssey_ros.dataset.report.episode_analysis import unreadable
-from odyssey_ros.dataset.report.episode_record import EpisodeRecord
-from odyssey_ros.dataset.report.episode_task import EpisodeTask, report_episode
+from odyssey_ros.dataset.report.episode_task import EpisodeTask, failed, report_episode
 from odyssey_ros.dataset.report.page import write_pages
 from odyssey_ros.dataset.report.report_file import ReportFile
 from odyssey_ros.dataset.report.report_folder import ReportFolder
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.dataset.engines.task_engine import TaskEngine
     from odyssey_ros.dataset.reading.stored_episode import StoredEpisode
+    from odyssey_ros.dataset.report.episode_record import EpisodeRecord
 
 _DONE: Final = 0
 _INCOMPLETE: Final = 1
@@ -114,8 +113,7 @@ def _records(engine: TaskEngine, episodes: list[StoredEpisode]) -> Iterator[Epis
         try:
             yield future.result()
         except LostTaskError as error:  # noqa: PERF203 -- a task takes seconds
-            failure = EpisodeError(ErrorCode.INTERNAL, str(error))
-            yield EpisodeRecord(task.episode.name, unreadable(task.episode, failure))
+            yield failed(task.episode, EpisodeError(ErrorCode.INTERNAL, str(error)))
 
 
 def _counted(record: EpisodeRecord) -> tuple[EpisodeRecord, int]:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.episode_failures import containing
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.reading.stored_pictures import decoded_pictures
 from odyssey_ros.dataset.report.episode_analysis import EpisodeAnalysis, unreadable
 from odyssey_ros.dataset.report.episode_record import EpisodeRecord
 from odyssey_ros.dataset.report.frame_distances import frame_distances
+from odyssey_ros.dataset.report.report_file import EpisodeReport, ReportFile, ReportFileError
 from odyssey_ros.dataset.report.thumbnails import Thumbnailer, data_uri, spread, strip_length
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.reading.stored_episode import FrameLabels, StoredEpisode
     from odyssey_ros.dataset.report.finding import Finding
     from odyssey_ros.dataset.report.thresholds import Thresholds
+
+_NO_CRC32: Final = "00000000"
 
 MAX_SHOWN_FINDINGS: Final = 25
 """Findings of an episode whose frames have thumbnails."""
@@ -38,18 +42,24 @@ class EpisodeTask:
 def report_episode(task: EpisodeTask) -> EpisodeRecord:
     """Read an episode; return its part of the report. Blocks. Nothing is written.
 
-    An episode that cannot be read has a record too: the report has the error.
-
-    Raises:
-        EpisodeError: The manifest's entry itself cannot be used.
+    An episode that cannot be read has a record too, with the error.
     """
-    episode = task.episode
+    try:
+        with containing(task.episode.name):
+            return _checked(_record(task.episode, task.thresholds))
+    except EpisodeError as error:
+        return failed(task.episode, error)
+
+
+def failed(episode: StoredEpisode, error: EpisodeError) -> EpisodeRecord:
+    """Return the record of an episode that cannot be read."""
     try:
         with containing(episode.name):
-            return _record(episode, task.thresholds)
-    except EpisodeError as error:
-        with containing(episode.name):
-            return EpisodeRecord(episode.name, unreadable(episode, error))
+            return _checked(EpisodeRecord(episode.name, unreadable(episode, error)))
+    except EpisodeError:
+        # Not even the entry of the manifest can be used.
+        report = EpisodeReport(_NO_CRC32, 0, "", "", (), 0, 0.0, 0.0, error=str(error))
+        return EpisodeRecord(episode.name, report)
 
 
 def frames_of(finding: Finding, frames: int) -> list[int]:
@@ -63,6 +73,21 @@ def frames_of(finding: Finding, frames: int) -> list[int]:
     """
     around = (finding.first - 1, *spread(finding.first, finding.last, 3), finding.last + 1)
     return [position for position in around if 0 <= position < frames]
+
+
+def _checked(record: EpisodeRecord) -> EpisodeRecord:
+    """Return a record that `report.json` can hold.
+
+    Raises:
+        EpisodeError: The values of the manifest are not possible, such as a negative time.
+    """
+    try:
+        ReportFile.from_json(ReportFile({}, {record.name: record.report}).to_json())
+    except ReportFileError as error:
+        raise EpisodeError(
+            ErrorCode.BAG_BROKEN, "its entry of the manifest has values that are not possible"
+        ) from error
+    return record
 
 
 def _record(episode: StoredEpisode, thresholds: Thresholds) -> EpisodeRecord:

@@ -30,7 +30,12 @@ def totals_section(totals: Totals) -> Html:
         _tile("Hours", hours, f"{seconds:,.1f} s", link="plots"),
         _tile("Prompts", f"{totals.runs:,}", f"{len(totals.prompts):,} different", link="prompts"),
         _tile("Findings", f"{found:,}", f"in {totals.flagged:,} episodes", link="findings"),
-        _tile("Losses", f"{sum(group.count for group in totals.losses):,}", "while it was made"),
+        _tile(
+            "Losses",
+            f"{sum(group.count for group in totals.losses):,}",
+            "while it was made",
+            link="losses" if totals.losses else "",
+        ),
     ]
     tables = [
         _groups("Picture size", totals.sizes),
@@ -51,7 +56,7 @@ def totals_section(totals: Totals) -> Html:
         element("h2", "Totals"),
         element("dl", tiles, class_="tiles"),
         element("div", tables, class_="tables"),
-        losses,
+        element("div", losses, id="losses") if losses else "",
         id="totals",
     )
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import simplejpeg
 
+from odyssey_ros.dataset.manifest import FileEntry
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
 from odyssey_ros.dataset.report import episode_task
 from odyssey_ros.dataset.report.episode_analysis import EpisodeAnalysis
 from odyssey_ros.dataset.report.episode_task import EpisodeTask, frames_of, report_episode
 from odyssey_ros.dataset.report.finding import Finding, FindingKind
+from odyssey_ros.dataset.report.report_file import ReportFile
 from odyssey_ros.dataset.report.thresholds import THRESHOLDS
 from small_datasets import add_episodes
 from small_video import write_video
@@ -93,3 +95,24 @@ def test_an_unexpected_error_is_one_of_this_episode(
     monkeypatch.setattr(EpisodeAnalysis, "add", fail)
     record = report_episode(EpisodeTask(episode("h264"), THRESHOLDS))
     assert record.report.error == "INTERNAL: internal error: ZeroDivisionError: unexpected"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"start_time_ns": -1},
+        {"files": ()},
+        {"files": (FileEntry("episodes/walk/walk_0.mcap", 1, "no CRC"),)},
+        {"losses": {"missing_pictures": "many"}},
+        {"sizes": ({"width": "wide"},)},
+        {"bag": "../../\ud800"},
+    ],
+)
+def test_an_impossible_entry_is_an_error_of_this_episode(
+    changes: dict[str, Any], episode: Callable[..., StoredEpisode]
+) -> None:
+    stored = episode("h264")
+    record = report_episode(EpisodeTask(replace(stored, entry=replace(stored.entry, **changes)), THRESHOLDS))
+    assert record.report.error
+    file = ReportFile({}, {"walk": record.report})
+    assert ReportFile.from_json(file.to_json()) == file
