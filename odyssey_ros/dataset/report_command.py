@@ -61,7 +61,8 @@ def run_report(arguments: argparse.Namespace, console: Console) -> int:
         PlanError: The folder has no manifest.
         StateError: The report cannot be written.
     """
-    episodes = stored_episodes(arguments.folder)
+    # The processes of a cluster have other working directories.
+    episodes = stored_episodes(arguments.folder.absolute())
     output: Path = arguments.output or arguments.folder / "report"
     thresholds = THRESHOLDS.to_json()
     records: dict[str, EpisodeRecord] = {}
