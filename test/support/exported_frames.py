@@ -24,6 +24,10 @@ CAMERA: Final = "observation.images.odyssey"
 """The video feature of the LeRobot export."""
 
 
+ORIGIN_PATH: Final = "meta/odyssey_frames/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+"""The file with the true stamps of an episode; its number is that of the video."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportedFrame:
     """A frame of an export.
@@ -90,13 +94,15 @@ def episodes_of_lerobot(dataset: Path) -> dict[str, list[ExportedFrame]]:
         ]
         place = {name: episode[f"videos/{CAMERA}/{name}"] for name in ("chunk_index", "file_index")}
         video = dataset / info["video_path"].format(video_key=CAMERA, **place)
-        stamps = _odyssey_rows(dataset, number)
+        stamps = _rows(dataset / ORIGIN_PATH.format(**place))
         pictures = list(pictures_of(video))
         counts = {len(rows), len(pictures), len(stamps), episode["length"]}
         assert len(counts) == 1, f"{dataset}: episode {number} has {counts} frames"
         frames = []
         for at, (row, stamp, (time, size, marker)) in enumerate(zip(rows, stamps, pictures, strict=True)):
-            assert row["frame_index"] == at, f"{dataset}: episode {number}, frame {at}: {row}"
+            assert row["frame_index"] == stamp["frame_index"] == at, (
+                f"{dataset}: episode {number}, frame {at}: {row}"
+            )
             assert row["index"] == total + at, f"{dataset}: episode {number}, frame {at}: {row}"
             assert abs(row["timestamp"] - at / info["fps"]) < 1e-4, f"{dataset}: {row}"
             assert abs(time - row["timestamp"]) < 1e-4, f"{dataset}: the picture is at {time}: {row}"
@@ -159,11 +165,6 @@ def marker_of(pixels: np.ndarray[Any, Any]) -> Marker | None:
     if min(pixels.shape[:2]) < MARKER_WIDTH // 2 + 1:
         pixels = pixels.repeat(2, axis=0).repeat(2, axis=1)
     return read_marker(pixels)
-
-
-def _odyssey_rows(dataset: Path, episode: int) -> list[dict[str, Any]]:
-    paths = sorted((dataset / "meta" / "odyssey_frames").glob("**/*.parquet"))
-    return [row for path in paths for row in _rows(path) if row["episode_index"] == episode]
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

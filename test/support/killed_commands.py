@@ -80,7 +80,7 @@ def run_with_kills(
     """
     run = KilledRun(name)
     begin = time.monotonic()
-    log = folder / f"{name}.log"
+    log = folder / f"{name.replace(' ', '-')}.log"
     for moment in (*moments, None):
         run.starts += 1
         with log.open("wb") as stream:

@@ -45,6 +45,14 @@ _ANIMALS: Final = (
 COMMANDS: Final = ("simulate", "report", "export lerobot", "export clips")
 """The commands, in their order."""
 
+_OUTPUTS: Final = (
+    ("simulate", "walks/manifest.jsonl"),
+    ("simulate", "walks/episodes"),
+    ("report", "walks/report"),
+    ("export lerobot", "lerobot"),
+    ("export clips", "clips"),
+)
+
 SWITCH_MS: Final = 400
 """Time of the second prompt of each script."""
 
@@ -93,6 +101,7 @@ class Pipeline:
         self, folder: Path, episodes: int, kills: Mapping[str, int], seed: int, workers: int = 2
     ) -> None:
         self._folder = folder
+        self._killed, self._undisturbed = folder / "killed", folder / "undisturbed"
         self._kills = kills
         self._rng = random.Random(seed)
         self._workers = str(workers)
@@ -115,37 +124,31 @@ class Pipeline:
                 "NO_COLOR": "1",
             }
             self._write_script()
-            self._run_killed("simulate", self._simulate("walks"), "walks", self._check_bags)
+            self._run_killed("simulate", "walks", self._check_bags)
+            # The dataset is made again from the same jobs: the journal of the killed runs names them.
+            shutil.copytree(self._killed / "walks" / "work", self._undisturbed / "walks" / "work")
+            shutil.copy2(self._killed / "walks" / "dataset.json", self._undisturbed / "walks")
+            self._run("simulate")
             self._outcome.jobs = _job_count(url)
-            self._make_undisturbed_dataset()
-        stages = (
-            (
-                "report",
-                lambda name: ("report", name, "--workers", self._workers),
-                "walks/report",
-                lambda: None,
-            ),
-            ("export lerobot", self._lerobot, "lerobot", self._check_committed),
-            ("export clips", self._clips, "clips", lambda: None),
-        )
-        for name, arguments, output, after_kill in stages:
-            self._run_killed(name, arguments("walks"), output, after_kill)
-            self._run(arguments("undisturbed"))
+        self._run_killed("report", "walks/report")
+        self._run_killed("export lerobot", "lerobot", self._check_committed)
+        self._run_killed("export clips", "clips")
+        for name in COMMANDS[1:]:
+            if self._kills.get(name):
+                self._run(name)
         self._compare()
         return self._outcome
 
     # -- commands ----------------------------------------------------------------------------------
 
-    def _simulate(self, output: str) -> Sequence[str]:
-        return ("simulate", "walk.json", "-o", output, "--images", "h264", "--poll", "0.1", "--jobs", "5")
-
-    def _lerobot(self, source: str) -> Sequence[str]:
-        target = "lerobot" if source == "walks" else f"lerobot-{source}"
-        return ("export", "lerobot", source, "-o", target, "--workers", self._workers)
-
-    def _clips(self, source: str) -> Sequence[str]:
-        target = "clips" if source == "walks" else f"clips-{source}"
-        return ("export", "clips", source, "-o", target, "--workers", self._workers)
+    def _command(self, name: str) -> list[str]:
+        arguments = {
+            "simulate": "simulate walk.json -o walks --images h264 --poll 0.1 --jobs 5",
+            "report": f"report walks --workers {self._workers}",
+            "export lerobot": f"export lerobot walks -o lerobot --workers {self._workers}",
+            "export clips": f"export clips walks -o clips --workers {self._workers}",
+        }[name]
+        return [sys.executable, "-m", "odyssey_ros.dataset", *arguments.split()]
 
     def _write_script(self) -> None:
         scripts = [
@@ -157,18 +160,19 @@ class Pipeline:
             for first, second in self._prompts
         ]
         text = json.dumps({"portrait": False, "scripts": scripts})
-        (self._folder / "walk.json").write_text(text, encoding="utf-8")
+        for folder in (self._killed, self._undisturbed):
+            folder.mkdir()
+            (folder / "walk.json").write_text(text, encoding="utf-8")
 
-    def _run_killed(
-        self, name: str, arguments: Sequence[str], output: str, after_kill: Callable[[], None]
-    ) -> None:
+    def _run_killed(self, name: str, output: str, after_kill: Callable[[], None] = lambda: None) -> None:
         # The last runs reach the later work, because the earlier ones have done a part of it.
-        moments = [self._rng.randint(1, 3 * self._outcome.episodes) for _ in range(self._kills.get(name, 0))]
+        kills = self._kills.get(name, 0)
+        moments = [self._rng.randint(1, 3 * self._outcome.episodes) for _ in range(kills)]
         run = run_with_kills(
-            name.replace(" ", "-"),
-            self._command(arguments),
-            self._folder,
-            self._folder / output,
+            name,
+            self._command(name),
+            self._killed,
+            self._killed / output,
             moments,
             environment=self._environment,
             rng=self._rng,
@@ -176,44 +180,35 @@ class Pipeline:
         )
         self._outcome.stages.append(run)
 
-    def _run(self, arguments: Sequence[str]) -> None:
+    def _run(self, name: str) -> None:
+        """Run a command without kills in a folder of its own."""
         done = subprocess.run(
-            self._command(arguments),
-            cwd=self._folder,
+            self._command(name),
+            cwd=self._undisturbed,
             env=self._environment,
             capture_output=True,
             text=True,
             check=False,
             timeout=3600,
         )
-        assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
-
-    def _command(self, arguments: Sequence[str]) -> list[str]:
-        return [sys.executable, "-m", "odyssey_ros.dataset", *arguments]
-
-    def _make_undisturbed_dataset(self) -> None:
-        """Make the dataset again from the same jobs: the journal of the killed runs names them."""
-        source, target = self._folder / "walks", self._folder / "undisturbed"
-        shutil.copytree(source / "work", target / "work")
-        shutil.copy2(source / "dataset.json", target / "dataset.json")
-        self._run(self._simulate("undisturbed"))
+        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
 
     # -- after each kill ---------------------------------------------------------------------------
 
     def _check_bags(self) -> None:
         """A bag that has its final name is complete."""
-        for bag in (self._folder / "walks" / "episodes").glob("[!.]*"):
+        for bag in (self._killed / "walks" / "episodes").glob("[!.]*"):
             entry = json.loads((bag / "episode.json").read_text(encoding="utf-8"))
             for file in entry["files"]:
-                whole = crc32_of(self._folder / "walks" / file["path"]) == file["crc32"]
+                whole = crc32_of(self._killed / "walks" / file["path"]) == file["crc32"]
                 self._outcome.check(whole, f"{file['path']} was half-written after a kill")
 
     def _check_committed(self) -> None:
         """What the export lists is there and complete."""
-        folder = self._folder / "lerobot"
+        folder = self._killed / "lerobot"
         if (folder / "meta" / "info.json").exists():
             episodes = episodes_of_lerobot(folder)
-            self._check_labels({name: list(frames) for name, frames in episodes.items()}, partly=True)
+            self._check_labels(episodes, partly=True)
 
     # -- at the end --------------------------------------------------------------------------------
 
@@ -221,21 +216,21 @@ class Pipeline:
         outcome = self._outcome
         check = outcome.check
         check(outcome.jobs == outcome.episodes, f"{outcome.jobs} jobs for {outcome.episodes} scripts")
-        entries = _entries(self._folder / "walks")
+        entries = _entries(self._killed / "walks")
         starts = sorted(entry["provenance"]["script"][0]["start"]["prompt"] for entry in entries)
         check(starts == sorted(first for first, _ in self._prompts), "an episode is missing or twice")
         streams = {entry["stream_id"] for entry in entries}
         check(len(streams) == len(entries), "two episodes have one stream")
-        episodes = episodes_of_lerobot(self._folder / "lerobot")
+        episodes = episodes_of_lerobot(self._killed / "lerobot")
         check(
             sorted(episodes) == sorted(entry["episode"] for entry in entries), "the export has other episodes"
         )
         outcome.frames = self._check_labels(episodes)
         outcome.clips = self._check_clips(entries)
-        for name in ("walks/manifest.jsonl", "walks/report", "lerobot", "clips"):
-            other = name.replace("walks", "undisturbed") if "walks" in name else f"{name}-undisturbed"
-            for difference in _differences(self._folder / name, self._folder / other):
-                check(False, f"{name} differs from the undisturbed run: {difference}")
+        for command, output in _OUTPUTS:
+            if self._kills.get(command):
+                for difference in _differences(self._killed / output, self._undisturbed / output):
+                    check(False, f"{output} differs from the undisturbed run: {difference}")
 
     def _check_labels(self, episodes: Mapping[str, Sequence[ExportedFrame]], *, partly: bool = False) -> int:
         """Compare each frame with the scripts; return the number of frames."""
@@ -267,7 +262,7 @@ class Pipeline:
         return count
 
     def _check_clips(self, entries: Sequence[Mapping[str, Any]]) -> int:
-        clips = clips_of(self._folder / "clips")
+        clips = clips_of(self._killed / "clips")
         check = self._outcome.check
         check(len(clips) == 2 * len(entries), f"{len(clips)} clips")
         joined: dict[str, list[ExportedFrame]] = {}
