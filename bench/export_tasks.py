@@ -1,13 +1,14 @@
-"""Prints the share of the statistics in the CPU time of export tasks: `statistics_share.py FOLDER [GOP]`.
+"""Runs the tasks of `export lerobot` in this process and prints figures: `export_tasks.py FOLDER [GOP]`.
 
-The tasks of `export lerobot` run in this process, and the functions that make statistics are timed, with the
-decoding of the pictures that only the statistics need.
+cpu_s       CPU time of the tasks in seconds
+share       part of it that the statistics take, with the decoding of pictures that only they need
+peak_bytes  maximum memory of the process
 """
 
 from __future__ import annotations
 
 import json
-import os
+import resource
 import sys
 import tempfile
 import time
@@ -50,10 +51,9 @@ class Timer:
 
 
 def main() -> int:
-    """Run the tasks on one core and print the figures."""
+    """Run the tasks and print the figures."""
     folder = Path(sys.argv[1])
     gop = int(sys.argv[2]) if len(sys.argv) > 2 else None
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     timer = Timer()
     for owner, name in TIMED:
         timer.watch(owner, name)
@@ -63,7 +63,8 @@ def main() -> int:
             task = lerobot_episode.EpisodeTask(episode, Path(staging) / episode.name, gop)
             lerobot_episode.export_episode(task)
         cpu_s = time.process_time() - begin
-    print(json.dumps({"cpu_s": cpu_s, "share": timer.cpu_s / cpu_s}))
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"cpu_s": cpu_s, "share": timer.cpu_s / cpu_s, "peak_bytes": peak_bytes}))
     return 0
 
 
