@@ -6,16 +6,20 @@ The tree::
      +-- PlanError        a script file, a sweep or an option is invalid; nothing was sent
      +-- StateError       the output folder is in use, or its contents do not match this run
      +-- EpisodeError     one episode failed; the others continue
+     +-- ExportedDatasetError       an exported dataset cannot be read
+          +-- ExportedVideoError    a picture of it cannot be read
 
-An error's text never holds a key, a token, or the query of a URL.
+An error's text never holds a key, a token, or the query of a URL. The client is imported only where its codes
+are needed, because the reader of exported datasets works where the client's packages are not installed.
 """
 
 from __future__ import annotations
 
 import errno
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from odyssey_ros.client.error_codes import ErrorCode
+if TYPE_CHECKING:
+    from odyssey_ros.client.error_codes import ErrorCode
 
 
 class DatasetError(Exception):
@@ -53,6 +57,14 @@ class EpisodeError(DatasetError):
         return _copied, (type(self), self.args, self.__dict__)
 
 
+class ExportedDatasetError(DatasetError):
+    """An exported dataset is missing, damaged or of another format. The text names the file."""
+
+
+class ExportedVideoError(ExportedDatasetError):
+    """A picture of an exported dataset cannot be read. Other episodes may be usable."""
+
+
 def _copied(kind: type[EpisodeError], args: tuple[Any, ...], attributes: dict[str, Any]) -> EpisodeError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(attributes)
@@ -67,6 +79,8 @@ def disk_error(error: OSError, what: str) -> EpisodeError:
 
     A full disk has a code of its own, because the user can fix it.
     """
+    from odyssey_ros.client.error_codes import ErrorCode  # noqa: PLC0415 -- see above
+
     reason = error.strerror or type(error).__name__
     if error.errno in _NO_SPACE:
         return EpisodeError(ErrorCode.DISK_FULL, f"no room to write {what}: {reason}")
