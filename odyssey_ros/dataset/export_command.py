@@ -133,10 +133,10 @@ def _lerobot(arguments: argparse.Namespace, console: Console) -> int:
     from odyssey_ros.dataset.exports.lerobot_dataset import LeRobotExport  # noqa: PLC0415 -- needs pyarrow
 
     episodes = stored_episodes(arguments.folder)
-    left_out = 0
+    left_out: list[StoredEpisode] = []
     if arguments.exclude_flagged:
         flagged = _flagged(arguments, episodes)
-        left_out = sum(episode.name in flagged for episode in episodes)
+        left_out = [episode for episode in episodes if episode.name in flagged]
         episodes = [episode for episode in episodes if episode.name not in flagged]
     with ExitStack() as stack:
         export = stack.enter_context(ExportFolder(arguments.output, "lerobot", common_settings(arguments)))
@@ -151,8 +151,8 @@ def _lerobot(arguments: argparse.Namespace, console: Console) -> int:
             resample=arguments.resample,
             version=_version(),
             progress=progress,
-        ).run(engine, episodes)
-    return _conclude(outcome, arguments, left_out)
+        ).run(engine, episodes, left_out)
+    return _conclude(outcome, arguments, len(left_out))
 
 
 def _conclude(outcome: ExportOutcome, arguments: argparse.Namespace, left_out: int) -> int:

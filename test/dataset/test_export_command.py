@@ -145,6 +145,30 @@ def test_an_interrupted_export_is_continued(walks: Callable[..., Path], tmp_path
     assert contents(out) == contents(undisturbed)
 
 
+def test_episodes_with_findings_are_left_out(
+    walks: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = walks("a", "b", frames=12), tmp_path / "out"
+    arguments = ["export", "lerobot", str(folder), "-o", str(out), "--exclude-flagged", "--workers", "1"]
+    assert main(arguments) == 2
+    assert "odyssey-dataset report" in capsys.readouterr().err
+    assert main(["report", str(folder), "--workers", "1"]) == 0
+    path = folder / "report" / "report.json"
+    report = json.loads(path.read_text())
+    for name, findings in (
+        ("a", []),
+        ("b", [{"kind": "frozen", "first": 3, "last": 7, "text": "no change"}]),
+    ):
+        report["episodes"][name]["findings"] = findings
+    path.write_text(json.dumps(report))
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"1 episodes with 12 frames in {out}",
+        "1 added, 0 exported before, 0 failed, 1 left out because of findings",
+    ]
+
+
 def test_splits_and_sizes(
     walks: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

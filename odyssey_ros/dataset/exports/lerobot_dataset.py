@@ -95,12 +95,15 @@ class LeRobotExport:
         self._states: dict[PurePosixPath, DatasetState] = {}
         self._outcome = ExportOutcome()
 
-    def run(self, engine: TaskEngine, episodes: Sequence[StoredEpisode]) -> ExportOutcome:
+    def run(
+        self, engine: TaskEngine, episodes: Sequence[StoredEpisode], left_out: Sequence[StoredEpisode] = ()
+    ) -> ExportOutcome:
         """Add the episodes that the dataset does not have. Blocks.
 
         Args:
             engine: Runs the tasks.
-            episodes: All episodes, in the order of their names.
+            episodes: All episodes that are wanted, in the order of their names.
+            left_out: Episodes that are not wanted. One that was exported before stays, with a note.
 
         Raises:
             PlanError: The episodes do not fit into one dataset.
@@ -112,6 +115,10 @@ class LeRobotExport:
             new = [episode for episode in episodes if self._is_new(episode)]
             self._clean_staging(new)
         self._progress.start(len(episodes), self._outcome.present)
+        for episode in left_out:
+            if episode.name in self._state_of(episode).records:
+                text = "it was exported before and has findings now; exported episodes are not removed"
+                self._progress.note(episode.name, text)
         queue = _Queue(new)
         commits = _CommitPace()
         for episode, error in self._results(engine, new):

@@ -46,6 +46,7 @@ def export_lerobot() -> Callable[..., ExportOutcome]:
         resample: int | None = None,
         places: ExportPlaces | None = None,
         engine: TasksHere | None = None,
+        left_out: tuple[str, ...] = (),
     ) -> ExportOutcome:
         with ExportFolder(out, "lerobot", {"gop": gop, "resample": resample}) as output:
             lerobot = LeRobotExport(
@@ -56,6 +57,9 @@ def export_lerobot() -> Callable[..., ExportOutcome]:
                 version="1.0",
                 progress=LogProgress(),
             )
-            return lerobot.run(engine or TasksHere(), stored_episodes(folder))
+            episodes = stored_episodes(folder)
+            wanted = [episode for episode in episodes if episode.name not in left_out]
+            others = [episode for episode in episodes if episode.name in left_out]
+            return lerobot.run(engine or TasksHere(), wanted, others)
 
     return export

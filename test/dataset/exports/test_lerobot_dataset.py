@@ -180,6 +180,20 @@ def test_another_rate_does_not_fit(
     assert names(tmp_path / "out") == ["a"]
 
 
+def test_an_exported_episode_that_is_left_out_now_stays(
+    walks: Callable[..., Path],
+    export_lerobot: Callable[..., Any],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    out = tmp_path / "out"
+    export_lerobot(walks("a", "b", frames=12), out)
+    assert export_lerobot(walks("c", frames=12), out, left_out=("b", "c")).added == 0
+    assert names(out) == ["a", "b"]
+    assert "b: it was exported before and has findings now" in caplog.text
+    assert "c: " not in caplog.text
+
+
 def test_mixed_sizes_are_refused_before_anything_is_written(
     walks: Callable[..., Path], export_lerobot: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).parents[2] / "support" / "lerobot_referee.py"
 NO_ACTIONS = ["No action features found -- cannot train any policy"]
 PROMPTS = [(0, "a fox"), (30, "it “rains”"), (35, "a fox")]
-FRAMES = 60
+FRAMES = 40
 KINDS = {"min", "max", "mean", "std", "count", "q01", "q10", "q50", "q90", "q99"}
 
 
@@ -83,6 +83,7 @@ def judged(output: Path, datasets: Sequence[Path]) -> Iterator[Judged]:
         yield Judged(dict(np.load(output / f"{number}.npz")), report)
 
 
+@pytest.mark.timeout(1200)  # imports of lerobot take long on a busy machine
 def test_lerobot_reads_every_frame(
     make_video: Callable[..., Path],
     export_lerobot: Callable[..., Any],
@@ -95,7 +96,7 @@ def test_lerobot_reads_every_frame(
     # The prompts begin at the same pictures; the numbers are those of the pictures that are left.
     add_episode(tmp_path / "gaps", "a", video, [(0, "a fox"), (27, "it “rains”"), (31, "a fox")])
     for name, size in (("landscape", (320, 192)), ("portrait", (192, 320))):
-        for episode in "abc":
+        for episode in "bc":
             add_episode(tmp_path / name, episode, make_video(FRAMES, size=size), PROMPTS)
     half = ExportPlaces(Splits.parse("train=0.5,val=0.5"))
     out = tmp_path / "out"
@@ -106,21 +107,21 @@ def test_lerobot_reads_every_frame(
     export_lerobot(tmp_path / "landscape", out / "split", places=half)
     export_lerobot(tmp_path / "gaps", out / "filled", resample=20)
     # The dataset grows: a second run appends an episode.
-    add_episode(tmp_path / "landscape", "0", make_video(FRAMES), PROMPTS)
+    add_episode(tmp_path / "landscape", "a", make_video(FRAMES), PROMPTS)
     export_lerobot(tmp_path / "landscape", out / "copied")
     for images, gop in (("h264", None), ("jpeg", 2)):
         export_lerobot(emulated_datasets[images], out / f"emulator-{images}", gop=gop)
     split_of_c = Splits.parse("train=0.5,val=0.5").of("c")
-    in_split = sum(half.splits is not None and half.splits.of(name) == split_of_c for name in "abc")
+    in_split = sum(half.splits is not None and half.splits.of(name) == split_of_c for name in "bc")
 
     numbers = list(range(FRAMES))
     before = {7: 6, 8: 6, 29: 28, 30: 28}
     filled = [before.get(number, number) for number in numbers]
     cases = {
-        "copied": (4, numbers),
-        "portrait": (3, numbers),
-        "encoded": (3, numbers),
-        "portrait-encoded": (3, numbers),
+        "copied": (3, numbers),
+        "portrait": (2, numbers),
+        "encoded": (2, numbers),
+        "portrait-encoded": (2, numbers),
         f"split/{split_of_c}": (in_split, numbers),
         "filled": (1, filled),
     }
