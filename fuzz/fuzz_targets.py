@@ -18,6 +18,7 @@ GROUPS = {
     "images": "image_targets",
     "bridge": "bridge_targets",
     "emulator": "emulator_targets",
+    "export_state": "export_state_targets",
 }
 """The module of each group."""
 

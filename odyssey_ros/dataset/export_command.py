@@ -132,14 +132,17 @@ def _lerobot(arguments: argparse.Namespace, console: Console) -> int:
         raise PlanError(str(error)) from error
     from odyssey_ros.dataset.exports.lerobot_dataset import LeRobotExport  # noqa: PLC0415 -- needs pyarrow
 
-    episodes = stored_episodes(arguments.folder)
+    # Tasks may run on other machines, where the current folder is another one.
+    episodes = stored_episodes(arguments.folder.absolute())
     left_out: list[StoredEpisode] = []
     if arguments.exclude_flagged:
         flagged = _flagged(arguments, episodes)
         left_out = [episode for episode in episodes if episode.name in flagged]
         episodes = [episode for episode in episodes if episode.name not in flagged]
     with ExitStack() as stack:
-        export = stack.enter_context(ExportFolder(arguments.output, "lerobot", common_settings(arguments)))
+        export = stack.enter_context(
+            ExportFolder(arguments.output.absolute(), "lerobot", common_settings(arguments))
+        )
         progress: ProgressDisplay = LogProgress()
         if console.is_terminal and not arguments.verbose:
             progress = stack.enter_context(BarProgress(console))

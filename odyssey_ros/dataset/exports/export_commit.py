@@ -91,7 +91,7 @@ def _apply(folder: Path, work: Path) -> None:
             for source, target in json.loads(read_regular_file(moves, _MAX_MOVES_BYTES))
         ]
     except (RegularFileError, ValueError, TypeError, RecursionError) as error:
-        raise StateError(f"{moves} is damaged ({error}): export to another folder") from error
+        raise StateError(f"{moves} is damaged: export to another folder") from error
     parents: dict[Path, None] = {}
     for source, target in listed:
         # A file that is missing was moved by the run that was killed.

@@ -23,7 +23,7 @@ from odyssey_ros.dataset.episode_failures import containing
 from odyssey_ros.dataset.errors import EpisodeError, StateError
 from odyssey_ros.dataset.exports.export_folder import staged_folder
 from odyssey_ros.dataset.exports.frame_rate import nominal_rate, rate_faults, resampled
-from odyssey_ros.dataset.exports.lerobot_statistics import PictureStatistics
+from odyssey_ros.dataset.exports.lerobot_statistics import PICTURE_SHAPE, PictureStatistics, parsed_feature
 from odyssey_ros.dataset.exports.lerobot_tables import write_columns
 from odyssey_ros.dataset.exports.video_writer import PIXEL_FORMAT, CopiedVideo, EncodedVideo
 
@@ -92,6 +92,22 @@ class StagedEpisode:
     statistics: FeatureStatistics
     notes: dict[str, int] = field(default_factory=dict)
 
+    def check_types(self) -> None:
+        """Check what was read from a file.
+
+        Raises:
+            TypeError: A field has another type.
+        """
+        if not isinstance(self.notes, dict):
+            raise TypeError("the notes are no object")
+        firsts = [first for first, _ in self.prompts]
+        numbers = [self.frames, self.rate, self.width, self.height, *firsts, *self.notes.values()]
+        texts = [self.crc32, self.pixel_format, *(prompt for _, prompt in self.prompts)]
+        if not all(type(number) is int and 0 <= number < 1 << 31 for number in numbers):
+            raise TypeError("a number is no integer, or out of range")
+        if not all(isinstance(text, str) for text in texts) or not self.frames or not self.rate or not firsts:
+            raise TypeError("a text is no string, or something is missing")
+
 
 def export_episode(task: EpisodeTask) -> None:
     """Export an episode into its staging folder. Blocks; idempotent.
@@ -149,10 +165,13 @@ def read_staged(folder: Path) -> StagedEpisode:
         data = json.loads(read_regular_file(path, _MAX_EPISODE_BYTES))
         if data.pop("format") != _FORMAT:
             raise ValueError("it has another format")
-        prompts = tuple((int(first), str(prompt)) for first, prompt in data.pop("prompts"))
-        return StagedEpisode(prompts=prompts, **data)
+        prompts = tuple((first, prompt) for first, prompt in data.pop("prompts"))
+        statistics = parsed_feature(data.pop("statistics"), PICTURE_SHAPE)
+        result = StagedEpisode(prompts=prompts, statistics=statistics, **data)
+        result.check_types()
     except (RegularFileError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise StateError(f"{path} cannot be read: {error}") from error
+        raise StateError(f"{path} is not what a task wrote: remove it") from error
+    return result
 
 
 def crc32_of_bag(entry: ManifestEntry) -> str:

@@ -48,6 +48,7 @@ VIDEO_KEY: Final = "observation.images.odyssey"
 
 _FORMAT: Final = 1
 _CHUNK: Final = 1000
+_PARSE_ERRORS: Final = (*(ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError),)
 _MAX_BYTES: Final = 1024 * 1024 * 1024
 _NUMBERS: Final = {
     "timestamp": "float32",
@@ -105,7 +106,8 @@ class EpisodeRecord:
                 raise TypeError("counts are no object")
             numbers += counts.values()
         texts = (record.episode, record.stream_id, record.crc32)
-        if not all(isinstance(text, str) for text in texts) or not all(type(n) is int for n in numbers):
+        in_range = all(type(number) is int and 0 <= number < 1 << 62 for number in numbers)
+        if not in_range or not all(isinstance(text, str) for text in texts):
             raise TypeError("a field of an episode has another type")
         return record
 
@@ -256,8 +258,8 @@ class DatasetState:
                 raise ValueError("info.json and odyssey.json contradict each other")
             if [record.episode_index for record in records] != list(range(len(records))):
                 raise ValueError("an episode is missing in odyssey.json")
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise StateError(f"{meta} is damaged ({error}): export to another folder") from error
+        except _PARSE_ERRORS as error:
+            raise StateError(f"{meta} is damaged: export to another folder") from error
 
     def _info(self) -> dict[str, Any]:
         assert self.video is not None  # noqa: S101 -- an episode was added

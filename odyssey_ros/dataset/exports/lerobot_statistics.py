@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FeatureStatistics = dict[str, Any]
 """The statistics of a feature: nested lists by the names `min`, `max`, `mean`, `std`, `count`, `q01` ..."""
 
+PICTURE_SHAPE: Final = (3, 1, 1)
+"""The shape of the statistics of pictures, but for `count`."""
+
 _QUANTILES: Final = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _KINDS: Final = {"min", "max", "mean", "std", "count", *_QUANTILES}
 _LEVELS: Final = 256
@@ -92,7 +95,7 @@ def number_statistics(values: NDArray[np.generic]) -> FeatureStatistics:
 
 
 def parsed_statistics(value: object, pictures: str, numbers: Collection[str]) -> dict[str, FeatureStatistics]:
-    """Check statistics that were read from a file.
+    """Check the statistics of several features that were read from a file.
 
     Args:
         value: The value of the JSON file.
@@ -104,14 +107,33 @@ def parsed_statistics(value: object, pictures: str, numbers: Collection[str]) ->
     """
     if not isinstance(value, dict) or set(value) != {pictures, *numbers}:
         raise ValueError("other features have statistics")
-    for feature, statistics in value.items():
-        if not isinstance(statistics, dict) or set(statistics) != _KINDS:
-            raise ValueError(f"{feature} has other statistics")
-        for kind, values in statistics.items():
-            shape = (3, 1, 1) if feature == pictures and kind != "count" else (1,)
-            found = np.asarray(values)
-            if found.shape != shape or found.dtype.kind not in "if":
-                raise ValueError(f"{kind} of {feature} has another shape")
+    shapes = {pictures: PICTURE_SHAPE}
+    return {
+        feature: parsed_feature(statistics, shapes.get(feature, (1,)))
+        for feature, statistics in value.items()
+    }
+
+
+def parsed_feature(value: object, shape: tuple[int, ...]) -> FeatureStatistics:
+    """Check the statistics of one feature that were read from a file.
+
+    Args:
+        value: The value of the JSON file.
+        shape: The shape of all but `count`.
+
+    Raises:
+        ValueError: A value or a shape is wrong.
+    """
+    if not isinstance(value, dict) or set(value) != _KINDS:
+        raise ValueError("a feature has other statistics")
+    for kind, values in value.items():
+        found = np.asarray(values)
+        if found.shape != (shape if kind != "count" else (1,)) or found.dtype.kind not in "if":
+            raise ValueError(f"{kind} has another shape")
+        if not np.isfinite(found).all():
+            raise ValueError(f"{kind} is not finite")
+    if value["count"][0] < 1:
+        raise ValueError("nothing was counted")
     return value
 
 

@@ -103,7 +103,7 @@ def read_tasks(path: Path) -> list[str]:
         StateError: The file cannot be read, or has other columns.
     """
     try:
-        table = pq.read_table(path, columns=["task_index", "task"])
+        table = pq.read_table(path, columns=["task_index", "task"], use_threads=False)
         numbers: list[object] = table.column("task_index").to_pylist()
         tasks: list[str] = table.column("task").to_pylist()
     except (OSError, pa.ArrowException) as error:
