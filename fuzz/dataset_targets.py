@@ -22,6 +22,8 @@ from odyssey_ros.dataset.checks.findings import Findings
 from odyssey_ros.dataset.checks.mcap_check import McapCheck
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError, PlanError, StateError
+from odyssey_ros.dataset.exports.clips_record import parsed_record
+from odyssey_ros.dataset.exports.clips_record import read_record as read_clips_record
 from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.iso_time import parse_time_ns, since_epoch_ns
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog, parse_events
@@ -111,6 +113,36 @@ MANIFEST = {
     "events": None,
     "provenance": {},
 }
+CLIPS: tuple[object, ...] = (
+    {
+        "format": 1,
+        "episode": "walk-1",
+        "crc32": "00000000",
+        "dataset": "1280x704/train",
+        "clips": [
+            {
+                "file_name": "walk-1-000.mp4",
+                "text": "a fox",
+                "episode": "walk-1",
+                "stream_id": "s",
+                "prompt_number": 0,
+                "first_frame": 0,
+                "last_frame": 9,
+                "frames": 10,
+                "fps": 30,
+                "width": 1280,
+                "height": 704,
+                "stamp_ns": 1,
+                "copied": True,
+                "repeated_frames": 0,
+                "dropped_frames": 0,
+            }
+        ],
+        "left_out": [
+            {"prompt_number": 1, "first_frame": 10, "last_frame": 11, "reason": "too_short", "text": ""}
+        ],
+    },
+)
 RECORDS: tuple[object, ...] = (
     {"event": "intends", "episode": "walk-1", "newest": "2026-01-01T00:00:00Z", "seen": ["job-1"]},
     {"event": "submitted", "episode": "walk-1", "job_id": "job-2"},
@@ -219,6 +251,15 @@ def _report_record(data: bytes) -> None:
         section = episode_section(record)
         section.encode()
         check("<script" not in section, "a text became markup")
+
+
+def _clips_record(path: Path) -> None:
+    record = read_clips_record(path)
+    for clip in record.clips:
+        check("/" not in clip.file_name, "a file in another folder")
+        check_number(clip.frames, "the number of frames")
+    check(".." not in record.dataset and not record.dataset.startswith("/"), "a folder elsewhere")
+    check(parsed_record(record.to_bytes()) == record, "another record")
 
 
 def _journal(path: Path) -> None:
@@ -380,6 +421,7 @@ TARGETS = [
         (ManifestError,),
     ),
     FuzzTarget("report_record", damaged_json(REPORT_RECORD), _report_record, (RecordError,), memory_mib=256),
+    FuzzTarget("clips_record", damaged_json(*CLIPS), _with_file("record.json", _clips_record), (StateError,)),
     FuzzTarget(
         "journal", damaged_json(*RECORDS, lines=True), _with_file("journal.jsonl", _journal), (StateError,)
     ),
