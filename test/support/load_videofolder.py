@@ -1,6 +1,6 @@
 """Program for an interpreter that has `datasets`: prints the rows of VideoFolder datasets as JSON.
 
-Arguments: a folder for caches, then the folders with `metadata.jsonl`.
+Arguments: a folder for caches, then the folders of the datasets.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 import datasets
 
 
-def rows_in(folder: str, cache: str) -> list[dict[str, Any]]:
-    """Return the rows of a dataset; the value of `video` is the path of the file."""
-    rows = datasets.load_dataset("videofolder", data_dir=folder, split="train", cache_dir=cache)
-    rows = rows.cast_column("video", datasets.Video(decode=False))
-    return [{**row, "video": row["video"]["path"]} for row in rows]
+def rows_in(folder: str, cache: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each split; the value of `video` is the path of the file."""
+    found = datasets.load_dataset("videofolder", data_dir=folder, cache_dir=cache)
+    found = found.cast_column("video", datasets.Video(decode=False))
+    return {split: [{**row, "video": row["video"]["path"]} for row in rows] for split, rows in found.items()}
 
 
 if __name__ == "__main__":

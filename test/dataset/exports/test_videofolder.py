@@ -39,8 +39,8 @@ def interpreter() -> str:
     return other
 
 
-def loaded(cache: Path, *folders: Path) -> list[list[dict[str, Any]]]:
-    """Load datasets in another process that cannot reach the network."""
+def loaded(cache: Path, *folders: Path) -> list[dict[str, list[dict[str, Any]]]]:
+    """Load datasets in another process that cannot reach the network; return the rows of each split."""
     program = [interpreter(), str(LOADER), str(cache / "cache")]
     unreachable = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:1")
     variables = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(cache / "home"), **unreachable}
@@ -53,7 +53,7 @@ def loaded(cache: Path, *folders: Path) -> list[list[dict[str, Any]]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: list[list[dict[str, Any]]] = json.loads(done.stdout)
+    found: list[dict[str, list[dict[str, Any]]]] = json.loads(done.stdout)
     return found
 
 
@@ -71,9 +71,13 @@ def test_each_row_has_its_file_its_prompt_and_its_frames(
     one, split = tmp_path / "training-data", tmp_path / "test-data"
     assert cli.main([*command, str(one)]) == 0
     assert cli.main([*command, str(split), "--gop", "2", "--split", "train=0.3,test=0.7"]) == 0
-    folders = [one / "videos", *sorted(split.glob("*/videos"))]
-    assert len(folders) == 3
-    everything, *splits = loaded(tmp_path, *folders)
+    folders = [one / "videos", one, split, split / "train" / "videos", split / "test"]
+    everything, whole, splits, *parts = loaded(tmp_path, *folders)
+    assert everything == whole
+    assert [list(found) for found in (everything, splits, *parts)] == [
+        ["train"], ["train", "test"], ["train"], ["train"]
+    ]  # fmt: skip
+    assert [splits["train"], splits["test"]] == [part["train"] for part in parts]
 
     expected = [
         (name, prompt, first, end - 1)
@@ -81,7 +85,7 @@ def test_each_row_has_its_file_its_prompt_and_its_frames(
         for (first, prompt), (end, _) in zip(prompts, [*prompts[1:], (24, "")], strict=True)
         if prompt
     ]
-    for rows in (everything, [*splits[0], *splits[1]]):
+    for rows in (everything["train"], [*splits["train"], *splits["test"]]):
         assert sorted(
             (row["episode"], row["text"], row["first_frame"], row["last_frame"]) for row in rows
         ) == sorted(expected)
@@ -91,5 +95,5 @@ def test_each_row_has_its_file_its_prompt_and_its_frames(
             assert (row["frames"], row["fps"]) == (len(shown), 20)
             caption = Path(row["video"]).parents[1] / "metas" / f"{Path(row['video']).stem}.txt"
             assert caption.read_bytes() == row["text"].encode()
-    assert {Path(row["video"]).parent for row in everything} == {one / "videos"}
-    assert not {row["episode"] for row in splits[0]} & {row["episode"] for row in splits[1]}
+    assert {Path(row["video"]).parent for row in everything["train"]} == {one / "videos"}
+    assert not {row["episode"] for row in splits["train"]} & {row["episode"] for row in splits["test"]}
