@@ -192,7 +192,8 @@ def _write_line(line: str) -> None:
 
 
 def _clips(arguments: argparse.Namespace, console: Console) -> int:
-    episodes = stored_episodes(arguments.folder)
+    # The processes of a cluster have other working directories.
+    episodes = stored_episodes(arguments.folder.absolute())
     flagged: dict[str, list[tuple[int, int]]] = {}
     if arguments.exclude_flagged:
         from odyssey_ros.dataset.report.flagged_frames import read_flagged  # noqa: PLC0415 -- rarely needed

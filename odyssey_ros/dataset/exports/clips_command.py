@@ -103,7 +103,7 @@ def run_clips(
         tasks = [
             ClipsTask(
                 episode,
-                output.staging,
+                output.staging.absolute(),
                 _folder_text(places, episode),
                 rules,
                 arguments.gop,

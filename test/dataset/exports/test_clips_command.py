@@ -230,6 +230,19 @@ def test_clips_with_flagged_frames(
     assert "walk: 2 of its clips have flagged frames now" in caplog.text
 
 
+def test_tasks_do_not_depend_on_the_working_directory(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = TasksHere()
+    monkeypatch.setattr(clips_command, "selected_engine", lambda _: nullcontext(engine))
+    monkeypatch.chdir(tmp_path)
+    assert export(Path("data"), Path("out")) == 0
+    assert len(engine.started) == 2
+    for task in engine.started:
+        assert task.episode.folder == data
+        assert task.staging == tmp_path / "out" / ".work" / "staged"
+
+
 @pytest.mark.usefixtures("here")
 def test_what_cannot_be_used(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert export(tmp_path, tmp_path / "out") == 2
