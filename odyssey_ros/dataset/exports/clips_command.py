@@ -115,7 +115,7 @@ def run_clips(
         progress: ProgressDisplay = LogProgress()
         if console.is_terminal and not arguments.verbose:
             progress = stack.enter_context(BarProgress(console))
-        progress.start(len(episodes), len(output.records))
+        progress.start(len(episodes), sum(episode.name in output.records for episode in episodes))
         for name, error in failures.items():
             progress.failed(name, str(error))
         for name, count in _flagged_later(output.records, flagged):
@@ -138,8 +138,8 @@ def run_clips(
 def _settings(rules: CutRules) -> dict[str, Setting]:
     longest = rules.max_seconds
     return {
-        "min-seconds": f"{float(rules.min_seconds):g}",
-        "max-seconds": None if longest is None else f"{float(longest):g}",
+        "min-seconds": f"{float(rules.min_seconds):.12g}",
+        "max-seconds": None if longest is None else f"{float(longest):.12g}",
     }
 
 

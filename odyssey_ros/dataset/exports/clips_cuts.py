@@ -169,7 +169,7 @@ def _parts(
             continue
         times = [each.media_time_ns for each in part_frames]
         if not rules.resample and (faults := rate_faults(times, rate)) is not None:
-            text = f"{faults.missing} frames are missing and {faults.repeated} come too early at {rate} Hz"
+            text = f"missing frames: {faults.missing}, too early: {faults.repeated}, at {rate} Hz"
             yield _left_out(number, part_frames, Omission.MISSING_FRAMES, text)
             continue
         yield Cut(

@@ -114,7 +114,7 @@ def test_clips_with_missing_frames_are_left_out_or_filled(
     add_episode(tmp_path / "data", "walk", video, [(0, "a fox"), (5, "rain")])
     assert export(tmp_path / "data", tmp_path / "out") == 1
     assert capsys.readouterr().out.splitlines() == [
-        "walk: prompt 1, frames 5 to 10: 1 frames are missing and 0 come too early at 20 Hz",
+        "walk: prompt 1, frames 5 to 10: missing frames: 1, too early: 0, at 20 Hz",
         f"1 clips of 1 episodes in {tmp_path / 'out'}, 0 failed",
         "left out: 1 with missing frames (--resample FPS repeats the frames before)",
     ]

@@ -125,9 +125,7 @@ def test_limits_that_are_whole_frames_are_exact() -> None:
 def test_clips_with_missing_frames_are_left_out() -> None:
     times = [0, 50, 100, 150, 250, 300, 350, 400]
     (left_out, kept) = cuts_of(labels("aaaaaabb", times), CutRules())
-    assert left_out == LeftOut(
-        0, 0, 5, Omission.MISSING_FRAMES, "1 frames are missing and 0 come too early at 20 Hz"
-    )
+    assert left_out == LeftOut(0, 0, 5, Omission.MISSING_FRAMES, "missing frames: 1, too early: 0, at 20 Hz")
     assert isinstance(kept, Cut)
     assert kept.shown == (6, 7)
 
