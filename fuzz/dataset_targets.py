@@ -360,6 +360,67 @@ def _bag_target(images: str) -> FuzzTarget:
     return FuzzTarget(f"bag_{images}", damaged_bytes(mcap), parse, memory_mib=512, share=0.3)
 
 
+def _recorded_target(storage: str) -> FuzzTarget:
+    """Return a target for a file that a user recorded: scanned, and made into an episode."""
+    from odyssey_ros.dataset.bags import BagLayout, ImageEncoding  # noqa: PLC0415
+    from odyssey_ros.dataset.losses import Loss  # noqa: PLC0415
+    from odyssey_ros.dataset.recorded.episode_task import EpisodeTask, make_episode  # noqa: PLC0415
+    from odyssey_ros.dataset.recorded.file_scan import ScanTask, scan_file  # noqa: PLC0415
+    from odyssey_ros.dataset.recorded.recorded_pictures import PictureKind  # noqa: PLC0415
+    from odyssey_ros.dataset.recorded.recorded_streams import streams_of  # noqa: PLC0415
+
+    _, whole, _ = _small_episode("h264")
+    if storage == "db3":
+        whole = _as_database(whole)
+
+    def parse(data: bytes) -> None:
+        folder = _file("recorded", b"")
+        folder.unlink()
+        folder.mkdir()
+        try:
+            (folder / f"bag.{storage}").write_bytes(data)
+            scan = scan_file(ScanTask(folder / f"bag.{storage}", 0, "bag", folder))
+            check(all(count >= 0 for count in scan.losses.values()), "a negative loss")
+            for stream_id, found in streams_of([scan], scan.labels).items():
+                check_value(stream_id, "a stream id")
+                if not found[0].counts.get(PictureKind.H264):
+                    continue
+                stream = found[0].stream(PictureKind.H264)
+                for images in (ImageEncoding.H264, ImageEncoding.JPEG):
+                    task = EpisodeTask("e", "e", folder / "e", stream, BagLayout(images), strict=False)
+                    entry = make_episode(task)
+                    shutil.rmtree(folder / "e")
+                    check(0 < entry.frames <= 4, "more frames than the recording")
+                    check(data == whole or entry.losses.keys() <= set(Loss), "an unknown loss")
+                    for prompt in entry.prompts:
+                        check_value(prompt["prompt"], "a prompt", newlines=True)
+        finally:
+            shutil.rmtree(folder)
+
+    return FuzzTarget(
+        f"recorded_{storage}", damaged_bytes(whole), parse, (EpisodeError,), memory_mib=768, share=0.3
+    )
+
+
+def _as_database(mcap: bytes) -> bytes:
+    from mcap.reader import make_reader  # noqa: PLC0415
+    from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: PLC0415
+
+    from odyssey_ros.dataset.messages import TYPESTORE  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "bag"
+        with Writer(folder, version=8, storage_plugin=StoragePlugin.SQLITE3) as writer:
+            topics = {}
+            for schema, channel, message in make_reader(io.BytesIO(mcap)).iter_messages():
+                if channel.topic not in topics and schema is not None:
+                    topics[channel.topic] = writer.add_connection(
+                        channel.topic, schema.name, typestore=TYPESTORE
+                    )
+                writer.write(topics[channel.topic], message.log_time, message.data)
+        return (folder / "bag.db3").read_bytes()
+
+
 def _metadata_target() -> FuzzTarget:
     entry, mcap, metadata = _small_episode("jpeg")
     reading = McapCheck(io.BytesIO(mcap), len(mcap), Findings("e"))
@@ -441,4 +502,6 @@ TARGETS = [
     _bag_target("jpeg"),
     _bag_target("h264"),
     _metadata_target(),
+    _recorded_target("mcap"),
+    _recorded_target("db3"),
 ]

@@ -165,7 +165,7 @@ def scan_file(task: ScanTask) -> FileScan:
             tuple(scan.prompts.values),
             tuple(scan.streams.values),
             scan.is_calibrated,
-            dict(scan.losses),
+            dict(+scan.losses),
         )
 
 

@@ -26,3 +26,15 @@ def test_each_loss_explains_one_gap() -> None:
     assert gaps.duplicate()
     assert not gaps.duplicate()
     assert gaps.duplicates
+
+
+def test_gaps_of_a_live_recording() -> None:
+    """Each lost frame explains a gap once, before the first frame or between frames."""
+    gaps = RecordedGaps({"unrecorded_start": 3, "labels_without_picture": 2, "missing_pictures": 1})
+    assert not gaps.unrecorded(0)
+    assert not gaps.unrecorded(6)
+    assert gaps.unrecorded(3)
+    assert gaps.missing(2)
+    assert not gaps.missing(2)
+    assert gaps.missing(1)
+    assert not gaps.unrecorded(1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from odyssey_ros.dataset import messages
 from odyssey_ros.dataset.messages import Header, message_type
 from odyssey_ros.dataset.reading.message_reader import (
     CAMERA_INFO,
+    FFMPEG_PACKET,
     FRAME_INFO,
     IMAGE_TYPES,
     STREAM_EVENT,
@@ -23,6 +25,7 @@ from odyssey_ros.dataset.reading.message_reader import (
     event_message,
     frame_info_message,
     image_message,
+    packet_message,
     type_hash,
 )
 
@@ -92,3 +95,22 @@ def test_definitions(type_name: str) -> None:
     assert definition_differs(type_name, "ros2msg", b"uint8 x\n" + text.encode())
     assert definition_differs(type_name, "ros2msg", re.sub(r"\bint32 sec\b", "int64 sec", text).encode())
     assert definition_differs("a/msg/B", "ros2msg", text.encode())
+
+
+def test_a_packet_of_the_encoded_topic() -> None:
+    store = messages.TYPESTORE
+    types = store.types
+    header = types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](3, 4), "camera")
+    fields = (header, 64, 48, "h264;yuv420p;rgb8;rgb8", 17, 1, False, np.frombuffer(b"unit", np.uint8))
+    packet = types[FFMPEG_PACKET](*fields)
+    found = packet_message(bytes(store.serialize_cdr(packet, FFMPEG_PACKET)))
+    assert (found.stamp_ns, found.frame_id) == (3_000_000_004, "camera")
+    assert (found.format, found.size, found.number) == ("h264", (64, 48), 17)
+    assert bytes(found.data) == b"unit"
+
+
+def test_padding_is_accepted_only_where_it_is_allowed() -> None:
+    data = messages.frame_info(Header(5, "f"), "s", 1, 2, "a fox") + bytes(3)
+    assert frame_info_message(data, whole=False).prompt == "a fox"
+    with pytest.raises(MessageError):
+        frame_info_message(data)
