@@ -109,19 +109,19 @@ def read_exports(processes: Processes, folder: Path, bags: Sequence[Path], views
 def _export(processes: Processes, folder: Path, streams: Sequence[str]) -> dict[str, str]:
     """Make a dataset of the recordings as they are encoded, and both exports; return streams by episode."""
     dataset = folder / "encoded"
-    options = ("--images", "h264", "--api-url", processes.url)
+    options = ("--images", "h264", "--decoders", "1", "--api-url", processes.url)
     _run(processes, "recordings", *streams, "-o", str(dataset), *options)
     for kind in ("lerobot", "clips"):
-        target = str(folder / kind)
+        options = ("-o", str(folder / kind), "--split-by", "size", "--workers", "1")
         # Status 1: streams that have gaps or several sizes are refused.
-        _run(processes, "export", kind, str(dataset), "-o", target, "--split-by", "size", statuses=(0, 1))
+        _run(processes, "export", kind, str(dataset), *options, statuses=(0, 1))
     lines = split_lines((dataset / "manifest.jsonl").read_text(encoding="utf-8"))
     return {entry["episode"]: entry["stream_id"] for entry in map(json.loads, lines)}
 
 
 def _import(processes: Processes, folder: Path, bags: Sequence[Path]) -> dict[str, list[Seen]]:
     """Import bags; return the frames of each stream."""
-    _run(processes, "bags", *map(str, bags), "-o", str(folder))
+    _run(processes, "bags", *map(str, bags), "-o", str(folder), "--workers", "1")
     found: dict[str, list[Seen]] = {}
     for metadata in sorted(folder.rglob("metadata.yaml")):
         seen = _frames_of_encoded_bag(metadata.parent)
