@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,6 +50,30 @@ class RayCluster:
         """Return whether a worker process belongs to the head node."""
         return _parent(worker) == _raylet(self._cluster.head_node)
 
+    def writer_elsewhere(self, folder: Path) -> int | None:
+        """Return a process of a node other than the head that has a file of a folder open, or None."""
+        workers = [child for node in self._nodes for child in _children(_raylet(node))]
+        return next((worker for worker in workers if _has_open(worker, folder)), None)
+
+    def runs_tasks(self, name: str) -> bool:
+        """Return whether a process of the cluster runs a task of this name."""
+        raylets = [_raylet(node) for node in (*self._nodes, self._cluster.head_node)]
+        return any(_title(child) == f"ray::{name}" for raylet in raylets for child in _children(raylet))
+
+    def processes(self) -> set[int]:
+        """Return all processes of the cluster."""
+        nodes = [*self._nodes, self._cluster.head_node]
+        roots = {
+            info.process.pid for node in nodes for infos in node.all_processes.values() for info in infos
+        }
+        return roots | {child for root in roots for child in _children(root)}
+
+    def logs(self) -> Iterator[str]:
+        """Yield the texts of all logs of the cluster."""
+        for path in Path(self._cluster.head_node.get_logs_dir_path()).rglob("*"):
+            if path.is_file():
+                yield path.read_text(errors="replace")
+
     def kill_node(self, worker: int) -> None:
         """Kill the node of a worker process, and all its processes, with SIGKILL."""
         raylet = _parent(worker)
@@ -66,19 +92,22 @@ def running_cluster() -> Iterator[RayCluster]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     from ray.cluster_utils import Cluster  # an extra installs it
 
-    before = set(_children(os.getpid()))
+    # The paths of sockets in it are limited to 100 characters.
+    folder = tempfile.mkdtemp(prefix="ray_", dir="/tmp")
+    head = {"temp_dir": folder, "_system_config": _HEALTH_CHECKS}
     with _environment():
-        cluster = Cluster(initialize_head=True, head_node_args={**_NODE, "_system_config": _HEALTH_CHECKS})
+        cluster = Cluster(initialize_head=True, head_node_args={**_NODE, **head})
     running = RayCluster(cluster)
     try:
         running.add_node()
         running.add_node()
         yield running
     finally:
-        started = set(_children(os.getpid())) - before
+        started = running.processes()
         cluster.shutdown()
         for process in started:
             wait_until(lambda process=process: not _is_alive(process))
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -124,3 +153,17 @@ def _children(process: int) -> list[int]:
     for parent in found:
         found += [child for child, its_parent in parents.items() if its_parent == parent]
     return found[1:]
+
+
+def _title(process: int) -> str:
+    """Return the title of a process, which Ray sets to that of its task."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")[0].decode()
+    except OSError:
+        return ""
+
+
+def _has_open(process: int, folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(path.readlink().is_relative_to(folder) for path in Path(f"/proc/{process}/fd").iterdir())
+    return False
