@@ -9,7 +9,7 @@ import pytest
 
 from engine_tasks import double
 from odyssey_ros.dataset.engines import engine_options
-from odyssey_ros.dataset.engines.engine_options import add_engine_options, selected_engine
+from odyssey_ros.dataset.engines.engine_options import add_engine_options, selected_cluster, selected_engine
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.requirements import MissingPackageError
 
@@ -57,6 +57,11 @@ def test_a_cluster_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> No
         selected_engine(parsed("--engine", "ray")),
     ):
         pass
+
+
+def test_this_machine_is_no_cluster() -> None:
+    with selected_cluster(parsed()) as cluster:
+        assert cluster is None
 
 
 def test_an_address_needs_the_engine() -> None:
