@@ -143,8 +143,8 @@ class _OpenVideos:
         """Support pickling: a copy opens its own files."""
         return type(self), (self._fps,)
 
-    def rgb(self, video: EpisodeVideo, frame: int) -> NDArray[np.uint8]:
-        """Return a picture of an episode, of the shape (height, width, 3)."""
+    def rgb(self, video: EpisodeVideo, frame: int) -> NDArray[Any]:
+        """Return a picture of an episode, uint8 of the shape (height, width, 3)."""
         if self._process != os.getpid():
             # After a fork, both processes would move one position in a file. FFmpeg's objects are not freed
             # in this process, because freeing may wait for a thread that only the other process has.
@@ -158,9 +158,8 @@ class _OpenVideos:
         self._seekers.move_to_end(video.path)
         picture = seeker.at(video.start_s + frame / self._fps)
         try:
-            pixels: NDArray[np.uint8] = self._reformatter.reformat(
-                picture, format="rgb24", **_ONE_THREAD
-            ).to_ndarray()
+            rgb = self._reformatter.reformat(picture, format="rgb24", **_ONE_THREAD)
+            pixels: NDArray[Any] = rgb.to_ndarray()
         except (FFmpegError, ValueError) as error:
             raise ExportedVideoError(f"a picture of {video.path} cannot be converted to RGB") from error
         return pixels
@@ -171,12 +170,13 @@ class _OpenVideos:
         self._reformatter = VideoReformatter()
 
 
-def _whole_number(index: SupportsIndex) -> int:
+def _whole_number(index: Any) -> int:
     try:
-        return operator.index(index)
+        number: int = operator.index(index)
     except TypeError:
         name = "a slice" if isinstance(index, slice) else type(index).__name__
         raise TypeError(
             f"an index of a dataset has to be a whole number, not {name}: for a part of the dataset, use "
             "[dataset[n] for n in range(first, last)], or torch.utils.data.Subset"
         ) from None
+    return number
