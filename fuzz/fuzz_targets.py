@@ -15,6 +15,7 @@ GROUPS = {
     "signaling": "signaling_targets",
     "media": "media_targets",
     "dataset": "dataset_targets",
+    "exports": "export_targets",
     "images": "image_targets",
     "bridge": "bridge_targets",
     "emulator": "emulator_targets",
