@@ -1,4 +1,4 @@
-"""Start the player, which publishes a recording, a completed simulation job or a video file.
+"""Start the player, which publishes a recording, a completed simulation job, a video file or a dataset.
 
 ros2 launch odyssey_ros player.launch.py stream_id:=... rate:=0 wait_for:=image_raw,frame_info
 """

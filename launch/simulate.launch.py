@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from launch import LaunchContext, LaunchDescriptionEntity
 
-SOURCES = ("stream_id", "job_id", "video_file", "events_file")  # not arguments: the job is played
+# Not arguments: the job is played.
+SOURCES = ("stream_id", "job_id", "video_file", "events_file", "dataset", "dataset_episode")
 DEFAULTS = {"exit_when_finished": True}
 PARAMETERS = [
     replace(setting, default=DEFAULTS.get(setting.name, setting.default))

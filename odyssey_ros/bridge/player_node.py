@@ -1,4 +1,4 @@
-"""The player node: publishes a recording or a completed simulation job like the live bridge."""
+"""The player node: publishes recordings, jobs, files and exported datasets like the live bridge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from odyssey_ros.bridge.conversions import text_field
 from odyssey_ros.bridge.frames.camera_info_service import CameraInfoService
 from odyssey_ros.bridge.frames.image_settings import image_settings
 from odyssey_ros.bridge.frames.static_transform import StaticTransform, TransformError
-from odyssey_ros.bridge.player.episode_library import FileRequest, fetch_episodes, open_file
+from odyssey_ros.bridge.player.episode_library import (
+    DatasetRequest,
+    FileRequest,
+    fetch_episodes,
+    open_file,
+)
+from odyssey_ros.bridge.player.exported_episodes import open_dataset
 from odyssey_ros.bridge.player.playback_state import PlaybackState
 from odyssey_ros.bridge.player.player_configuration import episode_folder, episode_request, required_topics
 from odyssey_ros.bridge.player.player_session import PlayerSession
@@ -29,6 +35,7 @@ from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.client import ErrorCode, Odyssey, OdysseyError, as_odyssey_error
 from odyssey_ros.msg import PlaybackStatus
+from odyssey_ros.requirements import MissingPackageError, require
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -104,6 +111,7 @@ class PlayerNode(ManagedNode):
             folder = self.files.wait_for(lambda: episode_folder(parameters.cache_dir))
         except (
             ConfigurationRefused,
+            MissingPackageError,
             OdysseyError,
             OverrideError,
             SecretError,
@@ -255,9 +263,13 @@ def episode_fetcher(
         warn: Called with a text for each episode whose labels are incomplete, from the asyncio thread.
 
     Raises:
-        SecretError: The API key cannot be read; a file needs none.
+        SecretError: The API key cannot be read; files and datasets need none.
         OdysseyArgumentError: The API key or URL is invalid.
+        MissingPackageError: A dataset is to be played, and the packages for it are not installed.
     """
+    if isinstance(request, DatasetRequest):
+        require("lerobot")
+        return lambda folder, observer: open_dataset(request, folder, observer, warn=warn)
     if isinstance(request, FileRequest):
         return lambda _, observer: open_file(request, observer, warn=warn)
     client = Odyssey(

@@ -29,7 +29,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "stream_id",
         "",
-        "The recording to play. Set exactly one of stream_id, job_id and video_file.",
+        "The recording to play. Set exactly one of stream_id, job_id, video_file and dataset.",
         Change.UNCONFIGURED,
     ),
     Setting("job_id", "", "The completed simulation job to play.", Change.UNCONFIGURED),
@@ -47,6 +47,20 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "The events log of video_file; empty uses <video_file without suffix>.events.jsonl if it exists.",
         Change.NEVER,
         is_path=True,
+    ),
+    Setting(
+        "dataset",
+        "",
+        "The folder of the exported dataset (LeRobotDataset v3.0) to play.",
+        Change.NEVER,
+        is_path=True,
+    ),
+    Setting(
+        "dataset_episode",
+        -1,
+        "Index of the episode of the dataset that is played, from 0; -1 plays all episodes in order.",
+        Change.UNCONFIGURED,
+        bounds=(-1, 1_000_000),
     ),
     Setting(
         "rate",
@@ -103,6 +117,8 @@ class PlayerParameters:
     script_index: int
     video_file: str
     events_file: str
+    dataset: str
+    dataset_episode: int
     rate: float
     loop: bool
     start_paused: bool

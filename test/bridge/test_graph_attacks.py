@@ -40,8 +40,8 @@ FIXED = {
     ),
     "spectator": ("webrtc_url", "spectator_token_file", "calibration_folders", "autostart", "allow_insecure"),
     "player": (
-        *("api_url", "api_key_file", "video_file", "events_file", "cache_dir", "calibration_folders"),
-        *("autostart", "exit_when_finished", "allow_insecure"),
+        *("api_url", "api_key_file", "video_file", "events_file", "dataset", "cache_dir"),
+        *("calibration_folders", "autostart", "exit_when_finished", "allow_insecure"),
     ),
 }
 

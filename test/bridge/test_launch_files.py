@@ -284,7 +284,8 @@ def test_an_invalid_argument_is_reported(launch, wait_until, name, arguments, re
         (
             "simulate",
             player_parameters.SETTINGS,
-            {"job_id", "stream_id", "video_file", "events_file"},  # it plays its own job
+            # It plays its own job.
+            {"job_id", "stream_id", "video_file", "events_file", "dataset", "dataset_episode"},
         ),
     ],
 )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.sources import EpisodeSource
 
 ALL_SCRIPTS: Final = -1
+ALL_EPISODES: Final = -1
 EVENTS_SUFFIX: Final = ".events.jsonl"
 
 
@@ -63,7 +64,20 @@ class FileRequest:
     events: Path | None = None
 
 
-EpisodeRequest: TypeAlias = "RecordingRequest | JobRequest | FileRequest"
+@dataclass(frozen=True, slots=True)
+class DatasetRequest:
+    """A request for one episode of an exported dataset, or for all.
+
+    Attributes:
+        folder: The folder of the dataset.
+        episode: Number of the episode, from 0, or `ALL_EPISODES`.
+    """
+
+    folder: Path
+    episode: int = ALL_EPISODES
+
+
+EpisodeRequest: TypeAlias = "RecordingRequest | JobRequest | FileRequest | DatasetRequest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odyssey_ros.bridge.frames.encoded_messages import MessageTypeError
-from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
+from odyssey_ros.bridge.player.episode_library import (
+    DatasetRequest,
+    FileRequest,
+    JobRequest,
+    RecordingRequest,
+)
 from odyssey_ros.bridge.player.player_topics import OPTIONAL_TOPICS, TOPIC_NAMES
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused
 from odyssey_ros.client.regular_file import RegularFileError, require_regular_file
@@ -21,19 +26,24 @@ def episode_request(parameters: PlayerParameters) -> EpisodeRequest:
     """Return the request for the episodes that the parameters name.
 
     Raises:
-        ConfigurationRefused: The parameters name nothing, more than one thing, or something that is not a
-            regular file.
+        ConfigurationRefused: The parameters name nothing, more than one thing, or something that is neither a
+            regular file nor the folder of a dataset.
     """
-    named = [name for name in ("stream_id", "job_id", "video_file") if getattr(parameters, name)]
+    named = [name for name in ("stream_id", "job_id", "video_file", "dataset") if getattr(parameters, name)]
     if len(named) != 1:
         raise ConfigurationRefused(
-            f"set exactly one of the parameters stream_id, job_id and video_file, not "
+            f"set exactly one of the parameters stream_id, job_id, video_file and dataset, not "
             f"{' and '.join(named) if named else 'none of them'}"
         )
     if parameters.stream_id:
         return RecordingRequest(parameters.stream_id)
     if parameters.job_id:
         return JobRequest(parameters.job_id, parameters.script_index)
+    if parameters.dataset:
+        folder = Path(parameters.dataset)
+        if not folder.is_dir():
+            raise ConfigurationRefused(f"there is no folder {folder}")
+        return DatasetRequest(folder, parameters.dataset_episode)
     video = Path(parameters.video_file)
     events = Path(parameters.events_file) if parameters.events_file else None
     for path in (video, events):

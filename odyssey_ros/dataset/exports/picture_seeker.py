@@ -58,7 +58,7 @@ class PictureSeeker:
     def __init__(self, path: Path, fps: int) -> None:
         self._path = path
         self._period_s = 1 / fps
-        self._container, self._stream = _open(path)
+        self._container, self._stream = open_video(path)
         self._frames: Iterator[VideoFrame] = iter(())
         self._current: VideoFrame | None = None
         self._current_s = self._key_s = 0.0
@@ -132,7 +132,7 @@ class PictureSeeker:
         self._current = None
         if not self._untouched:
             self._container.close()
-            self._container, self._stream = _open(self._path)
+            self._container, self._stream = open_video(self._path)
         self._untouched = False
         self._frames = _pictures(self._path, self._container, self._stream)
 
@@ -146,7 +146,13 @@ def _pictures(path: Path, container: InputContainer, stream: VideoStream) -> Ite
             yield frame
 
 
-def _open(path: Path) -> tuple[InputContainer, VideoStream]:
+def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+    """Open an MP4 file, and return its container and its first video stream.
+
+    Raises:
+        ExportedVideoError: The file cannot be opened, or exceeds a limit.
+        ExportedDatasetError: There is no such file, or it is not a regular file.
+    """
     try:
         with open_dataset_file(path) as file:
             check_tables(file)

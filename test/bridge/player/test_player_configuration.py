@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from odyssey_ros.bridge.frames.encoded_messages import OptionalMessageType
-from odyssey_ros.bridge.player.episode_library import FileRequest, JobRequest, RecordingRequest
+from odyssey_ros.bridge.player.episode_library import (
+    DatasetRequest,
+    FileRequest,
+    JobRequest,
+    RecordingRequest,
+)
 from odyssey_ros.bridge.player.player_configuration import episode_folder, episode_request, required_topics
 from odyssey_ros.bridge.player.player_topics import OPTIONAL_TOPICS
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
@@ -32,10 +37,19 @@ def test_a_file_with_and_without_events(tmp_path):
     assert episode_request(parameters) == FileRequest(video, events)
 
 
+def test_a_dataset_and_one_of_its_episodes(tmp_path):
+    assert episode_request(replace(DEFAULTS, dataset=str(tmp_path))) == DatasetRequest(tmp_path)
+    parameters = replace(DEFAULTS, dataset=str(tmp_path), dataset_episode=3)
+    assert episode_request(parameters) == DatasetRequest(tmp_path, 3)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({}, "not none of them"),
+        ({"dataset": "/nowhere"}, "there is no folder /nowhere"),
+        ({"dataset": __file__}, "there is no folder "),
+        ({"dataset": "/", "video_file": "/a.mp4"}, "not video_file and dataset"),
         ({"stream_id": "a", "job_id": "b"}, "not stream_id and job_id"),
         ({"video_file": "/nowhere.mp4"}, "there is no file /nowhere.mp4"),
         ({"video_file": __file__, "events_file": "/nowhere.jsonl"}, "there is no file /nowhere.jsonl"),
