@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -90,7 +90,7 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
     """Run the sub-command; return 0 if all streams of all bags are episodes now, else 1.
 
     Raises:
-        PlanError: A path has no bag.
+        PlanError: A path has no bag, or no bag has a stream.
         StateError: The dataset's folder cannot be used, or has other settings.
     """
     from odyssey_ros.dataset.recorded.recorded_dataset import (  # noqa: PLC0415 -- other commands start faster
@@ -106,6 +106,8 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
         scratch = stack.enter_context(_scratch(arguments.output))
         engine = stack.enter_context(selected_engine(arguments))
         scanned = scanned_bags(bags, scratch, engine, progress, arguments.bridge)
+        if not scanned.has_pictures:  # the settings of the folder are those of the first streams
+            raise PlanError(f"no bag in {', '.join(map(str, arguments.paths))} has a stream that can be read")
         layout = _layout(arguments, scanned.default_images())
         workspace = stack.enter_context(Workspace(arguments.output, layout, Shard()))
         for left in scratch.parent.glob(f"{_SCRATCH}*"):  # by a killed run: this one has the lock
@@ -125,13 +127,19 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
 def _scratch(folder: Path) -> Iterator[Path]:
     """Create a folder for unpacked files, as a context."""
     work = folder.absolute() / "work"
+    new = [path for path in (work, work.parent) if not path.exists()]
     try:
         make_folder(work)
         scratch = tempfile.TemporaryDirectory(dir=work, prefix=_SCRATCH)
     except OSError as error:
         raise StateError(f"{folder} cannot be used: {error.strerror}") from error
-    with scratch as name:
-        yield Path(name)
+    try:
+        with scratch as name:
+            yield Path(name)
+    finally:
+        for path in new:
+            with suppress(OSError):
+                path.rmdir()  # if nothing was made
 
 
 def _layout(arguments: argparse.Namespace, images: ImageEncoding) -> BagLayout:

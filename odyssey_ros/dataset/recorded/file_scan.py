@@ -105,7 +105,7 @@ class RecordedEvent:
     prompt: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FileScan:
     """What a file contains.
 

@@ -81,6 +81,11 @@ class ScannedBags:
     failures: dict[str, EpisodeError] = field(default_factory=dict)
     streams: dict[str, list[StreamPictures]] = field(default_factory=dict)
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether any stream has a picture."""
+        return any(found[0].counts for found in self.streams.values())
+
     def default_images(self) -> ImageEncoding:
         """Return the encoding in which all streams can be stored with the least change.
 

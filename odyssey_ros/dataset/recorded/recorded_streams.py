@@ -74,7 +74,7 @@ class StreamPictures:
     Args:
         stream_id: The stream.
         topic: The topic of the labels.
-        scans: The files; each file once.
+        scans: The files of the bags that have such labels; each file once.
 
     Attributes:
         stream_id: As given.
@@ -189,16 +189,17 @@ def streams_of(scans: Sequence[FileScan], topics: Iterable[str]) -> dict[str, li
     files = list(different.values())
     wanted = set(topics)
     found: dict[str, list[StreamPictures]] = defaultdict(list)
-    names = {
-        (scan.stream_ids[number], topic)
-        for scan in files
-        for topic, columns in scan.labels.items()
-        if topic in wanted
-        for number in np.unique(columns.streams)
-    }
-    for stream_id, topic in sorted(names):
+    bags: dict[tuple[str, str], set[int]] = defaultdict(set)
+    of_bag: dict[int, list[FileScan]] = defaultdict(list)
+    for scan in files:
+        of_bag[scan.task.bag].append(scan)
+        for topic, columns in scan.labels.items():
+            for number in np.unique(columns.streams) if topic in wanted else ():
+                bags[scan.stream_ids[number], topic].add(scan.task.bag)
+    for (stream_id, topic), numbers in sorted(bags.items()):
         if stream_id:
-            found[stream_id].append(StreamPictures(stream_id, topic, files))
+            own = [scan for bag in sorted(numbers) for scan in of_bag[bag]]
+            found[stream_id].append(StreamPictures(stream_id, topic, own))
     for each in found.values():
         each.sort(key=lambda pictures: (-max(pictures.counts.values(), default=0), -len(pictures.labels)))
     return found

@@ -313,13 +313,15 @@ def test_jpeg_does_not_become_h264(make_video: MakeVideo, tmp_path: Path, conver
 
 @pytest.mark.parametrize("missing", ["frame_info", "ffmpeg"])
 def test_a_bag_without_labels_or_pictures_names_the_topics_to_record(
-    missing: str, make_video: MakeVideo, tmp_path: Path, conversion: Any
+    missing: str, make_video: MakeVideo, tmp_path: Path, conversion: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Nothing is written, so the settings of the folder are still free."""
     write_rosbag(tmp_path / "bag", _without(LiveStream(make_video()).messages(), missing))
-    assert conversion.run(tmp_path / "bag") == 1
-    failures = (conversion.folder / "failures.jsonl").read_text()
-    assert "BAG_BROKEN" in failures
-    assert "ros2 bag record /odyssey/image_raw/ffmpeg /odyssey/frame_info" in failures
+    status = conversion.run(tmp_path / "bag")
+    assert "bag: BAG_BROKEN" in caplog.text
+    assert "ros2 bag record /odyssey/image_raw/ffmpeg /odyssey/frame_info" in caplog.text
+    assert status == 2
+    assert not conversion.folder.exists()
 
 
 def test_a_bag_that_cannot_be_read_does_not_stop_the_others(
