@@ -16,6 +16,7 @@ from odyssey_ros.dataset.progress import BarProgress
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
 from odyssey_ros.dataset.report.episode_task import EpisodeTask, failed, report_episode
 from odyssey_ros.dataset.report.page import write_pages
+from odyssey_ros.dataset.report.page_episode import episode_section
 from odyssey_ros.dataset.report.report_file import ReportFile
 from odyssey_ros.dataset.report.report_folder import ReportFolder
 from odyssey_ros.dataset.report.thresholds import THRESHOLDS
@@ -118,7 +119,7 @@ def _records(engine: TaskEngine, episodes: list[StoredEpisode]) -> Iterator[Epis
 
 
 def _counted(record: EpisodeRecord) -> tuple[EpisodeRecord, int]:
-    return record.without_thumbnails(), record.thumbnail_characters
+    return record.without_thumbnails(), len(episode_section(record))
 
 
 def _conclude(records: list[EpisodeRecord], output: Path) -> int:

@@ -51,11 +51,6 @@ class EpisodeRecord:
     thumbnails: Mapping[int, str] = field(default_factory=dict)
     distances: tuple[tuple[float, float], ...] = ()
 
-    @property
-    def thumbnail_characters(self) -> int:
-        """How many characters the thumbnails have in a page."""
-        return sum(map(len, self.thumbnails.values()))
-
     def without_thumbnails(self) -> EpisodeRecord:
         """Return the record without thumbnails, to be kept in memory."""
         return replace(self, thumbnails={})

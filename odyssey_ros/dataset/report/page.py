@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs no other file, or several if the thumbnails are too many for one.
+"""The page: one HTML file that needs no other file, or several if the thumbnails are too many.
 
 The page has a strict policy: nothing is loaded, the style sheet and the script are those whose hashes it
 names, and pictures are `data:` URIs. It depends only on the records, so that equal reports are equal files.
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.report.episode_record import EpisodeRecord
 
 MAX_SINGLE_PAGE: Final = 24 * 1024 * 1024
-"""Characters of thumbnails up to which there is one page."""
+"""Characters of all episodes with their thumbnails up to which there is one page."""
 
 MAX_PART: Final = 8 * 1024 * 1024
-"""Characters of thumbnails in a part, if there are several; a single episode may have more."""
+"""Characters of the episodes in a part, if there are several; a single episode may have more."""
 
 _SECTIONS: Final = (
     ("totals", "Totals"),
@@ -51,7 +51,7 @@ def write_pages(
     Args:
         title: Name of the dataset.
         episodes: The episodes in order, without thumbnails.
-        sizes: `thumbnail_characters` of each episode.
+        sizes: Length of the `episode_section` of each episode, with its thumbnails.
         thresholds: The thresholds of the findings.
         load: Returns an episode with its thumbnails.
         add_part: Writes a part, and returns its file name.

@@ -12,6 +12,7 @@ import pytest
 
 from odyssey_ros.dataset.report import page
 from odyssey_ros.dataset.report.page import write_pages
+from odyssey_ros.dataset.report.page_episode import episode_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +76,7 @@ def made(records: Sequence[EpisodeRecord], title: str = "walks") -> tuple[str, d
     index, names = write_pages(
         title,
         [record.without_thumbnails() for record in records],
-        [record.thumbnail_characters for record in records],
+        [len(episode_section(record)) for record in records],
         {"frozen_s": 0.3},
         load=lambda record: by_name[record.name],
         add_part=add_part,
@@ -159,7 +160,7 @@ def test_equal_records_make_equal_pages(record: Callable[..., EpisodeRecord]) ->
 
 def test_a_large_report_has_parts(record: Callable[..., EpisodeRecord], monkeypatch: Any) -> None:
     records = [record(f"walk-{at}", [f"prompt {at}"]) for at in range(7)]
-    size = records[0].thumbnail_characters
+    size = len(episode_section(records[0]))
     monkeypatch.setattr(page, "MAX_SINGLE_PAGE", 7 * size)
     assert made(records)[2] == []
     monkeypatch.setattr(page, "MAX_SINGLE_PAGE", 7 * size - 1)
