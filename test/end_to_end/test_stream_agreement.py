@@ -29,7 +29,7 @@ def test_random_streams_agree_frame_by_frame(domain_id, tmp_path):
     assert findings.live > findings.recorded / 2, report
     assert findings.encoded > findings.recorded * 0.8, report
     assert findings.refused < findings.streams, report
-    assert findings.clip_frames >= findings.exported > 0, report
+    assert findings.exported > 0, report
     assert findings.imported > findings.recorded / 2, report
 
 
@@ -140,7 +140,13 @@ def test_each_disagreement_of_exports_is_found():
 
     assert kinds() == kinds(imported=recorded[1:]) == {}
     gap = [*recorded[:2], replace(recorded[3], prompt=recorded[0].prompt)]
-    assert kinds(recorded=gap, exported=None, clips=None, imported=recorded[:2]) == {}
+    filled = [*exported[:2], exported[1], replace(exported[3], prompt=recorded[0].prompt)]
+    assert kinds(recorded=gap, exported=filled, clips=None, imported=recorded[:2]) == {}
+    assert kinds(recorded=gap, exported=filled[1:], clips=None, imported=recorded[:2]) == {
+        "exported: differs from the recording": 1
+    }
+    sizes = [*recorded[:3], replace(recorded[3], size=(640, 352))]
+    assert kinds(recorded=sizes, exported=None, clips=None, imported=sizes) == {}
     for fields in (
         {"prompt": "other"},
         {"marker": None},

@@ -14,6 +14,7 @@ from rosbags.highlevel import AnyReader
 
 import bag_recorder
 from agreement_frames import seen_of
+from agreement_plans import SLOT_S
 from agreement_processes import KEY, executable
 from encoded_topics import access_unit, decoded
 from exported_frames import clips_of, episodes_of_lerobot
@@ -111,9 +112,10 @@ def _export(processes: Processes, folder: Path, streams: Sequence[str]) -> dict[
     dataset = folder / "encoded"
     options = ("--images", "h264", "--decoders", "1", "--api-url", processes.url)
     _run(processes, "recordings", *streams, "-o", str(dataset), *options)
-    for kind in ("lerobot", "clips"):
-        options = ("-o", str(folder / kind), "--split-by", "size", "--workers", "1")
-        # Status 1: streams that have gaps or several sizes are refused.
+    # A busy emulator skips frames: one export fills such gaps, the other one leaves out the clips with gaps.
+    for kind, resampled in (("lerobot", ("--resample", f"{1 / SLOT_S:g}")), ("clips", ())):
+        options = ("-o", str(folder / kind), "--split-by", "size", "--workers", "1", *resampled)
+        # Status 1: streams with several sizes and clips with gaps are left out.
         _run(processes, "export", kind, str(dataset), *options, statuses=(0, 1))
     lines = split_lines((dataset / "manifest.jsonl").read_text(encoding="utf-8"))
     return {entry["episode"]: entry["stream_id"] for entry in map(json.loads, lines)}
