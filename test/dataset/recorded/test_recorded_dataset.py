@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcap.writer import CompressionType
 
 from live_bags import START_NS, LiveMessage, LiveStream, write_mcap, write_rosbag
+from odyssey_ros.dataset.manifest import write_manifest
 from odyssey_ros.dataset.reading.message_reader import STREAM_EVENT
 
 if TYPE_CHECKING:
@@ -227,6 +229,34 @@ def test_a_recording_that_begins_in_mid_stream(
         "unrecorded_events": 1,
         "unrecorded_start": 7,
     }
+
+
+@pytest.mark.parametrize(
+    ("losses", "fault"),
+    [
+        ({"pictures_before_key_frame": 3}, "the frame_index is 10 instead of 0"),
+        ({"unrecorded_start": 7, "pictures_before_key_frame": 3, "source": 0}, "the stamp is"),
+    ],
+)
+def test_the_deep_check_accepts_only_what_is_counted(
+    losses: dict[str, int],
+    fault: str,
+    make_video: MakeVideo,
+    tmp_path: Path,
+    conversion: Any,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Neither a gap without a loss, nor the stamps of a live stream in an episode of the service."""
+    write_rosbag(tmp_path / "bag", LiveStream(make_video(20), first=7).messages())
+    assert conversion.run(tmp_path / "bag") == 0
+    entry = conversion.only()[0].entry
+    provenance = {} if losses.pop("source", 1) == 0 else entry.provenance
+    altered = replace(entry, losses=losses, provenance=provenance)
+    write_manifest(conversion.folder / "manifest.jsonl", [altered])
+    (conversion.folder / entry.bag / "episode.json").write_text(altered.to_line())
+    capfd.readouterr()
+    assert conversion.verify() == 1
+    assert fault in capfd.readouterr().err
 
 
 def test_a_key_frame_before_the_first_label_is_decoded(
