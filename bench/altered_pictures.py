@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.reading.stored_episode import FrameLabels, StoredEpisode
 
 MIN_VISIBLE: Final = 4.0
-"""A torn or damaged picture counts as one if a 20th of it differs from the right one by this luma in the mean."""
+"""Luma by which a 20th of a torn or damaged picture must differ from the right one, in the mean."""
 
 _TRIES: Final = 8
 

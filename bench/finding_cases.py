@@ -1,9 +1,9 @@
 """Episodes with known faults, for `finding_quality.py`.
 
 The streams are those of the emulator, on a clock that does not wait. Freezes, black pictures and stalls are
-its faults `video_freeze`, `video_black` and `video_stall`. Prompts without effect, prompts that are not logged
-and replayed pictures are made by a changed scene or recorder. Torn, damaged and dropped pictures and jumps of
-the media time are made from the bag when it is read.
+its faults `video_freeze`, `video_black` and `video_stall`. Prompts without effect, prompts that are not
+logged and replayed pictures are made by a changed scene or recorder. `altered_pictures.py` makes torn,
+damaged and dropped pictures and jumps of the media time when the bag is read.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ _MOODS: Final = ("", " at night", " at dawn", " at sunset", " at noon", " in the
 _CHANGES: Final = (
     "it rains", "it snows", "night falls", "the sun rises", "the sun sets", "fog comes", "a dragon appears",
     "a storm begins", "it becomes day", "a red balloon appears", "it turns golden", "everything turns blue",
-    "the scene moves to a city", "the scene moves to the sea", "now a desert", "inside a room", "in outer space",
-    "the driver takes the highway", "a forest grows", "the rain stops", "the robot waves", "nothing special",
+    "the scene moves to a city", "the scene moves to the sea", "now a desert", "inside a room",
+    "in outer space", "the driver takes the highway", "a forest grows", "the rain stops",
+    "the robot waves", "nothing special",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, ManifestError
 from odyssey_ros.dataset.plan_notes import dry_run_line, prompts_of
 from odyssey_ros.dataset.report.episode_record import RecordError, read_record
 from odyssey_ros.dataset.report.page_episode import episode_section
+from odyssey_ros.dataset.report.report_file import ReportFile, ReportFileError
 from odyssey_ros.dataset.scripts.plans import read_plans
 from odyssey_ros.dataset.submissions.journal import Journal
 from odyssey_ros.dataset.videos.video import Video
@@ -143,6 +144,27 @@ CLIPS: tuple[object, ...] = (
         ],
     },
 )
+REPORT = {
+    "format": 1,
+    "totals": {"episodes": 1},
+    "thresholds": {"cut_change": 1.5},
+    "episodes": {
+        "walk-1": {
+            "crc32": "0123abcd",
+            "frames": 10,
+            "stream_id": "s",
+            "images": "h264",
+            "sizes": [[1280, 704]],
+            "start_time_ns": 1,
+            "duration_s": 0.5,
+            "rate_hz": 20.0,
+            "prompts": [{"prompt": "a fox", "first": 0, "last": 9, "start_s": 0.0, "duration_s": 0.5}],
+            "findings": [{"kind": "frozen", "first": 3, "last": 9, "text": "still"}],
+            "losses": {"clamped_times": 1},
+            "error": "",
+        }
+    },
+}
 RECORDS: tuple[object, ...] = (
     {"event": "intends", "episode": "walk-1", "newest": "2026-01-01T00:00:00Z", "seen": ["job-1"]},
     {"event": "submitted", "episode": "walk-1", "job_id": "job-2"},
@@ -260,6 +282,12 @@ def _clips_record(path: Path) -> None:
         check_number(clip.frames, "the number of frames")
     check(".." not in record.dataset and not record.dataset.startswith("/"), "a folder elsewhere")
     check(parsed_record(record.to_bytes()) == record, "another record")
+def _report(data: bytes) -> None:
+    report = ReportFile.from_json(data)
+    check(ReportFile.from_json(report.to_json()) == report, "a report changes when it is written and read")
+    for episode in report.episodes.values():
+        for each in (*episode.findings, *episode.prompts):
+            check(0 <= each.first <= each.last < max(episode.frames, 1), "frames that the bag does not have")
 
 
 def _journal(path: Path) -> None:
@@ -483,6 +511,7 @@ TARGETS = [
     ),
     FuzzTarget("report_record", damaged_json(REPORT_RECORD), _report_record, (RecordError,), memory_mib=256),
     FuzzTarget("clips_record", damaged_json(*CLIPS), _with_file("record.json", _clips_record), (StateError,)),
+    FuzzTarget("report", damaged_json(REPORT), _report, (ReportFileError,)),
     FuzzTarget(
         "journal", damaged_json(*RECORDS, lines=True), _with_file("journal.jsonl", _journal), (StateError,)
     ),

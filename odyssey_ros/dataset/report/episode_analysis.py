@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -102,7 +102,7 @@ def _facts(episode: StoredEpisode) -> EpisodeReport:
 def _period_s(labels: Sequence[FrameLabels]) -> float:
     """Return the median distance of two frames in seconds; 0 if there is none."""
     times = [each.media_time_ns for each in labels]
-    distances = [after - before for before, after in zip(times, times[1:], strict=False) if after > before]
+    distances = [after - before for before, after in pairwise(times) if after > before]
     return median(distances) / _NANOSECONDS if distances else 0.0
 
 

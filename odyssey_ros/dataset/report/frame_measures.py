@@ -177,7 +177,7 @@ def planes_of(frame: VideoFrame) -> list[NDArray[np.uint8]]:
 
 
 def _step(luma: NDArray[np.uint8]) -> int:
-    return max(1, round(min(luma.shape) / _ROWS))
+    return max(1, round(int(min(luma.shape)) / _ROWS))
 
 
 def _reduced(plane: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
@@ -199,7 +199,7 @@ def _block_means(plane: NDArray[np.uint8], block: int) -> NDArray[np.float32]:
 
 
 def _regions(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the means of all squares of 3 x 3 blocks that lie within the picture, or of all if it is smaller."""
+    """Return the means of all squares of 3 x 3 blocks; that of all blocks if there are fewer."""
     if min(blocks.shape) < 3:
         return np.full((1, 1), blocks.mean(), np.float32)
     rows = blocks[:-2] + blocks[1:-1] + blocks[2:]

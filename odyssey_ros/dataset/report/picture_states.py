@@ -34,6 +34,7 @@ class PictureStates:
         motion: N float32: the usual share of pixels that move, around each frame.
         steps: N float32: change of the coarse picture from the frame before; infinite if it is unknown, 0 for
             the first frame.
+        usual_steps: N float32: the 90th percentile of `steps` around each frame.
     """
 
     period_ns: float
@@ -42,6 +43,7 @@ class PictureStates:
     torn: NDArray[np.bool_]
     motion: NDArray[np.float32]
     steps: NDArray[np.float32]
+    usual_steps: NDArray[np.float32]
 
     @classmethod
     def of(cls, measured: MeasuredFrames, thresholds: Thresholds) -> PictureStates:
@@ -49,16 +51,18 @@ class PictureStates:
         period_ns = _period_ns(measured)
         reach = frames_in(thresholds.window_s, period_ns)
         steps = _steps(measured)
-        scenes = np.cumsum(steps >= thresholds.cut_change)
+        usual_steps = around(steps, reach, 90, without=1)
+        scenes = np.cumsum(steps >= np.maximum(thresholds.cut_ratio * usual_steps, thresholds.cut_change))
         black = measured.bright <= thresholds.black_share
         motion = around(measured.moved, reach, 50, scenes=scenes)
         return cls(
             period_ns,
             black,
             _still(measured, black, motion, thresholds),
-            _torn(measured, scenes, reach, thresholds) & ~_near(black, TORN_STEPS),
+            _torn(measured, scenes, usual_steps, reach, thresholds) & ~_near(black, TORN_STEPS),
             motion,
             steps,
+            usual_steps,
         )
 
     def frames_in(self, seconds: float) -> int:
@@ -116,7 +120,11 @@ def _still(
 
 
 def _torn(
-    measured: MeasuredFrames, scenes: NDArray[np.intp], reach: int, thresholds: Thresholds
+    measured: MeasuredFrames,
+    scenes: NDArray[np.intp],
+    usual_steps: NDArray[np.float32],
+    reach: int,
+    thresholds: Thresholds,
 ) -> NDArray[np.bool_]:
     torn = np.zeros(len(measured), np.bool_)
     for step in range(1, TORN_STEPS + 1):
@@ -130,7 +138,8 @@ def _torn(
         )
         for frame in np.flatnonzero(found):
             # Where the scene changes, a moving thing differs from both scenes.
-            same = coarse_change(measured, int(frame) - step, int(frame) + step) < 2 * thresholds.cut_change
+            limit = 2 * max(thresholds.cut_change, step * float(usual_steps[frame]))
+            same = coarse_change(measured, int(frame) - step, int(frame) + step) < limit
             torn[frame] |= same
     return torn
 

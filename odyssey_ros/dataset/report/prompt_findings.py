@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.report.finding import Finding, FindingKind
-from odyssey_ros.dataset.report.picture_states import around, coarse_change
+from odyssey_ros.dataset.report.picture_states import coarse_change
 
 if TYPE_CHECKING:
     from odyssey_ros.dataset.manifest import ManifestEntry
@@ -53,7 +53,7 @@ class PromptedFrames:
         return found
 
     def unlogged(self) -> list[Finding]:
-        """Return a finding for each change of the scene that no prompt explains, and what the manifest says."""
+        """Return a finding for each change of the scene without a prompt, and what the manifest says."""
         waiting = list(self._starts)
         found = []
         for cut in self._cuts:
@@ -104,8 +104,7 @@ class PromptedFrames:
     def _scene_cuts(self) -> list[int]:
         """Return the frames at which the scene changes at once, and remains changed."""
         usable = self._usable
-        reach = self._states.frames_in(self._thresholds.window_s)
-        usual = self._thresholds.cut_ratio * around(self._states.steps, reach, 90, without=1)
+        usual = self._thresholds.cut_ratio * self._states.usual_steps
         cuts = []
         for frame in range(1, len(self._measured)):
             reference = frame - 1

@@ -41,7 +41,7 @@ class PromptSpan:
         first: Position in the bag of the first frame.
         last: Position of the last frame.
         start_s: Media time of the first frame, in seconds.
-        duration_s: Time until the first frame of the next prompt or, at the end, to the end of the last frame.
+        duration_s: Time until the next prompt; of the last prompt, until the end of the last frame.
     """
 
     prompt: str
