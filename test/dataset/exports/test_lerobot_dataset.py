@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from stored_episodes import TasksHere, add_episode, contents, video_without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from pathlib import Path
 
 GROWING = {
@@ -128,6 +130,33 @@ def test_an_interrupted_run_goes_on(
     engine = TasksHere()
     export_lerobot(folder, out, engine=engine)
     assert len(engine.started) == (3 - tasks if tasks < 3 else 3)
+    assert contents(out) == contents(tmp_path / "undisturbed")
+
+
+class FullDisk(TasksHere):
+    """An engine after whose tasks no file can grow, which has the effect of a full disk."""
+
+    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+        future = super().submit(function, argument)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        return future
+
+
+def test_a_disk_that_is_full_when_episodes_are_added(
+    walks: Callable[..., Path], export_lerobot: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder, out = walks("a"), tmp_path / "out"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(StateError, match=r"DISK_FULL: no room .*run the same command again"):
+            export_lerobot(folder, out, engine=FullDisk())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (out / "meta").exists()
+    engine = TasksHere()
+    export_lerobot(folder, out, engine=engine)
+    assert engine.started == []
+    export_lerobot(folder, tmp_path / "undisturbed")
     assert contents(out) == contents(tmp_path / "undisturbed")
 
 
