@@ -20,7 +20,7 @@ from odyssey_ros.dataset.exports import picture_seeker
 from odyssey_ros.dataset.exports.exported_dataset import ExportedDataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROMPTS = [["a fox"] * 7 + ["it “rains”"] * 5, ["it “rains”"] * 9, ["", "snow"] * 4]
 FLAT = [prompt for episode in PROMPTS for prompt in episode]
@@ -177,6 +177,24 @@ def test_a_broken_video_does_not_affect_other_episodes(small: Path) -> None:
     video.unlink()
     video.write_bytes(data)
     check_item(dataset, 15)
+
+
+@pytest.mark.parametrize("gop", [None, 2])
+def test_exports_of_this_package(
+    gop: int | None,
+    walks: Callable[..., Path],
+    export_lerobot: Callable[..., Any],
+    counter_of: Callable[[Any], int],
+    tmp_path: Path,
+) -> None:
+    """Copied and encoded; the prompt changes at frame 10 of 24."""
+    export_lerobot(walks("a", "b"), tmp_path / "out", gop=gop)
+    dataset = ExportedDataset(tmp_path / "out", return_uint8=True)
+    assert (len(dataset), dataset.fps, list(dataset.camera_keys)) == (48, 20, [KEY])
+    for number in (0, 30, 31, 9, 10, 23, 24, 47):
+        item = dataset[number]
+        assert counter_of(item[KEY].transpose(1, 2, 0)) == item["frame_index"] == number % 24
+        assert item["task"] == ("a fox" if number % 24 < 10 else "it “rains”")
 
 
 def test_items_and_batches_equal_those_of_lerobot(tmp_path: Path) -> None:
