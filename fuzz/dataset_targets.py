@@ -282,6 +282,8 @@ def _clips_record(path: Path) -> None:
         check_number(clip.frames, "the number of frames")
     check(".." not in record.dataset and not record.dataset.startswith("/"), "a folder elsewhere")
     check(parsed_record(record.to_bytes()) == record, "another record")
+
+
 def _report(data: bytes) -> None:
     report = ReportFile.from_json(data)
     check(ReportFile.from_json(report.to_json()) == report, "a report changes when it is written and read")
