@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,6 +29,7 @@ def write_dataset(
     gop: int = 2,
     shared: bool = False,
     cameras: Sequence[str] = (KEY,),
+    noise: int = 0,
 ) -> Path:
     """Write a dataset and return its folder. The picture of frame n of the dataset shows the number n.
 
@@ -38,7 +40,9 @@ def write_dataset(
         gop: Distance between two key frames of an episode.
         shared: Whether all episodes are in one video and one data file, as lerobot writes them.
         cameras: The names of the video features.
+        noise: Amplitude of noise in the pictures, up to 50, which makes the videos larger.
     """
+    generator = np.random.default_rng(1)
     lengths = [len(episode) for episode in prompts]
     ends = list(accumulate(lengths))
     tasks = list(dict.fromkeys(prompt for episode in prompts for prompt in episode))
@@ -85,7 +89,9 @@ def write_dataset(
             path.parent.mkdir(parents=True, exist_ok=True)
             with EncodedVideo(path, (WIDTH, HEIGHT), fps, gop) as video:
                 for number in range(start, end):
-                    video.add(av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24"))
+                    pixels = numbered_picture(number)
+                    pixels += generator.integers(0, noise + 1, pixels.shape, np.uint8)
+                    video.add(av.VideoFrame.from_ndarray(pixels, format="rgb24"))
         entries = episodes if shared else episodes[file : file + 1]
         _write(folder / f"meta/episodes/chunk-000/file-{file:03d}.parquet", pa.Table.from_pylist(entries))
     task_table = {"task": pa.array(tasks, pa.string()), "task_index": pa.array(range(len(tasks)), pa.int64())}

@@ -35,8 +35,6 @@ _OPTIONS: Final = {
     "max_streams": str(MAX_TRACKS),
     "max_pixels": str(MAX_PICTURE_PIXELS),
 }
-# Where a key frame is not one for all pictures after it, a start further back helps.
-_EARLIER_STARTS_S: Final = (0.0, 1.0, 10.0)
 
 
 class PictureSeeker:
@@ -93,15 +91,13 @@ class PictureSeeker:
         return -self._period_s / 4 <= ahead_s <= reach_s
 
     def _after_seek(self, time_s: float) -> VideoFrame:
-        for earlier_s in _EARLIER_STARTS_S:
-            if earlier_s <= time_s:
-                try:
-                    self._seek(time_s - earlier_s)
-                    return self._decoded_to(time_s)
-                except (FFmpegError, ExportedVideoError):
-                    continue
-        self._restart()
-        return self._decoded_to(time_s)
+        try:
+            self._seek(time_s)
+            return self._decoded_to(time_s)
+        except (FFmpegError, ExportedVideoError):
+            # A key frame may not be one for all pictures after it, and seeking relies on the file's stamps.
+            self._restart()
+            return self._decoded_to(time_s)
 
     def _decoded_to(self, time_s: float) -> VideoFrame:
         """Return the picture of a time, which is not before the current one."""
@@ -128,7 +124,7 @@ class PictureSeeker:
         self._frames = _pictures(self._path, self._container, self._stream)
 
     def _restart(self) -> None:
-        """Decode from the start of the file, which is opened again: seeking relies on its stamps."""
+        """Decode from the start of the file, which is opened again."""
         self._current = None
         if not self._untouched:
             self._container.close()

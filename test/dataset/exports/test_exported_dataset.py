@@ -129,7 +129,9 @@ def test_a_copy_opens_its_own_files(small: Path) -> None:
 
 def test_a_fork_reads_from_its_own_files_and_needs_few_packages(tmp_path: Path) -> None:
     """The environment of a trainer has neither the packages of this one, nor necessarily PyTorch."""
-    folder = write_dataset(tmp_path / "set", PROMPTS, gop=100)
+    folder = write_dataset(tmp_path / "set", [["a"] * 150], noise=40)
+    video = next(folder.glob("videos/*/*/*.mp4"))
+    assert video.stat().st_size > 100_000  # FFmpeg reads 32 KiB ahead
     support = TOP / "test" / "support"
     script = support / "read_in_two_processes.py"
     run_python(sys.executable, support / "without_packages.py", OTHER_PACKAGES, script, folder)
