@@ -393,6 +393,7 @@ def _bag_target(images: str) -> FuzzTarget:
 def _recorded_target(storage: str) -> FuzzTarget:
     """Return a target for a file that a user recorded: scanned, and made into an episode."""
     from odyssey_ros.dataset.bags import BagLayout, ImageEncoding  # noqa: PLC0415
+    from odyssey_ros.dataset.episode_folders import EpisodeFolders  # noqa: PLC0415
     from odyssey_ros.dataset.losses import Loss  # noqa: PLC0415
     from odyssey_ros.dataset.recorded.episode_task import EpisodeTask, make_episode  # noqa: PLC0415
     from odyssey_ros.dataset.recorded.file_scan import ScanTask, scan_file  # noqa: PLC0415
@@ -406,7 +407,7 @@ def _recorded_target(storage: str) -> FuzzTarget:
     def parse(data: bytes) -> None:
         folder = _file("recorded", b"")
         folder.unlink()
-        folder.mkdir()
+        (folder / "episodes").mkdir(parents=True)
         try:
             (folder / f"bag.{storage}").write_bytes(data)
             scan = scan_file(ScanTask(folder / f"bag.{storage}", 0, "bag", folder))
@@ -417,9 +418,9 @@ def _recorded_target(storage: str) -> FuzzTarget:
                     continue
                 stream = found[0].stream(PictureKind.H264)
                 for images in (ImageEncoding.H264, ImageEncoding.JPEG):
-                    task = EpisodeTask("e", "e", folder / "e", stream, BagLayout(images), strict=False)
-                    entry = make_episode(task)
-                    shutil.rmtree(folder / "e")
+                    folders = EpisodeFolders(folder, folder)
+                    entry = make_episode(EpisodeTask("e", folders, stream, BagLayout(images), strict=False))
+                    shutil.rmtree(folder / "episodes" / "e")
                     check(0 < entry.frames <= 4, "more frames than the recording")
                     check(data == whole or entry.losses.keys() <= set(Loss), "an unknown loss")
                     for prompt in entry.prompts:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.episode_failures import containing
-from odyssey_ros.dataset.errors import EpisodeError
+from odyssey_ros.dataset.errors import EpisodeError, disk_error
 from odyssey_ros.dataset.losses import IncompleteDataError, combined, described
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
 from odyssey_ros.dataset.recorded.recorded_frames import RecordedFrames
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.dataset.bags import BagLayout, BagSummary
+    from odyssey_ros.dataset.episode_folders import EpisodeFolders
     from odyssey_ros.dataset.recorded.recorded_streams import RecordedStream
 
 SOURCE = "bag"
@@ -30,45 +31,55 @@ class EpisodeTask:
 
     Attributes:
         name: Its name.
-        bag: Its folder, relative to the dataset's folder.
-        partial: The folder to write.
+        folders: The folders of the dataset, absolute.
         stream: The stream.
         layout: Settings of the bag.
         strict: Whether an episode with a loss fails.
     """
 
     name: str
-    bag: str
-    partial: Path
+    folders: EpisodeFolders
     stream: RecordedStream
     layout: BagLayout
     strict: bool
 
 
 def make_episode(task: EpisodeTask) -> ManifestEntry:
-    """Write the bag of an episode into its partial folder, and return its entry. Blocks.
+    """Make an episode, unless it exists; return its entry. Blocks.
 
-    A folder that an earlier start of the task left is replaced.
+    A cluster may start the task again while its first start still runs: only one of them writes.
 
     Raises:
-        EpisodeError: The recording cannot be read, has no usable picture, or the disk is full. The partial
-            folder does not exist then.
+        EpisodeError: The recording cannot be read, has no usable picture, or the disk is full. No bag is
+            left.
     """
     with containing(task.name):
-        shutil.rmtree(task.partial, ignore_errors=True)
         try:
-            frames = RecordedFrames(task.stream)
-            summary = write_bag(task.partial, task.name, frames, task.layout)
-            entry = _entry(task, frames, summary)
-            if task.strict and entry.losses:
-                raise IncompleteDataError(entry.losses)
-        except BaseException:
-            shutil.rmtree(task.partial, ignore_errors=True)
-            raise
-        return entry
+            with task.folders.locked(task.name):
+                try:
+                    return task.folders.finished(task.name) or _write(task)
+                finally:
+                    task.folders.remove_downloads(task.name)  # the folder of the lock
+        except OSError as error:
+            raise disk_error(error, "the episode") from error
 
 
-def _entry(task: EpisodeTask, frames: RecordedFrames, summary: BagSummary) -> ManifestEntry:
+def _write(task: EpisodeTask) -> ManifestEntry:
+    partial = task.folders.clean_partial(task.name)
+    try:
+        frames = RecordedFrames(task.stream)
+        summary = write_bag(partial, task.name, frames, task.layout)
+        entry = _entry(task, frames, summary, partial)
+        if task.strict and entry.losses:
+            raise IncompleteDataError(entry.losses)
+        task.folders.publish(entry, partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return entry
+
+
+def _entry(task: EpisodeTask, frames: RecordedFrames, summary: BagSummary, partial: Path) -> ManifestEntry:
     stream = task.stream
     losses = combined(stream.losses, frames.prompts.losses, summary.losses)
     if not summary.frames:
@@ -78,13 +89,14 @@ def _entry(task: EpisodeTask, frames: RecordedFrames, summary: BagSummary) -> Ma
             f"{described(losses)}",
         )
     width, height = next(iter(summary.sizes))
-    metadata = task.partial / "metadata.yaml"
+    metadata = partial / "metadata.yaml"
+    bag = task.folders.relative(task.folders.bag_path(task.name))
     return ManifestEntry(
         episode=task.name,
-        bag=task.bag,
+        bag=bag,
         files=(
-            FileEntry(f"{task.bag}/{summary.file}", summary.size, summary.crc32),
-            FileEntry(f"{task.bag}/{metadata.name}", metadata.stat().st_size, crc32_of(metadata)),
+            FileEntry(f"{bag}/{summary.file}", summary.size, summary.crc32),
+            FileEntry(f"{bag}/{metadata.name}", metadata.stat().st_size, crc32_of(metadata)),
         ),
         stream_id=stream.stream_id,
         images=str(task.layout.images),

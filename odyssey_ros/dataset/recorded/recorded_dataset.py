@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -204,13 +203,6 @@ class RecordedDataset:
     def _finish(self, task: EpisodeTask, future: Future[ManifestEntry], outcome: Outcome) -> None:
         try:
             entry = _result(future)
-            try:
-                self._workspace.publish(entry, task.partial)
-            except OSError as error:
-                shutil.rmtree(task.partial, ignore_errors=True)
-                raise EpisodeError(
-                    ErrorCode.DISK_FAILED, f"the bag cannot be written: {error.strerror}"
-                ) from error
         except EpisodeError as error:
             outcome.failures[task.name] = error
             self._progress.failed(task.name, str(error))
@@ -237,11 +229,8 @@ class RecordedDataset:
             self._check_existing(existing, stream)
             outcome.entries.append(existing)
             return None
-        path = self._workspace.bag_path(name)
-        partial = self._workspace.clean_partial(name)
-        return EpisodeTask(
-            name, self._workspace.relative(path), partial.absolute(), stream, self._layout, self._strict
-        )
+        folders = self._workspace.episode_folders.absolute()
+        return EpisodeTask(name, folders, stream, self._layout, self._strict)
 
     def _stream(self, found: StreamPictures) -> RecordedStream:
         images = self._layout.images

@@ -10,6 +10,7 @@ import pytest
 from live_bags import LiveStream, write_mcap
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.losses import IncompleteDataError
 from odyssey_ros.dataset.recorded.episode_task import EpisodeTask, make_episode
@@ -29,24 +30,37 @@ def _task(video: Path, folder: Path, **stream: object) -> EpisodeTask:
     scan = scan_file(ScanTask(path, 0, "run.mcap", folder))
     (found,) = streams_of([scan], scan.labels)["stream-1"]
     layout = BagLayout(ImageEncoding.H264)
-    return EpisodeTask("e", "episodes/e", folder / "e", found.stream(PictureKind.H264), layout, strict=False)
+    (folder / "episodes").mkdir()
+    (folder / "work").mkdir()
+    folders = EpisodeFolders(folder, folder / "work")
+    return EpisodeTask("e", folders, found.stream(PictureKind.H264), layout, strict=False)
+
+
+def _is_clean(folder: Path) -> bool:
+    return not list((folder / "episodes").iterdir()) and not list((folder / "work").iterdir())
 
 
 def test_a_second_start_replaces_what_the_first_one_left(make_video: MakeVideo, tmp_path: Path) -> None:
     task = _task(make_video(), tmp_path)
-    task.partial.mkdir()
-    (task.partial / "e_0.mcap").write_bytes(b"half")
+    partial = task.folders.partial_path("e")
+    partial.mkdir()
+    (partial / "e_0.mcap").write_bytes(b"half")
     first = make_episode(task)
-    assert make_episode(task) == first
+    assert not partial.exists()
     assert first.frames == 12
-    assert first.files[0].size == (tmp_path / "e" / "e_0.mcap").stat().st_size
+    path = tmp_path / "episodes" / "e" / "e_0.mcap"
+    before = path.stat()
+    assert first.files[0].size == before.st_size
+    assert make_episode(task) == first
+    assert path.stat() == before
+    assert not list((tmp_path / "work").iterdir())
 
 
 def test_strict(make_video: MakeVideo, tmp_path: Path) -> None:
     task = replace(_task(make_video(), tmp_path, events=False), strict=True)
     with pytest.raises(IncompleteDataError, match="unrecorded_events"):
         make_episode(task)
-    assert not task.partial.exists()
+    assert _is_clean(tmp_path)
 
 
 def test_no_picture_can_be_used(make_video: MakeVideo, tmp_path: Path) -> None:
@@ -56,4 +70,4 @@ def test_no_picture_can_be_used(make_video: MakeVideo, tmp_path: Path) -> None:
         make_episode(task)
     assert raised.value.code is ErrorCode.BAG_BROKEN
     assert "pictures_before_key_frame: 3" in raised.value.message
-    assert not task.partial.exists()
+    assert _is_clean(tmp_path)
