@@ -54,11 +54,9 @@ def altered_pictures(case: Case, episode: StoredEpisode) -> tuple[list[LabelledP
     for fault in case.faults:
         if fault.variant == "video_jump":
             seconds = rng.choice((-10.0, -1.0, 1.0, 5.0, 10.0))
-            at = _position(labels, fault.first)
-            labels[at:] = [
-                replace(each, media_time_ns=max(each.media_time_ns + round(seconds * 1e9), 0))
-                for each in labels[at:]
-            ]
+            at = _position([each.labels for each in stored], fault.first)
+            shift_ns = max(round(seconds * 1e9), -labels[at].media_time_ns)
+            labels[at:] = [replace(each, media_time_ns=each.media_time_ns + shift_ns) for each in labels[at:]]
     dropped = {
         slot
         for fault in case.faults

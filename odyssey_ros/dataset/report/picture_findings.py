@@ -70,8 +70,9 @@ def _is_frozen(
     if length < max(states.frames_in(thresholds.frozen_s), 2):
         return False
     others = [last - first + 1 for first, last in found if (first, last) != run]
-    moving = np.count_nonzero(~states.black) - length
-    if sum(others) <= thresholds.slow_share * moving and _is_certain(run[1], measured, states, thresholds):
+    if len(others) < thresholds.slow_runs and _is_certain(run[1], measured, states, thresholds):
+        return True
+    if others and length >= 2 * thresholds.frozen_ratio * median(others):
         return True
     least = max(states.frames_in(thresholds.slow_frozen_s), thresholds.frozen_ratio * median(others or [0]))
     return length >= least
@@ -92,7 +93,7 @@ def replayed_pictures(
     measured: MeasuredFrames, states: PictureStates, thresholds: Thresholds
 ) -> list[Finding]:
     """Return a finding for each run of pictures that were shown some frames before."""
-    hidden = states.black | states.still
+    hidden = states.black | (measured.moved <= thresholds.still_share)
     findings = []
     first = 0
     for position in range(1, len(measured) + 1):

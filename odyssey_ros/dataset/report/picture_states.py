@@ -54,7 +54,8 @@ class PictureStates:
         usual_steps = around(steps, reach, 90, without=1)
         scenes = np.cumsum(steps >= np.maximum(thresholds.cut_ratio * usual_steps, thresholds.cut_change))
         black = measured.bright <= thresholds.black_share
-        motion = around(measured.moved, reach, 50, scenes=scenes)
+        moving = np.where(measured.moved > thresholds.still_share, measured.moved, np.float32(np.nan))
+        motion = around(moving, reach, 50, scenes=scenes)
         return cls(
             period_ns,
             black,
@@ -114,7 +115,9 @@ def _still(
     for first, last in runs(comparable & (measured.moved <= np.maximum(limit, thresholds.still_share))):
         begins = first <= 1 or measured.moved[first - 1] >= abrupt[first]
         ends = last + 1 >= len(measured) or measured.moved[last + 1] >= abrupt[last]
-        if last - first + 1 >= MIN_RUN and begins and ends:
+        lasts = last - first + 1 >= MIN_RUN
+        brief = measured.moved[first : last + 1].max() <= thresholds.brief_ratio * motion[first]
+        if (lasts or brief) and begins and ends:
             still[first : last + 1] = True
     return np.asarray(still)
 
@@ -136,6 +139,7 @@ def _torn(
         found = (change >= np.maximum(usual_change, thresholds.torn_change)) & (
             share >= np.maximum(usual_share, thresholds.torn_share)
         )
+        found |= share >= np.maximum(2 * usual_share, thresholds.widely_torn_share)
         for frame in np.flatnonzero(found):
             # Where the scene changes, a moving thing differs from both scenes.
             limit = 2 * max(thresholds.cut_change, step * float(usual_steps[frame]))
@@ -175,7 +179,7 @@ def around(
     """Return the percentile of the values around each frame; 0 if there are none.
 
     Args:
-        values: The values of all frames.
+        values: The values of all frames; NaN does not count.
         reach: Number of frames before and after that count.
         percentile: The percentile.
         scenes: The scenes of all frames, if only the same scene counts.
@@ -191,7 +195,7 @@ def around(
         if without:
             low, high = max(frame - without + 1, start), min(frame + without, end)
             near = np.concatenate((values[start:low], values[high:end]))
+        near = np.sort(near[~np.isnan(near)])
         if near.size:
-            near = np.sort(near)
             result[frame] = near[int((near.size - 1) * percentile / 100)]
     return result

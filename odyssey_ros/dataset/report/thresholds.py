@@ -20,12 +20,14 @@ class Thresholds:
             of the usual one (the median), ...
         still_max_share: ... at most this, ...
         abrupt_ratio: ... and the share before and after is at least this part of the usual one.
+        brief_ratio: One or two pictures need at most this part of the usual share instead of `still_ratio`.
         frozen_s: Shortest time of still pictures that is a freeze.
         fast_motion: If a smaller share moves usually, still pictures may be a pause of a slow motion, ...
         jump_ratio: ... unless the share that moves in the next picture is this factor of the usual one.
-        slow_share: If a larger share of the other pictures is still, the motion is slow, too, ...
+        slow_runs: If pictures are still at so many other places, the motion is slow, too, ...
         slow_frozen_s: ... and a freeze is at least as long as this, ...
-        frozen_ratio: ... and than the median time of the other still pictures by this factor.
+        frozen_ratio: ... and than the median time of the other still pictures by this factor; or by twice
+            this factor, however short.
         repeated_motion: A still picture is repeated if at least this share moves usually, ...
         repeated_max_share: ... and at most this share of the frames around is repeated, too; for fewer than
             three pictures, none.
@@ -38,6 +40,8 @@ class Thresholds:
         torn_share: A picture is torn if at least this share of its regions is, ...
         torn_change: ... one of them by at least this, ...
         torn_ratio: ... and both are at least this factor of the usual values (the 90th percentiles).
+        widely_torn_share: A picture is also torn if this share of its regions is, and twice `torn_ratio` of
+            the usual share.
         gap_periods: Frames are missing if the time to the next one is longer than so many frame periods.
         cut_change: The scene changes at once if a coarse picture changes by at least this in the mean, ...
         cut_ratio: ... and by at least this factor of the usual change (the 90th percentile).
@@ -52,22 +56,24 @@ class Thresholds:
     still_share: float = 0.0003
     still_ratio: float = 0.3
     abrupt_ratio: float = 0.6
+    brief_ratio: float = 0.08
     still_max_share: float = 0.02
     frozen_s: float = 0.3
     frozen_ratio: float = 4.0
     fast_motion: float = 0.02
     jump_ratio: float = 1.2
-    slow_share: float = 0.1
+    slow_runs: int = 5
     slow_frozen_s: float = 0.75
     repeated_motion: float = 0.001
     repeated_max_share: float = 0.03
-    replayed_ratio: float = 0.25
+    replayed_ratio: float = 0.4
     black_level: int = 24
     black_share: float = 0.01
     torn_level: float = 2.0
     torn_share: float = 0.04
     torn_change: float = 5.0
     torn_ratio: float = 2.0
+    widely_torn_share: float = 0.1
     gap_periods: float = 1.5
     cut_change: float = 1.5
     cut_ratio: float = 2.0
