@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def double(number: int) -> int:
@@ -59,6 +56,11 @@ def wait_once(path: Path) -> int:
         return os.getpid()
     announce_and_wait(path)
     raise AssertionError("unreachable")
+
+
+def current_folder(_: int) -> str:
+    """Return the current folder of the task."""
+    return str(Path.cwd())
 
 
 def environment(_: int) -> str:

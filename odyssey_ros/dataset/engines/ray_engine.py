@@ -11,6 +11,7 @@ import time
 import traceback
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from odyssey_ros.dataset.engines.cluster_address import check_reachable
@@ -49,7 +50,8 @@ class RayEngine:
 
     Each task uses one CPU. When its process or its node dies, Ray starts the task again, up to four times in
     all. This package must be installed on each node, and each node must see the same files under the same
-    paths. The environment of this process, and so the API key, is not passed to the tasks.
+    paths; relative paths refer to the current folder of this process. The environment of this process, and
+    so the API key, is not passed to the tasks.
 
     Construct it on the main thread. It takes some seconds.
 
@@ -88,7 +90,7 @@ class RayEngine:
         with self._lock:
             if self._closed:
                 raise LostTaskError("the run was ended")
-            reference = self._run.options(name=function.__name__).remote(function, argument)
+            reference = self._run.options(name=function.__name__).remote(function, argument, Path.cwd())
             self._running[future] = reference
         future.add_done_callback(self._end_cancelled)
         # Called on a thread of Ray.
@@ -144,8 +146,10 @@ class _RemoteTraceback(Exception):  # noqa: N818 -- it is no error, but where an
     """The traceback of a task, as the cause of its exception."""
 
 
-def _outcome(function: Callable[[Any], Any], argument: object) -> _Outcome:
-    """Run a function on a node."""
+def _outcome(function: Callable[[Any], Any], argument: object, folder: Path) -> _Outcome:
+    """Run a function on a node, in the current folder of the driver, to which relative paths refer."""
+    if folder.is_dir():
+        os.chdir(folder)
     for name in _SECRETS:
         os.environ.pop(name, None)  # of the shell in which the node was started
     try:

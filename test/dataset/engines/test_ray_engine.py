@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine_tasks import announce_and_wait, die_once, double, environment, fail, process_id, wait_once
+from engine_tasks import (
+    announce_and_wait,
+    current_folder,
+    die_once,
+    double,
+    environment,
+    fail,
+    process_id,
+    wait_once,
+)
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.engines.task_engine import LostTaskError, finished_tasks
 from odyssey_ros.dataset.errors import EpisodeError, PlanError
@@ -63,6 +72,16 @@ def test_no_task_sees_an_api_key(engine: RayEngine) -> None:
     found = engine.submit(environment, 0).result()
     assert "PATH" in found
     assert "ody_" not in found
+
+
+def test_relative_paths_refer_to_the_folder_of_the_driver(
+    engine: RayEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = engine.submit(current_folder, 0).result()
+    monkeypatch.chdir(tmp_path)
+    assert engine.submit(current_folder, 0).result() == str(tmp_path)
+    monkeypatch.chdir(before)
+    assert engine.submit(current_folder, 0).result() == before
 
 
 def test_a_task_whose_process_died_is_started_again(engine: RayEngine, tmp_path: Path) -> None:
