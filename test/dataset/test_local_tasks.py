@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from odyssey_ros.dataset import local_tasks
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.episode_task import EpisodeWork
@@ -82,3 +84,20 @@ async def test_a_folder_that_is_gone(tasks: LocalTasks, work: EpisodeWork) -> No
     os.rmdir(work.folders.folder / "work")  # noqa: PTH106
     with pytest.raises(Exception, match="cannot write the downloads"):
         await _make(tasks, work)
+
+
+def test_processes_make_the_same_as_threads(
+    account: LossyAccount, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"r{number:02}" for number in range(FEW_EPISODES + 1)]
+    for name in names:
+        account.add_recording(name, b"" if name == "r05" else make_video().read_bytes())
+    command = ["recordings", *names, "--images", "h264"]
+    assert main([*command, "-o", "processes"]) == 1
+    monkeypatch.setattr(local_tasks, "FEW_EPISODES", len(names))
+    assert main([*command, "-o", "threads"]) == 1
+    for file in ("manifest.jsonl", "failures.jsonl"):
+        assert Path("processes", file).read_bytes() == Path("threads", file).read_bytes()
+    assert '"code": "VIDEO_BROKEN"' in Path("processes/failures.jsonl").read_text()
+    assert not Path("processes/work/1-of-1/r05").exists()
+    assert main(["verify", "processes"]) == 0
