@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from odyssey_ros.dataset import episode_folders
 from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.errors import StateError
 from waiting import wait_until
@@ -31,25 +33,40 @@ def test_other_processes_get_absolute_paths(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_one_at_a_time_works_on_an_episode(folders: EpisodeFolders) -> None:
-    inside: list[int] = []
-    most: list[int] = []
+    waits, entered = threading.Semaphore(0), threading.Event()
 
-    def work(number: int) -> None:
-        with folders.locked("a"):
-            inside.append(number)
-            most.append(len(inside))
-            folders.remove_downloads("a")  # as the driver does when an episode is finished
-            inside.remove(number)
+    def work() -> None:
+        with folders.locked("a", waits.release):
+            entered.set()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(5)]
-    for thread in threads:
+    thread = threading.Thread(target=work)
+    with folders.locked("a"):
         thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [1] * 5
-    with folders.locked("b"), folders.locked("c"):
-        pass
-    assert not (folders.downloads("b") / "lock").exists()
+        waits.acquire()
+        waits.acquire()
+        with folders.locked("b"):
+            pass
+        assert not entered.is_set()
+    thread.join()
+    assert entered.is_set()
+    assert not (folders.downloads("a") / "lock").exists()
+
+
+def test_the_lock_of_a_removed_file_does_not_count(
+    folders: EpisodeFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, locked = episode_folders._lock, []
+
+    def late(file: Any) -> bool:
+        if not locked:
+            folders.remove_downloads("a")  # by the process that had the lock
+        locked.append(lock(file))
+        return locked[-1]
+
+    monkeypatch.setattr(episode_folders, "_lock", late)
+    with folders.locked("a"):
+        assert locked == [True, True]
+        assert (folders.downloads("a") / "lock").exists()
 
 
 def test_a_waiting_process_can_be_ended(folders: EpisodeFolders) -> None:
