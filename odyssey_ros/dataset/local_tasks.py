@@ -15,6 +15,8 @@ from odyssey_ros.dataset.fetching import fetch_stream
 from odyssey_ros.dataset.task_progress import followed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from odyssey_ros.dataset.downloading.downloads import Downloader
     from odyssey_ros.dataset.engines.task_engine import TaskEngine
     from odyssey_ros.dataset.episode_task import EpisodeWork
@@ -92,15 +94,23 @@ class LocalTasks:
             progress.phase("downloading", done // 1000, None if total is None else total // 1000, "kB")
 
         try:
-            folder = await asyncio.to_thread(work.folders.downloads, work.name)
+            folder = await asyncio.to_thread(self._free_folder, work)
         except OSError as error:
             raise disk_error(error, "the downloads") from error
         return await fetch_stream(source, work.stream, folder, self._downloader, on_bytes=on_bytes)
 
+    def _free_folder(self, work: EpisodeWork) -> Path:
+        """Return the folder for downloads, as soon as no task of a dead driver works on the episode."""
+        with work.folders.locked(work.name, self._check_stopped):
+            return work.folders.downloads(work.name)
+
+    def _check_stopped(self) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+
     async def _on_thread(self, work: EpisodeWork, progress: EpisodeProgress) -> ManifestEntry:
         def on_frame(frames: int) -> None:
-            if self._stopped.is_set():
-                raise _StoppedError
+            self._check_stopped()
             if frames % _FRAMES_PER_REPORT == 0:
                 progress.phase("writing", frames, work.stream.frame_count, "frames")
 

@@ -80,6 +80,20 @@ async def test_an_early_end(episodes: int, tasks: LocalTasks, work: EpisodeWork)
         pass
 
 
+async def test_nothing_is_downloaded_while_a_task_of_a_dead_driver_runs(
+    tasks: LocalTasks, work: EpisodeWork, account: LossyAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    check = tasks._check_stopped
+    monkeypatch.setattr(tasks, "_check_stopped", lambda: (loop.call_soon_threadsafe(waits.set), check()))
+    with work.folders.locked("a"):
+        making = _make(tasks, work)
+        await waits.wait()
+        assert not account.service.requests
+    assert (await making).frames == 600
+
+
 async def test_a_folder_that_is_gone(tasks: LocalTasks, work: EpisodeWork) -> None:
     os.rmdir(work.folders.folder / "work")  # noqa: PTH106
     with pytest.raises(Exception, match="cannot write the downloads"):
