@@ -72,9 +72,11 @@ def prompt_spans(labels: Sequence[FrameLabels], period_s: float) -> tuple[Prompt
         labels: The labels of all frames.
         period_s: The duration of the last frame, in seconds.
     """
+    if not labels:
+        return ()
     groups = [list(group) for _, group in groupby(labels, key=lambda each: each.prompt)]
     starts = [group[0].media_time_ns / _NANOSECONDS for group in groups]
-    end = labels[-1].media_time_ns / _NANOSECONDS + period_s if labels else 0.0
+    end = labels[-1].media_time_ns / _NANOSECONDS + period_s
     return tuple(
         PromptSpan(
             group[0].prompt, group[0].position, group[-1].position, round(start, 6), round(after - start, 6)
