@@ -87,7 +87,6 @@ def _finished() -> list[Path]:
     return list(Path("cluster/episodes").glob("[!.]*"))
 
 
-@pytest.mark.xdist_group("ray")
 def test_a_node_and_then_the_driver_are_killed(
     account: LossyAccount, make_video: MakeVideo, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ray_cluster import RayCluster
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
-pytestmark = pytest.mark.xdist_group("ray")
 
 
 @pytest.fixture(scope="module")
