@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.dataset import options
@@ -18,6 +17,7 @@ from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.exports.clips_command import add_clips_format, run_clips
 from odyssey_ros.dataset.exports.export_folder import ExportFolder
 from odyssey_ros.dataset.exports.export_places import ExportPlaces
+from odyssey_ros.dataset.exports.package_version import package_version
 from odyssey_ros.dataset.exports.splits import Splits
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
@@ -152,7 +152,7 @@ def _lerobot(arguments: argparse.Namespace, console: Console) -> int:
             export_places(arguments),
             gop=arguments.gop,
             resample=arguments.resample,
-            version=_version(),
+            version=package_version(),
             progress=progress,
         ).run(engine, episodes, left_out)
     return _conclude(outcome, arguments, len(left_out))
@@ -178,13 +178,6 @@ def _flagged(arguments: argparse.Namespace, episodes: list[StoredEpisode]) -> se
 
     flagged = read_flagged(arguments.folder, episodes)
     return {name for name, frames in flagged.items() if frames}
-
-
-def _version() -> str:
-    try:
-        return metadata.version("odyssey_ros")
-    except metadata.PackageNotFoundError:
-        return "(unknown version)"
 
 
 def _write_line(line: str) -> None:
