@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.dataset.durable import make_folder, publish_folder, replace_file, sync_folder
 from odyssey_ros.dataset.errors import StateError
-from odyssey_ros.dataset.exports.export_folder import sync_file
+from odyssey_ros.dataset.exports.export_folder import DECIDED, sync_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ class ExportCommit:
             target: Where the file will be, relative to the folder of the export.
         """
         path = self._partial / str(len(self._moves))
-        self._moves.append((f"commit/{len(self._moves)}", str(target)))
+        self._moves.append((f"{DECIDED}/{len(self._moves)}", str(target)))
         return path
 
     def add_staged(self, source: Path, target: PurePosixPath) -> None:
@@ -64,7 +64,7 @@ class ExportCommit:
         for path in self._partial.iterdir():
             sync_file(path)
         replace_file(self._partial / _MOVES, json.dumps(self._moves).encode())
-        publish_folder(self._partial, self._work / "commit")
+        publish_folder(self._partial, self._work / DECIDED)
         _apply(self._folder, self._work)
 
 
@@ -79,12 +79,12 @@ def finish_commit(folder: Path, work: Path) -> None:
         OSError: The disk failed.
         StateError: The list of moves is damaged.
     """
-    if (work / "commit").is_dir():
+    if (work / DECIDED).is_dir():
         _apply(folder, work)
 
 
 def _apply(folder: Path, work: Path) -> None:
-    moves = work / "commit" / _MOVES
+    moves = work / DECIDED / _MOVES
     try:
         listed = [
             (work / _below(source), folder / _below(target))
@@ -104,7 +104,7 @@ def _apply(folder: Path, work: Path) -> None:
         sync_folder(parent)
     # Without its list the folder would be damaged, so it gets another name first.
     done = work / "commit.partial"
-    (work / "commit").rename(done)
+    (work / DECIDED).rename(done)
     shutil.rmtree(done)
 
 

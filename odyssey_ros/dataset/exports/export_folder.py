@@ -7,7 +7,8 @@
     .work/staged/<name>/          the complete files of an episode that are not part of the export yet
     .work/staged/.<name>.*.partial/   the files of an episode that are being written
 
-The folder `.work` exists only while a run works, or after a run was interrupted.
+The folder `.work` exists only while a run works, or after a run was interrupted. A run that exports nothing
+leaves no settings, so that the next one may have others.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import os
 import shutil
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE: Final = "odyssey_export.json"
 """The file that marks the output folder of an export."""
+
+DECIDED: Final = "commit"
+"""The folder in `.work` of a commit that must be finished; see `ExportCommit`."""
 
 _FORMAT: Final = 1
 _WORK: Final = ".work"
@@ -60,6 +64,7 @@ class ExportFolder:
         self.folder = folder
         self.work = folder / _WORK
         try:
+            self._is_new = not folder.exists()
             _check_contents(folder)
             self._lock = _locked(self.work)
         except BlockingIOError:
@@ -67,7 +72,7 @@ class ExportFolder:
         except OSError as error:
             raise StateError(f"{folder} cannot be used: {error.strerror}") from error
         try:
-            _check_settings(folder / SETTINGS_FILE, kind, settings)
+            self._check_settings(kind, settings)
             make_folder(self.staging)
             for partial in self.staging.glob(".*.partial"):
                 shutil.rmtree(partial)
@@ -75,6 +80,8 @@ class ExportFolder:
             self._lock.close()
             raise StateError(f"{folder} cannot be used: {error.strerror}") from error
         except BaseException:
+            if not self._is_unfinished():
+                shutil.rmtree(self.work, ignore_errors=True)
             self._lock.close()
             raise
 
@@ -87,14 +94,41 @@ class ExportFolder:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exc is None and not any(self.staging.iterdir()):
-            shutil.rmtree(self.work, ignore_errors=True)
-        self._lock.close()
+        with self._lock, suppress(OSError):  # what remains does not disturb the next run
+            if not self._is_unfinished():
+                if self._is_empty():
+                    (self.folder / SETTINGS_FILE).unlink(missing_ok=True)
+                shutil.rmtree(self.work, ignore_errors=True)
+                if self._is_new:
+                    self.folder.rmdir()  # if it is empty
 
     @property
     def staging(self) -> Path:
         """The folder for `staged_folder`: what is there is complete, and not part of the export yet."""
         return self.work / "staged"
+
+    def _is_unfinished(self) -> bool:
+        """Return whether there is work that the next run can use."""
+        return (self.work / DECIDED).exists() or (self.staging.is_dir() and any(self.staging.iterdir()))
+
+    def _is_empty(self) -> bool:
+        """Return whether nothing was exported yet."""
+        own = (SETTINGS_FILE, _WORK, _partial_name())
+        return not (self.work / DECIDED).exists() and all(each.name in own for each in self.folder.iterdir())
+
+    def _check_settings(self, kind: str, settings: Mapping[str, Setting]) -> None:
+        """Store the settings of the first run, and refuse other settings in later runs."""
+        path = self.folder / SETTINGS_FILE
+        if path.exists():
+            difference = _difference(path, kind, settings)
+            if not difference:
+                return
+            if not self._is_empty():
+                raise StateError(f"{self.folder} {difference}")
+            if self.staging.exists():
+                shutil.rmtree(self.staging)  # what was interrupted with other settings
+        text = json.dumps({"format": _FORMAT, "kind": kind, "settings": dict(settings)}, indent=2)
+        replace_file(path, f"{text}\n".encode())
 
 
 @contextmanager
@@ -196,11 +230,8 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
         return False
 
 
-def _check_settings(path: Path, kind: str, settings: Mapping[str, Setting]) -> None:
-    """Store the settings of the first run, and refuse other settings in later runs."""
-    if not path.exists():
-        text = json.dumps({"format": _FORMAT, "kind": kind, "settings": dict(settings)}, indent=2)
-        replace_file(path, f"{text}\n".encode())
+def _difference(path: Path, kind: str, settings: Mapping[str, Setting]) -> str:
+    """Return what the stored settings have that these settings have not, and the remedy; empty if nothing."""
     try:
         kept = json.loads(read_regular_file(path, _MAX_SETTINGS_BYTES))
     except RegularFileError as error:
@@ -210,18 +241,17 @@ def _check_settings(path: Path, kind: str, settings: Mapping[str, Setting]) -> N
     if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
         raise StateError(f"{path} has another format version: use another folder")
     if kept.get("kind") != kind:
-        raise StateError(
-            f"{path.parent} is an export of the kind {kept.get('kind')}, not {kind}: use another folder"
-        )
+        return f"is an export of the kind {kept.get('kind')}, not {kind}: use another folder"
     found = kept.get("settings")
     if not isinstance(found, dict):
         raise StateError(f"{path} is damaged: use another folder")
     for name, value in settings.items():
         if found.get(name) != value:
-            raise StateError(
-                f"{path.parent} was exported with {_option(name, found.get(name))}, not with "
-                f"{_option(name, value)}: give the same options, or use another folder"
+            return (
+                f"was exported with {_option(name, found.get(name))}, not with {_option(name, value)}: give "
+                "the same options, or use another folder"
             )
+    return ""
 
 
 def _option(name: str, value: object) -> str:

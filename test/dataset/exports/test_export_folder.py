@@ -28,12 +28,44 @@ def opened(folder: Path, **settings: Setting) -> ExportFolder:
     return ExportFolder(folder, "lerobot", {**SETTINGS, **settings})
 
 
-def test_only_the_settings_remain(tmp_path: Path) -> None:
+def export_something(folder: Path) -> None:
+    """Make an export of one file."""
+    with opened(folder) as export:
+        (export.folder / "README.md").touch()
+
+
+def test_the_settings_remain(tmp_path: Path) -> None:
     with opened(tmp_path / "out" / "below") as export:
         assert export.staging.is_dir()
-    assert names(tmp_path / "out" / "below") == ["odyssey_export.json"]
+        (export.folder / "README.md").touch()
+    assert sorted(names(tmp_path / "out" / "below")) == ["README.md", "odyssey_export.json"]
     kept = json.loads((tmp_path / "out" / "below" / "odyssey_export.json").read_text())
     assert kept == {"format": 1, "kind": "lerobot", "settings": SETTINGS}
+
+
+def test_a_run_that_exports_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path / "new"):
+        pass
+    (tmp_path / "old").mkdir()
+    with pytest.raises(KeyboardInterrupt), opened(tmp_path / "old"):
+        raise KeyboardInterrupt
+    assert names(tmp_path) == ["old"]
+    assert names(tmp_path / "old") == []
+
+
+def test_other_settings_after_a_run_that_was_killed_before_it_exported_anything(tmp_path: Path) -> None:
+    with opened(tmp_path) as export, staged_folder(export.staging / "walk") as folder:
+        (folder / "video.mp4").touch()
+    assert sorted(names(tmp_path)) == [".work", "odyssey_export.json"]
+    with opened(tmp_path) as export:
+        assert names(export.staging) == ["walk"]
+    with opened(tmp_path, gop=3) as export:
+        assert names(export.staging) == []
+        kept = json.loads((tmp_path / "odyssey_export.json").read_text())
+        assert kept["settings"]["gop"] == 3
+        (export.work / "commit").mkdir()  # a decided commit is an export
+    with pytest.raises(StateError, match="exported with --gop 3"):
+        opened(tmp_path)
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
@@ -44,10 +76,8 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 
 
 def test_settings_of_later_runs(tmp_path: Path) -> None:
-    with opened(tmp_path / "out"):
-        pass
-    with opened(tmp_path / "out"):
-        pass
+    export_something(tmp_path / "out")
+    export_something(tmp_path / "out")
     with pytest.raises(StateError, match="exported with --gop 2, not with no --gop"):
         opened(tmp_path / "out", gop=None)
     with pytest.raises(StateError, match="exported with no --split, not with --split a=1"):
@@ -56,6 +86,7 @@ def test_settings_of_later_runs(tmp_path: Path) -> None:
         opened(tmp_path / "out", **{"exclude-flagged": True})
     with pytest.raises(StateError, match="of the kind lerobot, not clips"):
         ExportFolder(tmp_path / "out", "clips", SETTINGS)
+    assert sorted(names(tmp_path / "out")) == ["README.md", "odyssey_export.json"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1, "kind": "lerobot"}', "[" * 100_000])
@@ -86,8 +117,7 @@ def test_a_run_that_was_killed_at_its_start(tmp_path: Path) -> None:
     (tmp_path / ".work").mkdir()
     (tmp_path / ".odyssey_export.json.partial").touch()
     with opened(tmp_path):
-        pass
-    assert names(tmp_path) == ["odyssey_export.json"]
+        assert sorted(names(tmp_path)) == [".work", "odyssey_export.json"]
 
 
 def interrupted(final: Path) -> None:
