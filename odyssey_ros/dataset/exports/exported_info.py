@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ MAX_EPISODE_FRAMES: Final = 2_000_000
 """Maximum number of frames of an episode: 18 hours at 30 Hz."""
 
 _INFO: Final = ("meta", "info.json")
+_MANIFEST: Final = "manifest.jsonl"  # of a dataset folder that was not exported
+_NAMED_PARTS: Final = 10
 _MAX_INFO_BYTES: Final = 4 << 20
 _MAX_FPS: Final = 1000
 _KEY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -63,8 +66,7 @@ def read_info(folder: Path) -> ExportedInfo:
     path = folder.joinpath(*_INFO)
     if folder.is_dir() and not path.exists():
         raise ExportedDatasetError(
-            f"{folder} is no LeRobotDataset: it has no {'/'.join(_INFO)}. Name the folder that contains "
-            "`meta`, `data` and `videos`"
+            f"{folder} is no LeRobotDataset: it has no {'/'.join(_INFO)}. {_remedy(folder)}"
         )
     try:
         info = json.loads(read_dataset_file(path, _MAX_INFO_BYTES))
@@ -82,6 +84,16 @@ def read_info(folder: Path) -> ExportedInfo:
         _whole(path, info, "total_frames", 0, MAX_EPISODES * MAX_EPISODE_FRAMES),
         _cameras(path, info.get("features")),
     )
+
+
+def _remedy(folder: Path) -> str:
+    """Return what to do about a folder that is no dataset. Two of the usual ones are recognized."""
+    if (folder / _MANIFEST).exists():
+        return f"Run `odyssey-dataset export lerobot {shlex.quote(str(folder))} -o OUT`, and name OUT"
+    parts = sorted(path.parents[1].name for path in folder.glob("/".join(("*", *_INFO))))
+    if parts:
+        return f"Name one of the datasets in it: {', '.join(parts[:_NAMED_PARTS])}"
+    return "Name the folder that contains `meta`, `data` and `videos`"
 
 
 def _whole(path: Path, info: dict[str, Any], name: str, low: int, high: int) -> int:

@@ -78,3 +78,20 @@ def test_other_folders(tmp_path: Path) -> None:
         read_info(tmp_path)
     with pytest.raises(ExportedDatasetError, match="No such file"):
         read_info(tmp_path / "nowhere")
+
+
+def test_a_folder_that_is_not_exported_yet(tmp_path: Path) -> None:
+    recorded = tmp_path / "my walks"
+    recorded.mkdir()
+    (recorded / "manifest.jsonl").touch()
+    with pytest.raises(ExportedDatasetError, match=r"export lerobot '.*my walks' -o OUT`, and name OUT$"):
+        read_info(recorded)
+
+
+def test_an_export_that_is_split(tmp_path: Path, folder: Path) -> None:
+    for name in ("704x1280", "1280x704"):
+        (tmp_path / "split" / name).mkdir(parents=True)
+        (tmp_path / "split" / name / "meta").symlink_to(folder / "meta")
+    (tmp_path / "split" / "notes").mkdir()
+    with pytest.raises(ExportedDatasetError, match=r"Name one of the datasets in it: 1280x704, 704x1280$"):
+        read_info(tmp_path / "split")
