@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +42,7 @@ def episode_request(parameters: PlayerParameters) -> EpisodeRequest:
         return JobRequest(parameters.job_id, parameters.script_index)
     if parameters.dataset:
         folder = Path(parameters.dataset)
-        if not folder.is_dir():
-            raise ConfigurationRefused(f"there is no folder {folder}")
+        _require_folder(folder)
         return DatasetRequest(folder, parameters.dataset_episode)
     video = Path(parameters.video_file)
     events = Path(parameters.events_file) if parameters.events_file else None
@@ -59,6 +59,17 @@ def _require_file(path: Path) -> None:
         if error.missing:
             raise ConfigurationRefused(f"there is no file {path}") from None
         raise ConfigurationRefused(f"cannot read {path}: {error.reason}") from None
+
+
+def _require_folder(path: Path) -> None:
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        raise ConfigurationRefused(f"there is no folder {path}") from None
+    except OSError as error:
+        raise ConfigurationRefused(f"cannot read {path}: {error.strerror}") from None
+    if not is_folder:
+        raise ConfigurationRefused(f"{path} is not a folder")
 
 
 def required_topics(text: str) -> list[str]:

@@ -48,7 +48,9 @@ def test_a_dataset_and_one_of_its_episodes(tmp_path):
     [
         ({}, "not none of them"),
         ({"dataset": "/nowhere"}, "there is no folder /nowhere"),
-        ({"dataset": __file__}, "there is no folder "),
+        ({"dataset": __file__}, "test_player_configuration.py is not a folder"),
+        ({"dataset": f"{__file__}/set"}, "cannot read .*: Not a directory"),
+        ({"dataset": "/" + 300 * "a"}, "cannot read .*: File name too long"),
         ({"dataset": "/", "video_file": "/a.mp4"}, "not video_file and dataset"),
         ({"stream_id": "a", "job_id": "b"}, "not stream_id and job_id"),
         ({"video_file": "/nowhere.mp4"}, "there is no file /nowhere.mp4"),
