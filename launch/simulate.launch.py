@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # Not arguments: the job is played.
 SOURCES = ("stream_id", "job_id", "video_file", "events_file", "dataset", "dataset_episode")
+NO_SOURCE = {setting.name: setting.default for setting in SETTINGS if setting.name in SOURCES}
 DEFAULTS = {"exit_when_finished": True}
 PARAMETERS = [
     replace(setting, default=DEFAULTS.get(setting.name, setting.default))
@@ -75,7 +76,7 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if event.returncode != 0:
             return [fail(f"simulate has exited with status {event.returncode}; its output gives the reason")]
         (job_id,) = lines  # the only output of simulate
-        node = player.node(defaults=DEFAULTS, fixed={**dict.fromkeys(SOURCES, ""), "job_id": job_id.strip()})
+        node = player.node(defaults=DEFAULTS, fixed={**NO_SOURCE, "job_id": job_id.strip()})
         return [end_with(node, "the player", respawn=player.respawn), node]
 
     return [

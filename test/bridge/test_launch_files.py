@@ -244,6 +244,7 @@ def test_simulate_fails_when_the_player_fails(launch, wait_until, emulator, tmp_
         ODYSSEY_API_KEY="ody_test_key",
     )
     assert exit_status(process, wait_until) == 1
+    assert "wait_for names 'smell'" in process.text
     assert "the player has exited with status 1" in process.text
 
 
