@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from odyssey_ros.requirements import exit_unless_installed
+
+_EXIT_INTERRUPTED: Final = 130
 
 
 def main() -> int:
@@ -14,8 +17,11 @@ def main() -> int:
         SystemExit: A Python package is missing.
     """
     exit_unless_installed("odyssey-dataset", "dataset")
-    from odyssey_ros.dataset import cli  # noqa: PLC0415 -- needs the packages
-
+    try:
+        from odyssey_ros.dataset import cli  # noqa: PLC0415 -- needs the packages
+    except KeyboardInterrupt:  # loading the packages can take seconds
+        sys.stderr.write("interrupted\n")
+        return _EXIT_INTERRUPTED
     return cli.main()
 
 

@@ -520,3 +520,11 @@ async def test_paths_in_the_home_folder(shell: Shell) -> None:
     assert (run.status, run.out) == (0, f"1 episodes in {home}/out, 0 failed\n"), run.log
     verified = await shell.finished(await shell.spawn(*program, "verify", "~/out"))
     assert (verified.status, verified.log) == (0, "1 episodes checked, 0 faults\n")
+
+
+async def test_ctrl_c_while_packages_are_loaded(shell: Shell) -> None:
+    (shell.folder / "mcap").mkdir()
+    (shell.folder / "mcap" / "__init__.py").write_text("raise KeyboardInterrupt")
+    program = ["env", f"PYTHONPATH={shell.folder}:{ROOT}", sys.executable, "-m", "odyssey_ros.dataset"]
+    run = await shell.finished(await shell.spawn(*program, "verify", "out"))
+    assert (run.status, run.out, run.log) == (130, "", "interrupted\n")
