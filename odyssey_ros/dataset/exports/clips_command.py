@@ -36,7 +36,7 @@ _REASONS: Final[Mapping[Omission, str]] = {
     Omission.NO_PROMPT: "without a prompt",
     Omission.TOO_SHORT: "shorter than --min-seconds",
     Omission.FLAGGED: "with frames that the report flags",
-    Omission.MISSING_FRAMES: "with missing frames (--resample FPS repeats the frames before)",
+    Omission.MISSING_FRAMES: "with missing frames (to fill them: --resample FPS, another output folder)",
 }
 
 

@@ -230,8 +230,8 @@ class _Timing:
             raise EpisodeError(
                 ErrorCode.NOT_EXPORTABLE,
                 f"at {self.rate} Hz, {faults.missing} frames are missing and {faults.repeated} are too close "
-                f"to the frame before, first at frame {faults.first}. Give --resample {self.rate} to "
-                "fill the gaps with the frame before",
+                f"to the frame before, first at frame {faults.first}. To fill the gaps with the "
+                f"frame before, export with --resample {self.rate} to another folder",
             )
         if len(times if self.shown is None else self.shown) < 2:
             raise EpisodeError(ErrorCode.NOT_EXPORTABLE, "it has fewer than two frames")

@@ -148,7 +148,7 @@ def read_report(folder: Path) -> ReportFile | None:
             return None
         raise ReportFileError(f"{path}: {error.reason}") from error
     except ReportFileError as error:
-        raise ReportFileError(f"{path}: {error}") from error
+        raise ReportFileError(f"{path}: {error}. Run `odyssey-dataset report {folder}` again") from error
 
 
 def _episode_json(report: EpisodeReport) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_clips_with_missing_frames_are_left_out_or_filled(
     assert capsys.readouterr().out.splitlines() == [
         "walk: prompt 1, frames 5 to 10: missing frames: 1, too early: 0, at 20 Hz",
         f"1 clips of 1 episodes in {tmp_path / 'out'}, 0 failed",
-        "left out: 1 with missing frames (--resample FPS repeats the frames before)",
+        "left out: 1 with missing frames (to fill them: --resample FPS, another output folder)",
     ]
     assert export(tmp_path / "data", tmp_path / "filled", "--resample", "20") == 0
     assert "resampled: 1 frames are repeated, 0 are dropped" in capsys.readouterr().out

@@ -98,7 +98,10 @@ def test_an_error_names_the_file(tmp_path: Path) -> None:
         read_report(tmp_path)
     path.rmdir()
     path.write_bytes(b"{}")
-    with pytest.raises(ReportFileError, match=r"report\.json: it is no report"):
+    with pytest.raises(
+        ReportFileError,
+        match=r"report\.json: .* damaged\. Run `odyssey-dataset report .*` again",
+    ):
         read_report(tmp_path)
     path.write_bytes(REPORT.to_json())
     assert read_report(tmp_path) == REPORT
