@@ -107,7 +107,9 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
         engine = stack.enter_context(selected_engine(arguments))
         scanned = scanned_bags(bags, scratch, engine, progress, arguments.bridge)
         if not scanned.has_pictures:  # the settings of the folder are those of the first streams
-            raise PlanError(f"no bag in {', '.join(map(str, arguments.paths))} has a stream that can be read")
+            of = f" of {', '.join(arguments.bridge)}" if arguments.bridge else ""
+            paths = ", ".join(map(str, arguments.paths))
+            raise PlanError(f"no bag in {paths} has a stream{of} that can be read")
         layout = _layout(arguments, scanned.default_images())
         workspace = stack.enter_context(Workspace(arguments.output, layout, Shard()))
         for left in scratch.parent.glob(f"{_SCRATCH}*"):  # by a killed run: this one has the lock
@@ -116,7 +118,8 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
         dataset = RecordedDataset(workspace, layout, engine, progress, strict=arguments.strict)
         outcome = dataset.make(scanned)
     refused = [error for error in outcome.failures.values() if isinstance(error, IncompleteDataError)]
-    lines = [f"{len(outcome.entries)} episodes in {arguments.output}, {len(outcome.failures)} failed"]
+    made = f"{len(outcome.entries)} episodes of these bags in {arguments.output}"
+    lines = [f"{made}, {len(outcome.failures)} failed"]
     losses = summary([entry.losses for entry in outcome.entries] + [error.losses for error in refused])
     lines += [] if losses is None else [losses]
     sys.stdout.write("".join(f"{line}\n" for line in lines))

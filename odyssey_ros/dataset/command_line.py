@@ -17,7 +17,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command. The result of a parse has the subcommand's name as `command`."""
     top = argparse.ArgumentParser(
         prog="odyssey-dataset",
-        description="Make rosbag2 bags (MCAP) from the streams of an Odyssey world model.",
+        description="Make labelled training data from the streams of an Odyssey world model: rosbag2 bags "
+        "(MCAP), reports, LeRobot datasets and clips.",
         epilog="The API key comes from ODYSSEY_API_KEY or --api-key-file. To continue a killed command, run "
         "it again.",
     )

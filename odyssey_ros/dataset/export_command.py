@@ -63,14 +63,14 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
         type=options.positive,
         metavar="N",
         help="encode the video again, with a key frame in every N frames, for fast random access (default: "
-        "the H.264 of the service is copied as it is)",
+        "the H.264 of the service is copied where that is possible)",
     )
     group.add_argument(
         "--resample",
         type=options.positive,
         metavar="FPS",
         help="give episodes with gaps this constant frame rate in Hz, by repeating the frame before a gap "
-        "(default: they are refused)",
+        "(default: what has gaps is not exported)",
     )
     group = parser.add_argument_group("episodes")
     group.add_argument(

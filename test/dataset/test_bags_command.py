@@ -60,7 +60,7 @@ def test_a_killed_run_goes_on_and_a_finished_one_has_nothing_to_do(
     before = {path: path.stat().st_mtime_ns for path in out.glob("episodes/*/*")}
     monkeypatch.setattr(bags_command, "selected_engine", inline_engine)
     assert main(["bags", str(bags), "-o", str(out)]) == 0
-    assert capsys.readouterr().out == f"3 episodes in {out}, 0 failed\n"
+    assert capsys.readouterr().out == f"3 episodes of these bags in {out}, 0 failed\n"
     assert {path: path.stat().st_mtime_ns for path in out.glob("episodes/*/*")} == before
 
 
@@ -86,3 +86,23 @@ def test_the_settings_are_those_of_the_folder(
     assert main(["bags", str(bags / "b1"), "-o", str(out)]) == 0
     assert main(["bags", str(bags / "b2"), "-o", str(out), "--images", "raw"]) == 2
     assert main(["verify", "--deep", str(out)]) == 0
+
+
+def test_bags_of_other_bridges_are_left_out(
+    make_video: MakeVideo,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(bags_command, "selected_engine", inline_engine)
+    for bridge in ("left", "right"):
+        stream = LiveStream(make_video(), f"of-{bridge}", namespace=f"/{bridge}/odyssey")
+        write_rosbag(tmp_path / "bags" / bridge, stream.messages())
+    out = tmp_path / "out"
+    command = ["bags", str(tmp_path / "bags"), "-o", str(out), "--bridge"]
+    assert main([*command, "/left/odyssey"]) == 0
+    assert [entry.episode for entry in read_manifest(out / "manifest.jsonl")] == ["of-left"]
+    assert "right: left out: it has no labels of /left/odyssey" in caplog.text
+    assert main([*command, "/other"]) == 2
+    assert "has a stream of /other that can be read" in capfd.readouterr().err

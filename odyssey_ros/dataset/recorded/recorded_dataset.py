@@ -138,6 +138,9 @@ def scanned_bags(
     for number, bag in enumerate(bags):
         scans = sorted(by_bag.get(number, ()), key=lambda scan: order[scan.task.path])
         found.scans += scans
+        if bridges and not _label_topics(scans, bridges) and _label_topics(scans, ()):
+            progress.note(bag.name, f"left out: it has no labels of {', '.join(bridges)}")
+            continue
         reason = _unusable(scans, bridges) if scans else None
         if reason is not None:
             found.failures[bag.name] = EpisodeError(ErrorCode.BAG_BROKEN, reason)
@@ -287,8 +290,6 @@ def _unusable(scans: Sequence[FileScan], bridges: Sequence[str]) -> str | None:
             return (
                 f"the bag has no labels (a topic of the type {FRAME_INFO}); its topics are: {shown}. {RECORD}"
             )
-        if bridges and _label_topics(scans, ()):
-            return f"the bag has no labels of {', '.join(bridges)}; its topics are: {shown}"
         if any(scan.losses.get(Loss.UNKNOWN_DEFINITIONS) for scan in scans):
             return "its labels are of another version of odyssey_ros"
         return f"the bag has no message with labels: a stream must run while it is recorded. {RECORD}"
