@@ -71,8 +71,9 @@ class ProcessEngine:
             except BrokenProcessPool:  # noqa: PERF203 -- a task takes seconds
                 if self._closed:
                     break
-                _logger.warning("A worker process died; its task is started again (start %d)", start + 1)
                 self._drop_pool()
+                if start < _STARTS:
+                    _logger.warning("A worker process died; its task is started again (start %d)", start + 1)
         raise LostTaskError(f"the worker process died {_STARTS} times: it may need more memory")
 
     def _pool(self) -> ProcessPoolExecutor:

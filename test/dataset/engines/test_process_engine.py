@@ -54,9 +54,12 @@ def test_a_task_whose_process_died_is_started_again(engine: ProcessEngine, tmp_p
     assert [future.result() for future in neighbours] == [2 * number for number in range(10)]
 
 
-def test_a_task_that_always_kills_its_process_is_lost(engine: ProcessEngine) -> None:
+def test_a_task_that_always_kills_its_process_is_lost(
+    engine: ProcessEngine, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(LostTaskError):
         engine.submit(die, 0).result()
+    assert [message[-9:] for message in caplog.messages] == ["(start 2)", "(start 3)"]
     assert engine.submit(double, 1).result() == 2
 
 
