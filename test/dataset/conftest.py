@@ -211,6 +211,6 @@ def account(
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[RayCluster]:
-    """Runs a Ray cluster of three nodes, for all tests of the group `ray`."""
+    """Runs a Ray cluster of three nodes."""
     with running_cluster() as cluster:
         yield cluster

@@ -21,6 +21,8 @@ from waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ray_cluster import RayCluster
+
 SOURCES = Path(__file__).parents[2]
 PROMPTS = ((0, "a fox"), (10, "it “rains”"))
 
@@ -143,6 +145,31 @@ def test_an_interrupted_export_is_continued(walks: Callable[..., Path], tmp_path
     assert text.splitlines()[0] == f"6 episodes with 240 frames in {out}"
     assert exported(folder, "-o", undisturbed, *options)[0] == 0
     assert contents(out) == contents(undisturbed)
+
+
+def test_a_node_and_then_the_driver_of_a_cluster_are_killed(
+    walks: Callable[..., Path], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The export equals, file for file, that of local processes."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    cluster: RayCluster = request.getfixturevalue("ray_cluster")
+    folder = walks(*"abcdefgh", frames=120)
+    out, local = tmp_path / "out", tmp_path / "local"
+    on_cluster = ("--gop", "2", "--engine", "ray", "--address", cluster.address)
+    staging = out / ".work" / "staged"
+    driver = export(folder, "-o", out, *on_cluster)
+    try:
+        cluster.kill_node(wait_until(lambda: cluster.writer_elsewhere(staging), "a writer on a further node"))
+        cluster.add_node()
+        wait_until(lambda: any(staging.glob("[!.]*")), "the first staged episode")
+    finally:
+        driver.kill()
+        driver.communicate()
+    status, text, errors = exported(folder, "-o", out, *on_cluster)
+    assert status == 0, errors
+    assert text.splitlines()[0] == f"8 episodes with 960 frames in {out}"
+    assert exported(folder, "-o", local, "--gop", "2", "--workers", "2")[0] == 0
+    assert contents(out) == contents(local)
 
 
 def test_episodes_with_findings_are_left_out(
