@@ -186,7 +186,7 @@ def _connect(address: str) -> None:
             )
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         reason = str(error).strip().partition("\n")[0]
-        if "InvalidAuthToken" in str(error) or os.environ.get("RAY_AUTH_MODE", "") != "token":
+        if "Failed to connect" in reason and os.environ.get("RAY_AUTH_MODE", "") != "token":
             reason = (
                 f"{reason}. If the cluster was started with token authentication, set RAY_AUTH_MODE=token"
             )

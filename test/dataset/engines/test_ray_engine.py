@@ -150,3 +150,15 @@ def test_a_cluster_that_ray_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_engine.ray, "init", refuse)
     with pytest.raises(PlanError, match=r"cluster at auto cannot be used: Could not find .* instance\.$"):
         ray_engine.RayEngine("auto")
+
+
+def test_a_cluster_that_may_need_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    from odyssey_ros.dataset.engines import ray_engine
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Failed to connect to Ray cluster at 10.0.0.1:6379\nDetails")
+
+    monkeypatch.setattr(ray_engine.ray, "init", refuse)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with pytest.raises(PlanError, match=r"6379\. If the cluster .* set RAY_AUTH_MODE=token$"):
+        ray_engine.RayEngine("auto")
