@@ -8,6 +8,7 @@ export as it was, and the staged files where they were.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -110,6 +111,6 @@ def _apply(folder: Path, work: Path) -> None:
 
 def _below(text: str) -> PurePosixPath:
     path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts:
+    if path.is_absolute() or ".." in path.parts or b"\0" in os.fsencode(path):
         raise ValueError(f"{text!r} is no path below a folder")
     return path

@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
+from odyssey_ros.client.service_text import clean_text
 from odyssey_ros.dataset.durable import make_folder, replace_file, sync_folder
 from odyssey_ros.dataset.errors import StateError
 
@@ -241,7 +242,7 @@ def _difference(path: Path, kind: str, settings: Mapping[str, Setting]) -> str:
     if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
         raise StateError(f"{path} has another format version: use another folder")
     if kept.get("kind") != kind:
-        return f"is an export of the kind {kept.get('kind')}, not {kind}: use another folder"
+        return f"is an export of the kind {clean_text(str(kept.get('kind')))}, not {kind}: use another folder"
     found = kept.get("settings")
     if not isinstance(found, dict):
         raise StateError(f"{path} is damaged: use another folder")
@@ -258,4 +259,4 @@ def _option(name: str, value: object) -> str:
     """Return a setting as a user gave it: `--gop 2`, or `no --gop`."""
     if value is None or value is False:
         return f"no --{name}"
-    return f"--{name}" if value is True else f"--{name} {value}"
+    return f"--{name}" if value is True else f"--{name} {clean_text(str(value))}"

@@ -93,7 +93,8 @@ def test_a_kill_at_each_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[1]", '[["a"]]', '[["a", "/b"]]', '[["../a", "b"]]', "[" * 10_000]
+    "text",
+    ["", "{", "[1]", '[["a"]]', '[["a", "/b"]]', '[["../a", "b"]]', '[["a", "\\ud800"]]', "[" * 10_000],
 )
 def test_a_damaged_list_of_moves(text: str, tmp_path: Path) -> None:
     (tmp_path / ".work" / "commit").mkdir(parents=True)
