@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -22,6 +23,7 @@ def test_the_docs_name_each_threshold_with_its_value() -> None:
 
 
 def test_the_docstring_explains_each_threshold() -> None:
-    assert Thresholds.__doc__ is not None
+    text = inspect.getdoc(Thresholds)
+    assert text is not None
     for field in fields(Thresholds):
-        assert re.search(rf"^        {field.name}: ", Thresholds.__doc__, re.MULTILINE), field.name
+        assert re.search(rf"^    {field.name}: ", text, re.MULTILINE), field.name
