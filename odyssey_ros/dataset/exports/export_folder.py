@@ -175,20 +175,6 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def move_file(source: Path, target: Path) -> None:
-    """Move a file of the staging folder to its place, whose folder is created if it does not exist.
-
-    The bytes must be synced already. A file that is there already is replaced.
-
-    Raises:
-        OSError: The disk failed.
-    """
-    if not target.parent.is_dir():
-        make_folder(target.parent)
-    source.replace(target)
-    sync_folder(target.parent)
-
-
 def _check_contents(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise StateError(f"{folder} is no folder: name another output folder")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from odyssey_ros.dataset.errors import StateError
-from odyssey_ros.dataset.exports.export_folder import ExportFolder, move_file, staged_folder
+from odyssey_ros.dataset.exports.export_folder import ExportFolder, staged_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,10 +145,3 @@ def test_a_task_that_runs_twice(tmp_path: Path) -> None:
             (early / "video.mp4").write_bytes(b"early")
     assert names(export.staging) == ["walk"]
     assert (export.staging / "walk" / "video.mp4").read_bytes() == b"early"
-
-
-def test_moved_files(tmp_path: Path) -> None:
-    (tmp_path / "staged").write_bytes(b"new")
-    move_file(tmp_path / "staged", tmp_path / "a" / "b" / "video.mp4")
-    assert (tmp_path / "a" / "b" / "video.mp4").read_bytes() == b"new"
-    assert names(tmp_path) == ["a"]
