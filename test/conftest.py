@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from scheduling import same_scheduling
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,6 +29,16 @@ settings.register_profile(
     "odyssey_ros", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("odyssey_ros")
+
+
+@pytest.fixture(autouse=True)
+def _same_scheduling() -> Iterator[None]:
+    """Fail a test that leaves its thread with another scheduling, which all later tests would inherit."""
+    before = os.sched_getscheduler(0)
+    with same_scheduling():
+        yield
+        after = os.sched_getscheduler(0)
+    assert after == before, "this test changed the scheduling of its thread (see scheduling.py)"
 
 
 @pytest.fixture

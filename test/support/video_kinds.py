@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -14,8 +12,10 @@ import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
+from scheduling import same_scheduling
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from av.packet import Packet
@@ -134,23 +134,10 @@ def index_in(pixels: NDArray[np.uint8]) -> int:
     )
 
 
-@contextmanager
-def _same_scheduling() -> Iterator[None]:
-    """Restore the scheduling of this thread: SVT-AV1 makes it a real-time thread if it may, as root can.
-
-    Programs that the thread starts later would be real-time processes too, which take all of a processor.
-    """
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    try:
-        yield
-    finally:
-        os.sched_setscheduler(0, policy, parameters)
-
-
 def write_kind(path: Path, kind: VideoKind) -> Path:
     """Write the video of a kind and return its path."""
     with (
-        _same_scheduling(),
+        same_scheduling(),
         av.open(str(path), "w", format=kind.container, options=kind.container_options) as container,
     ):
         stream = container.add_stream(kind.codec, rate=1000 // FRAME_MS)

@@ -13,6 +13,7 @@ from exported_dataset_numbers import HEIGHT, WIDTH, number_of, numbered_picture
 from odyssey_ros.dataset.errors import ExportedDatasetError, ExportedVideoError
 from odyssey_ros.dataset.exports import picture_seeker
 from odyssey_ros.dataset.exports.picture_seeker import PictureSeeker
+from scheduling import same_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ FPS = 10
 
 
 def write(path: Path, codec: str = "libx264", count: int = 60, **options: str) -> Path:
-    with av.open(str(path), "w", format="mp4") as container:
+    with same_scheduling(), av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream(codec, rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.options = options
