@@ -147,7 +147,7 @@ def test_an_interrupted_export_is_continued(walks: Callable[..., Path], tmp_path
     assert contents(out) == contents(undisturbed)
 
 
-def test_a_node_and_then_the_driver_of_a_cluster_are_killed(
+def test_the_driver_and_then_a_node_of_a_cluster_are_killed(
     walks: Callable[..., Path], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """The export equals, file for file, that of local processes."""
@@ -159,14 +159,16 @@ def test_a_node_and_then_the_driver_of_a_cluster_are_killed(
     staging = out / ".work" / "staged"
     driver = export(folder, "-o", out, *on_cluster)
     try:
-        cluster.kill_node(wait_until(lambda: cluster.writer_elsewhere(staging), "a writer on a further node"))
-        cluster.add_node()
-        wait_until(lambda: any(staging.glob("[!.]*")), "the first staged episode")
+        wait_until(lambda: any(staging.glob(".*.partial")), "an episode that is being written")
+        assert driver.poll() is None
     finally:
         driver.kill()
         driver.communicate()
-    status, text, errors = exported(folder, "-o", out, *on_cluster)
-    assert status == 0, errors
+    again = export(folder, "-o", out, *on_cluster)
+    cluster.kill_node(wait_until(lambda: cluster.writer_elsewhere(staging), "a writer on a further node"))
+    cluster.add_node()
+    text, errors = again.communicate(timeout=100)
+    assert again.returncode == 0, errors
     assert text.splitlines()[0] == f"8 episodes with 960 frames in {out}"
     assert exported(folder, "-o", local, "--gop", "2", "--workers", "2")[0] == 0
     assert contents(out) == contents(local)

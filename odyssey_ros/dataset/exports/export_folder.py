@@ -75,8 +75,7 @@ class ExportFolder:
         try:
             self._check_settings(kind, settings)
             make_folder(self.staging)
-            for partial in self.staging.glob(".*.partial"):
-                shutil.rmtree(partial)
+            self._remove_partial()
         except OSError as error:
             self._lock.close()
             raise StateError(f"{folder} cannot be used: {error.strerror}") from error
@@ -96,6 +95,7 @@ class ExportFolder:
         traceback: TracebackType | None,
     ) -> None:
         with self._lock, suppress(OSError):  # what remains does not disturb the next run
+            self._remove_partial()
             if not self._is_unfinished():
                 if self._is_empty():
                     (self.folder / SETTINGS_FILE).unlink(missing_ok=True)
@@ -107,6 +107,11 @@ class ExportFolder:
     def staging(self) -> Path:
         """The folder for `staged_folder`: what is there is complete, and not part of the export yet."""
         return self.work / "staged"
+
+    def _remove_partial(self) -> None:
+        """Remove what killed tasks have left. No task runs now."""
+        for partial in self.staging.glob(".*.partial"):
+            shutil.rmtree(partial)
 
     def _is_unfinished(self) -> bool:
         """Return whether there is work that the next run can use."""

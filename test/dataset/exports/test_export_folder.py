@@ -133,9 +133,19 @@ def test_staged_work_is_complete_or_absent(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             interrupted(export.staging / "run")
         assert names(export.staging) == ["walk"]
+
+
+def test_nothing_is_left_of_tasks_that_were_killed(tmp_path: Path) -> None:
+    with opened(tmp_path) as export:
+        (export.staging / "walk").mkdir()
         (export.staging / ".run.1.partial").mkdir()
+    assert names(export.staging) == ["walk"]
+    (export.staging / ".run.2.partial").mkdir()  # of a run that was killed with its tasks
     with opened(tmp_path) as export:
         assert names(export.staging) == ["walk"]
+        (export.staging / "walk").rmdir()
+        (export.staging / ".run.3.partial").mkdir()
+    assert names(tmp_path) == []
 
 
 def test_a_task_that_runs_twice(tmp_path: Path) -> None:
