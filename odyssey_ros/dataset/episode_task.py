@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.dataset.bag_entry import bag_entry
 from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.downloading.partial_file import PartialFile
@@ -19,7 +20,7 @@ from odyssey_ros.dataset.errors import EpisodeError, disk_error
 from odyssey_ros.dataset.fetching import fetch_stream, video_path
 from odyssey_ros.dataset.logs.events import NO_EVENTS, EventKind
 from odyssey_ros.dataset.losses import IncompleteDataError, Loss, combined
-from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of, prompt_entry
+from odyssey_ros.dataset.manifest import prompt_entry
 from odyssey_ros.dataset.retry_policy import STANDARD, RetryPolicy
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.episodes import Episode
     from odyssey_ros.dataset.fetching import FetchedStream
     from odyssey_ros.dataset.logs.events import EventLog
+    from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.service import RemoteStream
 
 
@@ -145,7 +147,7 @@ def _write(work: EpisodeWork, fetched: FetchedStream, on_frame: Callable[[int], 
         partial = work.folders.clean_partial(work.name)
         try:
             summary = write_bag(partial, work.name, episode, work.layout, on_frame=on_frame)
-            entry = _entry(work, fetched, episode, summary, partial / "metadata.yaml")
+            entry = _entry(work, fetched, episode, summary, partial)
             _check_losses(work, entry.losses)
             work.folders.publish(entry, partial)
         except BaseException:
@@ -163,28 +165,16 @@ def _check_losses(work: EpisodeWork, losses: Mapping[str, int]) -> None:
 
 
 def _entry(
-    work: EpisodeWork, fetched: FetchedStream, episode: Episode, summary: BagSummary, metadata: Path
+    work: EpisodeWork, fetched: FetchedStream, episode: Episode, summary: BagSummary, partial: Path
 ) -> ManifestEntry:
-    bag = work.folders.relative(work.folders.bag_path(work.name))
-    width, height = next(iter(summary.sizes))
     video, events = fetched.video, fetched.events
-    return ManifestEntry(
+    return bag_entry(
+        summary,
+        partial,
+        work.folders.relative(work.folders.bag_path(work.name)),
         episode=work.name,
-        bag=bag,
-        files=(
-            FileEntry(f"{bag}/{summary.file}", summary.size, summary.crc32),
-            FileEntry(f"{bag}/{metadata.name}", metadata.stat().st_size, crc32_of(metadata)),
-        ),
-        stream_id=fetched.stream.stream_id,
         images=str(work.layout.images),
-        frames=summary.frames,
-        width=width,
-        height=height,
-        sizes=tuple(
-            {"width": size[0], "height": size[1], "frames": count} for size, count in summary.sizes.items()
-        ),
-        start_time_ns=summary.start_time_ns,
-        duration_ns=summary.duration_ns,
+        stream_id=fetched.stream.stream_id,
         prompts=tuple(
             prompt_entry(event.stream_time_ns, event.prompt, event.frame_index)
             for event in episode.events.events

@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.video.frame import PictureType
 
+from odyssey_ros.dataset.bag_entry import bag_entry
 from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
-from odyssey_ros.dataset.manifest import (
-    FileEntry,
-    ManifestEntry,
-    crc32_of,
-    prompt_entry,
-    read_manifest,
-    write_manifest,
-)
+from odyssey_ros.dataset.manifest import prompt_entry, read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
+
+    from odyssey_ros.dataset.manifest import ManifestEntry
 
 START_NS = 1_700_000_000_000_000_000
 """Start of all streams."""
@@ -57,30 +53,18 @@ def add_episode(
     bag = folder / "episodes" / name
     bag.parent.mkdir(parents=True, exist_ok=True)
     summary = write_bag(bag, name, episode, layout)
-    metadata = bag / "metadata.yaml"
-    (width, height), *_ = summary.sizes
-    entry = ManifestEntry(
+    entry = bag_entry(
+        summary,
+        bag,
+        f"episodes/{name}",
         episode=name,
-        bag=f"episodes/{name}",
-        files=(
-            FileEntry(f"episodes/{name}/{summary.file}", summary.size, summary.crc32),
-            FileEntry(f"episodes/{name}/metadata.yaml", metadata.stat().st_size, crc32_of(metadata)),
-        ),
-        stream_id=episode.stream_id,
         images=images,
-        frames=summary.frames,
-        width=width,
-        height=height,
-        start_time_ns=summary.start_time_ns,
-        duration_ns=summary.duration_ns,
+        stream_id=episode.stream_id,
         prompts=tuple(prompt_entry(0, prompt, first) for first, prompt in prompts),
         video={"frame_count": summary.frames},
         events=None,
         provenance={},
         losses=dict(losses or {}),
-        sizes=tuple(
-            {"width": size[0], "height": size[1], "frames": count} for size, count in summary.sizes.items()
-        ),
     )
     manifest = folder / "manifest.jsonl"
     entries = read_manifest(manifest) if manifest.exists() else []

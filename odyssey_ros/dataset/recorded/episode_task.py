@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from odyssey_ros.client.error_codes import ErrorCode
+from odyssey_ros.dataset.bag_entry import bag_entry
 from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.episode_failures import containing
 from odyssey_ros.dataset.errors import EpisodeError, disk_error
 from odyssey_ros.dataset.losses import IncompleteDataError, combined, described
-from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of
 from odyssey_ros.dataset.recorded.recorded_frames import RecordedFrames
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.dataset.bags import BagLayout, BagSummary
     from odyssey_ros.dataset.episode_folders import EpisodeFolders
+    from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.recorded.recorded_streams import RecordedStream
 
 SOURCE = "bag"
@@ -88,26 +89,13 @@ def _entry(task: EpisodeTask, frames: RecordedFrames, summary: BagSummary, parti
             f"none of the {len(stream.labels)} frames with labels has a picture that can be used: "
             f"{described(losses)}",
         )
-    width, height = next(iter(summary.sizes))
-    metadata = partial / "metadata.yaml"
-    bag = task.folders.relative(task.folders.bag_path(task.name))
-    return ManifestEntry(
+    return bag_entry(
+        summary,
+        partial,
+        task.folders.relative(task.folders.bag_path(task.name)),
         episode=task.name,
-        bag=bag,
-        files=(
-            FileEntry(f"{bag}/{summary.file}", summary.size, summary.crc32),
-            FileEntry(f"{bag}/{metadata.name}", metadata.stat().st_size, crc32_of(metadata)),
-        ),
-        stream_id=stream.stream_id,
         images=str(task.layout.images),
-        frames=summary.frames,
-        width=width,
-        height=height,
-        sizes=tuple(
-            {"width": size[0], "height": size[1], "frames": count} for size, count in summary.sizes.items()
-        ),
-        start_time_ns=summary.start_time_ns,
-        duration_ns=summary.duration_ns,
+        stream_id=stream.stream_id,
         prompts=frames.prompts.prompts,
         video={},
         events=None,
