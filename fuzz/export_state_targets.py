@@ -55,6 +55,7 @@ _META: dict[str, Any] = {
     "stats.json": {VIDEO_KEY: _PICTURES, **dict.fromkeys(_NUMBERS, number_statistics(np.arange(3)))},
     "odyssey.json": {
         "format": 1,
+        "flagged": ["walk", "run"],
         "episodes": [
             {
                 "episode_index": 0,

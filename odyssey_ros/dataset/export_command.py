@@ -134,7 +134,7 @@ def _lerobot(arguments: argparse.Namespace, console: Console) -> int:
 
     # Tasks may run on other machines, where the current folder is another one.
     episodes = stored_episodes(arguments.folder.absolute())
-    left_out: list[StoredEpisode] = []
+    left_out: list[StoredEpisode] | None = None
     if arguments.exclude_flagged:
         flagged = _flagged(arguments, episodes)
         left_out = [episode for episode in episodes if episode.name in flagged]
@@ -155,7 +155,7 @@ def _lerobot(arguments: argparse.Namespace, console: Console) -> int:
             version=package_version(),
             progress=progress,
         ).run(engine, episodes, left_out)
-    return _conclude(outcome, arguments, len(left_out))
+    return _conclude(outcome, arguments, len(left_out or ()))
 
 
 def _conclude(outcome: ExportOutcome, arguments: argparse.Namespace, left_out: int) -> int:

@@ -24,6 +24,8 @@ class CardContent:
         split: Name of the split that the dataset is; empty without splits.
         notes: Frames by kind of note, summed over the episodes.
         losses: Losses of the episodes, summed.
+        left_out: Number of episodes that were left out because of findings; None if findings do not matter.
+        flagged: Number of episodes of the dataset about which findings were made later.
         version: Version of this package.
     """
 
@@ -37,6 +39,8 @@ class CardContent:
     split: str
     notes: Mapping[str, int]
     losses: Mapping[str, int]
+    left_out: int | None
+    flagged: int
     version: str
 
 
@@ -93,7 +97,8 @@ GR00T-Dreams does.
 
 ## How it was made
 
-`odyssey-dataset export lerobot` of odyssey_ros {content.version} wrote it from rosbag2 bags. {video}
+`odyssey-dataset export lerobot` of odyssey_ros {content.version} wrote it from rosbag2 bags. \
+{video}{_findings(content)}
 
 `timestamp` is `frame_index` divided by the frame rate. `meta/odyssey_frames` has the true times of each \
 frame: `stamp_ns` (nanoseconds since 1970), `media_time_ns` (since the first frame of the stream), and \
@@ -104,3 +109,18 @@ bag and the losses of each episode. The statistics of the pictures were computed
 
 {remarks}
 """
+
+
+def _findings(content: CardContent) -> str:
+    if content.left_out is None:
+        return ""
+    text = (
+        " Episodes with findings of `odyssey-dataset report` were left out (`--exclude-flagged`): "
+        f"{content.left_out}."
+    )
+    if content.flagged:
+        text += (
+            f" Findings about {content.flagged} of the exported episodes were made after their export; they "
+            "were not removed."
+        )
+    return text

@@ -96,14 +96,18 @@ class LeRobotExport:
         self._outcome = ExportOutcome()
 
     def run(
-        self, engine: TaskEngine, episodes: Sequence[StoredEpisode], left_out: Sequence[StoredEpisode] = ()
+        self,
+        engine: TaskEngine,
+        episodes: Sequence[StoredEpisode],
+        left_out: Sequence[StoredEpisode] | None = None,
     ) -> ExportOutcome:
         """Add the episodes that the dataset does not have. Blocks.
 
         Args:
             engine: Runs the tasks.
             episodes: All episodes that are wanted, in the order of their names.
-            left_out: Episodes that are not wanted. One that was exported before stays, with a note.
+            left_out: Episodes that are not wanted because of findings, or None if findings do not matter. One
+                that was exported before stays, with a note. The cards have the number of the others.
 
         Raises:
             PlanError: The episodes do not fit into one dataset.
@@ -115,10 +119,8 @@ class LeRobotExport:
             new = [episode for episode in episodes if self._is_new(episode)]
             self._clean_staging(new)
         self._progress.start(len(episodes), self._outcome.present)
-        for episode in left_out:
-            if episode.name in self._state_of(episode).records:
-                text = "it was exported before and has findings now; exported episodes are not removed"
-                self._progress.note(episode.name, text)
+        if left_out is not None:
+            self._set_flagged(episodes, left_out)
         queue = _Queue(new)
         commits = _CommitPace()
         for episode, error in self._results(engine, new):
@@ -127,9 +129,30 @@ class LeRobotExport:
                 with commits.measured():
                     self._commit(queue.take())
         self._commit(queue.take())
+        self._update_cards()
         for place, state in self._states.items():
             self._outcome.datasets[place] = len(state.records), state.frames
         return self._outcome
+
+    def _set_flagged(self, episodes: Sequence[StoredEpisode], left_out: Sequence[StoredEpisode]) -> None:
+        for episode in episodes:
+            self._state_of(episode).set_flagged(episode.name, has_findings=False)
+        for episode in left_out:
+            state = self._state_of(episode)
+            state.set_flagged(episode.name, has_findings=True)
+            if episode.name in state.records:
+                text = "it was exported before and has findings now; exported episodes are not removed"
+                self._progress.note(episode.name, text)
+
+    def _update_cards(self) -> None:
+        """Write the small files of datasets to which nothing was added, but whose episodes have findings."""
+        outdated = [state for state in self._states.values() if state.is_outdated]
+        if outdated:
+            with _disk_errors(self._export.folder):
+                commit = ExportCommit(self._export.folder, self._export.work)
+                for state in outdated:
+                    state.write_meta(commit)
+                commit.finish()
 
     def _is_new(self, episode: StoredEpisode) -> bool:
         record = self._state_of(episode).records.get(episode.name)

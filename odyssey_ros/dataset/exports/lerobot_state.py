@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.dataset.errors import EpisodeError, StateError
 from odyssey_ros.dataset.exports.lerobot_card import CardContent, card
 from odyssey_ros.dataset.exports.lerobot_episode import FRAMES, VIDEO, crc32_of_bag
+from odyssey_ros.dataset.exports.lerobot_origin import EpisodeRecord, flagged_names
 from odyssey_ros.dataset.exports.lerobot_statistics import combined, number_statistics, parsed_statistics
 from odyssey_ros.dataset.exports.lerobot_tables import (
     data_columns,
@@ -35,7 +36,6 @@ from odyssey_ros.dataset.exports.lerobot_tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path, PurePosixPath
 
     from odyssey_ros.dataset.exports.export_commit import ExportCommit
@@ -69,49 +69,6 @@ class VideoFormat:
     pixel_format: str
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodeRecord:
-    """The origin of an episode, as `meta/odyssey.json` has it.
-
-    Attributes:
-        episode_index: Number of the episode in the dataset.
-        episode: Name of the episode in the dataset folder.
-        stream_id: The stream.
-        crc32: Checksum of the bag's MCAP file.
-        frames: Number of frames.
-        losses: Losses of the episode, as in the manifest.
-        notes: What the export changed or found missing, in frames, by kind.
-    """
-
-    episode_index: int
-    episode: str
-    stream_id: str
-    crc32: str
-    frames: int
-    losses: Mapping[str, int] = field(default_factory=dict)
-    notes: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, value: Mapping[str, Any]) -> EpisodeRecord:
-        """Return the record of a JSON value.
-
-        Raises:
-            ValueError: A field has another type.
-            TypeError: It is no record.
-        """
-        record = cls(**value)
-        numbers = [record.episode_index, record.frames]
-        for counts in (record.losses, record.notes):
-            if not isinstance(counts, dict):
-                raise TypeError("counts are no object")
-            numbers += counts.values()
-        texts = (record.episode, record.stream_id, record.crc32)
-        in_range = all(type(number) is int and 0 <= number < 1 << 62 for number in numbers)
-        if not in_range or not all(isinstance(text, str) for text in texts):
-            raise TypeError("a field of an episode has another type")
-        return record
-
-
 class DatasetState:
     """A LeRobotDataset, which may be empty. Not thread-safe; blocks on the disk.
 
@@ -137,6 +94,9 @@ class DatasetState:
         self._tasks: dict[str, int] = {}
         self._statistics: dict[str, FeatureStatistics] | None = None
         self._frames = 0
+        # The names of all episodes with findings, in the dataset and left out: now, and in the files.
+        self._flagged: set[str] | None = None
+        self._written_flagged: set[str] | None = None
         if (folder / place / "meta" / "info.json").exists():
             self._read(folder / place / "meta")
 
@@ -144,6 +104,21 @@ class DatasetState:
     def frames(self) -> int:
         """Number of frames of all episodes."""
         return self._frames
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the small files do not have what `set_flagged` has changed."""
+        return bool(self.records) and self._flagged != self._written_flagged
+
+    def set_flagged(self, episode: str, *, has_findings: bool) -> None:
+        """Set whether an episode has findings, for the card. It may be one that is left out.
+
+        Args:
+            episode: Name of the episode.
+            has_findings: Whether it has findings.
+        """
+        self._flagged = self._flagged or set()
+        (self._flagged.add if has_findings else self._flagged.discard)(episode)
 
     def check(self, staged: StagedEpisode) -> None:
         """Check that an episode fits the others.
@@ -229,6 +204,7 @@ class DatasetState:
             "version": self._version,
             "gop": self._gop,
             "split": self._split,
+            "flagged": None if self._flagged is None else sorted(self._flagged),
             "episodes": [asdict(record) for record in self.records.values()],
         }
         for path, text in (
@@ -238,6 +214,7 @@ class DatasetState:
             (meta / "info.json", _json(self._info())),
         ):
             commit.new_file(path).write_bytes(text.encode("utf-8", "backslashreplace"))
+        self._written_flagged = None if self._flagged is None else set(self._flagged)
 
     def _read(self, meta: Path) -> None:
         try:
@@ -252,6 +229,7 @@ class DatasetState:
             records = [EpisodeRecord.parse(record) for record in origin["episodes"]]
             self.records = {record.episode: record for record in records}
             self._frames = sum(record.frames for record in records)
+            self._flagged, self._written_flagged = flagged_names(origin), flagged_names(origin)
             self._tasks = {task: number for number, task in enumerate(read_tasks(meta / "tasks.parquet"))}
             totals = (len(self.records), self._frames, len(self._tasks))
             if totals != (info["total_episodes"], info["total_frames"], info["total_tasks"]):
@@ -318,6 +296,8 @@ class DatasetState:
             self._split,
             notes,
             losses,
+            None if self._flagged is None else len(self._flagged - self.records.keys()),
+            len((self._flagged or set()) & self.records.keys()),
             self._version,
         )
 

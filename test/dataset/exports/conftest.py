@@ -46,7 +46,7 @@ def export_lerobot() -> Callable[..., ExportOutcome]:
         resample: int | None = None,
         places: ExportPlaces | None = None,
         engine: TasksHere | None = None,
-        left_out: tuple[str, ...] = (),
+        left_out: tuple[str, ...] | None = None,
     ) -> ExportOutcome:
         with ExportFolder(out, "lerobot", {"gop": gop, "resample": resample}) as output:
             lerobot = LeRobotExport(
@@ -58,8 +58,10 @@ def export_lerobot() -> Callable[..., ExportOutcome]:
                 progress=LogProgress(),
             )
             episodes = stored_episodes(folder)
-            wanted = [episode for episode in episodes if episode.name not in left_out]
-            others = [episode for episode in episodes if episode.name in left_out]
+            wanted = [episode for episode in episodes if episode.name not in (left_out or ())]
+            others = [episode for episode in episodes if episode not in wanted]
+            if left_out is None:
+                return lerobot.run(engine or TasksHere(), wanted)
             return lerobot.run(engine or TasksHere(), wanted, others)
 
     return export

@@ -19,6 +19,8 @@ CONTENT = CardContent(
     split="",
     notes={},
     losses={},
+    left_out=None,
+    flagged=0,
     version="1.2.3",
 )
 
@@ -53,3 +55,12 @@ def test_remarks() -> None:
     text = card(replace(CONTENT, notes={"repeated_frames": 7}, losses={"guessed_times": 2}))
     assert "- 7 frames fill gaps of the streams" in text
     assert "- Losses of the source: `guessed_times`: 2." in text
+
+
+def test_episodes_with_findings() -> None:
+    assert "findings" not in card(CONTENT)
+    text = card(replace(CONTENT, left_out=0))
+    assert "findings of `odyssey-dataset report` were left out (`--exclude-flagged`): 0." in text
+    assert "after their export" not in text
+    text = card(replace(CONTENT, left_out=3, flagged=1))
+    assert "(`--exclude-flagged`): 3. Findings about 1 of the exported episodes were made after" in text

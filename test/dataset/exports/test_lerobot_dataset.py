@@ -223,6 +223,49 @@ def test_an_exported_episode_that_is_left_out_now_stays(
     assert "c: " not in caplog.text
 
 
+def test_the_card_counts_episodes_with_findings(
+    walks: Callable[..., Path], export_lerobot: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Of all runs: a run that adds nothing updates the card, and one that changes nothing leaves it."""
+
+    def card() -> str:
+        return (tmp_path / "out" / "README.md").read_text()
+
+    left_out, later = "(`--exclude-flagged`): ", "of the exported episodes were made after their export"
+    folder, out = walks("a", "b", frames=12), tmp_path / "out"
+    export_lerobot(folder, out, left_out=("a",))
+    assert f"{left_out}1." in card()
+    walks("c", frames=12)
+    export_lerobot(folder, out, left_out=("a", "c"))
+    assert f"{left_out}2." in card()
+    shutil.rmtree(folder)
+    export_lerobot(walks("b", "d", frames=12), out, left_out=())  # another folder, without findings
+    assert names(out) == ["b", "d"]
+    assert f"{left_out}2." in card()
+    assert later not in card()
+    export_lerobot(folder, out, left_out=("b",))
+    assert f"{left_out}2. Findings about 1 {later}" in card()
+    before = contents(out)
+    export_lerobot(folder, out, left_out=("b",))
+    assert contents(out) == before
+    export_lerobot(walks("a", frames=12), out, left_out=())
+    assert names(out) == ["b", "d", "a"]
+    assert f"{left_out}1." in card()
+    assert later not in card()
+
+
+def test_the_card_of_a_split_counts_its_own_episodes(
+    walks: Callable[..., Path], export_lerobot: Callable[..., Any], tmp_path: Path
+) -> None:
+    out, splits = tmp_path / "out", Splits.parse("train=0.5,val=0.5")
+    episodes = "abcdefgh"
+    train = [name for name in episodes if splits.of(name) == "train"]
+    assert 1 < len(train) < len(episodes)
+    export_lerobot(walks(*episodes, frames=12), out, places=ExportPlaces(splits), left_out=tuple(train[1:]))
+    for split, count in (("train", len(train) - 1), ("val", 0)):
+        assert f"(`--exclude-flagged`): {count}." in (out / split / "README.md").read_text()
+
+
 def test_mixed_sizes_are_refused_before_anything_is_written(
     walks: Callable[..., Path], export_lerobot: Callable[..., Any], tmp_path: Path
 ) -> None:

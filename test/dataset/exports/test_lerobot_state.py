@@ -11,7 +11,7 @@ import pytest
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.exports.lerobot_episode import StagedEpisode
-from odyssey_ros.dataset.exports.lerobot_state import DatasetState, EpisodeRecord, VideoFormat
+from odyssey_ros.dataset.exports.lerobot_state import DatasetState, VideoFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,12 @@ def test_a_dataset_is_read_again(state: DatasetState) -> None:
     state.check(STAGED)
 
 
+def test_findings_make_the_files_outdated(state: DatasetState) -> None:
+    assert not state.is_outdated
+    state.set_flagged("a", has_findings=False)  # the export asks for findings now
+    assert state.is_outdated
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -54,14 +60,3 @@ def test_episodes_that_do_not_fit(change: dict[str, Any], text: str, state: Data
     with pytest.raises(EpisodeError, match=text) as caught:
         state.check(replace(STAGED, **change))
     assert caught.value.code is ErrorCode.NOT_EXPORTABLE
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"frames": "24"}, {"frames": True}, {"episode": 1}, {"losses": []}, {"notes": {"x": 0.5}}, {"new": 1}],
-)
-def test_records_of_another_form(change: dict[str, Any]) -> None:
-    good = {"episode_index": 0, "episode": "a", "stream_id": "s", "crc32": "0", "frames": 24}
-    assert EpisodeRecord.parse({**good, "losses": {"x": 1}}).losses == {"x": 1}
-    with pytest.raises(TypeError):
-        EpisodeRecord.parse({**good, **change})
