@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
+from odyssey_ros.dataset.stop_signals import stoppable
 from odyssey_ros.requirements import exit_unless_installed
 
 _EXIT_INTERRUPTED: Final = 130
@@ -18,7 +19,8 @@ def main() -> int:
     """
     exit_unless_installed("odyssey-dataset", "dataset")
     try:
-        from odyssey_ros.dataset import cli  # noqa: PLC0415 -- needs the packages
+        with stoppable():
+            from odyssey_ros.dataset import cli  # noqa: PLC0415 -- needs the packages
     except KeyboardInterrupt:  # loading the packages can take seconds
         sys.stderr.write("interrupted\n")
         return _EXIT_INTERRUPTED

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import signal
 import sys
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
@@ -52,6 +50,7 @@ from odyssey_ros.dataset.sources import (
     recordings_by_id,
     streams_of_jobs,
 )
+from odyssey_ros.dataset.stop_signals import run_until_stopped, stoppable
 from odyssey_ros.dataset.submissions.candidate_files import DownloadedCandidates
 from odyssey_ros.dataset.submissions.job_watch import JobLimits
 from odyssey_ros.dataset.submissions.journal import Journal, other_submissions
@@ -63,7 +62,7 @@ from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from odyssey_ros.client import Odyssey
@@ -85,13 +84,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
 
     0: all episodes exist. 1: some episodes could not be made, or a check failed. 2: the command, a script
-    file, the key or the output folder cannot be used. 130: interrupted.
+    file, the key or the output folder cannot be used. 130: interrupted, by SIGINT, SIGTERM or SIGHUP.
     """
     arguments = parser().parse_args(argv)
     console = Console(stderr=True)
     _set_up_logging(verbose=arguments.verbose)
     try:
-        status = _COMMANDS[arguments.command](arguments, console)
+        with stoppable():
+            return _status(arguments, console)
+    except KeyboardInterrupt:
+        again = "" if arguments.command == "verify" else "; run the same command again to continue"
+        console.print(f"interrupted{again}", markup=False)
+        return EXIT_INTERRUPTED
+
+
+def _status(arguments: argparse.Namespace, console: Console) -> int:
+    try:
+        return _COMMANDS[arguments.command](arguments, console)
     except DatasetError as error:
         console.print(f"odyssey-dataset: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return EXIT_UNUSABLE
@@ -99,11 +108,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of the output has closed the pipe. The interpreter must not write to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        again = "" if arguments.command == "verify" else "; run the same command again to continue"
-        console.print(f"interrupted{again}", markup=False)
-        return EXIT_INTERRUPTED
-    return status
 
 
 def _simulate(arguments: argparse.Namespace, console: Console) -> int:
@@ -215,7 +219,9 @@ def _collected(
 ) -> int:
     service = options.service_of(arguments)
     with selected_cluster(arguments) as cluster:
-        return _run(_collect(arguments, console, service, cluster, plans=plans, all_plans=all_plans))
+        return run_until_stopped(
+            _collect(arguments, console, service, cluster, plans=plans, all_plans=all_plans)
+        )
 
 
 async def _collect(
@@ -317,17 +323,6 @@ async def _existing(
         # Two machines may list different recordings, so positions in the list would not match.
         return [episode for episode in found if arguments.shard.takes(episode.name)]
     return [found[index] for index in arguments.shard.of(len(found))]
-
-
-def _run(work: Coroutine[Any, Any, int]) -> int:
-    async def until_signalled() -> int:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        if task is not None:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, task.cancel)
-        return await work
-
-    return asyncio.run(until_signalled())
 
 
 def _conclude(outcome: Outcome, folder: Path) -> int:

@@ -7,7 +7,6 @@ Everything else goes to stderr.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.plan_notes import notes_on
 from odyssey_ros.dataset.retry_policy import STANDARD
 from odyssey_ros.dataset.scripts.plans import read_plans
+from odyssey_ros.dataset.stop_signals import run_until_stopped, stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,10 +94,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     console = Console(stderr=True, highlight=False)
     try:
-        plans = read_plans(arguments.files, portrait=arguments.portrait)
-        for note in notes_on(plans):
-            console.print(note, style="yellow", markup=False, soft_wrap=True)
-        return asyncio.run(_run(arguments, plans, console))
+        with stoppable():
+            plans = read_plans(arguments.files, portrait=arguments.portrait)
+            for note in notes_on(plans):
+                console.print(note, style="yellow", markup=False, soft_wrap=True)
+            return run_until_stopped(_run(arguments, plans, console))
     except (PlanError, OdysseyError) as error:
         text = error.advice if isinstance(error, OdysseyError) else str(error)
         console.print(f"simulate: {text}", style="red", markup=False, soft_wrap=True)

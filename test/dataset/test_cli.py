@@ -267,7 +267,7 @@ async def test_a_run_continues_after_kills_at_random_moments(shell: Shell, emula
 async def test_an_interrupted_command_reports_how_to_continue(shell: Shell, emulator: Emulator) -> None:
     process = await shell.start("simulate", "walk.yaml", "-o", "out", "--poll", "0.1")
     await eventually(lambda: _jobs(emulator), "a job")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGHUP)
     _, log = await asyncio.wait_for(process.communicate(), 100)
     assert process.returncode == 130
     assert log.decode().endswith("interrupted; run the same command again to continue\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from odyssey_ros.client.redaction import redact_logs
 from odyssey_ros.dataset.engines.task_engine import LostTaskError
+from odyssey_ros.dataset.stop_signals import blocked_stop_signals, ignore_stop_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ class ProcessEngine:
     def _run(self, function: Callable[[T], R], argument: T) -> R:
         for start in range(1, _STARTS + 1):
             try:
-                return self._pool().submit(function, argument).result()
+                return self._started(function, argument).result()
             except BrokenProcessPool:  # noqa: PERF203 -- a task takes seconds
                 if self._closed:
                     break
@@ -75,6 +75,16 @@ class ProcessEngine:
                 if start < _STARTS:
                     _logger.warning("A worker process died; its task is started again (start %d)", start + 1)
         raise LostTaskError(f"the worker process died {_STARTS} times: it may need more memory")
+
+    def _started(self, function: Callable[[T], R], argument: T) -> Future[R]:
+        """Start the task in the process of this thread, and that process if it does not run."""
+        # Signals are sent to all processes of a terminal or a service. Until a new process ignores them, they
+        # would end it with a traceback; and the process that the first pool starts, for the semaphores of all
+        # pools, does not ignore SIGHUP.
+        with blocked_stop_signals():
+            pool = self._pool()
+        with blocked_stop_signals():  # again, since the start of that process has unblocked some
+            return pool.submit(function, argument)
 
     def _pool(self) -> ProcessPoolExecutor:
         """Return the process of this thread."""
@@ -98,8 +108,8 @@ class ProcessEngine:
 
 
 def _prepare_worker(lifeline: Connection) -> None:
-    """Let the driver handle Ctrl-C, and end when the driver closes its end of the pipe or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Let the driver handle signals, and end when the driver closes its end of the pipe or dies."""
+    ignore_stop_signals()
 
     def end_with_driver() -> None:
         wait([lifeline])
