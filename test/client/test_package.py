@@ -30,9 +30,27 @@ def run(program: str) -> str:
 def test_all_lists_exactly_the_visible_names():
     """Submodules are left out: importing one makes it an attribute of its package."""
     modules = {path.stem for path in pathlib.Path(client.__file__).parent.glob("*.py")}
-    visible = {name for name in vars(client) if not name.startswith("_")}
+    visible = {name for name in dir(client) if not name.startswith("_")}
     assert visible - modules == set(client.__all__)
     assert sorted(client.__all__, key=str) == client.__all__
+
+
+def test_each_public_name_is_of_the_module_that_defines_it():
+    assert list(client._MODULES) == client.__all__
+    for name, module in client._MODULES.items():
+        assert getattr(client, name) is getattr(sys.modules[f"odyssey_ros.client.{module}"], name)
+    with pytest.raises(AttributeError, match=r"'odyssey_ros\.client' has no attribute 'Typo'"):
+        client.Typo  # noqa: B018
+
+
+def test_a_single_module_loads_without_the_libraries_of_a_connection():
+    program = """
+import sys, odyssey_ros.client.error_codes
+print({"aiortc", "av", "httpx", "jwt", "numpy", "websockets"} & set(sys.modules))
+from odyssey_ros.client import Odyssey
+print("aiortc" in sys.modules)
+"""
+    assert run(program) == "set()\nTrue\n"
 
 
 def test_the_sdks_callback_types_are_exported():
@@ -62,7 +80,8 @@ print("fine")
 
 def test_the_client_and_the_emulator_share_nothing():
     imported = (
-        "import sys, odyssey_ros.client; print([m for m in sys.modules if m.startswith('odyssey_ros')])"
+        "import sys; from odyssey_ros.client import *; "
+        "print([m for m in sys.modules if m.startswith('odyssey_ros')])"
     )
     assert "emulator" not in run(imported)
     for path in (ROOT / "odyssey_ros" / "emulator").rglob("*.py"):
@@ -74,7 +93,7 @@ def test_the_client_and_the_emulator_share_nothing():
 
 
 def test_importing_the_client_imports_no_image_library():
-    program = "import sys, odyssey_ros.client; print({'PIL', 'cv2', 'pillow_heif'} & set(sys.modules))"
+    program = "import sys; from odyssey_ros.client import *; print({'PIL', 'cv2', 'pillow_heif'} & set(sys.modules))"
     assert run(program) == "set()\n"
 
 
