@@ -38,11 +38,12 @@ import numpy as np
 
 from odyssey_ros.client import Odyssey
 from odyssey_ros.client.job_polling import poll_until_terminal
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.durable import sync_folder
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
-from odyssey_ros.dataset.messages import TYPESTORE
+from odyssey_ros.dataset.messages import typestore
 from odyssey_ros.dataset.videos.pixels import JpegEncoder, Rgb8Converter
 from odyssey_ros.dataset.videos.video import Video
 from odyssey_ros.emulator import Emulator, EmulatorConfig
@@ -107,14 +108,14 @@ def plain(video: Path, bag: Path, images: ImageEncoding) -> None:
     import cv2
     from rosbags.rosbag2 import StoragePlugin, Writer
 
-    types = TYPESTORE.types
+    types = typestore().types
     image_type = "sensor_msgs/msg/" + ("Image" if images is ImageEncoding.RAW else "CompressedImage")
     info_type, camera_type = "odyssey_ros/msg/FrameInfo", "sensor_msgs/msg/CameraInfo"
     time_of, header_of = types["builtin_interfaces/msg/Time"], types["std_msgs/msg/Header"]
     capture = cv2.VideoCapture(str(video))
     with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         topics = [
-            (writer.add_connection(f"/{at}", name, typestore=TYPESTORE), name)
+            (writer.add_connection(f"/{at}", name, typestore=typestore()), name)
             for at, name in enumerate((image_type, info_type, camera_type))
         ]
         index = 0
@@ -137,7 +138,7 @@ def plain(video: Path, bag: Path, images: ImageEncoding) -> None:
             region = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
             camera = types[camera_type](header, height, width, "", *zeros, 0, 0, region)
             for (connection, name), message in zip(topics, (image, info, camera), strict=True):
-                writer.write(connection, stamp, TYPESTORE.serialize_cdr(message, name))
+                writer.write(connection, stamp, typestore().serialize_cdr(message, name))
             index += 1
     capture.release()
     sync(bag)

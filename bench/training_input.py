@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of, prompt_entry, write_manifest

@@ -335,7 +335,8 @@ def _video(path: Path) -> None:
 
 def _small_episode(images: str) -> tuple[ManifestEntry, bytes, bytes]:
     """Return the entry, the MCAP file and the metadata file of an episode."""
-    from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag  # noqa: PLC0415
+    from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding  # noqa: PLC0415
+    from odyssey_ros.dataset.bags import write_bag  # noqa: PLC0415
 
     events = EventLog((Event(EventKind.STARTED, 0, "a fox"), Event(EventKind.PROMPTED, 150_000_000, "rain")))
     with tempfile.TemporaryDirectory() as name:
@@ -392,7 +393,7 @@ def _bag_target(images: str) -> FuzzTarget:
 
 def _recorded_target(storage: str) -> FuzzTarget:
     """Return a target for a file that a user recorded: scanned, and made into an episode."""
-    from odyssey_ros.dataset.bags import BagLayout, ImageEncoding  # noqa: PLC0415
+    from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding  # noqa: PLC0415
     from odyssey_ros.dataset.episode_folders import EpisodeFolders  # noqa: PLC0415
     from odyssey_ros.dataset.losses import Loss  # noqa: PLC0415
     from odyssey_ros.dataset.recorded.episode_task import EpisodeTask, make_episode  # noqa: PLC0415
@@ -437,7 +438,7 @@ def _as_database(mcap: bytes) -> bytes:
     from mcap.reader import make_reader  # noqa: PLC0415
     from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: PLC0415
 
-    from odyssey_ros.dataset.messages import TYPESTORE  # noqa: PLC0415
+    from odyssey_ros.dataset.messages import typestore  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "bag"
@@ -446,7 +447,7 @@ def _as_database(mcap: bytes) -> bytes:
             for schema, channel, message in make_reader(io.BytesIO(mcap)).iter_messages():
                 if channel.topic not in topics and schema is not None:
                     topics[channel.topic] = writer.add_connection(
-                        channel.topic, schema.name, typestore=TYPESTORE
+                        channel.topic, schema.name, typestore=typestore()
                     )
                 writer.write(topics[channel.topic], message.log_time, message.data)
         return (folder / "bag.db3").read_bytes()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset import messages
+from odyssey_ros.dataset.bag_layout import ImageEncoding
 from odyssey_ros.dataset.bag_metadata_file import QOS_TEXT, BagTopic, rosbag2_metadata, yaml_text
 from odyssey_ros.dataset.durable import synced_file
 from odyssey_ros.dataset.episodes import Episode
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from typing_extensions import Buffer
 
+    from odyssey_ros.dataset.bag_layout import BagLayout
     from odyssey_ros.dataset.losses import Loss
 
 _MAX_STAMP_NS: Final = 2**31 * 10**9 - 1
@@ -41,44 +42,11 @@ _EVENT_KINDS: Final = {
 }
 
 
-class ImageEncoding(str, Enum):
-    """The encoding of the pictures in a bag."""
-
-    RAW = "raw"
-    """`sensor_msgs/Image`, rgb8, on `image_raw`."""
-
-    JPEG = "jpeg"
-    """`sensor_msgs/CompressedImage` on `image_raw/compressed`."""
-
-    H264 = "h264"
-    """`foxglove_msgs/CompressedVideo` on `image_raw/foxglove`, as the service encoded it."""
-
-    def __str__(self) -> str:
-        return self.value
-
-
 _IMAGE_TOPICS: Final = {
     ImageEncoding.RAW: ("image_raw", "sensor_msgs/msg/Image"),
     ImageEncoding.JPEG: ("image_raw/compressed", "sensor_msgs/msg/CompressedImage"),
     ImageEncoding.H264: ("image_raw/foxglove", "foxglove_msgs/msg/CompressedVideo"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BagLayout:
-    """The settings of a bag.
-
-    Attributes:
-        images: Encoding of the pictures.
-        namespace: Namespace of the topics; by default that of the live bridge.
-        frame_id: Frame of reference of all headers, an optical frame (REP-103).
-        jpeg_quality: 1 to 100.
-    """
-
-    images: ImageEncoding = ImageEncoding.JPEG
-    namespace: str = "/odyssey"
-    frame_id: str = "odyssey_optical_frame"
-    jpeg_quality: int = 90
 
 
 @dataclass(frozen=True, slots=True)

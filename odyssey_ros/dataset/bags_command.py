@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset import options
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
-from odyssey_ros.dataset.checks.deep_check import read_settings
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
 from odyssey_ros.dataset.durable import make_folder
 from odyssey_ros.dataset.engines.engine_options import add_engine_options, selected_engine
 from odyssey_ros.dataset.errors import PlanError, StateError
 from odyssey_ros.dataset.losses import IncompleteDataError, summary
 from odyssey_ros.dataset.progress import BarProgress, LogProgress
-from odyssey_ros.dataset.recorded.bag_files import recorded_bags
 from odyssey_ros.dataset.shards import Shard
-from odyssey_ros.dataset.workspace import Workspace
 
 if TYPE_CHECKING:
     import argparse
@@ -93,10 +90,13 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
         PlanError: A path has no bag, or no bag has a stream.
         StateError: The dataset's folder cannot be used, or has other settings.
     """
-    from odyssey_ros.dataset.recorded.recorded_dataset import (  # noqa: PLC0415 -- other commands start faster
+    # Loaded here, so that other commands start faster.
+    from odyssey_ros.dataset.recorded.bag_files import recorded_bags  # noqa: PLC0415 -- see above
+    from odyssey_ros.dataset.recorded.recorded_dataset import (  # noqa: PLC0415 -- see above
         RecordedDataset,
         scanned_bags,
     )
+    from odyssey_ros.dataset.workspace import Workspace  # noqa: PLC0415 -- see above
 
     bags = recorded_bags(arguments.paths)
     with ExitStack() as stack:
@@ -146,6 +146,8 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _layout(arguments: argparse.Namespace, images: ImageEncoding) -> BagLayout:
+    from odyssey_ros.dataset.checks.deep_check import read_settings  # noqa: PLC0415 -- decodes pictures, too
+
     settings, default = read_settings(arguments.output), BagLayout()
     try:
         kept = None if settings.images is None else ImageEncoding(settings.images)

@@ -24,7 +24,7 @@ from odyssey_ros.dataset.submissions.job_watch import ServiceRefusalError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from odyssey_ros.dataset.bags import BagLayout
+    from odyssey_ros.dataset.bag_layout import BagLayout
     from odyssey_ros.dataset.downloading.downloads import Downloader
     from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.progress import ProgressDisplay

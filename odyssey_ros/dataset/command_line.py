@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from odyssey_ros.dataset import options
-from odyssey_ros.dataset.bags import ImageEncoding
+from odyssey_ros.dataset.bag_layout import ImageEncoding
 from odyssey_ros.dataset.bags_command import add_bags_command
 from odyssey_ros.dataset.engines.engine_options import add_cluster_options
 from odyssey_ros.dataset.export_command import add_export_command

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from odyssey_ros.dataset.bags import BagLayout, BagSummary
+    from odyssey_ros.dataset.bag_layout import BagLayout
+    from odyssey_ros.dataset.bags import BagSummary
     from odyssey_ros.dataset.episode_folders import EpisodeFolders
     from odyssey_ros.dataset.episodes import Episode
     from odyssey_ros.dataset.fetching import FetchedStream

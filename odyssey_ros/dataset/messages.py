@@ -36,16 +36,17 @@ STREAM_ENDED: Final = 2
 STREAM_ACKNOWLEDGED: Final = 3
 
 
-def _typestore() -> Typestore:
+@functools.cache
+def typestore() -> Typestore:
+    """Return all types in the bags, and of live topics; the first call takes a tenth of a second.
+
+    The standard types are the same in all releases since Humble.
+    """
     store = get_typestore(Stores.ROS2_HUMBLE)
     folder = resources.files("odyssey_ros.dataset") / "definitions"
     for name, file in _DEFINITIONS.items():
         store.register(get_types_from_msg((folder / file).read_text(encoding="utf-8"), name))
     return store
-
-
-TYPESTORE: Final = _typestore()
-"""All types in the bags, and of live topics. The standard ones are the same in all releases since Humble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class MessageType:
 @functools.cache
 def message_type(name: str) -> MessageType:
     """Return the description of a message type."""
-    definition, _ = TYPESTORE.generate_msgdef(name, ros_version=2)
-    return MessageType(name, definition, TYPESTORE.hash_rihs01(name))
+    definition, _ = typestore().generate_msgdef(name, ros_version=2)
+    return MessageType(name, definition, typestore().hash_rihs01(name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from odyssey_ros.client import Odyssey, OdysseyArgumentError
 from odyssey_ros.client.key_file import KeyFileError, KeyFileFault, read_key_file
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.iso_time import parse_time_ns
@@ -16,6 +15,8 @@ from odyssey_ros.number_text import decimal_number
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from odyssey_ros.client import Odyssey
 
 
 def service_of(arguments: argparse.Namespace) -> Odyssey:
@@ -29,6 +30,11 @@ def service_of(arguments: argparse.Namespace) -> Odyssey:
         raise PlanError(
             "there is no API key: set ODYSSEY_API_KEY, or pass a file that contains it (--api-key-file)"
         )
+    from odyssey_ros.client import (  # noqa: PLC0415 -- commands without the service start faster
+        Odyssey,
+        OdysseyArgumentError,
+    )
+
     try:
         return Odyssey(key, api_url=arguments.api_url, allow_insecure=arguments.allow_insecure)
     except OdysseyArgumentError as error:

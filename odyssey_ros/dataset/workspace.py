@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from odyssey_ros.dataset.bags import BagLayout
+    from odyssey_ros.dataset.bag_layout import BagLayout
     from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.shards import Shard
 

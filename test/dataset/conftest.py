@@ -18,7 +18,7 @@ import pytest
 
 from altered_bags import AlteredDataset
 from lost_submissions import SCRIPT, LossyAccount
-from odyssey_ros.dataset import cli
+from odyssey_ros.dataset import collect_command
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.emulator import Emulator, EmulatorConfig
 from ray_cluster import RayCluster, running_cluster
@@ -192,7 +192,7 @@ def without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_once(seconds: float) -> None:
         pass
 
-    monkeypatch.setattr(cli, "STANDARD", RetryPolicy(retries=1, sleep=at_once))
+    monkeypatch.setattr(collect_command, "STANDARD", RetryPolicy(retries=1, sleep=at_once))
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.bag_entry import bag_entry
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.logs.events import NO_EVENTS
 from odyssey_ros.dataset.manifest import ManifestEntry, check_files

@@ -23,7 +23,8 @@ from PIL import Image
 from rosbags.highlevel import AnyReader
 
 from odyssey_ros.client import ErrorCode
-from odyssey_ros.dataset.bags import BagLayout, BagSummary, ImageEncoding, write_bag
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import BagSummary, write_bag
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
@@ -298,7 +299,8 @@ def test_a_full_disk_has_its_own_code(tmp_path: Path, make_video: MakeVideo) -> 
     program = """
 import resource, sys
 from pathlib import Path
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.episodes import Episode
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 try:

@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,6 @@ from PIL import Image
 from rosbags.highlevel import AnyReader
 
 from odyssey_ros.client import Odyssey
-from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.json_lines import split_lines
 from odyssey_ros.dataset.manifest import crc32_of
 from odyssey_ros.emulator import Emulator, EmulatorConfig
@@ -352,84 +352,11 @@ async def test_recordings_by_id_and_by_date(
     assert "NO_VIDEO: Recording not found" in unknown.log
 
 
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (["simulate", "bad.yaml", "-o", "out"], "bad.yaml: script[0] (interact at 5 ms): the first entry"),
-        (
-            ["simulate", "octal.yaml", "-o", "out"],
-            "octal.yaml: line 1, column 10: repeats must be a whole number",
-        ),
-        (["simulate", "walk.yaml"], "name the dataset's folder with -o FOLDER, or add --dry-run"),
-        (["simulate", "none.yaml", "-o", "out"], "none.yaml: cannot be read: No such file or directory"),
-        (["simulate", "walk.yaml", "-o", "walk.yaml"], "walk.yaml cannot be used: "),
-        (["simulate", "walk.yaml", "-o", "out", "--shard", "3/2"], "a shard is i/n with i from 1 to n"),
-        (["simulate", "walk.yaml", "-o", "out", "--jpeg-quality", "0"], "a number from 1 to 100 is needed"),
-        (["simulate", "walk.yaml", "-o", "out", "--jobs", "0"], "a number from 1 to 1000 is needed"),
-        (["simulate", "walk.yaml", "-o", "out", "--poll", "never"], "a number of seconds from 0.01 to 3600"),
-        (["simulate", "walk.yaml", "-o", "out", "--images", "png"], "invalid"),
-        (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "none"], "the API key cannot be read"),
-        (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "empty"], "empty holds no API key"),
-        (["simulate", "walk.yaml", "-o", "out", "--api-url", "service"], "The API URL must be an http"),
-        (["simulate", "walk.yaml", "-o", "out", "--api-url", "http://h.example"], "which is not encrypted"),
-        (["recordings", "-o", "out"], "by --since and --until"),
-        (["recordings", "x", "--since", "2020-01-01", "-o", "out"], "by --since and --until"),
-        (["recordings", "--since", "yesterday", "-o", "out"], "is not an ISO 8601 time"),
-        (["merge", "out"], "no manifest in out"),
-        (["verify", "out"], "no manifest in out"),
-        ([], "required"),
-    ],
-)
-def test_invalid_arguments_and_files_are_reported(
-    arguments: list[str],
-    text: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    (tmp_path / "walk.yaml").write_text(SWEEP)
-    (tmp_path / "bad.yaml").write_text(
-        "[{timestamp_ms: 5, interact: {prompt: x}}, {timestamp_ms: 9, end: {}}]"
-    )
-    (tmp_path / "octal.yaml").write_text("repeats: 010\n" + SWEEP)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").write_text("\n")
-    (tmp_path / "empty").chmod(0o600)
-    monkeypatch.setenv("ODYSSEY_API_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
-    try:
-        status = main(arguments)
-    except SystemExit as end:
-        status = int(str(end.code))
-    assert status == 2
-    assert text in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "out").exists()
-
-
-def test_without_a_key_nothing_is_created(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "walk.yaml").write_text(SWEEP)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
-    assert main(["simulate", "walk.yaml", "-o", "out"]) == 2
-    assert "there is no API key: set ODYSSEY_API_KEY" in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "out").exists()
-
-
 async def test_a_reader_that_closes_the_pipe(shell: Shell) -> None:
     (shell.folder / "walk.yaml").write_text(f"repeats: 2000{SWEEP}")  # more than a pipe holds
     command = f"{sys.executable} -m odyssey_ros.dataset simulate walk.yaml -o out --dry-run | head -n 1"
     run = await shell.finished(await shell.spawn("bash", "-o", "pipefail", "-c", command))
     assert (run.status, len(run.out.splitlines()), run.log) == (0, 1, "")
-
-
-def test_an_invalid_manifest_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "manifest.jsonl").write_text("{}\n")
-    assert main(["merge", str(tmp_path)]) == 2
-    assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
-    assert main(["verify", str(tmp_path)]) == 1
-    assert "line 1: not an entry of a manifest" in " ".join(capsys.readouterr().err.split())
 
 
 async def test_a_loss_that_is_known_before_the_submission_is_not_paid_in_a_strict_run(
@@ -528,3 +455,16 @@ async def test_ctrl_c_while_packages_are_loaded(shell: Shell) -> None:
     program = ["env", f"PYTHONPATH={shell.folder}:{ROOT}", sys.executable, "-m", "odyssey_ros.dataset"]
     run = await shell.finished(await shell.spawn(*program, "verify", "out"))
     assert (run.status, run.out, run.log) == (130, "", "interrupted\n")
+
+
+def test_an_export_loads_no_library_of_the_service() -> None:
+    program = """
+import sys
+from odyssey_ros.dataset import cli
+from odyssey_ros.dataset.exports import lerobot_dataset
+print({"aiortc", "asyncio", "httpx", "jwt", "websockets"} & set(sys.modules))
+print([name for name in sys.modules if name.startswith("rosbags.typesys.stores.")])
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, "set()\n[]\n"), done.stderr

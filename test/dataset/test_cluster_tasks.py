@@ -14,7 +14,7 @@ import pytest
 
 from hostile_service import response
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.cluster_tasks import ClusterTasks
 from odyssey_ros.dataset.engines.process_engine import ProcessEngine

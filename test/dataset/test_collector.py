@@ -13,7 +13,8 @@ import pytest
 
 from odyssey_ros.client import ErrorCode, Odyssey
 from odyssey_ros.dataset import episode_task
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.collector import Collector, Outcome, Width
 from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.errors import StateError

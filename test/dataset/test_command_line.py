@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from odyssey_ros.dataset.bags import ImageEncoding
+from odyssey_ros.dataset.bag_layout import ImageEncoding
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.shards import Shard
 

@@ -12,7 +12,7 @@ import pytest
 
 from hostile_service import response
 from odyssey_ros.client.error_codes import ErrorCode
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
 from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.episode_task import (
     DownloadOptions,

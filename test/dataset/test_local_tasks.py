@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from odyssey_ros.dataset import local_tasks
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.downloading.downloads import Downloader, download_client
 from odyssey_ros.dataset.episode_folders import EpisodeFolders

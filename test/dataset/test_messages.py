@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey_ros.dataset import messages
-from odyssey_ros.dataset.messages import TYPESTORE, Header, message_type
+from odyssey_ros.dataset.messages import Header, message_type, typestore
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,15 +22,15 @@ payloads = st.binary(max_size=50)
 
 
 def _time(ns: int, kind: str = "Time") -> Any:
-    return TYPESTORE.types[f"builtin_interfaces/msg/{kind}"](*divmod(ns, 10**9))
+    return typestore().types[f"builtin_interfaces/msg/{kind}"](*divmod(ns, 10**9))
 
 
 def _header(header: Header) -> Any:
-    return TYPESTORE.types["std_msgs/msg/Header"](_time(header.stamp_ns), header.frame_id)
+    return typestore().types["std_msgs/msg/Header"](_time(header.stamp_ns), header.frame_id)
 
 
 def _reference(name: str, *fields: Any) -> bytes:
-    return bytes(TYPESTORE.serialize_cdr(TYPESTORE.types[name](*fields), name))
+    return bytes(typestore().serialize_cdr(typestore().types[name](*fields), name))
 
 
 def _joined(parts: list[Any]) -> bytes:
@@ -78,7 +78,7 @@ def test_camera_info(header: Header, width: int, height: int) -> None:
     def zeros(count: int) -> Any:
         return np.zeros(count)
 
-    roi = TYPESTORE.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+    roi = typestore().types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
     expected = _reference(
         "sensor_msgs/msg/CameraInfo",
         *(_header(header), height, width, "", zeros(0), zeros(9), zeros(9), zeros(12), 0, 0, roi),
@@ -104,7 +104,7 @@ def test_the_definitions_equal_those_of_the_ros_package(name: str) -> None:
 
 
 def test_the_event_kinds_equal_those_of_the_definition() -> None:
-    constants = {name: value for name, _, value in TYPESTORE.fielddefs["odyssey_ros/msg/StreamEvent"][0]}
+    constants = {name: value for name, _, value in typestore().fielddefs["odyssey_ros/msg/StreamEvent"][0]}
     assert constants["STARTED"] == messages.STREAM_STARTED
     assert constants["ENDED"] == messages.STREAM_ENDED
     assert constants["ACKNOWLEDGED"] == messages.STREAM_ACKNOWLEDGED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from odyssey_ros.dataset.bags import BagLayout
+from odyssey_ros.dataset.bag_layout import BagLayout
 from odyssey_ros.dataset.plan_notes import dry_run_line, notes_on, notes_on_former
 from odyssey_ros.dataset.scripts.plans import EpisodePlan, read_plans
 from odyssey_ros.dataset.shards import Shard

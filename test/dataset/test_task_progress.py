@@ -10,7 +10,7 @@ import pytest
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset import task_progress
-from odyssey_ros.dataset.bags import BagLayout
+from odyssey_ros.dataset.bag_layout import BagLayout
 from odyssey_ros.dataset.engines.task_engine import LostTaskError
 from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.episode_task import EpisodeWork

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from odyssey_ros.dataset.bags import BagLayout
+from odyssey_ros.dataset.bag_layout import BagLayout
 from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.manifest import ManifestEntry, ManifestError, read_manifest
 from odyssey_ros.dataset.shards import Shard

@@ -12,7 +12,7 @@ from mcap.reader import make_reader
 from odyssey_ros.dataset.checks.deep_check import check_episode, read_settings
 from odyssey_ros.dataset.manifest import FileEntry, ManifestEntry, crc32_of, read_manifest, write_manifest
 from odyssey_ros.dataset.mcap_file import McapFile
-from odyssey_ros.dataset.messages import TYPESTORE
+from odyssey_ros.dataset.messages import typestore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,18 +32,18 @@ class BagRecord:
 
     def change(self, **values: Any) -> None:
         """Change fields of the message; `header__frame_id` is a field inside of another."""
-        message = TYPESTORE.deserialize_cdr(self.data, self.type_name)
+        message = typestore().deserialize_cdr(self.data, self.type_name)
         for name, value in values.items():
             *outer, last = name.split("__")
             target: Any = message
             for field in outer:
                 target = getattr(target, field)
             setattr(target, last, value)
-        self.data = bytes(TYPESTORE.serialize_cdr(message, self.type_name))
+        self.data = bytes(typestore().serialize_cdr(message, self.type_name))
 
     def value(self) -> Any:
         """Return the message as rosbags parses it."""
-        return TYPESTORE.deserialize_cdr(self.data, self.type_name)
+        return typestore().deserialize_cdr(self.data, self.type_name)
 
 
 class AlteredDataset:

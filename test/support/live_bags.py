@@ -12,7 +12,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from odyssey_ros.dataset import messages
 from odyssey_ros.dataset.episodes import Episode
-from odyssey_ros.dataset.messages import TYPESTORE, Header, message_type
+from odyssey_ros.dataset.messages import Header, message_type, typestore
 from odyssey_ros.dataset.videos.pixels import JpegEncoder, Rgb8Converter
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def write_rosbag(
         for message in found:
             if message.topic not in connections:
                 connections[message.topic] = writer.add_connection(
-                    message.topic, message.type_name, typestore=TYPESTORE
+                    message.topic, message.type_name, typestore=typestore()
                 )
             writer.write(connections[message.topic], message.time_ns, message.data)
     return folder
@@ -227,9 +227,9 @@ def write_mcap(
 
 def _header(header: Header) -> Any:
     sec, nanosec = divmod(header.stamp_ns, 10**9)
-    time = TYPESTORE.types["builtin_interfaces/msg/Time"](sec, nanosec)
-    return TYPESTORE.types["std_msgs/msg/Header"](time, header.frame_id)
+    time = typestore().types["builtin_interfaces/msg/Time"](sec, nanosec)
+    return typestore().types["std_msgs/msg/Header"](time, header.frame_id)
 
 
 def _serialized(type_name: str, *fields: Any) -> bytes:
-    return bytes(TYPESTORE.serialize_cdr(TYPESTORE.types[type_name](*fields), type_name))
+    return bytes(typestore().serialize_cdr(typestore().types[type_name](*fields), type_name))

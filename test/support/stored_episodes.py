@@ -10,7 +10,8 @@ import av
 from av.video.frame import PictureType
 
 from odyssey_ros.dataset.bag_entry import bag_entry
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, write_bag
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import write_bag
 from odyssey_ros.dataset.episodes import Episode
 from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 from odyssey_ros.dataset.manifest import prompt_entry, read_manifest, write_manifest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rosbags.serde import SerdeError
 from rosbags.typesys import TypesysError, get_types_from_msg
 
-from odyssey_ros.dataset.messages import NANOSECONDS, TYPESTORE
+from odyssey_ros.dataset.messages import NANOSECONDS, typestore
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -116,7 +116,7 @@ def definition_differs(type_name: str, encoding: str, text: bytes) -> bool:
         found = get_types_from_msg(text.decode("utf-8"), type_name)
     except (TypesysError, ValueError, RecursionError):
         return True
-    known = TYPESTORE.fielddefs
+    known = typestore().fielddefs
     return type_name not in found or any(
         name not in known or known[name][1] != fields for name, (_, fields) in found.items()
     )
@@ -124,7 +124,7 @@ def definition_differs(type_name: str, encoding: str, text: bytes) -> bool:
 
 def type_hash(type_name: str) -> str:
     """Return the RIHS01 hash of a type that this module parses."""
-    return TYPESTORE.hash_rihs01(type_name)
+    return typestore().hash_rihs01(type_name)
 
 
 def image_message(type_name: str, data: Buffer) -> ImageMessage:
@@ -237,8 +237,8 @@ def _parsed(type_name: str, data: Buffer, *, whole: bool = False) -> Any:
     """
     view = memoryview(data)
     try:
-        message = TYPESTORE.deserialize_cdr(view, type_name)
-        same = not whole or memoryview(TYPESTORE.serialize_cdr(message, type_name)) == view
+        message = typestore().deserialize_cdr(view, type_name)
+        same = not whole or memoryview(typestore().serialize_cdr(message, type_name)) == view
     except _SERDE_ERRORS as error:
         raise MessageError("the message is damaged") from error
     if not same:

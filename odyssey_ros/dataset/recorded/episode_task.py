@@ -17,7 +17,8 @@ from odyssey_ros.dataset.recorded.recorded_frames import RecordedFrames
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from odyssey_ros.dataset.bags import BagLayout, BagSummary
+    from odyssey_ros.dataset.bag_layout import BagLayout
+    from odyssey_ros.dataset.bags import BagSummary
     from odyssey_ros.dataset.episode_folders import EpisodeFolders
     from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.recorded.recorded_streams import RecordedStream

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.service_text import clean_text
-from odyssey_ros.dataset.bags import ImageEncoding
+from odyssey_ros.dataset.bag_layout import ImageEncoding
 from odyssey_ros.dataset.engines.task_engine import LostTaskError, finished_tasks
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.file_names import safe_name
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from odyssey_ros.dataset.bags import BagLayout
+    from odyssey_ros.dataset.bag_layout import BagLayout
     from odyssey_ros.dataset.engines.task_engine import TaskEngine
     from odyssey_ros.dataset.manifest import ManifestEntry
     from odyssey_ros.dataset.progress import ProgressDisplay

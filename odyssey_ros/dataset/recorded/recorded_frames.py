@@ -17,7 +17,8 @@ from av.error import FFmpegError
 
 from odyssey_ros.client.video_decoder import limit_picture_size
 from odyssey_ros.dataset import messages
-from odyssey_ros.dataset.bags import BagEvent, BagFrame, BagLayout, ImageEncoding, PictureMessages
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import BagEvent, BagFrame, PictureMessages
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.messages import Header
 from odyssey_ros.dataset.reading.message_reader import MessageError

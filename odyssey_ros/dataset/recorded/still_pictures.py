@@ -12,7 +12,8 @@ from av.video.frame import VideoFrame
 
 from odyssey_ros.client.video_decoder import MAX_PICTURE_PIXELS, limit_picture_size
 from odyssey_ros.dataset import messages
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding, PictureMessages
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bags import PictureMessages
 from odyssey_ros.dataset.messages import Header
 from odyssey_ros.dataset.recorded.recorded_pictures import PictureKind, RecordedPicture
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rosbags.highlevel import AnyReader
 
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
 from odyssey_ros.dataset.checks.verification import Verification
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.manifest import FileEntry, read_manifest, write_manifest

@@ -98,7 +98,7 @@ def test_definitions(type_name: str) -> None:
 
 
 def test_a_packet_of_the_encoded_topic() -> None:
-    store = messages.TYPESTORE
+    store = messages.typestore()
     types = store.types
     header = types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](3, 4), "camera")
     fields = (header, 64, 48, "h264;yuv420p;rgb8;rgb8", 17, 1, False, np.frombuffer(b"unit", np.uint8))

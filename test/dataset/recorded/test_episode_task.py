@@ -9,7 +9,7 @@ import pytest
 
 from live_bags import LiveStream, write_mcap
 from odyssey_ros.client import ErrorCode
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
 from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.losses import IncompleteDataError

@@ -12,7 +12,7 @@ from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.manifest import crc32_of
-from odyssey_ros.dataset.messages import TYPESTORE, Header, camera_info, frame_info
+from odyssey_ros.dataset.messages import Header, camera_info, frame_info, typestore
 from odyssey_ros.dataset.recorded import file_scan
 from odyssey_ros.dataset.recorded.file_scan import FileScan, ScanTask, scan_file
 
@@ -67,9 +67,9 @@ def test_padding_that_a_middleware_adds(tmp_path: Path) -> None:
 
 
 def test_a_calibration(tmp_path: Path) -> None:
-    message = TYPESTORE.deserialize_cdr(camera_info(Header(10**18, "f"), 64, 48), CAMERA_INFO)
+    message = typestore().deserialize_cdr(camera_info(Header(10**18, "f"), 64, 48), CAMERA_INFO)
     message.k = np.ones(9)
-    data = bytes(TYPESTORE.serialize_cdr(message, CAMERA_INFO))
+    data = bytes(typestore().serialize_cdr(message, CAMERA_INFO))
     assert _scan(tmp_path, [LiveMessage("/a/camera_info", CAMERA_INFO, 10**18, data)]).is_calibrated
 
 

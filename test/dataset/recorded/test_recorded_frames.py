@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from live_bags import LiveMessage, LiveStream, write_mcap
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.recorded.file_scan import ScanTask, scan_file
 from odyssey_ros.dataset.recorded.recorded_frames import RecordedFrames

@@ -9,8 +9,8 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from odyssey_ros.dataset.bags import BagLayout, ImageEncoding
-from odyssey_ros.dataset.messages import TYPESTORE
+from odyssey_ros.dataset.bag_layout import BagLayout, ImageEncoding
+from odyssey_ros.dataset.messages import typestore
 from odyssey_ros.dataset.reading.message_reader import ImageMessage
 from odyssey_ros.dataset.recorded.recorded_pictures import PictureKind, RecordedPicture
 from odyssey_ros.dataset.recorded.still_pictures import PictureError, StillPictures
@@ -38,7 +38,7 @@ def _png() -> bytes:
 
 def _pixels(picture: RecordedPicture) -> np.ndarray:
     size, message = StillPictures(BagLayout(ImageEncoding.RAW)).message(9, picture)
-    image = TYPESTORE.deserialize_cdr(b"".join(bytes(part) for part in message), "sensor_msgs/msg/Image")
+    image = typestore().deserialize_cdr(b"".join(bytes(part) for part in message), "sensor_msgs/msg/Image")
     assert size == (image.width, image.height) == (64, 48)
     assert (image.encoding, image.header.stamp.nanosec) == ("rgb8", 9)
     return image.data.reshape(48, image.step)[:, : 64 * 3].reshape(48, 64, 3)
