@@ -21,6 +21,7 @@ from odyssey_ros.dataset.reading.message_reader import (
     frame_info_message,
     image_message,
 )
+from odyssey_ros.dataset.reading.read_ahead import read_ahead
 from odyssey_ros.dataset.reading.stored_pictures import decoded_pictures
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class StoredEpisode:
         waiting: dict[int, FrameLabels] = {}
 
         def images() -> Iterator[tuple[int, ImageMessage]]:
-            for stored in self.frames():
+            for stored in read_ahead(self.frames(), _bytes_of):
                 waiting[stored.labels.position] = stored.labels
                 yield stored.labels.position, stored.image
 
@@ -182,6 +183,10 @@ def _parsed_info(path: Path, data: bytes) -> FrameInfoMessage:
         return frame_info_message(data)
     except MessageError as error:
         raise broken_bag(path, f"the labels of a frame: {error}") from error
+
+
+def _bytes_of(frame: StoredFrame) -> int:
+    return memoryview(frame.image.data).nbytes
 
 
 def _labels(position: int, info: FrameInfoMessage) -> FrameLabels:
