@@ -129,6 +129,11 @@ class ManifestEntry:
         mappings = (self.video, self.provenance, self.losses, *self.prompts, *self.sizes)
         if not all(isinstance(fields, dict) for fields in mappings):
             raise TypeError("a mapping is not an object")
+        counts = [*self.losses.values()]
+        for size in self.sizes:
+            counts += (size["width"], size["height"], size["frames"])
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise TypeError("a count is not a number of 0 or more")
 
 
 def prompt_entry(time_ns: int, prompt: str, frame_index: int | None = None) -> dict[str, Any]:

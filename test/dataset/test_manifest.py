@@ -164,10 +164,15 @@ def test_a_stream_of_two_simulated_episodes_is_reported() -> None:
         {"files": (FileEntry("a\0b", 4, ""),)},
         {"files": (FileEntry("a", "4", ""),)},  # type: ignore[arg-type]
         {"files": (FileEntry("a", 4, None),)},  # type: ignore[arg-type]
+        {"sizes": ({},)},
+        {"sizes": ({"width": [1280], "height": 704, "frames": 3},)},
+        {"sizes": ({"width": 1280, "height": -704, "frames": 3},)},
+        {"losses": {"guessed_start": "1"}},
+        {"losses": {"guessed_start": -1}},
     ],
 )
 def test_values_of_another_kind_are_no_entry(values: dict[str, Any], tmp_path: Path) -> None:
-    """Such a name or path would end `verify` and `merge` with a traceback."""
+    """Such a name, path or count would end `verify`, `merge` or an export with a traceback."""
     path = tmp_path / "manifest.jsonl"
     path.write_text(_entry("a", **values).to_line())
     with pytest.raises(ManifestError, match="line 1: not an entry of a manifest"):

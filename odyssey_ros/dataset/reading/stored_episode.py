@@ -162,6 +162,8 @@ class StoredEpisode:
         folder = self.folder / self.entry.bag
         if len(files) != 1:
             raise broken_bag(folder, "the manifest does not name its one MCAP file")
+        if self.entry.images not in IMAGE_TYPES:
+            raise broken_bag(folder, f"the manifest says {self.entry.images!r} pictures, which are unknown")
         metadata = folder / "metadata.yaml"
         try:
             text = read_regular_file(metadata, _MAX_METADATA_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,3 +71,11 @@ def test_a_cut_off_bag_is_an_error(images: str, stored: Callable[..., StoredEpis
         list(episode.pictures())
     assert caught.value.code is ErrorCode.BAG_BROKEN
     assert str(path) in caught.value.message
+
+
+def test_unknown_pictures_are_an_error(stored: Callable[..., StoredEpisode]) -> None:
+    episode = stored("jpeg")
+    unknown = replace(episode, entry=replace(episode.entry, images="gif"))
+    with pytest.raises(EpisodeError, match="the manifest says 'gif' pictures") as caught:
+        list(unknown.frames())
+    assert caught.value.code is ErrorCode.BAG_BROKEN
