@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset.durable import make_folder, replace_file, sync_folder
@@ -21,7 +22,7 @@ from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.exports.clips_names import clip_stem
 from odyssey_ros.dataset.exports.clips_record import read_record
 from odyssey_ros.dataset.exports.clips_task import RECORD_FILE
-from odyssey_ros.dataset.exports.export_folder import ExportFolder
+from odyssey_ros.dataset.exports.export_folder import ExportFolder, refuse_links
 from odyssey_ros.dataset.manifest import encoded
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ class ClipsFolder:
             for staged in sorted(self.staging.glob("[!.]*")):
                 if (staged / RECORD_FILE).exists():
                     self.commit(read_record(staged / RECORD_FILE))
-                else:
+                    continue
+                try:
                     shutil.rmtree(staged)  # of a run that was killed after it had moved everything
+                except OSError as error:
+                    raise StateError(f"{staged} cannot be removed: {error.strerror}") from error
             self._open = stack.pop_all()
 
     def __enter__(self) -> ClipsFolder:
@@ -87,10 +91,13 @@ class ClipsFolder:
         empty prompt. A run that was killed in the middle is continued when the folder is opened again.
 
         Raises:
-            StateError: The disk failed.
+            StateError: The disk failed, or a folder of the export is a symbolic link.
         """
         staged = self.staging / clip_stem(record.episode)
         dataset = self.folder / record.dataset
+        for name in ("metas", "videos"):
+            refuse_links(self.folder, PurePosixPath(record.dataset, name))
+        refuse_links(self.folder, PurePosixPath(_RECORDS))
         try:
             _move_all(staged, dataset / "metas", [clip.caption_name for clip in record.clips])
             _move_all(staged, dataset / "videos", [clip.file_name for clip in record.clips])
@@ -107,7 +114,7 @@ class ClipsFolder:
         """Write `metadata.jsonl` of each dataset: the clips of all records, in order of their episodes.
 
         Raises:
-            StateError: The disk failed.
+            StateError: The disk failed, or a folder of the export is a symbolic link.
         """
         rows: dict[str, list[ClipRow]] = {}
         for _, record in sorted(self.records.items()):
@@ -115,6 +122,7 @@ class ClipsFolder:
                 rows.setdefault(record.dataset, []).extend(record.clips)
         for dataset, clips in rows.items():
             path = self.folder / dataset / "videos" / "metadata.jsonl"
+            refuse_links(self.folder, PurePosixPath(dataset, "videos"))
             try:
                 replace_file(path, encoded("".join(clip.to_line() for clip in clips)))
             except OSError as error:

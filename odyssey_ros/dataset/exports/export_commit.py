@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.dataset.durable import make_folder, publish_folder, replace_file, sync_folder
 from odyssey_ros.dataset.errors import StateError
-from odyssey_ros.dataset.exports.export_folder import DECIDED, sync_file
+from odyssey_ros.dataset.exports.export_folder import DECIDED, refuse_links, sync_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def finish_commit(folder: Path, work: Path) -> None:
 
     Raises:
         OSError: The disk failed.
-        StateError: The list of moves is damaged.
+        StateError: The list of moves is damaged, or a folder of the export is a symbolic link.
     """
     if (work / DECIDED).is_dir():
         _apply(folder, work)
@@ -88,13 +88,16 @@ def _apply(folder: Path, work: Path) -> None:
     moves = work / DECIDED / _MOVES
     try:
         listed = [
-            (work / _below(source), folder / _below(target))
+            (_below(source), _below(target))
             for source, target in json.loads(read_regular_file(moves, _MAX_MOVES_BYTES))
         ]
     except (RegularFileError, ValueError, TypeError, RecursionError) as error:
         raise StateError(f"{moves} is damaged: export to another folder") from error
+    for source_folder, target_folder in {(source.parent, target.parent) for source, target in listed}:
+        refuse_links(work, source_folder)
+        refuse_links(folder, target_folder)
     parents: dict[Path, None] = {}
-    for source, target in listed:
+    for source, target in ((work / below_work, folder / below) for below_work, below in listed):
         # A file that is missing was moved by the run that was killed.
         if source.exists():
             if target.parent not in parents:

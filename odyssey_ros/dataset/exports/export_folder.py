@@ -19,6 +19,7 @@ import os
 import shutil
 import uuid
 from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
@@ -67,12 +68,15 @@ class ExportFolder:
         try:
             self._is_new = not folder.exists()
             _check_contents(folder)
+            refuse_links(folder, PurePosixPath(_WORK))
             self._lock = _locked(self.work)
         except BlockingIOError:
             raise StateError(f"another process is exporting to {folder}") from None
         except OSError as error:
             raise StateError(f"{folder} cannot be used: {error.strerror}") from error
         try:
+            for path in self.work.iterdir():
+                refuse_links(folder, PurePosixPath(_WORK, path.name))
             self._check_settings(kind, settings)
             make_folder(self.staging)
             self._remove_partial()
@@ -165,6 +169,26 @@ def staged_folder(final: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     sync_folder(final.parent)
+
+
+def refuse_links(folder: Path, path: PurePosixPath) -> None:
+    """Check that no folder on a path is a symbolic link. No export makes one.
+
+    An export deletes and replaces files, which must not be those of another folder.
+
+    Args:
+        folder: The folder of the export.
+        path: A folder below it, which need not exist.
+
+    Raises:
+        StateError: A folder is a symbolic link.
+    """
+    for below in (path, *path.parents):
+        if below.parts and (folder / below).is_symlink():
+            raise StateError(
+                f"{folder / below} is a symbolic link, and exports do not write through links: replace it "
+                "with a folder, or export to another one"
+            )
 
 
 def sync_file(path: Path) -> None:

@@ -22,6 +22,7 @@ from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.file_names import safe_name
 from odyssey_ros.dataset.report.episode_record import MAX_RECORD_BYTES, RecordError, read_record
 from odyssey_ros.dataset.report.flagged_frames import bag_crc32
+from odyssey_ros.dataset.report.report_file import MAX_REPORT_BYTES, ReportFile, ReportFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from odyssey_ros.dataset.reading.stored_episode import StoredEpisode
     from odyssey_ros.dataset.report.episode_record import EpisodeRecord
 
+_PAGE: Final = "index.html"
+_JSON: Final = "report.json"
 _logger: Final = logging.getLogger(__name__)
 redact_logs(__name__)
 
@@ -43,13 +46,18 @@ class ReportFolder:
         thresholds: The thresholds of the findings. Records that were made with others are not used.
 
     Raises:
-        StateError: Another process writes the same report, or the folder cannot be used.
+        StateError: Another process writes the same report, or the folder cannot be used, or contains the page
+            of another program.
     """
 
     def __init__(self, folder: Path, thresholds: Mapping[str, float]) -> None:
         self.folder = folder
         self._thresholds = thresholds
         self._work = folder / ".work"
+        if self._work.is_symlink():  # files in it are removed
+            raise StateError(f"{self._work} is a symbolic link, which no report makes: remove it")
+        if not self._work.is_dir():
+            _check_contents(folder)
         try:
             make_folder(self._work)
             self._lock = (self._work / "lock").open("w")
@@ -143,8 +151,8 @@ class ReportFolder:
         Raises:
             StateError: The disk failed.
         """
-        self._replace(self.folder / "report.json", report)
-        self._replace(self.folder / "index.html", page.encode("utf-8"))
+        self._replace(self.folder / _JSON, report)
+        self._replace(self.folder / _PAGE, page.encode("utf-8"))
         used = {self.folder / name for name in parts} | {self._record_path(name) for name in episodes}
         try:
             for path in (*self.folder.glob("pictures-????????.html"), *self._work.glob("*.json")):
@@ -161,6 +169,19 @@ class ReportFolder:
             replace_file(path, data)
         except OSError as error:
             raise StateError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _check_contents(folder: Path) -> None:
+    """Check that a folder without records has no page or JSON file that a report would replace."""
+    found = [name for name in (_PAGE, _JSON) if (folder / name).exists()]
+    if not found:
+        return
+    try:
+        ReportFile.from_json(read_regular_file(folder / _JSON, MAX_REPORT_BYTES))
+    except (RegularFileError, ReportFileError) as error:
+        raise StateError(
+            f"{folder} contains {found[0]}, which no report made: remove it, or name another folder with -o"
+        ) from error
 
 
 def _is_whole(episode: StoredEpisode) -> bool:

@@ -154,3 +154,23 @@ def test_a_disk_that_fails(episodes: list[StoredEpisode], tmp_path: Path) -> Non
         (tmp_path / "out" / "videos").touch()
         with pytest.raises(StateError, match=r"metadata\.jsonl cannot be written"):
             output.write_tables()
+
+
+@pytest.mark.parametrize("link", ["metas", "videos", "odyssey_episodes"])
+def test_clips_are_not_written_through_links(
+    link: str, episodes: list[StoredEpisode], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    with opened(tmp_path / "out") as output:
+        (tmp_path / "out" / link).symlink_to(tmp_path / "other")
+        record = export_clips(task_of(episodes[0], output))
+        with pytest.raises(StateError, match=f"{link} is a symbolic link"):
+            output.commit(record)
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_a_file_that_is_no_staged_work(tmp_path: Path) -> None:
+    (tmp_path / "out" / ".work" / "staged").mkdir(parents=True)
+    (tmp_path / "out" / ".work" / "staged" / "walk").touch()
+    with pytest.raises(StateError, match="walk cannot be removed"):
+        opened(tmp_path / "out")

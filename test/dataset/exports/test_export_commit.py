@@ -103,3 +103,15 @@ def test_a_damaged_list_of_moves(text: str, tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"moves\.json is damaged"):
         finish_commit(tmp_path, tmp_path / ".work")
     assert contents(tmp_path) == before
+
+
+def test_files_of_other_folders_are_not_replaced(tmp_path: Path) -> None:
+    out = prepared(tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    (out / "data").symlink_to(tmp_path / "other")
+    with pytest.raises(StateError, match="data is a symbolic link"):
+        committed(out).finish()
+    assert not list((tmp_path / "other").iterdir())
+    (out / "data").unlink()
+    finish_commit(out, out / ".work")
+    assert contents(out) == AFTER

@@ -155,3 +155,21 @@ def test_a_task_that_runs_twice(tmp_path: Path) -> None:
             (early / "video.mp4").write_bytes(b"early")
     assert names(export.staging) == ["walk"]
     assert (export.staging / "walk" / "video.mp4").read_bytes() == b"early"
+
+
+@pytest.mark.parametrize("link", [".work", ".work/staged", ".work/commit", ".work/commit.partial"])
+def test_links_to_other_folders(link: str, tmp_path: Path) -> None:
+    """What is in such a folder would be removed as the work of a killed run."""
+    (tmp_path / "other" / "sub").mkdir(parents=True)
+    (tmp_path / "out" / link).parent.mkdir(parents=True)
+    (tmp_path / "out" / link).symlink_to(tmp_path / "other")
+    with pytest.raises(StateError, match=rf"{link} is a symbolic link"):
+        opened(tmp_path / "out")
+    assert names(tmp_path / "other") == ["sub"]
+
+
+def test_a_link_to_the_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "other")
+    export_something(tmp_path / "out")
+    assert sorted(names(tmp_path / "other")) == ["README.md", "odyssey_export.json"]

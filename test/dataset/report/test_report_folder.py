@@ -11,6 +11,7 @@ import pytest
 from odyssey_ros.dataset.errors import StateError
 from odyssey_ros.dataset.reading.dataset_folder import stored_episodes
 from odyssey_ros.dataset.report.flagged_frames import bag_crc32
+from odyssey_ros.dataset.report.report_file import ReportFile
 from odyssey_ros.dataset.report.report_folder import ReportFolder
 from small_datasets import add_episodes
 
@@ -124,3 +125,27 @@ def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: Any) -> None:
         pytest.raises(StateError, match=r"index.html|report.json cannot be written: No space"),
     ):
         folder.publish("page", b"", [], [])
+
+
+def test_pages_of_other_programs_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("my page")
+    with pytest.raises(StateError, match=r"contains index\.html, which no report made"):
+        ReportFolder(tmp_path, LIMITS)
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(StateError, match="which no report made"):
+        ReportFolder(tmp_path, LIMITS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "report.json"]
+    (tmp_path / "report.json").write_bytes(ReportFile({}, {}).to_json())
+    with ReportFolder(tmp_path, LIMITS):  # the records of a report may be removed
+        pass
+
+
+def test_a_link_to_another_folder(tmp_path: Path) -> None:
+    """Its files would be removed as records of former episodes."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "settings.json").touch()
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / ".work").symlink_to(tmp_path / "other")
+    with pytest.raises(StateError, match="is a symbolic link"):
+        ReportFolder(tmp_path / "report", LIMITS)
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["settings.json"]
