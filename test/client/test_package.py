@@ -93,7 +93,8 @@ def test_the_client_and_the_emulator_share_nothing():
 
 
 def test_importing_the_client_imports_no_image_library():
-    program = "import sys; from odyssey_ros.client import *; print({'PIL', 'cv2', 'pillow_heif'} & set(sys.modules))"
+    libraries = "{'PIL', 'cv2', 'pillow_heif'}"
+    program = f"import sys; from odyssey_ros.client import *; print({libraries} & set(sys.modules))"
     assert run(program) == "set()\n"
 
 
