@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from odyssey_ros import client
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.shards import Shard
@@ -68,7 +69,7 @@ def test_the_key_of_the_file_comes_before_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used: list[tuple[str, str]] = []
-    monkeypatch.setattr(options, "Odyssey", lambda key, api_url, **_: used.append((key, api_url)))
+    monkeypatch.setattr(client, "Odyssey", lambda key, api_url, **_: used.append((key, api_url)))
     monkeypatch.setenv("ODYSSEY_API_KEY", "ody_environment")
     (tmp_path / "key").write_text("ody_file\n")
     (tmp_path / "key").chmod(0o600)
