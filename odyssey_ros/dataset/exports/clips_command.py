@@ -99,7 +99,7 @@ def run_clips(
     with ExitStack() as stack:
         output = stack.enter_context(ClipsFolder(arguments.output, {**settings, **_settings(rules)}))
         stack.callback(output.write_tables)  # also when the run is interrupted
-        failures = dict(_unusable(episodes, output.records, by_size=places.by_size))
+        failures = dict(_unusable(episodes, output, by_size=places.by_size))
         tasks = [
             ClipsTask(
                 episode,
@@ -149,9 +149,10 @@ def _folder_text(places: ExportPlaces, episode: StoredEpisode) -> str:
 
 
 def _unusable(
-    episodes: Sequence[StoredEpisode], records: Mapping[str, EpisodeRecord], *, by_size: bool
+    episodes: Sequence[StoredEpisode], output: ClipsFolder, *, by_size: bool
 ) -> Iterator[tuple[str, DatasetError]]:
-    """Yield the episodes that do not fit what was exported before: other bags, names or sizes."""
+    """Yield the episodes that do not fit what was exported before: other bags, names, sizes or files."""
+    records = output.records
     stems = {clip_stem(name): name for name in records}
     sizes = {(clip.width, clip.height) for record in records.values() for clip in record.clips}
     for episode in episodes:
@@ -160,6 +161,8 @@ def _unusable(
         reason = ""
         if record is not None and record.crc32 != mcap_crc32(episode):
             reason = "its bag was made again after its clips were exported: export to another folder"
+        elif record is not None and (missing := output.missing_file(record)) is not None:
+            reason = f"it was exported before, but {missing} is missing now: export to another folder"
         elif other != episode.name:
             reason = f"its clips would have the file names of those of {other}"
         elif not by_size and sizes and episode.sizes[0] not in sizes:

@@ -110,6 +110,15 @@ class ClipsFolder:
             raise StateError(f"the clips cannot be moved to {dataset}: {error.strerror}") from error
         self.records[record.episode] = record
 
+    def missing_file(self, record: EpisodeRecord) -> Path | None:
+        """Return a file of an episode that was removed or is empty; None if all are there."""
+        dataset = self.folder / record.dataset
+        for clip in record.clips:
+            for path in (dataset / "videos" / clip.file_name, dataset / "metas" / clip.caption_name):
+                if not path.is_file() or not path.stat().st_size:
+                    return path
+        return None
+
     def write_tables(self) -> None:
         """Write `metadata.jsonl` of each dataset: the clips of all records, in order of their episodes.
 

@@ -155,7 +155,8 @@ class LeRobotExport:
                 commit.finish()
 
     def _is_new(self, episode: StoredEpisode) -> bool:
-        record = self._state_of(episode).records.get(episode.name)
+        state = self._state_of(episode)
+        record = state.records.get(episode.name)
         if record is None:
             return True
         if record.crc32 != crc32_of_bag(episode.entry):
@@ -167,6 +168,9 @@ class LeRobotExport:
                     "replaced: export to another folder",
                 ),
             )
+        elif (missing := state.missing_file(record)) is not None:
+            text = f"it was exported before, but {missing} is missing now: export to another folder"
+            self._fail(episode.name, EpisodeError(ErrorCode.NOT_EXPORTABLE, text))
         else:
             self._outcome.present += 1
         return False

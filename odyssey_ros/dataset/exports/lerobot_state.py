@@ -90,14 +90,16 @@ class DatasetState:
     def __init__(self, folder: Path, place: PurePosixPath, split: str, gop: int | None, version: str) -> None:
         self.records: dict[str, EpisodeRecord] = {}
         self.video: VideoFormat | None = None
-        self._place, self._split, self._gop, self._version = place, split, gop, version
+        self._folder, self._place, self._split, self._gop = folder, place, split, gop
+        self._version = version
         self._tasks: dict[str, int] = {}
         self._statistics: dict[str, FeatureStatistics] | None = None
         self._frames = 0
         # The names of all episodes with findings, in the dataset and left out: now, and in the files.
         self._flagged: set[str] | None = None
         self._written_flagged: set[str] | None = None
-        if (folder / place / "meta" / "info.json").exists():
+        # Commits make all of it, with info.json as the last file.
+        if (folder / place / "meta").exists():
             self._read(folder / place / "meta")
 
     @property
@@ -161,7 +163,7 @@ class DatasetState:
             **{name: number_statistics(values) for name, values in data.items()},
         }
         chunk, file = divmod(number, _CHUNK)
-        name = f"chunk-{chunk:03d}/file-{file:03d}"
+        video, frames, table, episodes = self._files(number)
         row: dict[str, Any] = {
             "episode_index": number,
             "tasks": list(dict.fromkeys(prompt for _, prompt in staged.prompts)),
@@ -179,10 +181,10 @@ class DatasetState:
         }
         for feature, values in statistics.items():
             row.update({f"stats/{feature}/{kind}": value for kind, value in values.items()})
-        commit.add_staged(folder / VIDEO, self._place / "videos" / VIDEO_KEY / f"{name}.mp4")
-        commit.add_staged(folder / FRAMES, self._place / "meta" / "odyssey_frames" / f"{name}.parquet")
-        write_columns(commit.new_file(self._place / "data" / f"{name}.parquet"), data)
-        write_row(commit.new_file(self._place / "meta" / "episodes" / f"{name}.parquet"), row)
+        commit.add_staged(folder / VIDEO, video)
+        commit.add_staged(folder / FRAMES, frames)
+        write_columns(commit.new_file(table), data)
+        write_row(commit.new_file(episodes), row)
         self.records[entry.episode] = EpisodeRecord(
             number,
             entry.episode,
@@ -194,6 +196,13 @@ class DatasetState:
         )
         self._frames += staged.frames
         self._statistics = combined(self._statistics, statistics)
+
+    def missing_file(self, record: EpisodeRecord) -> Path | None:
+        """Return a file of an episode that was removed or is empty; None if all are there."""
+        for path in self._files(record.episode_index):
+            if not (self._folder / path).is_file() or not (self._folder / path).stat().st_size:
+                return self._folder / path
+        return None
 
     def write_meta(self, commit: ExportCommit) -> None:
         """Add the small files to a commit, `info.json` as the last one."""
@@ -215,6 +224,17 @@ class DatasetState:
         ):
             commit.new_file(path).write_bytes(text.encode("utf-8", "backslashreplace"))
         self._written_flagged = None if self._flagged is None else set(self._flagged)
+
+    def _files(self, number: int) -> tuple[PurePosixPath, ...]:
+        """Return the files of an episode: the video, the times of its frames, and its rows of two tables."""
+        name = "chunk-{:03d}/file-{:03d}".format(*divmod(number, _CHUNK))
+        meta = self._place / "meta"
+        return (
+            self._place / "videos" / VIDEO_KEY / f"{name}.mp4",
+            meta / "odyssey_frames" / f"{name}.parquet",
+            self._place / "data" / f"{name}.parquet",
+            meta / "episodes" / f"{name}.parquet",
+        )
 
     def _read(self, meta: Path) -> None:
         try:

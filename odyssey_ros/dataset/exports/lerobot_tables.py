@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from odyssey_ros.client.regular_file import RegularFileError, require_regular_file
 from odyssey_ros.dataset.errors import StateError
 
 if TYPE_CHECKING:
@@ -110,11 +111,14 @@ def read_tasks(path: Path) -> list[str]:
         StateError: The file cannot be read, or has other columns.
     """
     try:
+        require_regular_file(path)
         table = pq.read_table(path, columns=["task_index", "task"], use_threads=False)
         numbers: list[object] = table.column("task_index").to_pylist()
         tasks: list[str] = table.column("task").to_pylist()
+    except RegularFileError as error:
+        raise StateError(f"{path} cannot be read: {error.reason}") from error
     except (OSError, pa.ArrowException) as error:
-        raise StateError(f"{path} cannot be read: {error}") from error
+        raise StateError(f"{path} is damaged: use another folder") from error
     if numbers != list(range(len(tasks))) or not all(isinstance(task, str) for task in tasks):
         raise StateError(f"{path} is damaged: use another folder")
     return tasks

@@ -211,6 +211,17 @@ def test_a_bag_that_was_made_again_is_refused(
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["videos/run-000.mp4", "metas/run-001.txt"])
+def test_a_file_of_an_exported_episode_is_missing(
+    name: str, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert export(data, tmp_path / "out") == 0
+    (tmp_path / "out" / name).unlink()
+    assert export(data, tmp_path / "out") == 1
+    assert f"{name} is missing now" in caplog.text
+
+
 def test_clips_with_flagged_frames(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -327,5 +327,30 @@ def test_a_damaged_dataset_is_refused(
             path.write_bytes(damage)
             with pytest.raises(StateError):
                 export_lerobot(folder, out)
+        path.unlink()
+        before = contents(out)
+        with pytest.raises(StateError, match=name):
+            export_lerobot(folder, out)
+        assert contents(out) == before  # no episode gets the number of another one
         path.write_bytes(data)
     assert export_lerobot(folder, out).added == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "videos/observation.images.odyssey/chunk-000/file-000.mp4",
+        "data/chunk-000/file-000.parquet",
+        "meta/episodes/chunk-000/file-000.parquet",
+        "meta/odyssey_frames/chunk-000/file-000.parquet",
+    ],
+)
+def test_a_file_of_an_exported_episode_is_missing(
+    name: str, walks: Callable[..., Path], export_lerobot: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    export_lerobot(walks("a", "b"), out)
+    (out / name).write_bytes(b"")
+    outcome = export_lerobot(walks("c"), out)
+    assert (outcome.added, outcome.present) == (1, 1)
+    assert f"{name} is missing now" in str(outcome.failures["a"])

@@ -70,6 +70,7 @@ def test_other_tables_of_tasks(columns: dict[str, list[object]], tmp_path: Path)
 
 def test_what_is_no_table_of_tasks(tmp_path: Path) -> None:
     (tmp_path / "tasks.parquet").write_bytes(b"PAR1")
-    for name in ("tasks.parquet", "missing.parquet"):
+    (tmp_path / "folder.parquet").mkdir()
+    for name in ("tasks.parquet is damaged", "missing.parquet cannot be", "folder.parquet .* it is a folder"):
         with pytest.raises(StateError, match=name):
-            read_tasks(tmp_path / name)
+            read_tasks(tmp_path / name.split()[0])
