@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.key_file import KeyFileError, KeyFileFault, read_key_file
 from odyssey_ros.dataset.errors import PlanError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.client import Odyssey
+
+_MAX_DIGITS: Final = 20
 
 
 def service_of(arguments: argparse.Namespace) -> Odyssey:
@@ -103,15 +105,18 @@ def count(text: str) -> int:
 
 def positive(text: str) -> int:
     """Parse a number from 1 to 1000."""
-    if not 1 <= count(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"a number from 1 to 1000 is needed, not {text}")
-    return int(text)
+    return _whole_number(text, 1000)
 
 
 def quality(text: str) -> int:
     """Parse a number from 1 to 100."""
-    if not 1 <= count(text) <= 100:
-        raise argparse.ArgumentTypeError(f"a number from 1 to 100 is needed, not {text}")
+    return _whole_number(text, 100)
+
+
+def _whole_number(text: str, largest: int) -> int:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
+    if not is_number or not 1 <= int(text) <= largest:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {largest} is needed, not {text!r}")
     return int(text)
 
 

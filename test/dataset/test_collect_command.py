@@ -30,8 +30,11 @@ script:
         (["simulate", "none.yaml", "-o", "out"], "none.yaml: cannot be read: No such file or directory"),
         (["simulate", "walk.yaml", "-o", "walk.yaml"], "walk.yaml cannot be used: "),
         (["simulate", "walk.yaml", "-o", "out", "--shard", "3/2"], "a shard is i/n with i from 1 to n"),
-        (["simulate", "walk.yaml", "-o", "out", "--jpeg-quality", "0"], "a number from 1 to 100 is needed"),
-        (["simulate", "walk.yaml", "-o", "out", "--jobs", "0"], "a number from 1 to 1000 is needed"),
+        (
+            ["simulate", "walk.yaml", "-o", "out", "--jpeg-quality", "0"],
+            "a whole number from 1 to 100 is needed",
+        ),
+        (["simulate", "walk.yaml", "-o", "out", "--jobs", "0"], "a whole number from 1 to 1000 is needed"),
         (["simulate", "walk.yaml", "-o", "out", "--poll", "never"], "a number of seconds from 0.01 to 3600"),
         (["simulate", "walk.yaml", "-o", "out", "--images", "png"], "invalid"),
         (["simulate", "walk.yaml", "-o", "out", "--api-key-file", "none"], "the API key cannot be read"),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _NANOSECONDS: Final = 1_000_000_000
 _MAX_DEVIATION: Final = Fraction(1, 100)
+_MAX_RATE: Final = 1000  # Hz
+_MAX_RESAMPLED: Final = 5_000_000  # frames: 46 hours at 30 Hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ def nominal_rate(media_times_ns: Sequence[int]) -> int:
         media_times_ns: Presentation times in nanoseconds, in order.
 
     Raises:
-        EpisodeError: There are fewer than two frames, or the rate is not within 1 % of a whole number.
+        EpisodeError: There are fewer than two frames, or the rate is not within 1 % of a whole number up to
+            1000.
     """
     distances = [after - before for before, after in pairwise(media_times_ns)]
     distances = [distance for distance in distances if distance > 0]
@@ -51,10 +54,10 @@ def nominal_rate(media_times_ns: Sequence[int]) -> int:
         raise EpisodeError(ErrorCode.NOT_EXPORTABLE, "it has fewer than two frames, so it has no frame rate")
     rate = Fraction(_NANOSECONDS) / Fraction(median(distances))
     nearest = round(rate)
-    if not nearest or abs(rate - nearest) > _MAX_DEVIATION * nearest:
+    if not 1 <= nearest <= _MAX_RATE or abs(rate - nearest) > _MAX_DEVIATION * nearest:
         raise EpisodeError(
             ErrorCode.NOT_EXPORTABLE,
-            f"its frame rate is {float(rate):.3f} Hz, but only whole numbers are possible: "
+            f"its frame rate is {float(rate):.3f} Hz, but only whole numbers up to {_MAX_RATE} are possible: "
             "give --resample FPS",
         )
     return nearest
@@ -82,10 +85,20 @@ def resampled(media_times_ns: Sequence[int], rate: int) -> list[int]:
 
     That is the newest frame whose time, rounded to periods since the first frame, is not later. Frames of a
     gap repeat the frame before the gap; of two frames in one period, the later one is shown.
+
+    Raises:
+        EpisodeError: A gap is so long that there would be more than five million frames.
     """
     shown: list[int] = []
     for position, time_ns in enumerate(media_times_ns):
         slot = _rounded((time_ns - media_times_ns[0]) * rate, _NANOSECONDS)
+        if slot >= _MAX_RESAMPLED:
+            seconds = (time_ns - media_times_ns[0]) / _NANOSECONDS
+            raise EpisodeError(
+                ErrorCode.NOT_EXPORTABLE,
+                f"its media time is {seconds:.0f} s at frame {position}, "
+                f"so at {rate} Hz it would have more than {_MAX_RESAMPLED} frames",
+            )
         while len(shown) < slot:
             shown.append(position - 1)
         if len(shown) == slot:

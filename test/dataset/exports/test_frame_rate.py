@@ -27,7 +27,7 @@ def test_gaps_do_not_change_the_rate() -> None:
     assert nominal_rate(times(0, 1, 2, 5, 6, 7, 20, 21)) == 20
 
 
-@pytest.mark.parametrize("media_times", [[], [0], [0, 0], times(0, 1.6, 3.2, 4.8)])
+@pytest.mark.parametrize("media_times", [[], [0], [0, 0], times(0, 1.6, 3.2, 4.8), [0, 500, 1000]])
 def test_no_whole_rate(media_times: list[int]) -> None:
     with pytest.raises(EpisodeError) as caught:
         nominal_rate(media_times)
@@ -62,3 +62,9 @@ def test_resampling_to_another_rate() -> None:
 
 def test_nothing_is_resampled_to_nothing() -> None:
     assert resampled([], 20) == []
+
+
+def test_a_gap_that_would_fill_the_memory() -> None:
+    with pytest.raises(EpisodeError, match="is 1000000000 s at frame 2, so at 30 Hz") as caught:
+        resampled([0, PERIOD, 10**18], 30)
+    assert caught.value.code is ErrorCode.NOT_EXPORTABLE
