@@ -98,7 +98,7 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
     )
     from odyssey_ros.dataset.workspace import Workspace  # noqa: PLC0415 -- see above
 
-    bags = recorded_bags(arguments.paths)
+    bags = recorded_bags(arguments.paths, arguments.output)
     with ExitStack() as stack:
         progress: ProgressDisplay = LogProgress()
         if console.is_terminal and not arguments.verbose:

@@ -36,17 +36,23 @@ class RecordedBag:
     missing: int = 0
 
 
-def recorded_bags(paths: Sequence[Path]) -> list[RecordedBag]:
+def recorded_bags(paths: Sequence[Path], output: Path) -> list[RecordedBag]:
     """Return the bags at some paths, each once, in the order of the paths. Blocks.
 
     metadata.yaml is not needed: a killed recorder does not write it.
+
+    Args:
+        paths: Bag folders, folders of bag folders, and files.
+        output: The dataset folder that is made. Its bags are left out, because they would become episodes
+            again.
 
     Raises:
         PlanError: A path does not exist, or there is no bag.
     """
     found: dict[Path, RecordedBag] = {}
+    own = tuple((output / name).resolve() for name in ("episodes", "work"))
     for path in paths:
-        bags = list(_bags_at(path))
+        bags = [bag for bag in _bags_at(path) if not any(map(bag.files[0].resolve().is_relative_to, own))]
         if not bags:
             raise PlanError(
                 f"{path} has no bag: name a folder that `ros2 bag record` made, a folder of such folders, or "

@@ -23,21 +23,23 @@ def _touch(folder: Path, *names: str) -> list[Path]:
 def test_the_files_of_a_bag_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     files = _touch(tmp_path / "run", "run_2.mcap", "run_9.mcap", "run_10.mcap")
     _touch(tmp_path / "run", "metadata.yaml", "notes.txt")
-    assert recorded_bags([tmp_path / "run"]) == [RecordedBag("run", tuple(files))]
-    assert recorded_bags([tmp_path / "run" / "metadata.yaml"]) == [RecordedBag("run", tuple(files))]
+    assert recorded_bags([tmp_path / "run"], tmp_path / "out") == [RecordedBag("run", tuple(files))]
+    assert recorded_bags([tmp_path / "run" / "metadata.yaml"], tmp_path / "out") == [
+        RecordedBag("run", tuple(files))
+    ]
 
 
 def test_a_folder_of_bags_and_the_same_bag_twice(tmp_path: Path) -> None:
     (one,) = _touch(tmp_path / "one", "one_0.db3.zstd")
     (two,) = _touch(tmp_path / "deep" / "two", "two_0.db3")
     _touch(tmp_path / ".hidden", "hidden_0.mcap")
-    found = recorded_bags([two, tmp_path])
+    found = recorded_bags([two, tmp_path], tmp_path / "out")
     assert found == [RecordedBag("two_0.db3", (two,)), RecordedBag("one", (one,))]
 
 
 def test_a_compressed_file_replaces_its_original(tmp_path: Path) -> None:
     _touch(tmp_path, "run_0.mcap", "run_0.mcap.zstd")
-    (bag,) = recorded_bags([tmp_path])
+    (bag,) = recorded_bags([tmp_path], tmp_path / "out")
     assert [path.name for path in bag.files] == ["run_0.mcap.zstd"]
 
 
@@ -53,10 +55,22 @@ def test_a_compressed_file_replaces_its_original(tmp_path: Path) -> None:
 def test_files_that_the_metadata_names_are_missing(text: str, missing: int, tmp_path: Path) -> None:
     _touch(tmp_path, "run_0.mcap", "run_1.mcap.zstd")
     (tmp_path / "metadata.yaml").write_text(f"rosbag2_bagfile_information:\n  {text}\n")
-    assert recorded_bags([tmp_path])[0].missing == missing
+    assert recorded_bags([tmp_path], tmp_path / "out")[0].missing == missing
 
 
 def test_no_bag(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path, *_touch(tmp_path, "run.bag")):
         with pytest.raises(PlanError, match=str(path)):
-            recorded_bags([path])
+            recorded_bags([path], tmp_path / "out")
+
+
+def test_the_bags_of_the_dataset_are_no_recordings(tmp_path: Path) -> None:
+    (run,) = _touch(tmp_path / "run", "run_0.mcap")
+    (own,) = _touch(tmp_path / "out" / "episodes" / "stream", "stream_0.mcap")
+    _touch(tmp_path / "out" / "work" / "unpacked-1", "run_0.db3")
+    assert recorded_bags([tmp_path], tmp_path / "out") == [RecordedBag("run", (run,))]
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    for path in (tmp_path / "out", own, tmp_path / "link"):
+        with pytest.raises(PlanError, match="has no bag"):
+            recorded_bags([path], tmp_path / "out")
+    assert len(recorded_bags([tmp_path / "out" / "episodes"], tmp_path / "other")) == 1
