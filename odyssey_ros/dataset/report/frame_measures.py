@@ -6,11 +6,14 @@ numbers and a coarse colour picture of about a kilobyte.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from odyssey_ros.dataset.report.earlier_pictures import BANDS, MAX_LAG, EarlierPictures
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -18,9 +21,6 @@ if TYPE_CHECKING:
 
     from odyssey_ros.dataset.reading.stored_episode import FrameLabels, LabelledPicture
     from odyssey_ros.dataset.report.thresholds import Thresholds
-
-MAX_LAG: Final = 20
-"""A picture is compared with so many pictures before it, to find those that are shown again."""
 
 _ROWS: Final = 176
 _BLOCK: Final = 8
@@ -46,11 +46,13 @@ class MeasuredFrames:
         torn: N x 3 float32: for the steps 1 to 3, by how much the most different region of about 96 x 96
             pixels differs from the frames so many steps before and after, minus the difference of those.
         torn_share: N x 3 float32: share of such regions for which that is more than `torn_level`.
+        foreign: N x 3 float32: like `torn`, on a smaller picture, without what a motion by a pixel of that
+            picture explains; 0 where `torn` is at most `torn_level`.
         corrupt: N bool: whether the decoder replaced damaged parts of the picture (H.264).
         key: N bool: whether the picture is a key frame (H.264).
-        lag: N int16: number of frames between this one and the most similar one of the `MAX_LAG` before,
-            apart from the one before; 0 if there is none.
-        lag_change: N float32: `change` from that frame, on a smaller picture.
+        bands: N x `MAX_LAG` x `BANDS` float16: mean difference of luma beyond `noise_level`, in bands of rows
+            of a smaller picture, from the frame before, the one before that, and so on; infinite where there
+            is none.
         coarse: N x 660 uint8 or less: mean luma and chroma of a coarse grid; rows of frames of another size
             than the frame before are not comparable.
         resized: N bool: whether the frame has another size than the frame before.
@@ -62,10 +64,10 @@ class MeasuredFrames:
     bright: NDArray[np.float32]
     torn: NDArray[np.float32]
     torn_share: NDArray[np.float32]
+    foreign: NDArray[np.float32]
     corrupt: NDArray[np.bool_]
     key: NDArray[np.bool_]
-    lag: NDArray[np.int16]
-    lag_change: NDArray[np.float32]
+    bands: NDArray[np.float16]
     coarse: tuple[NDArray[np.uint8], ...]
     resized: NDArray[np.bool_]
 
@@ -84,14 +86,15 @@ class FrameMeasures:
         self._moved_level = np.uint8(thresholds.moved_level)
         self._black_level = np.uint8(thresholds.black_level)
         self._labels: list[FrameLabels] = []
-        self._numbers: list[tuple[float, float, float, bool, bool, int, float, bool]] = []
-        self._torn: list[list[float]] = []
-        self._torn_share: list[list[float]] = []
+        self._numbers: list[tuple[float, float, float, bool, bool, bool]] = []
+        self._outliers = array("f")
         self._torn_level = thresholds.torn_level
         self._coarse: list[NDArray[np.uint8]] = []
         self._recent: deque[NDArray[np.uint8]] = deque(maxlen=2 * TORN_STEPS)
         self._differences: deque[dict[int, NDArray[np.float32]]] = deque(maxlen=TORN_STEPS + 1)
-        self._smaller: deque[NDArray[np.uint8]] = deque(maxlen=MAX_LAG)
+        self._smaller: deque[NDArray[np.uint8]] = deque(maxlen=2 * TORN_STEPS + 1)
+        self._earlier = EarlierPictures(thresholds.noise_level)
+        self._bands: list[NDArray[np.float16]] = []
 
     def add(self, picture: LabelledPicture) -> None:
         """Measure a picture. Pictures come in the order of their positions; some may be missing."""
@@ -111,49 +114,38 @@ class FrameMeasures:
                 if distance == 1:
                     change = float(difference.mean())
                     moved = np.count_nonzero(difference > self._moved_level) / difference.size
-        lag, lag_change = self._most_similar(luma)
+        smaller = np.ascontiguousarray(luma[::2, ::2])
+        self._smaller.append(smaller)
+        self._bands.append(self._earlier.add(smaller))
         bright = np.count_nonzero(luma > self._black_level) / luma.size
         self._labels.append(picture.labels)
         frame = picture.frame
-        self._numbers.append(
-            (change, moved, bright, frame.is_corrupt, bool(frame.key_frame), lag, lag_change, resized)
-        )
+        self._numbers.append((change, moved, bright, frame.is_corrupt, bool(frame.key_frame), resized))
         self._coarse.append(_coarse(planes))
         self._recent.append(luma)
-        self._torn.append([0.0] * TORN_STEPS)
-        self._torn_share.append([0.0] * TORN_STEPS)
+        self._outliers.extend((0.0,) * 3 * TORN_STEPS)
         self._differences.append(differences)
         self._measure_torn()
 
     def result(self) -> MeasuredFrames:
         """Return the measures of all pictures so far."""
-        columns = list(zip(*self._numbers, strict=True)) or [()] * 8
-        change, moved, bright, corrupt, key, lag, lag_change, resized = columns
+        columns = list(zip(*self._numbers, strict=True)) or [()] * 6
+        change, moved, bright, corrupt, key, resized = columns
+        outliers = np.array(self._outliers, np.float32).reshape(-1, TORN_STEPS, 3)
         return MeasuredFrames(
             tuple(self._labels),
             np.array(change, np.float32),
             np.array(moved, np.float32),
             np.array(bright, np.float32),
-            np.array(self._torn, np.float32).reshape(-1, TORN_STEPS),
-            np.array(self._torn_share, np.float32).reshape(-1, TORN_STEPS),
+            outliers[:, :, 0],
+            outliers[:, :, 1],
+            outliers[:, :, 2],
             np.array(corrupt, np.bool_),
             np.array(key, np.bool_),
-            np.array(lag, np.int16),
-            np.array(lag_change, np.float32),
+            np.array(self._bands, np.float16).reshape(-1, MAX_LAG, BANDS),
             tuple(self._coarse),
             np.array(resized, np.bool_),
         )
-
-    def _most_similar(self, luma: NDArray[np.uint8]) -> tuple[int, float]:
-        """Return the lag of the most similar picture but the one before, and the mean difference from it."""
-        smaller = np.ascontiguousarray(luma[::2, ::2])
-        best, least = 0, 0.0
-        for lag in range(2, len(self._smaller) + 1):
-            change = float(_difference(smaller, self._smaller[-lag]).mean())
-            if not best or change < least:
-                best, least = lag, change
-        self._smaller.append(smaller)
-        return best, least
 
     def _measure_torn(self) -> None:
         """Compare the pictures before the newest one with their neighbours at the same distance."""
@@ -162,8 +154,20 @@ class FrameMeasures:
             if 2 * step in newest:
                 before = self._differences[-1 - step][step]
                 outlier = _regions(np.minimum(before, newest[step]) - newest[2 * step])
-                self._torn[-1 - step][step - 1] = float(outlier.max())
-                self._torn_share[-1 - step][step - 1] = float((outlier > self._torn_level).mean())
+                largest = float(outlier.max())
+                foreign = self._foreign_part(step) if largest > self._torn_level else 0.0
+                place = len(self._outliers) - 3 * ((step + 1) * TORN_STEPS - (step - 1))
+                share = float((outlier > self._torn_level).mean())
+                self._outliers[place : place + 3] = array("f", (largest, share, foreign))
+
+    def _foreign_part(self, step: int) -> float:
+        """Return how much a region differs from the frames around where a small motion explains nothing."""
+        before, frame, after = (self._smaller[-1 - each * step] for each in (2, 1, 0))
+        size = _BLOCK // 2
+        unlike = np.minimum(
+            _block_means(_unlike(frame, before), size), _block_means(_unlike(frame, after), size)
+        )
+        return float(_regions(unlike - _block_means(_difference(before, after), size)).max())
 
 
 def planes_of(frame: VideoFrame) -> list[NDArray[np.uint8]]:
@@ -187,6 +191,24 @@ def _reduced(plane: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 def _difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(np.maximum(a, b) - np.minimum(a, b))
+
+
+def _unlike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return by how much each pixel of `a` is outside the range of the pixel of `b` and its neighbours."""
+    highest, lowest = _extended(b, np.maximum), _extended(b, np.minimum)
+    above, below = np.maximum(a, highest) - highest, lowest - np.minimum(a, lowest)
+    return np.asarray(np.maximum(above, below))
+
+
+def _extended(plane: NDArray[np.uint8], extreme: np.ufunc) -> NDArray[np.uint8]:
+    """Return the extreme of each pixel and its eight neighbours."""
+    rows = plane.copy()
+    extreme(rows[1:], plane[:-1], out=rows[1:])
+    extreme(rows[:-1], plane[1:], out=rows[:-1])
+    result = rows.copy()
+    extreme(result[:, 1:], rows[:, :-1], out=result[:, 1:])
+    extreme(result[:, :-1], rows[:, 1:], out=result[:, :-1])
+    return result
 
 
 def _block_means(plane: NDArray[np.uint8], block: int) -> NDArray[np.float32]:

@@ -10,7 +10,8 @@ import numpy as np
 from odyssey_ros.dataset.losses import Loss
 from odyssey_ros.dataset.report.finding import Finding, FindingKind
 from odyssey_ros.dataset.report.frame_measures import TORN_STEPS
-from odyssey_ros.dataset.report.picture_states import MIN_RUN, runs
+from odyssey_ros.dataset.report.picture_states import runs
+from odyssey_ros.dataset.report.shown_again import replays, time_went_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,6 @@ def frozen_and_repeated(
 ) -> list[Finding]:
     """Return a finding for each run of still pictures that is not the usual step of a slow motion."""
     found = list(runs(states.still))
-    reach = states.frames_in(thresholds.window_s)
     frozen = {run for run in found if _is_frozen(run, found, measured, states, thresholds)}
     repeated = [run for run in found if run not in frozen]
     findings = []
@@ -49,13 +49,31 @@ def frozen_and_repeated(
             text = f"the picture does not change for {seconds:.2f} s ({length} frames)"
             findings.append(_finding(measured, first, last, FindingKind.FROZEN, text))
             continue
-        near = sum(b - a + 1 for a, b in repeated if b >= first - reach and a <= last + reach) - length
-        allowed = thresholds.repeated_max_share * 2 * reach if length >= MIN_RUN else 0
         moves = states.motion[first] >= thresholds.repeated_motion
-        if near <= allowed and moves and first > _START and _is_certain(last, measured, states, thresholds):
+        if moves and first > _START and _is_repeated((first, last), repeated, measured, states, thresholds):
             text = f"{_count(first, last, 'picture')} shown again, in a video that moves"
             findings.append(_finding(measured, first, last, FindingKind.REPEATED, text))
     return findings
+
+
+def _is_repeated(
+    run: tuple[int, int],
+    repeated: list[tuple[int, int]],
+    measured: MeasuredFrames,
+    states: PictureStates,
+    thresholds: Thresholds,
+) -> bool:
+    """Return whether a run of still pictures, too short for a freeze, is no pause of the motion."""
+    first, last = run
+    length, reach = last - first + 1, states.frames_in(thresholds.window_s)
+    others = [b - a + 1 for a, b in repeated if b >= first - reach and a <= last + reach and (a, b) != run]
+    fast = states.motion[first] >= thresholds.fast_motion
+    if not others and length > 1 and fast:
+        return True
+    rare = sum(others) <= thresholds.repeated_max_share * 2 * reach
+    if length == 1 and not fast:
+        rare = not others and _is_certain(last, measured, states, thresholds)
+    return rare and time_went_on(measured, states, first, last, thresholds)
 
 
 def _is_frozen(
@@ -93,25 +111,16 @@ def replayed_pictures(
     measured: MeasuredFrames, states: PictureStates, thresholds: Thresholds
 ) -> list[Finding]:
     """Return a finding for each run of pictures that were shown some frames before."""
-    hidden = states.black | (measured.moved <= thresholds.still_share)
-    findings = []
-    first = 0
-    for position in range(1, len(measured) + 1):
-        if position < len(measured) and measured.lag[position] == measured.lag[first]:
-            continue
-        last, lag = position - 1, int(measured.lag[first])
-        change = float(measured.change[first:position].sum())
-        repeated = float(measured.lag_change[first:position].sum())
-        if (
-            lag >= 2
-            and last - first + 1 >= MIN_RUN
-            and not hidden[max(first - lag, 0) : position].any()
-            and repeated <= thresholds.replayed_ratio * change
-        ):
-            text = f"{_count(first, last, 'picture')} shown again, {lag} frames after the first time"
-            findings.append(_finding(measured, first, last, FindingKind.REPEATED, text))
-        first = position
-    return findings
+    return [
+        _finding(
+            measured,
+            first,
+            last,
+            FindingKind.REPEATED,
+            f"{_count(first, last, 'picture')} shown again, {lag} frames after the first time",
+        )
+        for first, last, lag in replays(measured, states, thresholds)
+    ]
 
 
 def torn_pictures(
@@ -127,8 +136,7 @@ def torn_pictures(
             first,
             last,
             FindingKind.TORN,
-            f"{_count(first, last, 'picture')} with a region that differs by "
-            f"{float(measured.torn[first : last + 1].max()):.1f} levels from those before and after",
+            _torn_text(measured, states, first, last),
         )
         for first, last in runs(states.torn, gap=2)
         if not any(_is_near(measured, first, last, each) for each in replayed)
@@ -146,6 +154,14 @@ def torn_pictures(
         text = f"the video lacks pictures on which others are based, at {lost} places"
         findings.append(_finding(measured, 0, len(measured) - 1, FindingKind.TORN, text))
     return findings
+
+
+def _torn_text(measured: MeasuredFrames, states: PictureStates, first: int, last: int) -> str:
+    pictures = _count(first, last, "picture")
+    if states.stale[first : last + 1].any():
+        return f"{pictures} of which a part is that of an earlier picture"
+    change = float(measured.torn[first : last + 1].max())
+    return f"{pictures} with a region that differs by {change:.1f} levels from those before and after"
 
 
 def _is_near(measured: MeasuredFrames, first: int, last: int, other: Finding) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from odyssey_ros.dataset.report.frame_measures import TORN_STEPS
+from odyssey_ros.dataset.report.stale_parts import frames_around, stale_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 MIN_RUN: Final = 3
 """Fewest pictures for which the weaker conditions of still and replayed pictures hold."""
 
+_MIN_USUAL: Final = 8
+"""Fewest frames of the same scene around a picture from which it is known what is usual."""
+
 
 @dataclass(frozen=True, slots=True)
 class PictureStates:
@@ -30,7 +34,9 @@ class PictureStates:
         period_ns: Median distance of two frames in nanoseconds of media time; 0 if there is none.
         black: N bool: the picture is black.
         still: N bool: the picture does not differ from the one before; False for black ones.
-        torn: N bool: a region belongs neither to the picture before nor to the next.
+        torn: N bool: a region belongs neither to the picture before nor to the next, or is an earlier one.
+        stale: N bool: a part of the picture is that of an earlier one.
+        scenes: N: number of cuts until each frame.
         motion: N float32: the usual share of pixels that move, around each frame.
         steps: N float32: change of the coarse picture from the frame before; infinite if it is unknown, 0 for
             the first frame.
@@ -41,6 +47,8 @@ class PictureStates:
     black: NDArray[np.bool_]
     still: NDArray[np.bool_]
     torn: NDArray[np.bool_]
+    stale: NDArray[np.bool_]
+    scenes: NDArray[np.intp]
     motion: NDArray[np.float32]
     steps: NDArray[np.float32]
     usual_steps: NDArray[np.float32]
@@ -52,15 +60,19 @@ class PictureStates:
         reach = frames_in(thresholds.window_s, period_ns)
         steps = _steps(measured)
         usual_steps = around(steps, reach, 90, without=1)
-        scenes = np.cumsum(steps >= np.maximum(thresholds.cut_ratio * usual_steps, thresholds.cut_change))
+        scenes = _scenes(measured, steps, usual_steps, thresholds)
         black = measured.bright <= thresholds.black_share
         moving = np.where(measured.moved > thresholds.still_share, measured.moved, np.float32(np.nan))
         motion = around(moving, reach, 50, scenes=scenes)
+        stale = stale_parts(measured.bands, scenes, reach, thresholds)
+        torn = stale | _torn(measured, scenes, usual_steps, reach, thresholds)
         return cls(
             period_ns,
             black,
             _still(measured, black, motion, thresholds),
-            _torn(measured, scenes, usual_steps, reach, thresholds) & ~_near(black, TORN_STEPS),
+            torn & ~_near(black, TORN_STEPS),
+            stale,
+            scenes,
             motion,
             steps,
             usual_steps,
@@ -103,6 +115,26 @@ def runs(mask: NDArray[np.bool_], *, gap: int = 0) -> Iterator[tuple[int, int]]:
     yield first, int(indexes[-1])
 
 
+def _scenes(
+    measured: MeasuredFrames,
+    steps: NDArray[np.float32],
+    usual_steps: NDArray[np.float32],
+    thresholds: Thresholds,
+) -> NDArray[np.intp]:
+    """Return the number of cuts until each frame. A change that lasts for some frames only is no cut."""
+    limit = np.maximum(thresholds.cut_ratio * usual_steps, thresholds.cut_change)
+    cuts = steps >= limit
+    for frame in np.flatnonzero(cuts):
+        before = range(max(int(frame) - 1 - TORN_STEPS, 0), int(frame))
+        after = range(int(frame), min(int(frame) + 1 + TORN_STEPS, len(measured)))
+        same = max(thresholds.cut_change, float(steps[frame]) / 2)
+        # The change of pictures of different sizes is not a number.
+        cuts[frame] = steps[frame] == np.inf or not any(
+            coarse_change(measured, first, last) < same for first in before for last in after
+        )
+    return np.asarray(np.cumsum(cuts))
+
+
 def _still(
     measured: MeasuredFrames, black: NDArray[np.bool_], motion: NDArray[np.float32], thresholds: Thresholds
 ) -> NDArray[np.bool_]:
@@ -140,7 +172,10 @@ def _torn(
             share >= np.maximum(usual_share, thresholds.torn_share)
         )
         found |= share >= np.maximum(2 * usual_share, thresholds.widely_torn_share)
+        found &= measured.foreign[:, step - 1] >= thresholds.torn_level
         for frame in np.flatnonzero(found):
+            if len(frames_around(int(frame), scenes, reach)) < _MIN_USUAL:
+                continue
             # Where the scene changes, a moving thing differs from both scenes.
             limit = 2 * max(thresholds.cut_change, step * float(usual_steps[frame]))
             same = coarse_change(measured, int(frame) - step, int(frame) + step) < limit

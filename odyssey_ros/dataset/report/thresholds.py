@@ -29,10 +29,21 @@ class Thresholds:
         frozen_ratio: ... and than the median time of the other still pictures by this factor; or by twice
             this factor, however short.
         repeated_motion: A still picture is repeated if at least this share moves usually, ...
-        repeated_max_share: ... and at most this share of the frames around is repeated, too; for fewer than
-            three pictures, none.
+        repeated_max_share: ... and at most this share of the frames around is repeated, too, ...
+        catch_up_ratio: ... and time went on meanwhile: the next picture differs by at least this part of the
+            usual difference of frames so far apart, ...
+        catch_up_rank: ... and by more than usual in more cases than this share of the frames around. Two or
+            more pictures need no such signs if no other picture is repeated and `fast_motion` is usual.
         replayed_ratio: At least three pictures are replayed if they differ from those shown before by at
             most this part of their change from frame to frame.
+        noise_level: Smaller differences of luma do not count where pictures are compared with earlier ones.
+        stale_ratio: A picture is also torn if its upper or lower part differs from an earlier picture by at
+            most this part of its difference from the pictures before and after, ...
+        stale_change: ... which is at least this, in the mean of the whole picture, ...
+        stale_max_share: ... and at most this share of the frames around looks nearly so, ...
+        stale_jump: ... and the part changes by at least this factor of its usual change (the 90th
+            percentile), ...
+        aimless_ratio: ... or moves as rain does: pictures twice as far apart differ by at most this factor.
         black_level: A pixel is black if its luma is not higher.
         black_share: A picture is black if no larger share of its pixels is not black.
         torn_level: A region of about 96 x 96 pixels is torn if it differs from the pictures before and after
@@ -66,7 +77,15 @@ class Thresholds:
     slow_frozen_s: float = 0.75
     repeated_motion: float = 0.001
     repeated_max_share: float = 0.03
+    catch_up_ratio: float = 0.5
+    catch_up_rank: float = 0.87
     replayed_ratio: float = 0.4
+    noise_level: int = 2
+    stale_ratio: float = 0.3
+    stale_change: float = 0.1
+    stale_max_share: float = 0.05
+    stale_jump: float = 1.5
+    aimless_ratio: float = 1.3
     black_level: int = 24
     black_share: float = 0.01
     torn_level: float = 2.0

@@ -37,10 +37,22 @@ def test_a_torn_picture_differs_from_those_before_and_after() -> None:
     assert others.max() < 5
 
 
-def test_the_most_similar_picture_is_found() -> None:
+def test_a_view_that_moves_a_little_and_returns_is_not_foreign() -> None:
+    shown = [scene(0) for _ in range(9)]
+    shown[4] = np.roll(shown[0], 2, axis=1)
+    moved = measured(pictures(shown))
+    assert moved.torn[4].min() > THRESHOLDS.torn_level
+    assert moved.foreign[4].max() < THRESHOLDS.torn_level
+    shown[4] = shown[0].copy()
+    shown[4][96:] = scene(40, seed=1)[96:]
+    assert measured(pictures(shown)).foreign[4].min() > 20
+
+
+def test_a_picture_is_compared_with_earlier_ones() -> None:
     found = measured(pictures([scene(number) for number in (0, 1, 2, 3, 4, 5, 2, 3)]))
-    assert found.lag[6:].tolist() == [4, 4]
-    assert found.lag_change[6:].tolist() == [0, 0]
+    assert found.bands[6:, 3].max() == 0
+    assert found.bands[7, [0, 1, 2, 4, 5, 6]].min() > 1
+    assert np.isinf(found.bands[7, 7:]).all()
 
 
 def test_pictures_of_another_size_are_not_compared() -> None:
@@ -49,7 +61,8 @@ def test_pictures_of_another_size_are_not_compared() -> None:
     assert found.resized.tolist() == [False, False, True, False]
     assert found.change[2] == 0
     assert found.change[3] > 0
-    assert found.lag[2] == 0
+    assert np.isinf(found.bands[2]).all()
+    assert np.isfinite(found.bands[3]).all(axis=1).tolist() == [True] + [False] * 19
 
 
 @pytest.mark.parametrize("size", [(2, 2), (16, 16), (50, 34), (1280, 704)])

@@ -1,0 +1,68 @@
+"""Differences of a picture from those before it, by bands of rows, to find what is shown again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_LAG: Final = 20
+"""A picture is compared with so many pictures before it."""
+
+BANDS: Final = 16
+"""Number of bands of rows, of equal heights if the rows suffice."""
+
+
+class EarlierPictures:
+    """Keeps the last pictures of one size, and compares the next one with them. Not thread-safe.
+
+    Args:
+        noise_level: Smaller differences of two pixels do not count; of larger ones only the rest.
+    """
+
+    def __init__(self, noise_level: int) -> None:
+        self._noise = np.uint8(noise_level)
+        self._kept = np.empty((MAX_LAG, 0, 0), np.uint8)
+        self._scratch = np.empty((2, MAX_LAG, 0, 0), np.uint8)
+        self._count = 0
+
+    def add(self, luma: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Compare a picture with the last ones, and keep it. A picture of another size begins anew.
+
+        Args:
+            luma: The picture, of at least one pixel.
+
+        Returns:
+            `MAX_LAG` x `BANDS`: mean difference in each band from the picture before, the one before that,
+            and so on; infinite where there is none.
+        """
+        if luma.shape != self._kept.shape[1:]:
+            self._kept = np.empty((MAX_LAG, *luma.shape), np.uint8)
+            self._scratch = np.empty((2, MAX_LAG, *luma.shape), np.uint8)
+            self._count = 0
+        result = np.full((MAX_LAG, BANDS), np.inf, np.float16)
+        number = min(self._count, MAX_LAG)
+        if number:
+            lags = (self._count - 1 - np.arange(number)) % MAX_LAG
+            result[lags] = self._differences(luma, number)
+        self._kept[self._count % MAX_LAG] = luma
+        self._count += 1
+        return result
+
+    def _differences(self, luma: NDArray[np.uint8], number: int) -> NDArray[np.float64]:
+        kept, (larger, smaller) = self._kept[:number], self._scratch[:, :number]
+        np.maximum(kept, luma, out=larger)
+        np.minimum(kept, luma, out=smaller)
+        np.subtract(larger, smaller, out=larger)
+        np.maximum(larger, self._noise, out=larger)
+        height, width = luma.shape
+        means = []
+        for band in range(BANDS):
+            first = min(band * height // BANDS, height - 1)
+            last = max((band + 1) * height // BANDS, first + 1)
+            sums = larger[:, first:last].reshape(number, -1).sum(axis=1, dtype=np.uint32)
+            means.append(sums / ((last - first) * width) - float(self._noise))
+        return np.stack(means, axis=1)
