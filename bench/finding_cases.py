@@ -215,6 +215,11 @@ class _Scene(Scene):
         return cropped
 
 
+def make_scene(case: Case) -> Scene:
+    """Return the scene of a case as it is before its first frame."""
+    return _Scene(case)
+
+
 class _Recorder(Recorder):
     """A recorder that omits some prompts from the events log."""
 
@@ -279,7 +284,7 @@ async def _record(case: Case, folder: Path) -> Path:
         )
 
     stream = Stream(
-        lambda: _Scene(case), VideoEncoder("h264", FPS, _BITRATE), FPS, lambda: 0.0, recorder=recorder,
+        lambda: make_scene(case), VideoEncoder("h264", FPS, _BITRATE), FPS, lambda: 0.0, recorder=recorder,
         disturbance=disturbance, monotonic=clock,
     )  # fmt: skip
     await stream.start()
