@@ -7,7 +7,6 @@ the second one must not interrupt the clean-up. Ctrl-C does so each time.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import select
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Coroutine, Iterator
 
 T = TypeVar("T")
@@ -67,6 +67,8 @@ def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         KeyboardInterrupt: A signal arrived; the coroutine has ended.
     """
+    import asyncio  # noqa: PLC0415 -- commands and workers without an event loop start faster
+
     former = {number: signal.getsignal(number) for number in STOP_SIGNALS} if _is_main_thread() else {}
     task: asyncio.Task[Any] | None = None
     stopped = False
