@@ -13,7 +13,6 @@ from odyssey_ros.dataset.bags_command import run_bags
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.errors import DatasetError
 from odyssey_ros.dataset.export_command import run_export
-from odyssey_ros.dataset.report_command import run_report
 from odyssey_ros.dataset.stop_signals import stoppable
 
 if TYPE_CHECKING:
@@ -77,6 +76,12 @@ def _verify(arguments: argparse.Namespace, console: Console) -> int:
     return run_verify(arguments, console)
 
 
+def _report(arguments: argparse.Namespace, console: Console) -> int:
+    from odyssey_ros.dataset.report_command import run_report  # noqa: PLC0415 -- see above
+
+    return run_report(arguments, console)
+
+
 def _set_up_logging(*, verbose: bool) -> None:
     # Only the loggers of this package: at this level the HTTP library would log presigned URLs.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
@@ -91,5 +96,5 @@ _COMMANDS: Final[Mapping[str, Callable[[argparse.Namespace, Console], int]]] = {
     "merge": _merge,
     "verify": _verify,
     "export": run_export,
-    "report": run_report,
+    "report": _report,
 }

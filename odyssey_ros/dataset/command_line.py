@@ -7,9 +7,8 @@ import argparse
 from odyssey_ros.dataset import options
 from odyssey_ros.dataset.bag_layout import ImageEncoding
 from odyssey_ros.dataset.bags_command import add_bags_command
-from odyssey_ros.dataset.engines.engine_options import add_cluster_options
+from odyssey_ros.dataset.engines.engine_options import add_cluster_options, add_engine_options
 from odyssey_ros.dataset.export_command import add_export_command
-from odyssey_ros.dataset.report_command import add_report_command
 from odyssey_ros.dataset.shards import Shard
 
 
@@ -131,7 +130,21 @@ def parser() -> argparse.ArgumentParser:
     verify.set_defaults(verbose=False)
 
     add_export_command(commands)
-    add_report_command(commands)
+
+    report = commands.add_parser(
+        "report",
+        help="write a page with thumbnails, totals, plots and findings of a dataset, and the same as JSON",
+    )
+    report.add_argument("folder", type=options.path, metavar="FOLDER", help="the dataset's folder")
+    report.add_argument(
+        "-o",
+        "--output",
+        type=options.path,
+        metavar="DIR",
+        help="folder of the report (default: FOLDER/report, where --exclude-flagged of the exports reads it)",
+    )
+    add_engine_options(report)
+    report.set_defaults(verbose=False)
     return top
 
 

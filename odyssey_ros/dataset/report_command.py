@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.client.service_text import clean_text
-from odyssey_ros.dataset import options
-from odyssey_ros.dataset.engines.engine_options import add_engine_options, selected_engine
+from odyssey_ros.dataset.engines.engine_options import selected_engine
 from odyssey_ros.dataset.engines.task_engine import LostTaskError, finished_tasks
 from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.dataset.progress import BarProgress
@@ -35,24 +34,6 @@ if TYPE_CHECKING:
 
 _DONE: Final = 0
 _INCOMPLETE: Final = 1
-
-
-def add_report_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the subcommand `report`."""
-    report = commands.add_parser(
-        "report",
-        help="write a page with thumbnails, totals, plots and findings of a dataset, and the same as JSON",
-    )
-    report.add_argument("folder", type=options.path, metavar="FOLDER", help="the dataset's folder")
-    report.add_argument(
-        "-o",
-        "--output",
-        type=options.path,
-        metavar="DIR",
-        help="folder of the report (default: FOLDER/report, where --exclude-flagged of the exports reads it)",
-    )
-    add_engine_options(report)
-    report.set_defaults(verbose=False)
 
 
 def run_report(arguments: argparse.Namespace, console: Console) -> int:

@@ -457,13 +457,14 @@ async def test_ctrl_c_while_packages_are_loaded(shell: Shell) -> None:
     assert (run.status, run.out, run.log) == (130, "", "interrupted\n")
 
 
-def test_an_export_loads_no_library_of_the_service() -> None:
+def test_an_export_loads_neither_the_service_nor_the_report() -> None:
     program = """
 import sys
 from odyssey_ros.dataset import cli
 from odyssey_ros.dataset.exports import lerobot_dataset
 print({"aiortc", "asyncio", "httpx", "jwt", "websockets"} & set(sys.modules))
-print([name for name in sys.modules if name.startswith("rosbags.typesys.stores.")])
+others = ("rosbags.typesys.stores.", "odyssey_ros.dataset.report.")
+print([name for name in sys.modules if name.startswith(others)])
 """
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
