@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from odyssey_ros.dataset.engines.cluster_address import check_reachable
-from odyssey_ros.dataset.engines.task_engine import LostTaskError
+from odyssey_ros.dataset.engines.task_engine import LostClusterError, LostTaskError
 from odyssey_ros.dataset.errors import PlanError
 
 # Ray reads these when it is imported and when it starts: it sends no statistics to its authors, prints
@@ -28,10 +29,12 @@ for _name, _value in (
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
-from ray.exceptions import RayError, RayTaskError  # noqa: E402
+from ray.exceptions import LocalRayletDiedError, RayError, RayTaskError  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from odyssey_ros.dataset.errors import DatasetError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,6 +44,9 @@ _LOCAL: Final = "local"
 _NAMESPACE: Final = "odyssey"
 _OBJECT_STORE_BYTES: Final = 80_000_000  # the least that Ray accepts: arguments and results are small
 _WIDTH_SECONDS: Final = 2.0
+_LOST_SECONDS: Final = 30.0  # Ray ends the process without an error of Python after 60 s
+_CLOSE_SECONDS: Final = 20.0
+_LOST: Final = "start the cluster again, and run the same command again to continue"
 _resources: Final[Callable[[], dict[str, float]]] = ray.cluster_resources
 _SECRETS: Final = ("ODYSSEY_API_KEY",)
 
@@ -68,26 +74,34 @@ class RayEngine:
         self._lock = threading.Lock()
         self._closed = False
         self._running: dict[Future[Any], ray.ObjectRef[Any]] = {}
-        self._width = 1
-        self._width_until = 0.0
+        self._lost: LostClusterError | None = None
         if address not in {None, _LOCAL}:
             check_reachable(str(address))
         _connect(address or _LOCAL)
         self._run = ray.remote(num_cpus=1, max_retries=_STARTS - 1, scheduling_strategy="SPREAD")(_outcome)
+        self._head = str(ray.get_runtime_context().gcs_address)
+        self._width = _cpus()
+        self._answered = time.monotonic()
+        self._ended = threading.Event()
+        # A head node that does not answer may block the first of these threads.
+        self._followers = [
+            threading.Thread(target=target, name=f"odyssey-ray-{name}", daemon=True)
+            for name, target in (("width", self._follow_width), ("watch", self._watch))
+        ]
+        for thread in self._followers:
+            thread.start()
 
     @property
     def width(self) -> int:
-        """The number of CPUs of the cluster, at most two seconds old."""
-        with self._lock:
-            if not self._closed and time.monotonic() >= self._width_until:
-                self._width = max(1, int(_resources().get("CPU", 1)))
-                self._width_until = time.monotonic() + _WIDTH_SECONDS
-            return self._width
+        """The number of CPUs of the cluster, two seconds old at most while the head node answers."""
+        return self._width
 
     def submit(self, function: Callable[[T], R], argument: T) -> Future[R]:
         """Start a task; see `TaskEngine.submit`. Cancelling the future ends the task, even if it runs."""
         future: Future[R] = Future()
         with self._lock:
+            if self._lost is not None:
+                raise self._lost
             if self._closed:
                 raise LostTaskError("the run was ended")
             reference = self._run.options(name=function.__name__).remote(function, argument, Path.cwd())
@@ -98,17 +112,57 @@ class RayEngine:
         return future
 
     def close(self) -> None:
-        """End the running tasks, cancel the others, and leave the cluster. Blocks."""
+        """End the running tasks, cancel the others, and leave the cluster. Blocks, for 20 s at most.
+
+        If the cluster does not answer, its nodes end the tasks when this process ends.
+        """
         with self._lock:
             if self._closed:
                 return
             self._closed = True
             running, self._running = self._running, {}
+        self._ended.set()
         for future, reference in running.items():
             ray.cancel(reference, force=True)
-            if future.set_running_or_notify_cancel():
-                future.set_exception(LostTaskError("the run was ended"))
+            _fail(future, LostTaskError("the run was ended"))
+        leaving = threading.Thread(target=self._leave, name="odyssey-ray-end", daemon=True)
+        leaving.start()
+        leaving.join(_CLOSE_SECONDS)
+        if leaving.is_alive():
+            atexit.unregister(ray.shutdown)  # it would block too
+
+    def _leave(self) -> None:
+        for thread in self._followers:
+            thread.join()
         ray.shutdown()
+
+    def _follow_width(self) -> None:
+        """Ask the head node for the number of CPUs, again and again."""
+        while not self._ended.wait(_WIDTH_SECONDS):
+            # Ray would block until it ends this process. It cannot leave a cluster either while it blocks.
+            with contextlib.suppress(PlanError, RayError, RuntimeError):
+                check_reachable(self._head)
+                self._width = _cpus()
+                self._answered = time.monotonic()
+
+    def _watch(self) -> None:
+        """Declare the cluster lost when the head node does not answer for too long."""
+        while not self._ended.wait(_WIDTH_SECONDS):
+            silent_s = time.monotonic() - self._answered
+            if silent_s > _LOST_SECONDS:
+                text = f"the head node of the Ray cluster has not answered for {silent_s:.0f} s"
+                self._lose(LostClusterError(f"{text}: {_LOST}"))
+                return
+
+    def _lose(self, error: LostClusterError) -> None:
+        """End all tasks with an error, and let none start."""
+        with self._lock:
+            if self._lost is not None or self._closed:
+                return
+            self._lost = error
+            running, self._running = self._running, {}
+        for future in running:
+            _fail(future, error)
 
     def _end_cancelled(self, future: Future[Any]) -> None:
         with self._lock:
@@ -118,12 +172,15 @@ class RayEngine:
 
     def _settle(self, future: Future[Any], done: Future[_Outcome]) -> None:
         """Pass the outcome of a task on, unless `close` was first."""
+        failure = done.exception()
+        if isinstance(failure, LocalRayletDiedError):
+            self._lose(LostClusterError(f"the Ray node of this machine died: {_LOST}"))
+            return
         with self._lock:
             if self._running.pop(future, None) is None:
                 return
         if not future.set_running_or_notify_cancel():
             return
-        failure = done.exception()
         outcome = _Outcome(error=_error_of(failure)) if failure is not None else done.result()
         if outcome.error is not None:
             if outcome.traceback:
@@ -158,6 +215,16 @@ def _outcome(function: Callable[[Any], Any], argument: object, folder: Path) -> 
         return _Outcome(error=error, traceback=traceback.format_exc())
 
 
+def _fail(future: Future[Any], error: DatasetError) -> None:
+    if future.set_running_or_notify_cancel():
+        future.set_exception(error)
+
+
+def _cpus() -> int:
+    """Return the number of CPUs of the cluster. Blocks as long as the head node does not answer."""
+    return max(1, int(_resources().get("CPU", 1)))
+
+
 def _error_of(failure: BaseException) -> BaseException:
     """Return the error of a task that Ray could not run."""
     if isinstance(failure, RayTaskError):
@@ -184,6 +251,9 @@ def _connect(address: str) -> None:
                 log_to_driver=False,
                 **options,
             )
+    except SystemExit as error:  # SIGTERM, while a handler of Ray was installed
+        signal.alarm(0)  # which aborts the process after three seconds
+        raise KeyboardInterrupt from error
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         reason = str(error).strip().partition("\n")[0]
         if "Failed to connect" in reason and os.environ.get("RAY_AUTH_MODE", "") != "token":

@@ -19,6 +19,10 @@ class LostTaskError(DatasetError):
     """The process or the machine that ran a task ended, each time the task was started."""
 
 
+class LostClusterError(DatasetError):
+    """The cluster, or the node of this machine, is lost: no task can run any more."""
+
+
 class TaskEngine(Protocol):
     """Runs functions in other processes.
 
@@ -35,6 +39,9 @@ class TaskEngine(Protocol):
 
         The future has the result of the function, the exception that it raised, or a `LostTaskError`.
         Cancelling it is possible until it runs.
+
+        Raises:
+            LostClusterError: No task can run any more. The futures of running tasks have this error too.
         """
 
     def close(self) -> None:
@@ -48,6 +55,9 @@ def finished_tasks(
 
     Only a few tasks more than the width of the engine are submitted at a time, so `arguments` may be long
     or generated.
+
+    Raises:
+        LostClusterError: No task can run any more.
     """
     running: dict[Future[R], T] = {}
     waiting = iter(arguments)
@@ -62,4 +72,6 @@ def finished_tasks(
             return
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
+            if isinstance(error := future.exception(), LostClusterError):
+                raise error
             yield running.pop(future), future

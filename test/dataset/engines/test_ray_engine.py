@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,32 @@ if TYPE_CHECKING:
 
     from odyssey_ros.dataset.engines.ray_engine import RayEngine
     from ray_cluster import RayCluster
+
+LOST_CLUSTER = """
+import os, signal, sys
+from pathlib import Path
+import psutil
+from engine_tasks import announce_and_wait, double
+from odyssey_ros.dataset.engines import ray_engine
+from odyssey_ros.dataset.engines.task_engine import LostClusterError, finished_tasks
+from waiting import wait_until
+
+if __name__ == "__main__":
+    ray_engine._LOST_SECONDS = 2.0
+    engine = ray_engine.RayEngine()
+    task = engine.submit(announce_and_wait, Path(sys.argv[2]))
+    wait_until(Path(sys.argv[2]).exists)
+    for child in psutil.Process().children():
+        if child.name() == sys.argv[1]:
+            child.kill()
+    try:
+        list(finished_tasks(engine, double, range(300)))
+    except LostClusterError as error:
+        print(error)
+    print(task.exception())
+    engine.close()
+    sys.exit(7)
+"""
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
@@ -124,6 +152,29 @@ def test_close_ends_the_running_tasks(engine: RayEngine, tmp_path: Path) -> None
         running.result()
     with pytest.raises(LostTaskError, match="the run was ended"):
         engine.submit(double, 1)
+    wait_until(lambda: not _is_alive(int((tmp_path / "task").read_text())))
+
+
+@pytest.mark.parametrize("lost", ["gcs_server", "raylet"])
+def test_a_driver_whose_cluster_is_lost(lost: str, tmp_path: Path) -> None:
+    """The head node dies, or only the node of the driver: the tasks fail with one error, and none can start.
+
+    The driver is a process of its own, because Ray ends it some time after the loss.
+    """
+    script = tmp_path / "driver.py"
+    script.write_text(LOST_CLUSTER)
+    run = subprocess.run(
+        [sys.executable, str(script), lost, str(tmp_path / "task")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    lines = run.stdout.splitlines()
+    assert "start the cluster again, and run the same command again to continue" in lines[0]
+    assert lines == [lines[0]] * 2
+    assert run.returncode == 7
     wait_until(lambda: not _is_alive(int((tmp_path / "task").read_text())))
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from engine_tasks import double, fail
 from odyssey_ros.dataset.engines.process_engine import ProcessEngine
-from odyssey_ros.dataset.engines.task_engine import finished_tasks
+from odyssey_ros.dataset.engines.task_engine import LostClusterError, finished_tasks
 from odyssey_ros.dataset.errors import EpisodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,25 @@ def test_each_argument_has_its_result(engine: ProcessEngine) -> None:
 def test_a_failure_ends_no_other_task(engine: ProcessEngine) -> None:
     failures = [future.exception() for _, future in finished_tasks(engine, fail, range(3))]
     assert [type(failure) for failure in failures] == [EpisodeError] * 3
+
+
+class LostCluster:
+    """An engine whose cluster is lost while tasks run."""
+
+    width = 1
+
+    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(LostClusterError("the head node died"))
+        return future
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_lost_cluster_ends_all_tasks() -> None:
+    with pytest.raises(LostClusterError):
+        next(finished_tasks(LostCluster(), double, range(3)))
 
 
 def test_arguments_are_taken_slowly(engine: ProcessEngine) -> None:
