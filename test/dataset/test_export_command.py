@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from inline_engine import inline_engine
+from odyssey_ros.dataset import export_command, report_command
 from odyssey_ros.dataset.cli import main
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.export_command import common_settings, export_places
+from odyssey_ros.dataset.exports import clips_command
 from stored_episodes import add_episode, contents
 from waiting import wait_until
 
@@ -40,8 +43,12 @@ def walks(make_video: Callable[..., Path], tmp_path: Path) -> Callable[..., Path
 
 
 def export(*arguments: object) -> subprocess.Popen[str]:
+    return command("export", "lerobot", *arguments)
+
+
+def command(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "odyssey_ros.dataset", "export", "lerobot", *map(str, arguments)],
+        [sys.executable, "-m", "odyssey_ros.dataset", *map(str, arguments)],
         cwd=SOURCES,
         env={**os.environ, "COLUMNS": "1000"},
         stdout=subprocess.PIPE,
@@ -54,6 +61,18 @@ def exported(*arguments: object) -> tuple[int, str, str]:
     process = export(*arguments)
     out, errors = process.communicate(timeout=100)
     return process.returncode, out, errors
+
+
+@pytest.fixture
+def exported_here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Exports without an interruption and without other processes, which saves their starts."""
+
+    def run(*arguments: object) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(export_command, "selected_engine", inline_engine)
+            assert main(["export", "lerobot", *map(str, arguments)]) == 0
+
+    return run
 
 
 def parsed(*arguments: str) -> Any:
@@ -124,7 +143,9 @@ def test_bags_of_jpeg_need_gop(
     assert "a: NOT_EXPORTABLE: its pictures are jpeg, so they must be encoded: give --gop N" in caplog.text
 
 
-def test_an_interrupted_export_is_continued(walks: Callable[..., Path], tmp_path: Path) -> None:
+def test_an_interrupted_export_is_continued(
+    walks: Callable[..., Path], exported_here: Callable[..., None], tmp_path: Path
+) -> None:
     """After a kill and Ctrl-C in the middle, the files are those of a run without an interruption."""
     folder = walks(*"abcdef", frames=40)
     out, undisturbed = tmp_path / "out", tmp_path / "undisturbed"
@@ -143,14 +164,17 @@ def test_an_interrupted_export_is_continued(walks: Callable[..., Path], tmp_path
     status, text, _ = exported(folder, "-o", out, *options)
     assert status == 0
     assert text.splitlines()[0] == f"6 episodes with 240 frames in {out}"
-    assert exported(folder, "-o", undisturbed, *options)[0] == 0
+    exported_here(folder, "-o", undisturbed, *options)
     assert contents(out) == contents(undisturbed)
 
 
 def test_the_driver_and_then_a_node_of_a_cluster_are_killed(
-    walks: Callable[..., Path], tmp_path: Path, request: pytest.FixtureRequest
+    walks: Callable[..., Path],
+    exported_here: Callable[..., None],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """The export equals, file for file, that of local processes."""
+    """The export equals, file for file, that of this process."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
     cluster: RayCluster = request.getfixturevalue("ray_cluster")
     folder = walks(*"abcdefgh", frames=120)
@@ -170,8 +194,58 @@ def test_the_driver_and_then_a_node_of_a_cluster_are_killed(
     text, errors = again.communicate(timeout=100)
     assert again.returncode == 0, errors
     assert text.splitlines()[0] == f"8 episodes with 960 frames in {out}"
-    assert exported(folder, "-o", local, "--gop", "2", "--workers", "2")[0] == 0
+    exported_here(folder, "-o", local, "--gop", "2")
     assert contents(out) == contents(local)
+
+
+def test_nodes_die_while_they_cut_clips_and_read_episodes(
+    walks: Callable[..., Path],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two of three nodes at once, each in the middle of a task. All files equal those without a cluster."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    cluster: RayCluster = request.getfixturevalue("ray_cluster")
+    folder = walks(*"abcdefgh", frames=60)
+
+    def commands(out: Path) -> dict[str, tuple[object, ...]]:
+        return {
+            "export_clips": ("export", "clips", folder, "-o", out / "clips", "--gop", "2"),
+            "report_episode": ("report", folder, "-o", out / "report"),
+        }
+
+    drivers = {
+        name: command(*arguments, "--engine", "ray", "--address", cluster.address)
+        for name, arguments in commands(tmp_path / "cluster").items()
+    }
+    frozen: dict[str, int] = {}
+
+    def all_are_frozen() -> bool:
+        for name in drivers.keys() - frozen.keys():
+            if worker := cluster.frozen_task_elsewhere(name):
+                frozen[name] = worker
+        return frozen.keys() == drivers.keys()
+
+    try:
+        wait_until(all_are_frozen, lambda: f"tasks on further nodes; {frozen}")
+        for worker in frozen.values():
+            cluster.kill_node(worker)
+            cluster.add_node()
+        for name, driver in drivers.items():
+            _, errors = driver.communicate(timeout=100)
+            assert driver.returncode == 0, (name, errors)
+    finally:
+        for driver in drivers.values():
+            driver.kill()
+    for module in (clips_command, report_command):
+        monkeypatch.setattr(module, "selected_engine", inline_engine)
+    for arguments in commands(tmp_path / "here").values():
+        assert main([str(argument) for argument in arguments]) == 0
+    found = contents(tmp_path / "cluster")
+    assert found == contents(tmp_path / "here")
+    assert len([path for path in found if path.endswith(".mp4")]) == 16
+    assert len([path for path in found if path.startswith("report/.work/") and path.endswith(".json")]) == 8
 
 
 def test_episodes_with_findings_are_left_out(

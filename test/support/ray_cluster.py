@@ -55,6 +55,21 @@ class RayCluster:
         workers = [child for node in self._nodes for child in _children(_raylet(node))]
         return next((worker for worker in workers if _has_open(worker, folder)), None)
 
+    def frozen_task_elsewhere(self, name: str) -> int | None:
+        """Stop a process of a node other than the head in the middle of a task, and return it.
+
+        Args:
+            name: Name of the task. None is returned as long as no such node runs one.
+        """
+        for worker in (child for node in self._nodes for child in _children(_raylet(node))):
+            if _title(worker) == f"ray::{name}":
+                os.kill(worker, signal.SIGSTOP)
+                wait_until(lambda worker=worker: _status(worker)[0] in "TXZ")
+                if _title(worker) == f"ray::{name}":
+                    return worker
+                os.kill(worker, signal.SIGCONT)  # the task has just ended
+        return None
+
     def runs_tasks(self, name: str) -> bool:
         """Return whether a process of the cluster runs a task of this name."""
         raylets = [_raylet(node) for node in (*self._nodes, self._cluster.head_node)]
