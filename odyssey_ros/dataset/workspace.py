@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from odyssey_ros.dataset.durable import make_folder, replace_file
 from odyssey_ros.dataset.episode_folders import EpisodeFolders
 from odyssey_ros.dataset.errors import EpisodeError, StateError
+from odyssey_ros.dataset.exports.export_folder import SETTINGS_FILE
 from odyssey_ros.dataset.manifest import encoded, read_manifest, write_manifest
 
 if TYPE_CHECKING:
@@ -43,11 +44,14 @@ class Workspace(EpisodeFolders):
         shard: The shard of this run.
 
     Raises:
-        StateError: Another process works on the same shard, or the dataset was created with other settings.
+        StateError: Another process works on the same shard, the dataset was created with other settings, or
+            the folder is an export.
         ManifestError: The manifest of earlier runs cannot be read.
     """
 
     def __init__(self, folder: Path, layout: BagLayout, shard: Shard) -> None:
+        if (folder / SETTINGS_FILE).exists():
+            raise StateError(f"{folder} is an export: name another folder for the dataset")
         self._works = folder / "work"
         super().__init__(folder, self._works / f"{shard.index}-of-{shard.count}")
         self._suffix = "" if shard.count == 1 else f"-{shard.index}-of-{shard.count}"

@@ -79,3 +79,10 @@ def test_no_room_for_the_manifest(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     assert read_manifest(tmp_path / "manifest.jsonl") == [a]
+
+
+def test_the_folder_of_an_export_is_no_dataset(tmp_path: Path) -> None:
+    (tmp_path / "odyssey_export.json").touch()
+    with pytest.raises(StateError, match="is an export"):
+        Workspace(tmp_path, LAYOUT, Shard())
+    assert [path.name for path in tmp_path.iterdir()] == ["odyssey_export.json"]
