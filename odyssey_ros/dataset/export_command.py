@@ -115,11 +115,10 @@ def export_places(arguments: argparse.Namespace) -> ExportPlaces:
 
 def common_settings(arguments: argparse.Namespace) -> dict[str, Setting]:
     """Return what later runs into the same output folder must repeat, by the names of the options."""
-    shares = arguments.split and ",".join(f"{name}={share}" for name, share in arguments.split.shares)
     return {
         "gop": arguments.gop,
         "resample": arguments.resample,
-        "split": shares,
+        "split": arguments.split and str(arguments.split),
         "split-by": arguments.split_by,
         "exclude-flagged": arguments.exclude_flagged,
     }

@@ -94,7 +94,7 @@ def test_settings_that_later_runs_repeat() -> None:
     assert common_settings(arguments) == {
         "gop": 2,
         "resample": 30,
-        "split": "train=9/10,val=1/10",
+        "split": "train=0.9,val=0.1",
         "split-by": "size",
         "exclude-flagged": True,
     }
@@ -102,7 +102,7 @@ def test_settings_that_later_runs_repeat() -> None:
     assert places.by_size
     assert [name for name, _ in places.splits.shares] == ["train", "val"]
     # The same shares, written in another way, are the same setting.
-    assert common_settings(parsed("--split", "train=0.90,val=0.10"))["split"] == "train=9/10,val=1/10"
+    assert common_settings(parsed("--split", "train=0.90,val=0.10"))["split"] == "train=0.9,val=0.1"
 
 
 @pytest.mark.parametrize(

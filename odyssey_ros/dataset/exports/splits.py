@@ -46,6 +46,11 @@ class Splits:
             raise PlanError(f"the shares of {text!r} add up to {float(sum(shares.values())):g} instead of 1")
         return cls(tuple(shares.items()))
 
+    def __str__(self) -> str:
+        """Return the text that `parse` reads."""
+        shares = ((name, f"{float(share)!r}".removesuffix(".0")) for name, share in self.shares)
+        return ",".join(f"{name}={share}" for name, share in shares)
+
     def of(self, episode: str) -> str:
         """Return the name of the split of an episode.
 

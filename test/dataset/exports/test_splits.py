@@ -49,3 +49,9 @@ def test_a_single_split_has_everything() -> None:
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(PlanError):
         Splits.parse(text)
+
+
+@pytest.mark.parametrize("text", ["train=0.9,val=0.1", "a=1", "a=0.333,b=0.333,c=0.334"])
+def test_the_text_of_splits_is_that_of_the_option(text: str) -> None:
+    """A message about other settings shows what the option has to be."""
+    assert str(Splits.parse(text)) == text
