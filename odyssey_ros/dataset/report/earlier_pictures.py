@@ -26,7 +26,7 @@ class EarlierPictures:
     def __init__(self, noise_level: int) -> None:
         self._noise = np.uint8(noise_level)
         self._kept = np.empty((MAX_LAG, 0, 0), np.uint8)
-        self._scratch = np.empty((2, MAX_LAG, 0, 0), np.uint8)
+        self._scratch = np.empty((2, 0, 0), np.uint8)
         self._count = 0
 
     def add(self, luma: NDArray[np.uint8]) -> NDArray[np.float16]:
@@ -41,7 +41,7 @@ class EarlierPictures:
         """
         if luma.shape != self._kept.shape[1:]:
             self._kept = np.empty((MAX_LAG, *luma.shape), np.uint8)
-            self._scratch = np.empty((2, MAX_LAG, *luma.shape), np.uint8)
+            self._scratch = np.empty((2, *luma.shape), np.uint8)
             self._count = 0
         result = np.full((MAX_LAG, BANDS), np.inf, np.float16)
         number = min(self._count, MAX_LAG)
@@ -53,16 +53,18 @@ class EarlierPictures:
         return result
 
     def _differences(self, luma: NDArray[np.uint8], number: int) -> NDArray[np.float64]:
-        kept, (larger, smaller) = self._kept[:number], self._scratch[:, :number]
-        np.maximum(kept, luma, out=larger)
-        np.minimum(kept, luma, out=smaller)
-        np.subtract(larger, smaller, out=larger)
-        np.maximum(larger, self._noise, out=larger)
+        larger, smaller = self._scratch
         height, width = luma.shape
-        means = []
-        for band in range(BANDS):
-            first = min(band * height // BANDS, height - 1)
-            last = max((band + 1) * height // BANDS, first + 1)
-            sums = larger[:, first:last].reshape(number, -1).sum(axis=1, dtype=np.uint32)
-            means.append(sums / ((last - first) * width) - float(self._noise))
-        return np.stack(means, axis=1)
+        highest = luma + np.minimum(self._noise, np.uint8(255) - luma)
+        lowest = luma - np.minimum(self._noise, luma)
+        sums = np.empty((number, height), np.uint32)
+        # One picture after the other, so that what is computed remains in the cache of the processor.
+        for place, kept in enumerate(self._kept[:number]):
+            np.maximum(kept, highest, out=larger)
+            np.minimum(kept, lowest, out=smaller)
+            np.subtract(larger, smaller, out=larger)
+            larger.sum(axis=1, dtype=np.uint32, out=sums[place])
+        sums -= (highest - lowest).sum(axis=1, dtype=np.uint32)
+        firsts = np.minimum(np.arange(BANDS) * height // BANDS, height - 1)
+        sizes = np.maximum(np.diff(firsts, append=height), 1) * width
+        return np.asarray(np.add.reduceat(sums, firsts, axis=1) / sizes)

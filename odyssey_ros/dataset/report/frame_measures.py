@@ -1,7 +1,7 @@
 """Measures of the pictures of an episode, taken in one pass on a reduced picture.
 
 Only the last pictures are kept, reduced, so memory does not grow with the pictures: each frame leaves some
-numbers and a coarse colour picture of about a kilobyte.
+numbers, a coarse colour picture and differences from earlier pictures, of less than four kilobytes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class MeasuredFrames:
             pixels differs from the frames so many steps before and after, minus the difference of those.
         torn_share: N x 3 float32: share of such regions for which that is more than `torn_level`.
         foreign: N x 3 float32: like `torn`, on a smaller picture, without what a motion by a pixel of that
-            picture explains; 0 where `torn` is at most `torn_level`.
+            picture explains; 0 where `torn` and `torn_share` are below the thresholds.
         corrupt: N bool: whether the decoder replaced damaged parts of the picture (H.264).
         key: N bool: whether the picture is a key frame (H.264).
         bands: N x `MAX_LAG` x `BANDS` float16: mean difference of luma beyond `noise_level`, in bands of rows
@@ -88,6 +88,7 @@ class FrameMeasures:
         self._labels: list[FrameLabels] = []
         self._numbers: list[tuple[float, float, float, bool, bool, bool]] = []
         self._outliers = array("f")
+        self._thresholds = thresholds
         self._torn_level = thresholds.torn_level
         self._coarse: list[NDArray[np.uint8]] = []
         self._recent: deque[NDArray[np.uint8]] = deque(maxlen=2 * TORN_STEPS)
@@ -155,10 +156,15 @@ class FrameMeasures:
                 before = self._differences[-1 - step][step]
                 outlier = _regions(np.minimum(before, newest[step]) - newest[2 * step])
                 largest = float(outlier.max())
-                foreign = self._foreign_part(step) if largest > self._torn_level else 0.0
-                place = len(self._outliers) - 3 * ((step + 1) * TORN_STEPS - (step - 1))
                 share = float((outlier > self._torn_level).mean())
+                foreign = self._foreign_part(step) if self._may_be_torn(largest, share) else 0.0
+                place = len(self._outliers) - 3 * ((step + 1) * TORN_STEPS - (step - 1))
                 self._outliers[place : place + 3] = array("f", (largest, share, foreign))
+
+    def _may_be_torn(self, largest: float, share: float) -> bool:
+        thresholds = self._thresholds
+        large = largest >= thresholds.torn_change and share >= thresholds.torn_share
+        return large or share >= thresholds.widely_torn_share
 
     def _foreign_part(self, step: int) -> float:
         """Return how much a region differs from the frames around where a small motion explains nothing."""
