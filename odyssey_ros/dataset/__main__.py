@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Final
 
 from odyssey_ros.dataset.stop_signals import stoppable
@@ -17,6 +19,7 @@ def main() -> int:
     Raises:
         SystemExit: A Python package is missing.
     """
+    _prepare_output()
     exit_unless_installed("odyssey-dataset", "dataset")
     try:
         with stoppable():
@@ -25,6 +28,16 @@ def main() -> int:
         sys.stderr.write("interrupted\n")
         return _EXIT_INTERRUPTED
     return cli.main()
+
+
+def _prepare_output() -> None:
+    """Let output neither end the command with an error because of a character, nor because it is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 -- until the end
+        elif stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -469,3 +469,25 @@ print([name for name in sys.modules if name.startswith(others)])
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert (done.returncode, done.stdout) == (0, "set()\n[]\n"), done.stderr
+
+
+@pytest.mark.parametrize("variable", ["PYTHONIOENCODING=ascii", "PYTHONIOENCODING=utf-8:strict"])
+def test_output_with_characters_that_the_terminal_cannot_show(variable: str, tmp_path: Path) -> None:
+    out = os.fsdecode("outé".encode() + b"\xff")
+    (tmp_path / "manifest.jsonl").touch()
+    program = ["env", variable, f"PYTHONPATH={ROOT}", sys.executable, "-m", "odyssey_ros.dataset"]
+    done = subprocess.run(
+        [*program, "report", ".", "-o", out], capture_output=True, timeout=100, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\udcff/index.html" in done.stdout
+    assert (tmp_path / out / "index.html").is_file()
+
+
+def test_closed_output(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").touch()
+    program = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "odyssey_ros.dataset"]
+    closed = ["sh", "-c", '"$@" >&- 2>&-', "sh", *program, "report", ".", "-o", "out"]
+    done = subprocess.run(closed, timeout=100, check=False, cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "index.html").is_file()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from odyssey_ros.client.regular_file import RegularFileError, require_regular_file
+from odyssey_ros.client.regular_file import RegularFileError, open_regular_file
 from odyssey_ros.dataset.errors import StateError
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def read_tasks(path: Path) -> list[str]:
         StateError: The file cannot be read, or has other columns.
     """
     try:
-        require_regular_file(path)
-        table = pq.read_table(path, columns=["task_index", "task"], use_threads=False)
+        with open_regular_file(path) as file:
+            table = pq.read_table(file, columns=["task_index", "task"], use_threads=False)
         numbers: list[object] = table.column("task_index").to_pylist()
         tasks: list[str] = table.column("task").to_pylist()
     except RegularFileError as error:
@@ -125,4 +125,6 @@ def read_tasks(path: Path) -> list[str]:
 
 
 def _write(path: Path, table: pa.Table) -> None:
-    pq.write_table(table, path, compression="snappy")
+    # A file, because pyarrow takes no path with bytes that are not UTF-8.
+    with path.open("wb") as file:
+        pq.write_table(table, file, compression="snappy")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +19,6 @@ from odyssey_ros.dataset.exports.lerobot_tables import (
     write_row,
     write_tasks,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_data_of_an_episode(tmp_path: Path) -> None:
@@ -74,3 +72,9 @@ def test_what_is_no_table_of_tasks(tmp_path: Path) -> None:
     for name in ("tasks.parquet is damaged", "missing.parquet cannot be", "folder.parquet .* it is a folder"):
         with pytest.raises(StateError, match=name):
             read_tasks(tmp_path / name.split()[0])
+
+
+def test_a_path_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/tasks\xff.parquet"))
+    write_tasks(path, ["a fox"])
+    assert read_tasks(path) == ["a fox"]
