@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from odyssey_ros.dataset.manifest import ManifestEntry
 
-_MAX_METADATA_BYTES: Final = 64 * 1024 * 1024
+_MAX_METADATA_BYTES: Final = 1024 * 1024  # of a bag of this package: 3 kB. PyYAML reads 100 kB in a second
 
 
 @dataclass(frozen=True, slots=True)

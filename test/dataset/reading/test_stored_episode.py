@@ -79,3 +79,10 @@ def test_unknown_pictures_are_an_error(stored: Callable[..., StoredEpisode]) -> 
     with pytest.raises(EpisodeError, match="the manifest says 'gif' pictures") as caught:
         list(unknown.frames())
     assert caught.value.code is ErrorCode.BAG_BROKEN
+
+
+def test_metadata_that_would_be_parsed_for_minutes(stored: Callable[..., StoredEpisode]) -> None:
+    episode = stored("jpeg")
+    (episode.folder / episode.entry.bag / "metadata.yaml").write_text("- []\n" * 300_000)
+    with pytest.raises(EpisodeError, match=r"metadata\.yaml .* it is larger than 1 MiB"):
+        list(episode.labels())
