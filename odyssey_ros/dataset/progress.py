@@ -13,6 +13,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from odyssey_ros.client.service_text import clean_text
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -79,22 +81,22 @@ class LogProgress:
         del done, total, unit
         if self._phases.get(episode) != text:
             self._phases[episode] = text
-            _logger.info("%s: %s", episode, text)
+            _logger.info("%s: %s", clean_text(episode), text)
 
     def note(self, episode: str, text: str) -> None:
         """Log the message as a warning."""
-        _logger.warning("%s: %s", episode, text)
+        _logger.warning("%s: %s", clean_text(episode), text)
 
     def finished(self, episode: str, text: str) -> None:
         """Log the text and the number of finished episodes."""
         self._phases.pop(episode, None)
         self._done += 1
-        _logger.info("%s: %s (%d of %d)", episode, text, self._done, self._total)
+        _logger.info("%s: %s (%d of %d)", clean_text(episode), text, self._done, self._total)
 
     def failed(self, episode: str, reason: str) -> None:
         """Log the reason as an error."""
         self._phases.pop(episode, None)
-        _logger.error("%s: %s", episode, reason)
+        _logger.error("%s: %s", clean_text(episode), reason)
 
 
 class BarProgress:
@@ -142,12 +144,14 @@ class BarProgress:
         """Move the bar of an episode."""
         amount = f"{done}/{'?' if total is None else total} {unit}" if unit else ""
         if episode not in self._tasks:
-            self._tasks[episode] = self._bars.add_task(episode, total=None, phase=text, amount=amount)
+            self._tasks[episode] = self._bars.add_task(
+                clean_text(episode), total=None, phase=text, amount=amount
+            )
         self._bars.update(self._tasks[episode], phase=text, completed=done, total=total, amount=amount)
 
     def note(self, episode: str, text: str) -> None:
         """Print the message above the bars."""
-        self._bars.console.print(f"{episode}: {text}", markup=False, highlight=False)
+        self._bars.console.print(f"{clean_text(episode)}: {text}", markup=False, highlight=False)
 
     def finished(self, episode: str, text: str) -> None:
         """Remove the episode's bar and print the text."""
@@ -155,12 +159,14 @@ class BarProgress:
         self._done += 1
         if self._all is not None:
             self._bars.update(self._all, completed=self._done, amount=f"{self._done}/{self._total}")
-        self._bars.console.print(f"{episode}: {text}", markup=False, highlight=False)
+        self._bars.console.print(f"{clean_text(episode)}: {text}", markup=False, highlight=False)
 
     def failed(self, episode: str, reason: str) -> None:
         """Remove the episode's bar and print the reason."""
         self._remove(episode)
-        self._bars.console.print(f"{episode}: {reason}", markup=False, highlight=False, style="red")
+        self._bars.console.print(
+            f"{clean_text(episode)}: {reason}", markup=False, highlight=False, style="red"
+        )
 
     def _remove(self, episode: str) -> None:
         task = self._tasks.pop(episode, None)

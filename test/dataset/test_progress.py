@@ -51,3 +51,20 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
         ("INFO", "walk-1: 9 frames (3 of 5)"),
         ("ERROR", "walk-2: JOB_FAILED: out of [red]dreams"),
     ]
+
+
+def test_names_from_a_manifest_of_others(caplog: pytest.LogCaptureFixture) -> None:
+    """A name can neither add a line nor control the terminal."""
+    name = "a\nb\x1b[2J\u202ec"
+    caplog.set_level(logging.INFO)
+    screen = io.StringIO()
+    with BarProgress(Console(file=screen, width=120, no_color=True)) as bars:
+        for progress in (LogProgress(), bars):
+            progress.phase(name, "processing")
+            progress.note(name, "one")
+            progress.finished(name, "two")
+            progress.failed(name, "three")
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ["a b c: processing", "a b c: one", "a b c: two (1 of 0)", "a b c: three"]
+    assert {f"a b c: {text}" for text in ("one", "two", "three")} <= set(screen.getvalue().splitlines())
+    assert "\x1b[2J" not in screen.getvalue()
