@@ -130,8 +130,8 @@ def run_bags(arguments: argparse.Namespace, console: Console) -> int:
 def _scratch(folder: Path) -> Iterator[Path]:
     """Create a folder for unpacked files, as a context."""
     work = folder.absolute() / "work"
-    new = [path for path in (work, work.parent) if not path.exists()]
     try:
+        new = [path for path in (work, work.parent) if not path.exists()]
         make_folder(work)
         scratch = tempfile.TemporaryDirectory(dir=work, prefix=_SCRATCH)
     except OSError as error:

@@ -152,6 +152,20 @@ def prompt_entry(time_ns: int, prompt: str, frame_index: int | None = None) -> d
     }
 
 
+def manifest_paths(folder: Path) -> list[Path]:
+    """Return the manifests of all shards in a dataset's folder, in order; none if there is no such folder.
+
+    Raises:
+        ManifestError: The folder cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if path.match("manifest*.jsonl"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ManifestError(f"{folder} cannot be read: {error.strerror}") from error
+
+
 def read_manifest(path: Path) -> list[ManifestEntry]:
     """Read a manifest.
 

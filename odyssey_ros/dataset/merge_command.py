@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.durable import make_folder, move_folder
 from odyssey_ros.dataset.errors import PlanError, StateError
-from odyssey_ros.dataset.manifest import merged, read_manifest, repeated_streams, write_manifest
+from odyssey_ros.dataset.manifest import (
+    manifest_paths,
+    merged,
+    read_manifest,
+    repeated_streams,
+    write_manifest,
+)
 from odyssey_ros.dataset.merging import check_same_settings, keep_settings
 
 if TYPE_CHECKING:
@@ -24,7 +30,7 @@ def run_merge(arguments: argparse.Namespace, console: Console) -> int:
     """
     target: Path = arguments.output
     folders = [target, *arguments.sources]
-    paths = [path for folder in folders for path in sorted(folder.glob("manifest*.jsonl"))]
+    paths = [path for folder in folders for path in manifest_paths(folder)]
     if not paths:
         raise PlanError(f"no manifest in {', '.join(map(str, folders))}")
     check_same_settings(folders)

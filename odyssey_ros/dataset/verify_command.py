@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset.checks.verification import Verification
 from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.manifest import check_files, merged, readable_entries, repeated_streams
+from odyssey_ros.dataset.manifest import (
+    check_files,
+    manifest_paths,
+    merged,
+    readable_entries,
+    repeated_streams,
+)
 from odyssey_ros.dataset.progress import BarProgress
 
 if TYPE_CHECKING:
@@ -29,7 +35,7 @@ def run_verify(arguments: argparse.Namespace, console: Console) -> int:
     Raises:
         DatasetError: The folder has no manifest that can be read.
     """
-    paths = sorted(arguments.output.glob("manifest*.jsonl"))
+    paths = manifest_paths(arguments.output)
     if not paths:
         raise PlanError(f"no manifest in {arguments.output}")
     manifests, lines = zip(*map(readable_entries, paths), strict=True)

@@ -50,13 +50,13 @@ class Workspace(EpisodeFolders):
     """
 
     def __init__(self, folder: Path, layout: BagLayout, shard: Shard) -> None:
-        if (folder / SETTINGS_FILE).exists():
-            raise StateError(f"{folder} is an export: name another folder for the dataset")
         self._works = folder / "work"
         super().__init__(folder, self._works / f"{shard.index}-of-{shard.count}")
         self._suffix = "" if shard.count == 1 else f"-{shard.index}-of-{shard.count}"
         self._manifest = folder / f"manifest{self._suffix}.jsonl"
         try:
+            if (folder / SETTINGS_FILE).exists():
+                raise StateError(f"{folder} is an export: name another folder for the dataset")
             make_folder(self._episodes)
             make_folder(self._work)
             self._lock = (self._work / "lock").open("w")

@@ -25,6 +25,7 @@ from PIL import Image
 from rosbags.highlevel import AnyReader
 
 from odyssey_ros.client import Odyssey
+from odyssey_ros.dataset import cli
 from odyssey_ros.dataset.json_lines import split_lines
 from odyssey_ros.dataset.manifest import crc32_of
 from odyssey_ros.emulator import Emulator, EmulatorConfig
@@ -491,3 +492,23 @@ def test_closed_output(tmp_path: Path) -> None:
     done = subprocess.run(closed, timeout=100, check=False, cwd=tmp_path)
     assert done.returncode == 0
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["export", "lerobot", "."], ["export", "clips", "."], ["report", "."], ["bags", "run.mcap"]),
+        ["simulate", "walk.yaml"],
+    ],
+)
+def test_output_folders_whose_names_are_too_long(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a folder in one that the user may not read, its existence is unknown."""
+    for name in ("manifest.jsonl", "run.mcap"):
+        (tmp_path / name).touch()
+    (tmp_path / "walk.yaml").write_text(ONE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ODYSSEY_API_KEY", "ody_local")
+    assert cli.main([*arguments, "-o", "a" * 300]) == 2
+    assert "cannot be used: File name too long" in " ".join(capsys.readouterr().err.split())

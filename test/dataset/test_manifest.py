@@ -16,6 +16,7 @@ from odyssey_ros.dataset.manifest import (
     ManifestError,
     check_files,
     crc32_of,
+    manifest_paths,
     merged,
     prompt_entry,
     read_manifest,
@@ -177,3 +178,15 @@ def test_values_of_another_kind_are_no_entry(values: dict[str, Any], tmp_path: P
     path.write_text(_entry("a", **values).to_line())
     with pytest.raises(ManifestError, match="line 1: not an entry of a manifest"):
         read_manifest(path)
+
+
+def test_the_manifests_of_a_folder(tmp_path: Path) -> None:
+    for name in ("manifest-2-of-2.jsonl", "manifest-1-of-2.jsonl", "failures.jsonl"):
+        (tmp_path / name).touch()
+    assert [path.name for path in manifest_paths(tmp_path)] == [
+        "manifest-1-of-2.jsonl",
+        "manifest-2-of-2.jsonl",
+    ]
+    assert manifest_paths(tmp_path / "none") == manifest_paths(tmp_path / "failures.jsonl") == []
+    with pytest.raises(ManifestError, match="cannot be read: File name too long"):
+        manifest_paths(tmp_path / ("a" * 300))

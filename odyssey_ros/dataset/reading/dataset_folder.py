@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.manifest import merged, read_manifest
+from odyssey_ros.dataset.manifest import manifest_paths, merged, read_manifest
 from odyssey_ros.dataset.reading.stored_episode import StoredEpisode
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ def stored_episodes(folder: Path) -> list[StoredEpisode]:
 
     Raises:
         PlanError: The folder has no manifest.
-        ManifestError: A manifest cannot be read, or contradicts another.
+        ManifestError: The folder or a manifest cannot be read, or a manifest contradicts another.
     """
-    paths = sorted(folder.glob("manifest*.jsonl"))
+    paths = manifest_paths(folder)
     if not paths:
         raise PlanError(
             f"{folder} has no manifest: name the folder that a command such as `odyssey-dataset simulate -o` "

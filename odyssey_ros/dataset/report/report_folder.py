@@ -54,11 +54,11 @@ class ReportFolder:
         self.folder = folder
         self._thresholds = thresholds
         self._work = folder / ".work"
-        if self._work.is_symlink():  # files in it are removed
-            raise StateError(f"{self._work} is a symbolic link, which no report makes: remove it")
-        if not self._work.is_dir():
-            _check_contents(folder)
         try:
+            if self._work.is_symlink():  # files in it are removed
+                raise StateError(f"{self._work} is a symbolic link, which no report makes: remove it")
+            if not self._work.is_dir():
+                _check_contents(folder)
             make_folder(self._work)
             self._lock = (self._work / "lock").open("w")
         except OSError as error:
