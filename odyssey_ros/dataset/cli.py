@@ -13,6 +13,7 @@ from odyssey_ros.dataset.bags_command import run_bags
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.errors import DatasetError
 from odyssey_ros.dataset.export_command import run_export
+from odyssey_ros.dataset.process_exit import ended
 from odyssey_ros.dataset.stop_signals import stoppable
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_up_logging(verbose=arguments.verbose)
     try:
         with stoppable():
-            return _status(arguments, console)
+            status = _status(arguments, console)
     except KeyboardInterrupt:
         again = "" if arguments.command == "verify" else "; run the same command again to continue"
         console.print(f"interrupted{again}", markup=False)
-        return EXIT_INTERRUPTED
+        status = EXIT_INTERRUPTED
+    return ended(status)
 
 
 def _status(arguments: argparse.Namespace, console: Console) -> int:

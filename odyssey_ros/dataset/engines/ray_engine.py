@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from odyssey_ros.dataset.engines.cluster_address import check_reachable
 from odyssey_ros.dataset.engines.task_engine import LostClusterError, LostTaskError
 from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.process_exit import skip_clean_up
 
 # Ray reads these when it is imported and when it starts: it sends no statistics to its authors, prints
 # nothing on stdout, which is for the results of a command, and warns of no change in its defaults.
@@ -129,7 +129,7 @@ class RayEngine:
         leaving.start()
         leaving.join(_CLOSE_SECONDS)
         if leaving.is_alive():
-            atexit.unregister(ray.shutdown)  # it would block too
+            skip_clean_up()
 
     def _leave(self) -> None:
         for thread in self._followers:
