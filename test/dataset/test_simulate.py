@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +16,12 @@ from odyssey_ros.emulator import Emulator, EmulatorConfig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 SCRIPT = """
 portrait: {portrait}
 script:
   - {{timestamp_ms: 0, start: {{prompt: "{prompt}"}}}}
-  - {{timestamp_ms: 300, end: {{}}}}
+  - {{timestamp_ms: {end_ms}, end: {{}}}}
 """
 
 
@@ -31,9 +33,9 @@ async def emulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Emulator]:
         yield running
 
 
-def _script(folder: Path, name: str, *, portrait: bool = False) -> str:
+def _script(folder: Path, name: str, *, portrait: bool = False, end_ms: int = 300) -> str:
     path = folder / f"{name}.yaml"
-    path.write_text(SCRIPT.format(portrait=str(portrait).lower(), prompt=name))
+    path.write_text(SCRIPT.format(portrait=str(portrait).lower(), prompt=name, end_ms=end_ms))
     return str(path)
 
 
@@ -82,3 +84,21 @@ async def test_a_refused_key_is_reported(
     assert not out
     assert log.startswith("simulate: ")
     assert "ody_wrong" not in log
+
+
+async def test_a_signal_ends_the_command_and_not_the_job(emulator: Emulator, tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(
+            sys.executable,
+            "-c",
+            "from odyssey_ros.dataset.simulate import main; exit(main())",
+        ),
+        *("--poll", "0.1", _script(tmp_path, "sea", end_ms=60_000)),
+        cwd=Path(__file__).parents[2],
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    await process.stderr.readuntil(b": processing")
+    process.send_signal(signal.SIGTERM)
+    _, log = await process.communicate()
+    assert (process.returncode, log) == (130, b"\ninterrupted; a submitted job continues\n")
