@@ -79,7 +79,7 @@ class RayEngine:
             check_reachable(str(address))
         _connect(address or _LOCAL)
         self._run = ray.remote(num_cpus=1, max_retries=_STARTS - 1, scheduling_strategy="SPREAD")(_outcome)
-        self._head = str(ray.get_runtime_context().gcs_address)
+        self._head = _checked_head()
         self._width = _cpus()
         self._answered = time.monotonic()
         self._ended = threading.Event()
@@ -218,6 +218,16 @@ def _outcome(function: Callable[[Any], Any], argument: object, folder: Path) -> 
 def _fail(future: Future[Any], error: DatasetError) -> None:
     if future.set_running_or_notify_cancel():
         future.set_exception(error)
+
+
+def _checked_head() -> str:
+    """Return the address of the head node; `auto`, which no check contradicts, if a check does not work."""
+    address = str(ray.get_runtime_context().gcs_address)
+    try:
+        check_reachable(address)
+    except PlanError:
+        return "auto"
+    return address
 
 
 def _cpus() -> int:
