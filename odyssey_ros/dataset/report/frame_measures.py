@@ -46,8 +46,8 @@ class MeasuredFrames:
         torn: N x 3 float32: for the steps 1 to 3, by how much the most different region of about 96 x 96
             pixels differs from the frames so many steps before and after, minus the difference of those.
         torn_share: N x 3 float32: share of such regions for which that is more than `torn_level`.
-        foreign: N x 3 float32: like `torn`, on a smaller picture, without what a motion by a pixel of that
-            picture explains; 0 where `torn` and `torn_share` are below the thresholds.
+        foreign: N x 3 float32: like `torn_share`, on a smaller picture, without what a motion by a pixel of
+            that picture explains; 0 where `torn` and `torn_share` are below the thresholds.
         corrupt: N bool: whether the decoder replaced damaged parts of the picture (H.264).
         key: N bool: whether the picture is a key frame (H.264).
         bands: N x `MAX_LAG` x `BANDS` float16: mean difference of luma beyond `noise_level`, in bands of rows
@@ -167,13 +167,14 @@ class FrameMeasures:
         return large or share >= thresholds.widely_torn_share
 
     def _foreign_part(self, step: int) -> float:
-        """Return how much a region differs from the frames around where a small motion explains nothing."""
+        """Return the share of the regions that differ from the frames around, but for a small motion."""
         before, frame, after = (self._smaller[-1 - each * step] for each in (2, 1, 0))
         size = _BLOCK // 2
         unlike = np.minimum(
             _block_means(_unlike(frame, before), size), _block_means(_unlike(frame, after), size)
         )
-        return float(_regions(unlike - _block_means(_difference(before, after), size)).max())
+        regions = _regions(unlike - _block_means(_difference(before, after), size))
+        return float((regions > self._torn_level).mean())
 
 
 def planes_of(frame: VideoFrame) -> list[NDArray[np.uint8]]:

@@ -71,8 +71,8 @@ def _is_repeated(
     if not others and length > 1 and fast:
         return True
     rare = sum(others) <= thresholds.repeated_max_share * 2 * reach
-    if length == 1 and not fast:
-        rare = not others and _is_certain(last, measured, states, thresholds)
+    if length == 1:
+        rare = fast and not others
     return rare and time_went_on(measured, states, first, last, thresholds)
 
 

@@ -172,7 +172,7 @@ def _torn(
             share >= np.maximum(usual_share, thresholds.torn_share)
         )
         found |= share >= np.maximum(2 * usual_share, thresholds.widely_torn_share)
-        found &= measured.foreign[:, step - 1] >= thresholds.torn_level
+        found &= measured.foreign[:, step - 1] >= thresholds.torn_share
         for frame in np.flatnonzero(found):
             if len(frames_around(int(frame), scenes, reach)) < _MIN_USUAL:
                 continue

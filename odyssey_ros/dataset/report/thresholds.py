@@ -29,10 +29,11 @@ class Thresholds:
         frozen_ratio: ... and than the median time of the other still pictures by this factor; or by twice
             this factor, however short.
         repeated_motion: A still picture is repeated if at least this share moves usually, ...
-        repeated_max_share: ... and at most this share of the frames around is repeated, too, ...
+        repeated_max_share: ... and at most this share of the frames around is repeated, too (for a single
+            picture: none, and `fast_motion` is usual), ...
         catch_up_ratio: ... and time went on meanwhile: the next picture differs by at least this part of the
             usual difference of frames so far apart, ...
-        catch_up_rank: ... and by more than usual in more cases than this share of the frames around. Two or
+        catch_up_rank: ... and by more above the usual than this share of the frames around. Two or
             more pictures need no such signs if no other picture is repeated and `fast_motion` is usual.
         replayed_ratio: At least three pictures are replayed if they differ from those shown before by at
             most this part of their change from frame to frame.
@@ -78,7 +79,7 @@ class Thresholds:
     repeated_motion: float = 0.001
     repeated_max_share: float = 0.03
     catch_up_ratio: float = 0.5
-    catch_up_rank: float = 0.87
+    catch_up_rank: float = 0.93
     replayed_ratio: float = 0.4
     noise_level: int = 2
     stale_ratio: float = 0.3

@@ -68,6 +68,26 @@ def test_torn_pictures(count: int) -> None:
     assert findings(pictures(shown)) == [("torn", 12, 11 + count)]
 
 
+def test_a_view_that_moves_a_little_for_one_picture_is_not_torn() -> None:
+    shown = [scene(0) for number in range(30)]
+    shown[15] = np.roll(shown[15], 2, axis=1)
+    for number, picture in enumerate(shown):
+        picture[20:40, 5 * number : 5 * number + 20] = 255
+    assert "torn" not in {kind for kind, _, _ in findings(pictures(shown))}
+
+
+def test_the_text_says_what_is_torn() -> None:
+    shown = [scene(number) for number in range(30)]
+    shown[15][96:] = shown[8][96:]
+    found = measured(pictures(shown))
+    (torn,) = torn_pictures(entry(30), found, PictureStates.of(found, THRESHOLDS), [])
+    assert torn.text == "1 picture of which a part is that of an earlier picture"
+    shown[15][96:] = scene(8, seed=1)[:96]
+    found = measured(pictures(shown))
+    (torn,) = torn_pictures(entry(30), found, PictureStates.of(found, THRESHOLDS), [])
+    assert "1 picture with a region that differs by" in torn.text
+
+
 def test_pictures_that_the_decoder_guessed_until_the_next_key_frame() -> None:
     found = measured(pictures([scene(number) for number in range(20)]))
     corrupt, key = np.zeros(20, bool), np.zeros(20, bool)

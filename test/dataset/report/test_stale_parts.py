@@ -84,10 +84,12 @@ def test_a_still_picture_has_no_stale_part() -> None:
 
 
 def test_a_view_that_jumps_for_one_picture() -> None:
-    """Where only a small thing moves otherwise, the picture after the jump looks as those before it."""
+    """The next picture looks as those before it, but for a thing that moves on; then the view pans."""
     shown = [np.roll(scene(0), 2 * (number == 30), axis=0) for number in range(60)]
     for number, picture in enumerate(shown):
-        picture[20:30, 4 * number : 4 * number + 10] = 255
+        picture[:] = np.roll(picture, 2 * ((number + 13) // 15), axis=1)
+        picture[:50] = 60
+        picture[20:40, 4 * number : 4 * number + 20] = 255
     assert stale(shown) == []
 
 
