@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from odyssey_ros.dataset.process_exit import ended
 from odyssey_ros.dataset.stop_signals import stoppable
 from odyssey_ros.requirements import exit_unless_installed
 
@@ -27,7 +28,7 @@ def main() -> int:
     except KeyboardInterrupt:  # loading the packages can take seconds
         sys.stderr.write("interrupted\n")
         return _EXIT_INTERRUPTED
-    return cli.main()
+    return ended(cli.main())
 
 
 def _prepare_output() -> None:

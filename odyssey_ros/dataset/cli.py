@@ -13,7 +13,6 @@ from odyssey_ros.dataset.bags_command import run_bags
 from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.errors import DatasetError
 from odyssey_ros.dataset.export_command import run_export
-from odyssey_ros.dataset.process_exit import ended
 from odyssey_ros.dataset.stop_signals import stoppable
 
 if TYPE_CHECKING:
@@ -37,12 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_up_logging(verbose=arguments.verbose)
     try:
         with stoppable():
-            status = _status(arguments, console)
+            return _status(arguments, console)
     except KeyboardInterrupt:
         again = "" if arguments.command == "verify" else "; run the same command again to continue"
         console.print(f"interrupted{again}", markup=False)
-        status = EXIT_INTERRUPTED
-    return ended(status)
+        return EXIT_INTERRUPTED
 
 
 def _status(arguments: argparse.Namespace, console: Console) -> int:
