@@ -42,7 +42,7 @@ from odyssey_ros.dataset.engines.task_engine import LostClusterError, finished_t
 from waiting import wait_until
 
 if __name__ == "__main__":
-    ray_engine._LOST_SECONDS = 2.0
+    ray_engine._LOST_SECONDS, ray_engine._WIDTH_SECONDS = 2.0, 0.5
     engine = ray_engine.RayEngine()
     task = engine.submit(announce_and_wait, Path(sys.argv[2]))
     wait_until(Path(sys.argv[2]).exists)
