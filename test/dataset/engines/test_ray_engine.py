@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ray_cluster import RayCluster
 
 LOST_CLUSTER = """
-import os, signal, sys
+import contextlib, sys
 from pathlib import Path
 import psutil
 from engine_tasks import announce_and_wait, double
@@ -46,7 +46,8 @@ if __name__ == "__main__":
     engine = ray_engine.RayEngine()
     task = engine.submit(announce_and_wait, Path(sys.argv[2]))
     wait_until(Path(sys.argv[2]).exists)
-    for child in psutil.Process().children():
+    children = psutil.Process().children(recursive=True)
+    for child in children:
         if child.name() == sys.argv[1]:
             child.kill()
     try:
@@ -55,6 +56,10 @@ if __name__ == "__main__":
         print(error)
     print(task.exception())
     engine.close()
+    for child in children:  # agents of a dead node end a minute later
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.pid != int(Path(sys.argv[2]).read_text()):
+                child.kill()
     sys.exit(7)
 """
 
