@@ -1,7 +1,7 @@
 """Measures of the pictures of an episode, taken in one pass on a reduced picture.
 
 Only the last pictures are kept, reduced, so memory does not grow with the pictures: each frame leaves some
-numbers, a coarse colour picture and differences from earlier pictures, of less than four kilobytes.
+numbers, a coarse colour picture and differences from earlier pictures, of about two kilobytes.
 """
 
 from __future__ import annotations
