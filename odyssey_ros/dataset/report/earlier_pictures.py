@@ -30,7 +30,7 @@ class EarlierPictures:
         self._count = 0
 
     def add(self, luma: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Compare a picture with the last ones, and keep it. A picture of another size begins anew.
+        """Compare a picture with the last ones, and keep it. The first of another size has no earlier ones.
 
         Args:
             luma: The picture, of at least one pixel.

@@ -41,7 +41,7 @@ def test_pictures_with_few_rows_can_be_compared(size: tuple[int, int]) -> None:
     assert (earlier.add(np.full(size, 7, np.uint8))[0] == 7).all()
 
 
-def test_another_size_begins_anew() -> None:
+def test_the_first_picture_of_another_size_has_no_earlier_ones() -> None:
     earlier = EarlierPictures(0)
     earlier.add(np.zeros((20, 20), np.uint8))
     assert np.isinf(earlier.add(np.zeros((20, 30), np.uint8))).all()
