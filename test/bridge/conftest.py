@@ -18,6 +18,7 @@ import rclpy
 from ament_index_python.packages import get_package_prefix
 from lifecycle_msgs.srv import GetState
 from odyssey_ros.msg import StreamEvent, StreamStatus
+from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -275,9 +276,10 @@ class Probe:
         return self.listen(StreamEvent, f"{bridge}/events", QoSProfile(depth=100))
 
     def publisher(self, message_type: type, topic: str, qos: QoSProfile | int = 10) -> Any:
-        """Return a publisher that has discovered its subscriber."""
+        """Return a publisher whose subscriber is discovered, and knows the subscriptions of this node."""
         publisher = self.node.create_publisher(message_type, topic, qos)
         wait_until(lambda: publisher.get_subscription_count() > 0, f"a subscriber of {topic}")
+        self._wait_until_known(lambda: self.node.get_subscriptions_info_by_topic(topic))
         return publisher
 
     def call(self, service_type: type, name: str, request: Any = None, timeout: float = WAIT_S) -> Any:
@@ -296,8 +298,24 @@ class Probe:
         self.call(GetState, f"{bridge}/get_state")
 
     def wait_for_publisher(self, topic: str) -> None:
-        """Wait until the publisher of a topic is discovered, so that its next messages are received."""
-        wait_until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
+        """Wait until the publisher of a topic knows the subscriptions of this node, and sends to them."""
+        self._wait_until_known(lambda: self.node.get_publishers_info_by_topic(topic))
+
+    def _wait_until_known(self, endpoints: Callable[[], list[Any]]) -> None:
+        """Wait until the node of an endpoint knows this node's subscriptions.
+
+        This node may know the other before the other knows this node. A node responds only to a client that
+        it knows, and it hears of this node's endpoints in their order: so the call is of a new client.
+        """
+
+        def named() -> list[str]:
+            pairs = [(one.node_namespace.rstrip("/"), one.node_name) for one in endpoints()]
+            return [f"{folder}/{name}" for folder, name in pairs if "_UNKNOWN_" not in name]
+
+        name = f"{wait_until(named)[0]}/get_parameters"
+        client = self.node.create_client(GetParameters, name)
+        assert client.wait_for_service(timeout_sec=WAIT_S), f"there is no service {name}"
+        wait_until(client.call_async(GetParameters.Request()).done, f"an answer of {name}")
 
     def close(self) -> None:
         """End the spinning, then the executor and the node; tell what was seen."""

@@ -92,7 +92,8 @@ def test_a_node_has_on_the_graph_what_its_enclave_allows(
     assert names_of(probe, "publisher", node) <= published
     assert names_of(probe, "service", node) == served
     # The player either publishes /clock or subscribes to /clock.
-    assert rules["subscribe"] - names_of(probe, "subscriber", node) <= {"/clock"} & published
+    needed = rules["subscribe"] - ({"/clock"} & published)
+    wait_until(lambda: needed <= names_of(probe, "subscriber", node), f"what {node} subscribes to")
     assert names_of(probe, "subscriber", node) <= rules["subscribe"]
     assert names_of(probe, "client", node) == set()
 

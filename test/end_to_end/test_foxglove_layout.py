@@ -10,6 +10,7 @@ import pytest
 from ament_index_python.packages import get_package_share_directory
 
 from live_graph import LiveGraph
+from waiting import wait_until
 
 LAYOUT = Path(get_package_share_directory("odyssey_ros")) / "config" / "odyssey_foxglove.json"
 
@@ -88,7 +89,9 @@ def test_topics_types_and_fields_are_those_of_the_node(layout, domain_id, tmp_pa
     with LiveGraph(domain_id, tmp_path, "--no-recordings") as graph:
         graph.wait_for_publishers(*(topic for topic, _ in _topics(layout)))
         prompt = _panel(layout, "Publish")["topicName"]
-        (subscription,) = graph.node.get_subscriptions_info_by_topic(prompt)
+        (subscription,) = wait_until(
+            lambda: graph.node.get_subscriptions_info_by_topic(prompt), f"a subscriber of {prompt}"
+        )
         types = dict(graph.node.get_topic_names_and_types())
     assert subscription.topic_type == _panel(layout, "Publish")["datatype"]
     image = _panel(layout, "Image")["imageMode"]["imageTopic"]

@@ -1,124 +1,161 @@
-"""Goals whose responses the middleware does not take at the first attempt."""
+"""Each response of an action whose first attempt the middleware refuses arrives in the end."""
 
 from __future__ import annotations
-
-import asyncio
-from types import SimpleNamespace
 
 import pytest
 from action_msgs.msg import GoalStatus
 from odyssey_ros.action import RunSimulation
-from rclpy.action import ActionServer
-from unique_identifier_msgs.msg import UUID
+from rclpy.action import ActionClient, CancelResponse, GoalResponse
+from rclpy.node import Node
 
 from odyssey_ros.bridge.calls.patient_action_server import PatientActionServer
+from odyssey_ros.bridge.runtime import response_retry
+from odyssey_ros.bridge.runtime.managed_node import ManagedNode
 from odyssey_ros.bridge.runtime.response_retry import RCLError
 
-GOAL_ID = UUID(uuid=[7] * 16)
+
+class Quiet(ManagedNode):
+    def configure(self):
+        pass
+
+    release = activate = deactivate = configure
 
 
-class Node:
-    """The parts of a node that the server uses; each response goes through `deliver`."""
+class Job:
+    """Executes goals until they are cancelled, or at once; counts them."""
 
-    def __init__(self):
-        self.delivered = []
-        self.response_retry = SimpleNamespace(send=self.deliver)
-        self.lines = []
+    def __init__(self, node):
+        self._node = node
+        self.goals, self.decision, self.until_cancelled = [], GoalResponse.ACCEPT, False
 
-    def deliver(self, send):
-        self.delivered.append(send)
-        send()
+    def requested(self, _goal):
+        return self.decision
 
-    def get_logger(self):
-        return SimpleNamespace(debug=self.lines.append)
-
-    def get_clock(self):
-        from builtin_interfaces.msg import Time
-
-        return SimpleNamespace(now=lambda: SimpleNamespace(to_msg=lambda: Time(sec=5)))
-
-
-class Handle:
-    """Records what the server sends."""
-
-    def __init__(self):
-        self.goal_responses, self.results, self.statuses = [], [], 0
-
-    def send_goal_response(self, header, response):
-        self.goal_responses.append((header, response))
-
-    def send_result_response(self, header, result):
-        self.results.append((header, result))
-
-    def publish_status(self):
-        self.statuses += 1
+    async def execute(self, goal):
+        self.goals.append(goal)
+        if self.until_cancelled:
+            while not goal.is_cancel_requested:
+                await self._node.next_turn()
+            goal.canceled()
+        else:
+            goal.succeed()
+        return RunSimulation.Result(message="done")
 
 
-class Goal:
-    def __init__(self, status):
-        self.status = status
-        self.executed = 0
+class Turns(Quiet):
+    """Wakes coroutines of its executor from a timer."""
 
-    def execute(self):
-        self.executed += 1
+    def next_turn(self):
+        from rclpy.task import Future
+
+        turn = Future()
+        timer = self.create_timer(0.01, lambda: (self.destroy_timer(timer), turn.set_result(None)))
+        return turn
 
 
 @pytest.fixture
-def server(monkeypatch):
-    """A server without a graph; `error` is what rclpy raises."""
-    one = PatientActionServer.__new__(PatientActionServer)
-    one._node, one._handle, one._goal_handles = Node(), Handle(), {}
-    one._action_type = RunSimulation
-    one.error = None
+def refused(monkeypatch):
+    """The first attempts to send that were refused."""
+    first, is_accepted = [], response_retry.is_accepted
 
-    async def execute(self, taken_data):
-        if self.error is not None:
-            raise self.error
+    def refuse_first(send):
+        if send in first:
+            return is_accepted(send)
+        first.append(send)
+        return False
 
-    monkeypatch.setattr(ActionServer, "execute", execute)
-    monkeypatch.setattr(ActionServer, "__del__", lambda self: None, raising=False)
-    return one
-
-
-def taken_goal():
-    return {"goal": ("header", RunSimulation.Impl.SendGoalService.Request(goal_id=GOAL_ID))}
+    monkeypatch.setattr(response_retry, "is_accepted", refuse_first)
+    monkeypatch.setattr(response_retry, "RETRY_DELAYS_S", (0.01, 0.02, 0.03))
+    return first
 
 
-def run(server, taken):
-    asyncio.run(server.execute(taken))
+@pytest.fixture
+def graph(local_graph):
+    """A job, its server, its client, and `until`."""
+    node = local_graph.add(Turns("server", context=local_graph.context))
+    client_node = local_graph.add(Node("client", context=local_graph.context))
+    job = Job(node)
+    server = PatientActionServer(
+        node,
+        RunSimulation,
+        "~/run_simulation",
+        job.execute,
+        goal_callback=job.requested,
+        cancel_callback=lambda _: CancelResponse.ACCEPT,
+    )
+    client = ActionClient(client_node, RunSimulation, "/server/run_simulation")
+    local_graph.until(client.server_is_ready)
+    yield job, server, client, local_graph.until
+    client.destroy()
+    server.destroy()
 
 
-def test_a_goal_that_rclpy_accepted_and_forgot_is_executed(server):
-    goal = server._goal_handles[bytes(GOAL_ID.uuid)] = Goal(GoalStatus.STATUS_ACCEPTED)
-    server.error = RCLError("not taken")
-    run(server, taken_goal())
-    assert goal.executed == 1
-    ((header, response),) = server._handle.goal_responses
-    assert (header, response.accepted, response.stamp.sec) == ("header", True, 5)
-    assert server._handle.statuses == 1
-    assert "A response could not be delivered: not taken" in server._node.lines[0]
+def ended(until, future):
+    until(future.done)
+    return future.result()
 
 
-def test_a_goal_that_is_executing_is_left_alone(server):
-    goal = server._goal_handles[bytes(GOAL_ID.uuid)] = Goal(GoalStatus.STATUS_EXECUTING)
-    run(server, taken_goal())
-    assert goal.executed == 0
-    assert not server._node.delivered
+def test_a_goal_and_its_result(graph, refused):
+    job, server, client, until = graph
+    goal = ended(until, client.send_goal_async(RunSimulation.Goal()))
+    assert goal.accepted
+    assert goal.stamp.sec > 0
+    answer = ended(until, goal.get_result_async())
+    assert (answer.status, answer.result.message) == (GoalStatus.STATUS_SUCCEEDED, "done")
+    assert len(job.goals) == 1
+    assert server.goals_kept == 1
+    assert len(refused) == 2
 
 
-def test_a_goal_that_was_refused_is_left_alone(server):
-    run(server, taken_goal())
-    assert not server._node.delivered
+def test_the_cancellation_of_a_goal(graph, refused):
+    job, _, client, until = graph
+    job.until_cancelled = True
+    goal = ended(until, client.send_goal_async(RunSimulation.Goal()))
+    until(lambda: job.goals)
+    answer = ended(until, goal.cancel_goal_async())
+    assert [bytes(one.goal_id.uuid) for one in answer.goals_canceling] == [bytes(goal.goal_id.uuid)]
+    assert ended(until, goal.get_result_async()).status == GoalStatus.STATUS_CANCELED
+    assert len(refused) == 3
 
 
-def test_other_requests_need_no_goal(server):
-    server.error = RCLError("not taken")
-    run(server, {"cancel": ("header", None)})
-    assert len(server._node.lines) == 1
+def test_a_rejected_goal(graph, refused):
+    job, server, client, until = graph
+    job.decision = GoalResponse.REJECT
+    goal = ended(until, client.send_goal_async(RunSimulation.Goal()))
+    assert not goal.accepted
+    assert not job.goals
+    assert server.goals_kept == 0
+    assert len(refused) == 1
 
 
-def test_results_are_delivered_with_retries(server):
-    future = SimpleNamespace(result=lambda: "result")
-    server._send_result_response("header", future)
-    assert server._handle.results == [("header", "result")]
-    assert len(server._node.delivered) == 1
+def test_a_goal_that_exists_is_rejected(graph, refused):
+    job, server, client, until = graph
+    goal = ended(until, client.send_goal_async(RunSimulation.Goal()))
+    again = ended(until, client.send_goal_async(RunSimulation.Goal(), goal_uuid=goal.goal_id))
+    assert not again.accepted
+    assert len(job.goals) == 1
+    assert server.goals_kept == 1
+    assert len(refused) == 2
+
+
+def test_a_goal_that_the_middleware_cannot_accept_is_rejected(graph, refused, monkeypatch):
+    from odyssey_ros.bridge.calls import patient_action_server
+
+    job, server, client, until = graph
+
+    def fail(*_):
+        raise RCLError("no memory")
+
+    monkeypatch.setattr(patient_action_server, "ServerGoalHandle", fail)
+    assert not ended(until, client.send_goal_async(RunSimulation.Goal())).accepted
+    assert not job.goals
+    assert server.goals_kept == 0
+    assert len(refused) == 1
+
+
+def test_the_result_of_an_unknown_goal(graph, refused):
+    _, server, client, until = graph
+    goal = ended(until, client.send_goal_async(RunSimulation.Goal()))
+    server._goal_handles.clear()
+    assert ended(until, goal.get_result_async()).status == GoalStatus.STATUS_UNKNOWN
+    assert len(refused) == 2

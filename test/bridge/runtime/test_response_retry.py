@@ -6,15 +6,11 @@ import queue
 import warnings
 
 import pytest
-from action_msgs.msg import GoalStatus
-from odyssey_ros.action import RunSimulation
-from rclpy.action import ActionClient
 from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.service import Service
 from std_srvs.srv import Trigger
 
-from odyssey_ros.bridge.bridge_node import BridgeNode
 from odyssey_ros.bridge.runtime import response_retry
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.bridge.runtime.managed_node import ManagedNode
@@ -143,65 +139,3 @@ def test_a_response_of_a_service_arrives(graph, monkeypatch):
     until(future.done)
     assert future.result().success
     assert len(attempts) == 3
-
-
-def test_a_goal_whose_response_was_refused_is_executed(graph, monkeypatch):
-    context, add, until = graph
-    monkeypatch.delenv("ODYSSEY_API_KEY", raising=False)
-    bridge = add(BridgeNode(context=context, parameter_overrides=[]))
-    client_node = add(Node("client", context=context))
-    server = bridge._simulations._server
-    real, refusals = server._handle, []
-
-    class Handle:
-        """The server's handle, whose first response to a goal is refused."""
-
-        def __getattr__(self, name):
-            return getattr(real, name)
-
-        def __enter__(self):
-            return real.__enter__()
-
-        def __exit__(self, *error):
-            return real.__exit__(*error)
-
-        def send_goal_response(self, *arguments):
-            refusals.append(arguments)
-            if len(refusals) == 1:
-                fail()
-            real.send_goal_response(*arguments)
-
-    execute = server._execute_goal_request
-
-    async def with_refusal(data):
-        # The goal's own handle is made from the real one.
-        from rclpy.action import server as rclpy_server
-
-        make = rclpy_server.ServerGoalHandle
-
-        def made(_, *arguments):
-            server._handle = real
-            handle = make(server, *arguments)
-            server._handle = Handle()
-            return handle
-
-        monkeypatch.setattr(rclpy_server, "ServerGoalHandle", made)
-        server._handle = Handle()
-        try:
-            await execute(data)
-        finally:
-            server._handle = real
-            monkeypatch.setattr(rclpy_server, "ServerGoalHandle", make)
-
-    monkeypatch.setattr(server, "_execute_goal_request", with_refusal)
-    client = ActionClient(client_node, RunSimulation, "/odyssey/run_simulation")
-    until(client.server_is_ready)
-    sent = client.send_goal_async(RunSimulation.Goal())
-    until(sent.done)
-    assert sent.result().accepted
-    ended = sent.result().get_result_async()
-    until(ended.done)
-    assert ended.result().status == GoalStatus.STATUS_ABORTED
-    assert ended.result().result.error_code == "UNCONFIGURED"
-    assert len(refusals) == 1
-    client.destroy()
