@@ -16,6 +16,8 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from encoded_topics import LONG_HISTORY
+
 KEY = "ody_test_key"
 DEEP = QoSProfile(depth=500)
 FPS = 15
@@ -155,7 +157,7 @@ def test_every_join_gets_a_key_frame(start_emulator, start_node, probe, wait_unt
     service = start_emulator(
         "--fps", str(FPS), "--codec", "vp8", "--key-frame-interval", "0", "--no-recordings"
     )
-    start_on(start_node, service)
+    start_on(start_node, service, LONG_HISTORY)
     watch.status(lambda status: status.frames_received > 0, "a stream")
     joined = []
     for count in range(6):

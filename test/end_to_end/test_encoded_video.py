@@ -14,7 +14,7 @@ import pytest
 from odyssey_ros.srv import GetBroadcast
 
 import without_packages
-from encoded_topics import EncodedTopic, check_gaps, decoded
+from encoded_topics import LONG_HISTORY, EncodedTopic, check_gaps, decoded
 from live_graph import FrameLabels, LiveGraph, RawTopic, check_label, luma_crc
 from waiting import wait_until
 
@@ -78,7 +78,8 @@ def test_each_access_unit_decodes_to_the_picture_of_the_decoded_topic(domain_id,
 
 def test_each_subscription_begins_with_a_key_frame(domain_id, tmp_path):
     """Without requests, the emulator would send one key frame, at the start."""
-    with LiveGraph(domain_id, tmp_path, "--key-frame-interval", "0", "--no-recordings") as graph:
+    emulator = ("--key-frame-interval", "0", "--no-recordings")
+    with LiveGraph(domain_id, tmp_path, *emulator, **LONG_HISTORY) as graph:
         labels = FrameLabels(graph.observer, "/odyssey")
         graph.start_stream("a fox")
         _frames(labels.labels, 5)

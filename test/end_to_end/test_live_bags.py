@@ -21,10 +21,6 @@ from odyssey_ros.emulator.scene.marker import prompt_digest
 ALL = ("frame_info", "camera_info", "events", "image_raw", "image_raw/compressed", "image_raw/foxglove")
 
 
-def _size(recorder, size):
-    recorder.wait_for_size(recorder.path.stat().st_size + size)
-
-
 @pytest.fixture(autouse=True)
 def inline(monkeypatch):
     monkeypatch.setattr(bags_command, "selected_engine", inline_engine)
@@ -83,9 +79,9 @@ def test_two_streams_in_every_topic_and_storage(domain_id, tmp_path):
             recorder.wait_for_topics()
             for prompts in (("a fox", "snow falls"), ("a harbour", "it rains")):
                 graph.start_stream(prompts[0])
-                _size(recorder, 25_000_000)
+                recorder.wait_for_more(25_000_000)
                 graph.interact(prompts[1])
-                _size(recorder, 25_000_000)
+                recorder.wait_for_more(25_000_000)
                 graph.end_stream()
             recorder.end()
         path = recorder.path
@@ -122,13 +118,13 @@ def test_a_stream_in_two_bags_of_which_one_recorder_was_killed(domain_id, tmp_pa
         with Recorder(graph, tmp_path / "one", *topics) as first:
             first.wait_for_topics()
             graph.start_stream("a fox")
-            _size(first, 150_000)
+            first.wait_for_more(150_000)
             first.kill()
         with Recorder(graph, tmp_path / "two", *topics) as second:
             second.wait_for_topics()
-            _size(second, 150_000)
+            second.wait_for_more(150_000)
             graph.interact("snow falls")
-            _size(second, 150_000)
+            second.wait_for_more(150_000)
             second.end()
     (episode,) = _check(tmp_path / "both", tmp_path / "one", tmp_path / "two").values()
     assert _prompts(episode) == ["a fox", "snow falls"]

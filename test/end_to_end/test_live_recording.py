@@ -10,6 +10,12 @@ from live_recorder import Recorder
 from waiting import wait_until
 
 
+def _let_it_snow(graph):
+    """Prompt, and wait until the prompt is in force."""
+    graph.interact("snow falls")
+    wait_until(lambda: graph.status.prompt == "snow falls", lambda: str(graph.status))
+
+
 def _stamp(message):
     return message.header.stamp.sec, message.header.stamp.nanosec
 
@@ -41,9 +47,9 @@ def test_a_bag_of_a_whole_stream(domain_id, tmp_path, kind):
     with LiveGraph(domain_id, tmp_path) as graph, Recorder(graph, tmp_path, *topics) as recorder:
         recorder.wait_for_topics()
         graph.start_stream("a fox")
-        recorder.wait_for_size(200_000)
-        graph.interact("snow falls")
-        recorder.wait_for_size(500_000)
+        recorder.wait_for_more(200_000)
+        _let_it_snow(graph)
+        recorder.wait_for_more(200_000)
         graph.end_stream()
         bag = recorder.finish()
     assert _check(bag, kind) == ["a fox", "snow falls"]
@@ -57,9 +63,9 @@ def test_a_bag_that_begins_in_mid_stream(domain_id, tmp_path):
         wait_until(lambda: len(viewer.units) > 10)
         with Recorder(graph, tmp_path, "frame_info", "camera_info", "image_raw/ffmpeg") as recorder:
             recorder.wait_for_topics()
-            recorder.wait_for_size(200_000)
-            graph.interact("snow falls")
-            recorder.wait_for_size(400_000)
+            recorder.wait_for_more(200_000)
+            _let_it_snow(graph)
+            recorder.wait_for_more(200_000)
             bag = recorder.finish()
     assert _check(bag, "ffmpeg") == ["a fox", "snow falls"]
 
@@ -72,7 +78,7 @@ def test_a_bag_of_a_topic_that_already_has_a_subscriber(domain_id, tmp_path):
         wait_until(lambda: len(viewer.units) > 10)
         with Recorder(graph, tmp_path, "frame_info", "camera_info", "image_raw/ffmpeg") as recorder:
             recorder.wait_for_topics()
-            recorder.wait_for_size(200_000)
+            recorder.wait_for_more(200_000)
             bag = recorder.finish()
     units = [access_unit(message) for message in bag["image_raw/ffmpeg"]]
     begin = next(number for number, unit in enumerate(units) if unit.is_key_frame)

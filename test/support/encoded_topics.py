@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 IDR, SPS, PPS = 5, 7, 8
 ENCODED: Final = {"ffmpeg": FFMPEGPacket, "foxglove": CompressedVideo}
 """The types of the encoded topics by the last part of their names."""
+LONG_HISTORY: Final = {f"qos_overrides./odyssey/image_raw/{kind}.publisher.depth": "1000" for kind in ENCODED}
+"""Parameters of a bridge with which a reliable subscription misses nothing when it is discovered late."""
 
 
 @dataclass(frozen=True, slots=True)

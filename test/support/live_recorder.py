@@ -55,7 +55,9 @@ class Recorder:
     def wait_for_topics(self) -> None:
         wait_until(lambda: bag_recorder.SUBSCRIBED in self._log.read_text(), self._log.read_text)
 
-    def wait_for_size(self, size: int) -> None:
+    def wait_for_more(self, size: int) -> None:
+        """Wait until the file is larger by so many bytes."""
+        size += self.path.stat().st_size
         wait_until(lambda: self.path.stat().st_size >= size, lambda: f"{size} B; {self._log.read_text()}")
 
     def end(self) -> None:
