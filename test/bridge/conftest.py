@@ -20,10 +20,11 @@ from lifecycle_msgs.srv import GetState
 from odyssey_ros.msg import StreamEvent, StreamStatus
 from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from spinning import SpinningThread
 from waiting import wait_until
 
 if TYPE_CHECKING:
@@ -240,16 +241,7 @@ class Probe:
         self.executor.add_node(self.node)
         self._clients: dict[str, Any] = {}
         self._received: list[tuple[str, list[Any]]] = []
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def _spin(self) -> None:
-        try:
-            while not self._closing.is_set():
-                self.executor.spin_once()
-        except (ExternalShutdownException, ShutdownException):
-            return
+        self._spinning = SpinningThread(self.executor)
 
     def do(self, act: Callable[[], Any]) -> Any:
         """Call `act` on the spinning thread and return its result, as rclpy's action client requires.
@@ -322,11 +314,7 @@ class Probe:
         for topic, messages in self._received:
             publishers = self.node.count_publishers(topic)
             tell(f"{topic}: {len(messages)} messages received, {publishers} publishers in the graph")
-        # A callback that ends while the executor shuts down uses what the shutdown has destroyed.
-        self._closing.set()
-        self.executor.create_task(lambda: None)  # spin_once returns only when it has something to do
-        self._thread.join()
-        self.executor.shutdown()
+        self._spinning.end()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self.context)
 

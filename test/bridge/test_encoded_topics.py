@@ -231,6 +231,7 @@ def test_a_spectator_passes_through_and_an_inactive_node_decodes_nothing(
     )
     status = watch.status(lambda status: status.frames_passed_through > 20, "frames passed through")
     assert status.frames_decoded == 0
+    wait_until(lambda: len(videos) > 20, "the frames")
     assert decodes(videos, "h264")
     assert (videos[-1].format, videos[-1].frame_id) == ("h264", "odyssey_optical_frame")
 

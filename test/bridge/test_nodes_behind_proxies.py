@@ -221,7 +221,7 @@ def test_nothing_is_read_for_a_service_on_loopback(host, start_emulator, start_n
         environment=variables,
     )
     wait_until(lambda: len(images) > 3, lambda: f"pictures; the bridge said:\n{bridge.text}")
-    assert statuses[-1].connection == StreamStatus.CONNECTED
+    wait_until(lambda: statuses and statuses[-1].connection == StreamStatus.CONNECTED, "the connection")
     answer = wait_until(
         lambda: (got := probe.call(GetBroadcast, "/odyssey/get_broadcast")).success and got, "the broadcast"
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from typing import TYPE_CHECKING, Any
 
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
+from spinning import SpinningThread
 from waiting import wait_until
 
 if TYPE_CHECKING:
@@ -35,9 +34,7 @@ class Observer:
         self._clients: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
+        self._spinning = SpinningThread(self._executor)
 
     def __enter__(self) -> Observer:
         return self
@@ -45,18 +42,9 @@ class Observer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A callback that ends while the executor shuts down uses what the shutdown has destroyed.
-        self._closing.set()
-        self._executor.create_task(lambda: None)  # spin_once returns only when it has something to do
-        self._thread.join()
-        self._executor.shutdown()
+        self._spinning.end()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
-
-    def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException, ShutdownException):
-            while not self._closing.is_set():
-                self._executor.spin_once()
 
     def run(self, function: Callable[[], Any]) -> Any:
         """Run a function on the thread that spins, and return its result.

@@ -66,14 +66,16 @@ class Goal:
 def send_goal(probe, wait_until):
     """Sends goals to the bridge."""
     # rclpy's client drops feedback that arrives after the result, so a subscription collects the feedback.
-    # The bridge discovers the subscription before the client, so it misses no message.
-    messages = probe.listen(
-        RunSimulation.Impl.FeedbackMessage, "/odyssey/run_simulation/_action/feedback", QoSProfile(depth=100)
-    )
+    feedback = "/odyssey/run_simulation/_action/feedback"
+    messages = probe.listen(RunSimulation.Impl.FeedbackMessage, feedback, QoSProfile(depth=100))
     client = probe.do(lambda: ActionClient(probe.node, RunSimulation, "/odyssey/run_simulation"))
+    known: list[str] = []
 
     def send(**fields):
         wait_until(client.server_is_ready, "the action server")
+        if not known:
+            probe.wait_for_publisher(feedback)
+            known.append(feedback)
         return Goal(client, probe, wait_until, RunSimulation.Goal(**fields), messages)
 
     yield send

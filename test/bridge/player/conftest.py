@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import Future
 
 import pytest
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, ShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 
 from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+from spinning import SpinningThread
 
 
 class Quiet(ManagedNode):
@@ -33,19 +33,10 @@ def spin(domain_id):
         node = make(name, context=context)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
-
-        def run():
-            try:
-                executor.spin()
-            except (ExternalShutdownException, ShutdownException):
-                return
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
+        spinning = SpinningThread(executor)
 
         def end():
-            executor.shutdown()
-            thread.join(10)
+            spinning.end()
             node.destroy_node()
             rclpy.try_shutdown(context=context)
 
