@@ -18,12 +18,12 @@ import rclpy
 from ament_index_python.packages import get_package_prefix
 from lifecycle_msgs.srv import GetState
 from odyssey_ros.msg import StreamEvent, StreamStatus
-from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
+from discovery import wait_until_known
 from spinning import SpinningThread
 from waiting import wait_until
 
@@ -294,20 +294,13 @@ class Probe:
         self._wait_until_known(lambda: self.node.get_publishers_info_by_topic(topic))
 
     def _wait_until_known(self, endpoints: Callable[[], list[Any]]) -> None:
-        """Wait until the node of an endpoint knows this node's subscriptions.
-
-        This node may know the other before the other knows this node. A node responds only to a client that
-        it knows, and it hears of this node's endpoints in their order: so the call is of a new client.
-        """
+        """Wait until the node of an endpoint knows the subscriptions of this node."""
 
         def named() -> list[str]:
             pairs = [(one.node_namespace.rstrip("/"), one.node_name) for one in endpoints()]
             return [f"{folder}/{name}" for folder, name in pairs if "_UNKNOWN_" not in name]
 
-        name = f"{wait_until(named)[0]}/get_parameters"
-        client = self.node.create_client(GetParameters, name)
-        assert client.wait_for_service(timeout_sec=WAIT_S), f"there is no service {name}"
-        wait_until(client.call_async(GetParameters.Request()).done, f"an answer of {name}")
+        wait_until_known(self.node, wait_until(named)[0])
 
     def close(self) -> None:
         """End the spinning, then the executor and the node; tell what was seen."""

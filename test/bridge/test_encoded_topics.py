@@ -16,6 +16,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from discovery import wait_until_known
 from encoded_topics import LONG_HISTORY
 
 KEY = "ody_test_key"
@@ -169,6 +170,7 @@ def test_every_join_gets_a_key_frame(start_emulator, start_node, probe, wait_unt
             for subscription, _ in joined:
                 watch.unsubscribe(subscription)
             joined.clear()
+            wait_until_known(probe.node, "/odyssey")
             watch.frames_pass(5)
         elif count % 3 == 0:
             assert messages[0].flags == 1

@@ -14,6 +14,7 @@ import pytest
 from odyssey_ros.srv import GetBroadcast
 
 import without_packages
+from discovery import wait_until_known
 from encoded_topics import LONG_HISTORY, EncodedTopic, check_gaps, decoded
 from live_graph import FrameLabels, LiveGraph, RawTopic, check_label, luma_crc
 from waiting import wait_until
@@ -90,6 +91,8 @@ def test_each_subscription_begins_with_a_key_frame(domain_id, tmp_path):
             topic = EncodedTopic(graph.observer, IMAGE, kind)
             _frames(topic.units, 4)
             topic.close()
+            wait_until_known(graph.node, "/odyssey")
+            _frames(labels.labels, 2)  # while nobody subscribes
             units = list(topic.units)
             assert units[0].is_key_frame, (number, kind)
             wait_until(lambda: units[-1].stamp in labels.labels)  # noqa: B023 -- called at once

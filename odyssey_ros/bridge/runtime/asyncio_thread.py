@@ -25,12 +25,17 @@ class AsyncioThread:
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
         self._stop_requested = False
+        # A loop has only weak references to its tasks: without these, one that waits could be collected.
+        self._submitted: set[concurrent.futures.Future[Any]] = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Run a coroutine on the loop; return a future for its result, which any thread can use."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        self._submitted.add(future)
+        future.add_done_callback(self._submitted.discard)
+        return future
 
     def stop(self, timeout: float) -> bool:
         """Cancel all tasks, and end the loop and the thread. Idempotent.

@@ -177,9 +177,7 @@ def test_a_picture_to_start_from(connected, probe, wait_until, tmp_path):
 def test_simulation_jobs(connected, probe, emulator, wait_until, tmp_path):
     connected({"image_folders": [str(tmp_path)]})
     (tmp_path / "sea.jpg").write_bytes(jpeg())
-    emulator.fault(
-        fault="job_hold", before="processing", count=0
-    )  # the first job has not ended when it is listed
+    emulator.fault(fault="job_hold", before="processing", count=0)  # until both have been listed
     batch = [script(prompt="a forest"), script(prompt="a city")]
     batch[0][0].image = CompressedImage(data=jpeg())
     batch[1][0].image_path = str(tmp_path / "sea.jpg")

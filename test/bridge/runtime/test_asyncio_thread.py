@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from concurrent.futures import CancelledError
 
@@ -86,3 +87,21 @@ def test_a_second_stop_does_not_interrupt_the_end_of_the_tasks(thread):
     release.set()
     assert thread.stop(5)
     assert ended.is_set()
+
+
+def test_a_task_whose_future_is_dropped_is_not_collected(thread):
+    ended = threading.Event()
+
+    async def waits():
+        try:
+            await asyncio.Event().wait()  # nothing but this task refers to the event
+        finally:
+            ended.set()
+
+    thread.submit(waits())
+    thread.submit(asyncio.sleep(0)).result(5)  # the task is running
+    gc.collect()
+    assert not ended.is_set()
+    assert thread.stop(5)
+    assert ended.is_set()
+    assert not thread._submitted
