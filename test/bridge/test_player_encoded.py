@@ -135,6 +135,7 @@ def start_in_the_group(start_node, probe, wait_until, path):
         "player",
         {"video_file": path, "rate": 0.0, "start_paused": True, "wait_for": "image_raw/ffmpeg,frame_info"},
     )
+    probe.wait_for_publisher("/player/frame_info")  # a step publishes its frame for those who are there
     wait_until(lambda: step(probe), "the first frame")
     for _ in range(9):
         assert step(probe)
@@ -161,7 +162,10 @@ def test_a_late_subscriber_begins_with_a_key_frame_wherever_that_of_the_file_is(
     late = probe.listen(CompressedVideo, "/player/image_raw/foxglove", EVERYTHING)
     probe.wait_for_publisher("/player/image_raw/foxglove")
     play_to_the_end(probe, wait_until, late)
-    wait_until(lambda: len(labels) == len(first) == 63, "the last messages")
+    wait_until(
+        lambda: len(labels) == len(first) == 63,
+        lambda: f"63 packets, not {len(first)}, and labels: {[label.frame_index for label in labels]}",
+    )
     index_of = {stamp_ns(label.header): label.frame_index for label in labels}
     indexes = [index_of[one.timestamp.sec * 1_000_000_000 + one.timestamp.nanosec] for one in late]
     assert indexes == list(range(indexes[0], 63))
@@ -179,6 +183,7 @@ def test_packets_after_a_seek_begin_with_a_key_frame(start_node, probe, wait_unt
         "player",
         {"video_file": path, "rate": 0.0, "start_paused": True, "wait_for": "image_raw/ffmpeg,frame_info"},
     )
+    probe.wait_for_publisher("/player/frame_info")
     for target, steps in ((0, 2), (11, 8), (26, 2), (16, 1)):
         request = Seek.Request(frame_index=target)
         wait_until(lambda request=request: probe.call(Seek, "/player/seek", request).success, "the seek")

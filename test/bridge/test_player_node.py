@@ -271,6 +271,7 @@ def test_pause_step_seek_and_resume(job, start_player, probe, wait_until):
         }
     )
     wait_until(status_that(statuses, PlaybackStatus.PAUSED), "the pause")
+    probe.wait_for_publisher("/player/frame_info")
     assert not labels
     for index in range(3):
         answer = trigger(probe, "step")
