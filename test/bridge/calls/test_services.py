@@ -177,7 +177,7 @@ def test_a_picture_to_start_from(connected, probe, wait_until, tmp_path):
 def test_simulation_jobs(connected, probe, emulator, wait_until, tmp_path):
     connected({"image_folders": [str(tmp_path)]})
     (tmp_path / "sea.jpg").write_bytes(jpeg())
-    emulator.fault(fault="job_hold", before="processing", count=0)  # until both have been listed
+    emulator.fault(fault="job_hold", before="processing", count=0)  # until one is cancelled
     batch = [script(prompt="a forest"), script(prompt="a city")]
     batch[0][0].image = CompressedImage(data=jpeg())
     batch[1][0].image_path = str(tmp_path / "sea.jpg")
@@ -191,9 +191,9 @@ def test_simulation_jobs(connected, probe, emulator, wait_until, tmp_path):
     queued = call(probe, "submit_simulation_job", script=script(seconds=60)).job
 
     assert [job.job_id for job in call(probe, "list_simulation_jobs", active=1).jobs][-1] == job_id
-    emulator.clear_faults()
     cancelled = call(probe, "cancel_simulation_job", job_id=queued.job_id)
     assert (cancelled.success, cancelled.job.status) == (True, "cancelled"), cancelled.message
+    emulator.clear_faults()
     finished = wait_until(
         lambda: (job := call(probe, "get_simulation_job", job_id=job_id).job).status == "completed" and job,
         "the end of the job",
