@@ -31,10 +31,11 @@ class Stuck(ManagedNode):
         self.calls.post(self.begin)
 
     def begin(self):
-        where, status = sys.argv[1], sys.argv[2]
+        where = sys.argv[1]
         if where == "pool":
             for _ in range(40):
-                self.start(asyncio.to_thread(wait_forever))
+                self.start(asyncio.to_thread(self.wait_in_pool))
+            return
         elif where == "files":
             for _ in range(10):
                 self.asyncio_thread.submit(self.files.run(wait_forever))
@@ -47,8 +48,17 @@ class Stuck(ManagedNode):
             print("stuck", flush=True)
         elif where == "nothing":
             print("stuck", flush=True)
-        if status != "signal":
-            self.calls.post(lambda: self.end_process(int(status)))
+        self.end()
+
+    def wait_in_pool(self):
+        print("stuck", flush=True)
+        self.calls.post(self.end)
+        wait_forever()
+
+    def end(self):
+        """End with the status of the command line; else a signal ends the node."""
+        if sys.argv[2] != "signal":
+            self.end_process(int(sys.argv[2]))
 
     def configure(self):
         pass
