@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
 
 RCLError = rclpy_implementation.RCLError  # rclpy gives it no other name
-# A client is found late when messages of discovery are lost: they are sent again every 3 s.
+# A client is found late when messages of discovery are lost: the middleware repeats them after seconds.
 RETRY_DELAYS_S = (0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0)
 
 

@@ -7,50 +7,37 @@ from action_msgs.msg import GoalStatus
 from odyssey_ros.action import RunSimulation
 from rclpy.action import ActionClient, CancelResponse, GoalResponse
 from rclpy.node import Node
+from rclpy.task import Future
 
+from odyssey_ros.bridge.calls import patient_action_server
 from odyssey_ros.bridge.calls.patient_action_server import PatientActionServer
 from odyssey_ros.bridge.runtime import response_retry
-from odyssey_ros.bridge.runtime.managed_node import ManagedNode
-from odyssey_ros.bridge.runtime.response_retry import RCLError
-
-
-class Quiet(ManagedNode):
-    def configure(self):
-        pass
-
-    release = activate = deactivate = configure
+from odyssey_ros.bridge.runtime.response_retry import RETRY_DELAYS_S, RCLError
+from quiet_node import Quiet
 
 
 class Job:
-    """Executes goals until they are cancelled, or at once; counts them."""
+    """Executes goals: at once, or until they are cancelled."""
 
-    def __init__(self, node):
-        self._node = node
-        self.goals, self.decision, self.until_cancelled = [], GoalResponse.ACCEPT, False
+    def __init__(self):
+        self.goals, self.decision = [], GoalResponse.ACCEPT
+        self.cancelled = None  # a future, if goals last until they are cancelled
 
     def requested(self, _goal):
         return self.decision
 
+    def cancel(self, _goal):
+        self.cancelled.set_result(None)
+        return CancelResponse.ACCEPT
+
     async def execute(self, goal):
         self.goals.append(goal)
-        if self.until_cancelled:
-            while not goal.is_cancel_requested:
-                await self._node.next_turn()
-            goal.canceled()
-        else:
+        if self.cancelled is None:
             goal.succeed()
+        else:
+            await self.cancelled
+            goal.canceled()
         return RunSimulation.Result(message="done")
-
-
-class Turns(Quiet):
-    """Wakes coroutines of its executor from a timer."""
-
-    def next_turn(self):
-        from rclpy.task import Future
-
-        turn = Future()
-        timer = self.create_timer(0.01, lambda: (self.destroy_timer(timer), turn.set_result(None)))
-        return turn
 
 
 @pytest.fixture
@@ -65,23 +52,23 @@ def refused(monkeypatch):
         return False
 
     monkeypatch.setattr(response_retry, "is_accepted", refuse_first)
-    monkeypatch.setattr(response_retry, "RETRY_DELAYS_S", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(response_retry, "RETRY_DELAYS_S", (0.01, *RETRY_DELAYS_S))
     return first
 
 
 @pytest.fixture
 def graph(local_graph):
     """A job, its server, its client, and `until`."""
-    node = local_graph.add(Turns("server", context=local_graph.context))
+    node = local_graph.add(Quiet("server", context=local_graph.context))
     client_node = local_graph.add(Node("client", context=local_graph.context))
-    job = Job(node)
+    job = Job()
     server = PatientActionServer(
         node,
         RunSimulation,
         "~/run_simulation",
         job.execute,
         goal_callback=job.requested,
-        cancel_callback=lambda _: CancelResponse.ACCEPT,
+        cancel_callback=job.cancel,
     )
     client = ActionClient(client_node, RunSimulation, "/server/run_simulation")
     local_graph.until(client.server_is_ready)
@@ -109,7 +96,7 @@ def test_a_goal_and_its_result(graph, refused):
 
 def test_the_cancellation_of_a_goal(graph, refused):
     job, _, client, until = graph
-    job.until_cancelled = True
+    job.cancelled = Future()
     goal = ended(until, client.send_goal_async(RunSimulation.Goal()))
     until(lambda: job.goals)
     answer = ended(until, goal.cancel_goal_async())
@@ -139,8 +126,6 @@ def test_a_goal_that_exists_is_rejected(graph, refused):
 
 
 def test_a_goal_that_the_middleware_cannot_accept_is_rejected(graph, refused, monkeypatch):
-    from odyssey_ros.bridge.calls import patient_action_server
-
     job, server, client, until = graph
 
     def fail(*_):

@@ -15,7 +15,7 @@ from sensor_msgs.srv import SetCameraInfo
 from odyssey_ros.bridge.frames.calibration_file import read_calibration, write_calibration
 from odyssey_ros.bridge.frames.camera_calibration import Calibration, camera_info
 from odyssey_ros.bridge.frames.camera_info_service import CameraInfoService
-from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+from quiet_node import Quiet
 
 K = (1000.5, 0.0, 640.0, 0.0, 1001.5, 352.0, 0.0, 0.0, 1.0)
 R = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -23,15 +23,6 @@ P = (990.0, 0.0, 640.0, 0.0, 0.0, 991.0, 352.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 D = (0.1, -0.2, 0.001, 0.002, 0.0)
 CALIBRATION = Calibration(1280, 704, "plumb_bob", D, K, R, P)
 REQUEST = SetCameraInfo.Request(camera_info=camera_info(1280, 704, CALIBRATION))
-
-
-class Quiet(ManagedNode):
-    """A managed node whose transitions do nothing."""
-
-    def configure(self):
-        pass
-
-    release = activate = deactivate = configure
 
 
 class Bench:

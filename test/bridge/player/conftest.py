@@ -9,17 +9,8 @@ import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 
-from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+from quiet_node import Quiet
 from spinning import SpinningThread
-
-
-class Quiet(ManagedNode):
-    """A managed node whose transitions do nothing."""
-
-    def configure(self):
-        pass
-
-    release = activate = deactivate = configure
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Stuck(ManagedNode):
             for _ in range(40):
                 self.start(asyncio.to_thread(self.wait_in_pool))
             return
-        elif where == "files":
+        if where == "files":
             for _ in range(10):
                 self.asyncio_thread.submit(self.files.run(wait_forever))
         elif where == "loop":

@@ -13,8 +13,8 @@ from std_srvs.srv import Trigger
 
 from odyssey_ros.bridge.runtime import response_retry
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
-from odyssey_ros.bridge.runtime.managed_node import ManagedNode
-from odyssey_ros.bridge.runtime.response_retry import RCLError, ResponseRetry, is_accepted
+from odyssey_ros.bridge.runtime.response_retry import RETRY_DELAYS_S, RCLError, ResponseRetry, is_accepted
+from quiet_node import Quiet
 
 NOT_FOUND = "failed to send response (timeout): client will not receive response, at service.c:400"
 
@@ -106,13 +106,6 @@ def test_other_warnings_are_passed_on():
 # -- with the real middleware; only its refusals are simulated -----------------------------------------------
 
 
-class Quiet(ManagedNode):
-    def configure(self):
-        pass
-
-    release = activate = deactivate = configure
-
-
 @pytest.fixture
 def graph(local_graph):
     return local_graph.context, local_graph.add, local_graph.until
@@ -132,6 +125,7 @@ def test_a_response_of_a_service_arrives(graph, monkeypatch):
         send_response(service, response, header)
 
     monkeypatch.setattr(Service, "send_response", refused_twice)
+    monkeypatch.setattr(response_retry, "RETRY_DELAYS_S", (0.01, *RETRY_DELAYS_S))
     server.create_service(Trigger, "~/ask", lambda _, response: Trigger.Response(success=True))
     client = client_node.create_client(Trigger, "/server/ask")
     until(client.service_is_ready)
