@@ -44,7 +44,10 @@ EXTRAS: Final[Mapping[str, Mapping[str, str]]] = {
 BRIDGE: Final[Mapping[str, str]] = {"PyYAML": "6", "simplejpeg": "1.8"}
 """The further packages that the nodes import when they start."""
 
-_FEATURES: Final[Mapping[str, Mapping[str, str]]] = {"": {}, "bridge": BRIDGE, **EXTRAS}
+CONSOLE: Final[Mapping[str, str]] = {**BRIDGE, "aiohttp": "3.12"}
+"""The further packages that the console imports when it starts."""
+
+_FEATURES: Final[Mapping[str, Mapping[str, str]]] = {"": {}, "bridge": BRIDGE, "console": CONSOLE, **EXTRAS}
 
 # Where the name of a module differs from that of its package.
 _MODULES: Final[Mapping[str, str]] = {"PyJWT": "jwt", "PyYAML": "yaml", "pillow": "PIL"}
@@ -138,7 +141,7 @@ def _installed_by_pip() -> bool:
 def main() -> str | None:
     """Return what the executables lack, for `sys.exit`; None if nothing. CMakeLists.txt runs this module."""
     try:
-        require(packages={**CLIENT, **BRIDGE, **EXTRAS["emulator"], **EXTRAS["dataset"]})
+        require(packages={**CLIENT, **CONSOLE, **EXTRAS["emulator"], **EXTRAS["dataset"]})
     except MissingPackageError as error:
         return str(error)
     return None

@@ -29,6 +29,7 @@ LAYERS = {
     "emulator": ("pictures",),
     "dataset": ("client", "pictures"),
     "bridge": ("client", "dataset", "pictures"),
+    "console": ("bridge", "client", "dataset", "pictures"),
 }
 """The other layers that each layer may import."""
 
@@ -45,6 +46,8 @@ ROOMS = {
     "bridge/live": ("bridge/runtime", "bridge/frames"),
     "bridge/calls": ("bridge/runtime", "bridge/frames", "bridge/live"),
     "bridge/player": ("bridge/runtime", "bridge/frames"),
+    "console/graph": (),
+    "console/server": ("console/graph",),
     "dataset/videos": (),
     "dataset/logs": (),
     "dataset/scripts": (),
@@ -71,6 +74,16 @@ NOT_FOR_ROOMS = {
     "odyssey_ros.bridge.launch_values",
 }
 """The modules of the bridge outside its rooms that no room may import."""
+
+
+FOR_THE_CONSOLE = {
+    "odyssey_ros.bridge.api_key",
+    "odyssey_ros.bridge.conversions",
+    "odyssey_ros.bridge.frames.encoded_messages",
+    "odyssey_ros.bridge.launch_arguments",
+    "odyssey_ros.bridge.launch_values",
+}
+"""The modules of the bridge outside `bridge/runtime` that the console may import."""
 
 
 @dataclass(frozen=True, order=True)
@@ -240,10 +253,23 @@ def test_the_lower_rooms_reach_no_higher_one_through_shared_modules():
     assert upper.isdisjoint(room(module) for module in reached)
 
 
+def test_the_console_uses_only_the_runtime_of_the_bridge():
+    """The console is a client of the graph: it shares the machinery of nodes, and the optional messages."""
+    wrong = [
+        found
+        for found in IMPORTS
+        if layer(found.importer) == "console"
+        and layer(found.imported) == "bridge"
+        and room(found.imported) != "bridge/runtime"
+        and found.imported not in FOR_THE_CONSOLE
+    ]
+    assert wrong == []
+
+
 def test_rooms_are_named():
     folders = {
         f"{layer_name}/{path.parent.name}"
-        for layer_name in ("bridge", "dataset")
+        for layer_name in ("bridge", "console", "dataset")
         for path in (SOURCES / layer_name).glob("*/__init__.py")
     }
     assert folders == set(ROOMS)
@@ -275,7 +301,7 @@ def test_launch_files_reach_no_library():
         if module not in reached:
             reached.add(module)
             waiting += edges.get(module, ())
-    assert {layer(module) for module in reached} <= {"bridge", "dataset", "number_text"}
+    assert {layer(module) for module in reached} <= {"bridge", "console", "dataset", "number_text"}
     imported = {
         name.split(".")[0]
         for module in reached

@@ -1,4 +1,4 @@
-"""Runs a managed node as a process, from the start to a clean shutdown."""
+"""Runs a node as a process, from the start to a clean shutdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import rclpy
 from rclpy.exceptions import NameValidationException, ParameterException
@@ -23,7 +23,10 @@ from odyssey_ros.client.service_text import error_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from odyssey_ros.bridge.runtime.managed_node import ManagedNode
+    from rclpy.impl.rcutils_logger import RcutilsLogger
+    from rclpy.node import Node
+
+    from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
 
 MAX_FAILURES: Final = 100
 """Callbacks that fail one after the other, without a success in between, after which the process ends."""
@@ -34,11 +37,30 @@ _TYPE_REMEDIES: Final = {
 }
 """What the user has to write for a value that YAML reads with another type, by a part of rclpy's text."""
 
+
+class SpunNode(Protocol):
+    """A subclass of rclpy's Node that `spin_node` can run.
+
+    Attributes:
+        calls: Runs calls on the executor's thread, which wakes the executor.
+        exit_status: The exit status of the process, once the node has asked for its end.
+    """
+
+    calls: ExecutorCalls
+    exit_status: int | None
+
+    def get_logger(self) -> RcutilsLogger:
+        """Return the logger of the node."""
+
+    def destroy_node(self) -> None:
+        """Release everything."""
+
+
 RCLInvalidROSArgsError = rclpy_implementation.RCLInvalidROSArgsError
 UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 
 
-def run_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | None = None) -> int:
+def run_node(make_node: Callable[[], SpunNode], arguments: Sequence[str] | None = None) -> int:
     """Run a node as `spin_node` does, in a process that ends in bounded time afterwards.
 
     Whatever the threads of the process do, it ends within `END_S` after a signal, with the same exit status.
@@ -54,7 +76,7 @@ def run_node(make_node: Callable[[], ManagedNode], arguments: Sequence[str] | No
 
 
 def spin_node(
-    make_node: Callable[[], ManagedNode],
+    make_node: Callable[[], SpunNode],
     arguments: Sequence[str] | None = None,
     end: ProcessEnd | None = None,
 ) -> int:
@@ -102,7 +124,7 @@ def spin_node(
 
     threading.Thread(target=wait_for_signal, name="signals", daemon=True).start()
     executor = SingleThreadedExecutor()
-    executor.add_node(node)
+    executor.add_node(cast("Node", node))
     failures = 0
     try:
         while not stop.is_set() and node.exit_status is None:

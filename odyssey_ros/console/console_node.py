@@ -1,0 +1,79 @@
+"""The node `console`: serves a web page that operates the bridges, spectators and players of the graph."""
+
+from __future__ import annotations
+
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any, Final
+
+from rclpy.node import Node
+
+from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
+from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
+from odyssey_ros.bridge.runtime.node_process import run_node
+from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
+from odyssey_ros.console.console_parameters import SETTINGS, ConsoleParameters
+from odyssey_ros.console.graph.node_directory import NodeDirectory
+from odyssey_ros.console.graph.service_calls import ServiceCalls
+from odyssey_ros.console.server.application import ConsoleServer
+from odyssey_ros.console.server.console_context import ConsoleContext
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Sequence
+
+STOP_TIMEOUT_S: Final = 3.0
+EXIT_CANNOT_SERVE: Final = 1
+
+
+class ConsoleNode(Node):
+    """The node `console`; docs/console.md describes it.
+
+    The executor's thread owns everything of rclpy, and the asyncio thread owns the web server.
+
+    Attributes:
+        exit_status: The exit status of the process, once the server could not start.
+        calls: Runs calls of other threads on the executor's thread.
+    """
+
+    def __init__(self, node_name: str = "console", **options: Any) -> None:
+        super().__init__(node_name, **options)
+        self.exit_status: int | None = None
+        table = ParameterTable(self, SETTINGS, ConsoleParameters, lambda: True, lambda *_: None)
+        table.declare()
+        self.asyncio_thread = AsyncioThread(f"{node_name}_asyncio")
+        self.calls = ExecutorCalls(self)
+        context = ConsoleContext(
+            node=self,
+            executor=self.calls,
+            parameters=table.current,
+            directory=NodeDirectory(self, self.calls),
+            calls=ServiceCalls(self, self.calls),
+        )
+        self._server = ConsoleServer(context)
+        self.asyncio_thread.submit(self._server.start()).add_done_callback(
+            lambda started: self.calls.post(lambda: self._started(started))
+        )
+
+    def _started(self, started: concurrent.futures.Future[str]) -> None:
+        try:
+            url = started.result()
+        except OSError as error:
+            self.get_logger().error(f"Cannot serve the console: {error}")
+            self.exit_status = EXIT_CANNOT_SERVE
+        else:
+            self.get_logger().info(f"Console at {url}")
+
+    def destroy_node(self) -> None:
+        """Close the server, and end all threads."""
+        try:
+            self.asyncio_thread.submit(self._server.stop()).result(STOP_TIMEOUT_S)
+        except FutureTimeoutError:
+            self.get_logger().warning(f"The web server did not stop within {STOP_TIMEOUT_S:g} s")
+        self.asyncio_thread.stop(STOP_TIMEOUT_S)
+        self.calls.destroy()
+        super().destroy_node()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the console as a process."""
+    return run_node(ConsoleNode, arguments)

@@ -1,0 +1,137 @@
+"""Finds the nodes that the console can operate, and the names of their topics and services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from rclpy.action.graph import get_action_server_names_and_types_by_node
+from rclpy.node import NodeNameNonExistentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rclpy.node import Node
+
+MAX_NODES: Final = 64
+"""Nodes that are offered; any process on the graph can create more."""
+
+_PACKAGE: Final = "odyssey_ros"
+
+
+class NodeKind(Enum):
+    """What a node is."""
+
+    BRIDGE = "bridge"
+    SPECTATOR = "spectator"
+    PLAYER = "player"
+
+
+_TOPIC_TYPES: Final = {
+    "status": f"{_PACKAGE}/msg/StreamStatus",
+    "playback": f"{_PACKAGE}/msg/PlaybackStatus",
+    "timeline": f"{_PACKAGE}/msg/PlaybackTimeline",
+    "events": f"{_PACKAGE}/msg/StreamEvent",
+    "frame_info": f"{_PACKAGE}/msg/FrameInfo",
+    "video": "foxglove_msgs/msg/CompressedVideo",
+    "jpeg": "sensor_msgs/msg/CompressedImage",
+}
+"""The type of each topic that the console reads, by its role. A node publishes one topic of each type."""
+
+_SERVICE_TYPES: Final = {
+    **{
+        role: f"{_PACKAGE}/srv/{role.title().replace('_', '')}"
+        for role in (
+            *("start_stream", "interact", "end_stream"),
+            *("get_recording", "list_recordings"),
+            *("submit_simulation_job", "get_simulation_job", "list_simulation_jobs", "cancel_simulation_job"),
+            "seek",
+        )
+    },
+    "get_state": "lifecycle_msgs/srv/GetState",
+    "change_state": "lifecycle_msgs/srv/ChangeState",
+    "get_available_transitions": "lifecycle_msgs/srv/GetAvailableTransitions",
+    "get_parameters": "rcl_interfaces/srv/GetParameters",
+}
+"""The type of each service that the console calls, by its role."""
+
+_TRIGGER_TYPE: Final = "std_srvs/srv/Trigger"
+_TRIGGERS: Final = ("pause", "resume", "step")
+_LIFECYCLE_TRANSITIONS: Final = "get_available_transitions"
+_ACTION_TYPE: Final = f"{_PACKAGE}/action/RunSimulation"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node that the console can operate.
+
+    Topics and services are found by their types, so remapped names are found too.
+
+    Attributes:
+        name: The fully qualified name, such as `/odyssey`.
+        kind: What it is.
+        topics: The name of each topic that it publishes, by role: `status`, `playback`, `timeline`,
+            `events`, `frame_info`, `video` (H.264) and `jpeg`.
+        services: The name of each service, by role, such as `start_stream`.
+        simulation_action: The name of the action `run_simulation`; empty without one.
+    """
+
+    name: str
+    kind: NodeKind
+    topics: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
+    simulation_action: str = ""
+
+
+def find_graph_nodes(node: Node) -> tuple[GraphNode, ...]:
+    """Return the bridges, spectators and players of the graph, in the order of their names.
+
+    A node whose services are not known yet, because it is just being discovered, is left out until they are.
+    On the executor's thread.
+
+    Args:
+        node: The node of the console.
+    """
+    names = sorted({(namespace, name) for name, namespace in node.get_node_names_and_namespaces()})
+    found = (_graph_node(node, namespace, name) for namespace, name in names)
+    return tuple(islice((one for one in found if one is not None), MAX_NODES))
+
+
+def _graph_node(node: Node, namespace: str, name: str) -> GraphNode | None:
+    try:
+        published = dict(_by_type(node.get_publisher_names_and_types_by_node(name, namespace)))
+        if not {_TOPIC_TYPES["status"], _TOPIC_TYPES["playback"]} & published.keys():
+            return None
+        served = list(_by_type(node.get_service_names_and_types_by_node(name, namespace)))
+        actions = dict(_by_type(get_action_server_names_and_types_by_node(node, name, namespace)))
+    except NodeNameNonExistentError:  # it has left in the meantime
+        return None
+    services = {
+        role: service for role, kind in _SERVICE_TYPES.items() for found, service in served if found == kind
+    }
+    services |= {
+        service.rpartition("/")[2]: service
+        for kind, service in served
+        if kind == _TRIGGER_TYPE and service.rpartition("/")[2] in _TRIGGERS
+    }
+    if _TOPIC_TYPES["playback"] in published:
+        kind = NodeKind.PLAYER
+    elif "start_stream" in services:
+        kind = NodeKind.BRIDGE
+    else:
+        kind = NodeKind.SPECTATOR
+    return GraphNode(
+        name=f"{namespace.rstrip('/')}/{name}",
+        kind=kind,
+        topics={role: published[kind] for role, kind in _TOPIC_TYPES.items() if kind in published},
+        services=services,
+        simulation_action=actions.get(_ACTION_TYPE, ""),
+    )
+
+
+def _by_type(names_and_types: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, str]]:
+    for name, kinds in names_and_types:
+        for kind in kinds:
+            yield kind, name

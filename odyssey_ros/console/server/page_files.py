@@ -1,0 +1,46 @@
+"""Serves the files of the page. They are few and small, so they are read once, when the server starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+PAGE: Final = Path(__file__).resolve().parent.parent / "page"
+
+_TYPES: Final = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
+
+
+def page_routes(folder: Path = PAGE) -> list[web.RouteDef]:
+    """Return a route for each file below a folder: `/` is `index.html`, `/static/main.js` is `main.js`."""
+    return [
+        web.get(
+            "/" if file == folder / "index.html" else f"/static/{file.relative_to(folder).as_posix()}",
+            _Served(file.read_bytes(), _TYPES[file.suffix]),
+        )
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.suffix in _TYPES
+    ]
+
+
+class _Served:
+    """Answers with a file. A browser asks again for each use: the files change with the package."""
+
+    def __init__(self, content: bytes, content_type: str) -> None:
+        self._content = content
+        self._type = content_type
+
+    async def __call__(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=self._content,
+            content_type=self._type,
+            charset="utf-8",
+            headers={"Cache-Control": "no-cache"},
+        )
