@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import itertools
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from domain_reservation import reserved_domain
 from scheduling import same_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_COUNTER = itertools.count()
 
 # All graphs of the tests, also those of the processes that they start, are on loopback UDP.
 _PROFILE = str(Path(__file__).parent / "support" / "loopback_udp.xml")
@@ -54,12 +50,5 @@ def shared_memory() -> dict[str, str]:
 @pytest.fixture
 def domain_id() -> Iterator[int]:
     """A ROS domain that no other test or demo on this machine uses, in any process (see demo/run.py)."""
-    while True:
-        number = 1 + (os.getpid() * 7 + next(_COUNTER)) % 100
-        with Path(tempfile.gettempdir(), f"odyssey_ros_domain_{number}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield number
-            return
+    with reserved_domain() as number:
+        yield number

@@ -1,0 +1,111 @@
+"""The processes and browser pages of console tests. One set serves a whole test file.
+
+    def test_something(bridge, page, watch):
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_text("acknowledged")).to_be_visible()  # playwright waits, up to the given limit
+
+| fixture | scope | what |
+|---|---|---|
+| `graph` | file | `ConsoleGraph`: starts emulators, bridges, players and consoles on a domain of the file |
+| `emulator` | file | an emulator at 20 Hz |
+| `bridge` | file | a bridge at the emulator that streams "a harbour at dawn" |
+| `console` | file | a console; `console.url` |
+| `browser` | file | Debian's Chromium, driven by playwright; without it the test is skipped |
+| `watch` | test | errors of the pages; fails the test if there are others than `watch.allow(pattern)` |
+| `open_page` | test | opens further pages: `open_page("#state", viewport=..., color_scheme="dark")` |
+| `page` | test | a page of the console |
+| `probe` | test | a node on the file's domain that listens, calls and publishes |
+
+A file that needs another bridge overrides the fixture `bridge` or calls `graph.bridge`. playwright's plain (not
+asyncio) interface is used: a file with browser tests cannot also have `async def` tests, because the event loop
+of playwright runs as long as the browser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import console_pages
+from console_graph import ConsoleGraph
+from console_pages import PageWatch
+from probe import Probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from console_graph import ConsoleProcess
+    from processes import EmulatorProcess, Process
+
+PROMPT = "a harbour at dawn"
+
+
+@pytest.fixture(scope="module")
+def graph() -> Iterator[ConsoleGraph]:
+    """Starts the processes of a test file."""
+    with ConsoleGraph() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def emulator(graph: ConsoleGraph) -> EmulatorProcess:
+    """An emulator at twenty frames a second."""
+    return graph.emulator("--fps", "20")
+
+
+@pytest.fixture(scope="module")
+def bridge(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
+    """A bridge that streams."""
+    return graph.bridge(emulator, {"prompt": PROMPT})
+
+
+@pytest.fixture(scope="module")
+def console(graph: ConsoleGraph) -> ConsoleProcess:
+    """A console."""
+    return graph.console()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium."""
+    with console_pages.chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def watch() -> Iterator[PageWatch]:
+    """Collects the errors of the test's pages; fails the test if there is one that it did not allow."""
+    one = PageWatch()
+    yield one
+    assert one.unexpected() == []
+
+
+@pytest.fixture
+def open_page(browser: Browser, console: ConsoleProcess, watch: PageWatch) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each in a context of its own: `open_page("#state", color_scheme="dark")`."""
+    pages: list[Page] = []
+
+    def open_one(address: str = "", **options: Any) -> Page:
+        pages.append(console_pages.open_page(browser, f"{console.url}/{address}", watch, **options))
+        return pages[-1]
+
+    yield open_one
+    for page in pages:
+        page.context.close()
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """A page of the console, on a screen of 1280 x 800."""
+    return open_page()
+
+
+@pytest.fixture
+def probe(graph: ConsoleGraph) -> Iterator[Probe]:
+    """A node that subscribes, calls services and waits."""
+    one = Probe(graph.domain)
+    yield one
+    one.close()
