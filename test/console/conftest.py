@@ -16,9 +16,9 @@
 | `page` | test | a page of the console |
 | `probe` | test | a node on the file's domain that listens, calls and publishes |
 
-A file that needs another bridge overrides the fixture `bridge` or calls `graph.bridge`. playwright's plain (not
-asyncio) interface is used: a file with browser tests cannot also have `async def` tests, because the event loop
-of playwright runs as long as the browser.
+A file that needs another bridge overrides the fixture `bridge` or calls `graph.bridge`. The tests use playwright's
+plain (not asyncio) interface. A file with browser tests cannot also have `async def` tests, because the event
+loop of playwright runs as long as the browser.
 """
 
 from __future__ import annotations
