@@ -37,5 +37,5 @@ export function createChooser({ store }) {
 
   store.observe('nodes', update);
   update();
-  return element('label', {}, 'Node ', select);
+  return element('label', {}, element('span', {}, 'Node'), select);
 }

@@ -2,11 +2,12 @@
 
 import { Api } from './api.js';
 import { createChooser } from './chooser.js';
+import { createHelp } from './help.js';
 import { applyMessage } from './messages.js';
 import { Shortcuts } from './shortcuts.js';
 import { StateSocket } from './state_socket.js';
 import { Store } from './store.js';
-import { createTabs } from './tabs.js';
+import { createSkipLink, createTabs } from './tabs.js';
 import { createNotice } from './notice.js';
 
 const store = new Store();
@@ -36,4 +37,6 @@ store.observe('connected', (connected) => {
 store.observe('node', (node) => socket.watch(node ?? ''));
 document.getElementById('chooser')?.append(createChooser(context));
 createTabs(context, document.getElementById('tabs'), document.getElementById('view'));
+document.getElementById('tools')?.append(createHelp(shortcuts));
+createSkipLink(document.querySelector('.skip'), document.getElementById('view'));
 socket.open();

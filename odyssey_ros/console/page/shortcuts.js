@@ -2,9 +2,17 @@
 
 /** @typedef {{key: string, label: string, run: () => void}} Shortcut */
 
+const STORAGE_KEY = 'odyssey_console_shortcuts';
+
+/** Controls that use keys themselves; other keys than these still work on a button or a link. */
+const TEXT_CONTROLS = 'input:not([type="checkbox"], [type="radio"], [type="button"]), textarea, select, [contenteditable]';
+const OWN_KEYS = 'button, a[href], summary, video, input, [role="slider"], [tabindex]:not([tabindex="-1"])';
+const KEYS_OF_CONTROLS = new Set([' ', 'Enter', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End']);
+
 export class Shortcuts {
   /** @type {Map<string, Shortcut>} */
   #all = new Map();
+  #enabled = stored() !== 'off';
 
   /** @param {Document} document */
   constructor(document) {
@@ -26,17 +34,45 @@ export class Shortcuts {
     return [...this.#all.values()];
   }
 
+  /** Whether single keys do something; remembered in this browser. */
+  get enabled() {
+    return this.#enabled;
+  }
+
+  set enabled(enabled) {
+    this.#enabled = enabled;
+    try {
+      localStorage.setItem(STORAGE_KEY, enabled ? 'on' : 'off');
+    } catch {
+      // A browser without storage forgets the choice.
+    }
+  }
+
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (!this.#enabled || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const shortcut = this.#all.get(event.key);
-    if (shortcut === undefined) return;
+    if (shortcut === undefined || isUsedBy(event.target, event.key)) return;
     event.preventDefault();
     shortcut.run();
   }
 }
 
-/** @param {EventTarget | null} target */
-function isTyping(target) {
-  return target instanceof Element && target.closest('input, textarea, select, [contenteditable], dialog[open]') !== null;
+/**
+ * Whether the focused control uses a key itself.
+ * @param {EventTarget | null} target
+ * @param {string} key
+ */
+function isUsedBy(target, key) {
+  if (!(target instanceof Element)) return false;
+  if (target.closest(`${TEXT_CONTROLS}, dialog[open]`) !== null) return true;
+  return KEYS_OF_CONTROLS.has(key) && target.closest(OWN_KEYS) !== null;
+}
+
+function stored() {
+  try {
+    return localStorage.getItem(STORAGE_KEY);
+  } catch {
+    return null;
+  }
 }

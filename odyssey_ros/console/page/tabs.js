@@ -1,4 +1,4 @@
-// The views, one at a time; the part of the address after # names the current one.
+// The views, one at a time; the part of the address after # names the current one: #recordings, or #recordings/ID.
 
 import { element } from './dom.js';
 import { createLiveView } from './live_view.js';
@@ -7,8 +7,9 @@ import { createSimulationsView } from './simulations_view.js';
 import { createStateView } from './state_view.js';
 
 /**
- * A view.
- * @typedef {{element: HTMLElement, show: () => void, hide: () => void}} View
+ * A view. `show` and `hide` start and stop what costs something; `open` shows what the address names after the
+ * slash, or the view without it if the text is empty.
+ * @typedef {{element: HTMLElement, show: () => void, hide: () => void, open?: (rest: string) => void}} View
  */
 
 const VIEWS = [
@@ -28,32 +29,78 @@ export function createTabs(context, list, parent) {
   /** @type {Map<string, View>} */
   const views = new Map();
   let current = '';
+  let opened = '';
   const links = new Map(
     VIEWS.map(({ name, title }) => [name, element('a', { href: `#${name}` }, title)]),
   );
   list.append(...[...links.values()].map((link) => element('li', {}, link)));
 
-  function show() {
-    const named = VIEWS.find(({ name }) => name === location.hash.slice(1)) ?? VIEWS[0];
-    if (named.name === current) return;
+  function follow() {
+    const [name, rest] = namedBy(location.hash);
+    const changed = name !== current;
+    if (changed) show(name);
+    if (rest !== (changed ? '' : opened)) views.get(name)?.open?.(rest);
+    opened = rest;
+  }
+
+  /** @param {string} name */
+  function show(name) {
+    const isFirst = current === '';
     views.get(current)?.hide();
-    current = named.name;
-    const view = views.get(current) ?? named.create(context);
-    views.set(current, view);
-    for (const [name, link] of links) {
-      if (name === current) link.setAttribute('aria-current', 'page');
+    if (opened !== '') views.get(current)?.open?.('');
+    current = name;
+    const named = VIEWS.find((one) => one.name === name) ?? VIEWS[0];
+    const view = views.get(name) ?? named.create(context);
+    views.set(name, view);
+    for (const [other, link] of links) {
+      if (other === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
     document.title = `${named.title} · Odyssey console`;
     parent.replaceChildren(view.element);
     view.show();
+    if (isFirst) return;
+    scrollTo(0, 0);
+    parent.focus({ preventScroll: true }); // the next Tab leads into the new view
   }
 
-  addEventListener('hashchange', show);
+  addEventListener('hashchange', follow);
   VIEWS.forEach(({ name, title }, index) => {
     context.shortcuts.add(String(index + 1), `Show ${title}`, () => {
       location.hash = name;
     });
   });
-  show();
+  follow();
+}
+
+/**
+ * Return the name of the view and the text after the slash.
+ * @param {string} hash
+ * @returns {[string, string]}
+ */
+function namedBy(hash) {
+  const [name, ...rest] = hash.slice(1).split('/');
+  if (!VIEWS.some((one) => one.name === name)) return [VIEWS[0].name, ''];
+  return [name, decoded(rest.join('/'))];
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Make the link that skips the header move the focus; its address would name a view.
+ * @param {HTMLElement} link
+ * @param {HTMLElement} parent
+ */
+export function createSkipLink(link, parent) {
+  link.addEventListener('click', (event) => {
+    event.preventDefault();
+    parent.focus();
+  });
 }
