@@ -16,6 +16,8 @@ from odyssey_ros.console.graph.node_directory import NodeDirectory
 from odyssey_ros.console.graph.service_calls import ServiceCalls
 from odyssey_ros.console.server.application import ConsoleServer
 from odyssey_ros.console.server.console_context import ConsoleContext
+from odyssey_ros.console.server.state_feed import StateFeed
+from odyssey_ros.console.server.state_hub import StateHub
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -42,12 +44,17 @@ class ConsoleNode(Node):
         table.declare()
         self.asyncio_thread = AsyncioThread(f"{node_name}_asyncio")
         self.calls = ExecutorCalls(self)
+        directory = NodeDirectory(self, self.calls)
+        services = ServiceCalls(self, self.calls)
+        hub = StateHub()
         context = ConsoleContext(
             node=self,
             executor=self.calls,
             parameters=table.current,
-            directory=NodeDirectory(self, self.calls),
-            calls=ServiceCalls(self, self.calls),
+            directory=directory,
+            calls=services,
+            hub=hub,
+            feed=StateFeed(self, self.calls, directory, services, hub),
         )
         self._server = ConsoleServer(context)
         self.asyncio_thread.submit(self._server.start()).add_done_callback(

@@ -9,7 +9,9 @@ from aiohttp import web
 from odyssey_ros.console.server.answers import errors_as_json
 from odyssey_ros.console.server.console_context import CONTEXT
 from odyssey_ros.console.server.page_files import page_routes
+from odyssey_ros.console.server.page_token import PAGE_TOKEN, PageToken, session_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
+from odyssey_ros.console.server.state_socket import close_state_sockets, state_routes
 
 if TYPE_CHECKING:
     from odyssey_ros.console.server.console_context import ConsoleContext
@@ -22,7 +24,11 @@ def make_application(context: ConsoleContext) -> web.Application:
     """Return the application with all routes."""
     application = web.Application(middlewares=[errors_as_json], client_max_size=MAX_JSON_BYTES)
     application[CONTEXT] = context
+    application[PAGE_TOKEN] = PageToken()
     application.add_routes(page_routes())
+    application.add_routes(session_routes())
+    application.add_routes(state_routes())
+    close_state_sockets(application)
     return application
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from odyssey_ros.console.graph.graph_nodes import GraphNode
     from odyssey_ros.console.graph.node_directory import NodeDirectory
     from odyssey_ros.console.graph.service_calls import ServiceCalls
+    from odyssey_ros.console.server.state_feed import StateFeed
+    from odyssey_ros.console.server.state_hub import StateHub
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class ConsoleContext:
         parameters: The parameters.
         directory: The nodes on the graph.
         calls: Calls services.
+        hub: Sends state of nodes to the pages; for the asyncio thread.
+        feed: Brings the state of the graph to the hub.
     """
 
     node: Node
@@ -34,6 +38,8 @@ class ConsoleContext:
     parameters: ConsoleParameters
     directory: NodeDirectory
     calls: ServiceCalls
+    hub: StateHub
+    feed: StateFeed
 
 
 CONTEXT: Final = web.AppKey("context", ConsoleContext)

@@ -1,0 +1,138 @@
+"""The socket over which a page gets the state of the graph: `/socket/state`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from odyssey_ros.console.server.console_context import context_of
+from odyssey_ros.console.server.page_token import PAGE_TOKEN
+from odyssey_ros.console.server.state_page import StatePage
+
+if TYPE_CHECKING:
+    from odyssey_ros.console.server.console_context import ConsoleContext
+
+MAX_PAGES: Final = 32
+MAX_MESSAGE_BYTES: Final = 4096
+MAX_NAME: Final = 512
+HELLO_TIMEOUT_S: Final = 5.0
+HEARTBEAT_S: Final = 6.0
+"""A page that has vanished is noticed within one and a half of it."""
+
+_SOCKETS: Final = web.AppKey("state_sockets", set[web.WebSocketResponse])
+
+
+def state_routes() -> list[web.RouteDef]:
+    """Return the route of the socket."""
+    return [web.get("/socket/state", _serve)]
+
+
+def close_state_sockets(application: web.Application) -> None:
+    """Let an application close the sockets when it stops."""
+    application[_SOCKETS] = set()
+    application.on_shutdown.append(_close_all)
+
+
+async def _close_all(application: web.Application) -> None:
+    closing = [
+        socket.close(code=WSCloseCode.GOING_AWAY, message=b"the console has been stopped")
+        for socket in application[_SOCKETS]
+    ]
+    await asyncio.gather(*closing, return_exceptions=True)
+
+
+class _RefusedError(Exception):
+    """The page sent something that it must not; the text becomes the reason of the close."""
+
+
+async def _serve(request: web.Request) -> web.WebSocketResponse:
+    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, timeout=1.0)
+    await socket.prepare(request)
+    sockets = request.app[_SOCKETS]
+    if len(sockets) >= MAX_PAGES:
+        reason = f"{MAX_PAGES} pages are open, which is the limit: close one of them"
+        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode())
+        return socket
+    sockets.add(socket)
+    try:
+        await _check_hello(request, socket)
+        await _Connection(context_of(request), socket).run()
+    except _RefusedError as refusal:
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(refusal).encode())
+    finally:
+        sockets.discard(socket)
+    return socket
+
+
+async def _check_hello(request: web.Request, socket: web.WebSocketResponse) -> None:
+    try:
+        message = await _receive(socket, HELLO_TIMEOUT_S)
+    except asyncio.TimeoutError:
+        raise _RefusedError(f"the page did not say hello within {HELLO_TIMEOUT_S:g} s") from None
+    if message is not None and not (
+        message.get("type") == "hello" and request.app[PAGE_TOKEN].matches(message.get("token"))
+    ):
+        raise _RefusedError("the token is not that of this console: load the page again")
+
+
+async def _receive(socket: web.WebSocketResponse, timeout_s: float | None = None) -> dict[str, Any] | None:
+    """Return the next message; None when the socket has been closed."""
+    message = await socket.receive(timeout=timeout_s)
+    if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
+        return None
+    try:
+        value = json.loads(message.data) if message.type is WSMsgType.TEXT else None
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise _RefusedError("the message is not a JSON object")
+    return value
+
+
+class _Connection:
+    """A page whose hello was accepted."""
+
+    def __init__(self, context: ConsoleContext, socket: web.WebSocketResponse) -> None:
+        self._hub = context.hub
+        self._feed = context.feed
+        self._socket = socket
+        self._page = StatePage()
+
+    async def run(self) -> None:
+        """Send the state until the page closes the socket.
+
+        Raises:
+            _RefusedError: The page sent something that it must not.
+        """
+        self._hub.add(self._page)
+        self._feed.page_opened()
+        sender = asyncio.ensure_future(self._send())
+        try:
+            while (message := await _receive(self._socket)) is not None:
+                self._handle(message)
+        finally:
+            sender.cancel()
+            self._hub.remove(self._page)
+            self._feed.unwatch(self._page.node)
+            self._feed.page_closed()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sender
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        node = message.get("node")
+        if message.get("type") != "watch" or not isinstance(node, str) or len(node) > MAX_NAME:
+            raise _RefusedError("the message has an unknown type or an invalid field")
+        if node != self._page.node:
+            self._feed.watch(node)
+            self._feed.unwatch(self._page.node)
+            self._hub.watch(self._page, node)
+
+    async def _send(self) -> None:
+        with contextlib.suppress(ConnectionError):  # the page has gone, which ends run
+            while True:
+                for text in await self._page.take():
+                    await self._socket.send_str(text)
