@@ -62,6 +62,13 @@ class ServiceAddress:
         return _ENCRYPTED[self.scheme]
 
     @property
+    def origin(self) -> str:
+        """The scheme, host and port in one form for all notations, as in `https://example.org:443`."""
+        host = self.host.lower()
+        port = urlsplit(f"//{self.netloc}").port or (443 if self.is_encrypted else 80)
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
     def is_loopback(self) -> bool:
         """Return whether the host name or address literal means this machine; no name is resolved."""
         return is_loopback_host(self.host)

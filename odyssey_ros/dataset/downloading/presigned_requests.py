@@ -24,7 +24,7 @@ from odyssey_ros.dataset.errors import EpisodeError
 from odyssey_ros.public_address import is_public
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     from odyssey_ros.client.service_address import ServiceAddress
 
@@ -34,6 +34,23 @@ _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 
 # Files are large and few. The time limit applies to each read, not to the whole download.
 _TIMEOUT: Final = httpx.Timeout(30.0, pool=None)
+
+
+class PrivateAddressError(EpisodeError):
+    """A file is at an address of this machine or of its network, which may not be named.
+
+    Args:
+        address: The address.
+        redirected: Whether a public server redirects to it.
+
+    Attributes:
+        origin: The origin of the address, which is no secret.
+    """
+
+    def __init__(self, address: ServiceAddress, *, redirected: bool) -> None:
+        what = "a public server redirects to" if redirected else "the file is at"
+        super().__init__(ErrorCode.INVALID_RESPONSE, f"{what} the private address of {address.host}")
+        self.origin = address.origin
 
 
 def download_client() -> httpx.AsyncClient:
@@ -58,6 +75,7 @@ async def request_file(
     *,
     allow_insecure: bool = False,
     service_is_local: bool = True,
+    private_origins: Collection[str] | None = None,
 ) -> AsyncIterator[httpx.Response]:
     """Request a file; the body is not read yet.
 
@@ -65,28 +83,40 @@ async def request_file(
     to a private one, such as an address of this machine or of its network. Only a service on this machine may
     name an address of this machine.
 
+    `private_origins` is for URLs whose source is not trusted: then each address has to be public, or its
+    origin has to be one of these. `service_is_local` has no effect then.
+
     Args:
         client: Made by `download_client`.
         url: The URL; a secret.
         headers: Headers of the requests.
         allow_insecure: Whether http is allowed off loopback.
         service_is_local: Whether the service that names the URL is on this machine.
+        private_origins: The private addresses that may be named, as `ServiceAddress.origin`; None allows
+            them as `service_is_local` says.
 
     Raises:
+        PrivateAddressError: An address is private, and not one of `private_origins`.
         EpisodeError: The request failed, or an address is refused. The text contains no URL.
     """
     address = _parsed(url)
     from_public = False
     try:
         for _ in range(1 + MAX_REDIRECTS):
-            require_reachable(address, "The file", named_by_loopback=service_is_local)
+            must_be_public = from_public
+            if private_origins is not None:
+                must_be_public = address.origin not in private_origins
+            else:
+                require_reachable(address, "The file", named_by_loopback=service_is_local)
+            if must_be_public and not await _is_public_target(address):
+                raise PrivateAddressError(address, redirected=from_public)
             require_encryption(address, "The file", allow_insecure=allow_insecure)
-            if from_public and not await _is_public_target(address):
-                raise _private_target(address)
             async with client.stream("GET", url, headers=headers) as response:
                 public = _is_public_peer(response, address)
-                if from_public and not public:
-                    raise _private_target(address)  # the name had another address before
+                if must_be_public and not public:
+                    raise PrivateAddressError(
+                        address, redirected=from_public
+                    )  # the name had another address before
                 if response.status_code not in _REDIRECTS:
                     yield response
                     return
@@ -156,12 +186,6 @@ def _is_public_peer(response: httpx.Response, address: ServiceAddress) -> bool:
 
 def _has_proxy(address: ServiceAddress) -> bool:
     return ProxySettings().proxy_for(f"{address.scheme}://{address.netloc}/") is not None
-
-
-def _private_target(address: ServiceAddress) -> EpisodeError:
-    return EpisodeError(
-        ErrorCode.INVALID_RESPONSE, f"a public server redirects to the private address of {address.host}"
-    )
 
 
 def _failed(reason: str) -> EpisodeError:
