@@ -6,8 +6,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from odyssey_ros.bridge.runtime.parameter_table import Change, Setting
+from odyssey_ros.client.json_object import MalformedError
+from odyssey_ros.client.service_address import parse_address
 
 DEFAULT_PORT: Final = 8088
+
+
+def _origins_fault(values: tuple[str, ...] | list[str]) -> str | None:
+    try:
+        for value in values:
+            if value:
+                parse_address(value)
+    except MalformedError:
+        return "write addresses such as http://127.0.0.1:8000"
+    return None
+
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -53,6 +66,15 @@ SETTINGS: tuple[Setting, ...] = (
         Change.NEVER,
         is_path=True,
     ),
+    Setting(
+        "media_origins",
+        (),
+        "Addresses that are not on the public internet from which the files of recordings and jobs may be "
+        "fetched, such as http://127.0.0.1:8000 for an emulator; a path is ignored. Other files are fetched "
+        "only from public addresses with https, since any node on the graph can name an address.",
+        Change.NEVER,
+        fault=_origins_fault,
+    ),
 )
 
 
@@ -66,3 +88,4 @@ class ConsoleParameters:
     allowed_hosts: tuple[str, ...]
     certificate_file: str
     certificate_key_file: str
+    media_origins: tuple[str, ...]

@@ -8,8 +8,10 @@ from aiohttp import web
 
 from odyssey_ros.console.server.answers import errors_as_json
 from odyssey_ros.console.server.console_context import CONTEXT
+from odyssey_ros.console.server.media_forwarding import add_media
 from odyssey_ros.console.server.page_files import page_routes
 from odyssey_ros.console.server.page_token import PAGE_TOKEN, PageToken, session_routes
+from odyssey_ros.console.server.recording_routes import recording_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
 from odyssey_ros.console.server.state_socket import close_state_sockets, state_routes
 
@@ -29,6 +31,8 @@ def make_application(context: ConsoleContext) -> web.Application:
     application.add_routes(session_routes())
     application.add_routes(state_routes())
     close_state_sockets(application)
+    add_media(application, context.parameters.media_origins)
+    application.add_routes(recording_routes())
     return application
 
 
