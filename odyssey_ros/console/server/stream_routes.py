@@ -1,0 +1,88 @@
+"""The routes that start, prompt and end the stream of a bridge, and take the picture that it starts from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
+from odyssey_ros.console.graph.stream_calls import StreamCalls, StreamStart
+from odyssey_ros.console.server.answers import answer
+from odyssey_ros.console.server.console_context import node_of
+from odyssey_ros.console.server.prompt_log import PromptLog
+from odyssey_ros.console.server.prompt_text import MAX_CHARACTERS, checked_prompt
+from odyssey_ros.console.server.request_bodies import read_body, read_json
+from odyssey_ros.console.server.start_pictures import StartPicture, StartPictures
+from odyssey_ros.console.server.stream_requests import StreamRequests
+
+if TYPE_CHECKING:
+    from odyssey_ros.console.server.console_context import ConsoleContext
+
+
+def stream_routes(context: ConsoleContext) -> list[web.RouteDef]:
+    """Return the routes below `/api/stream`."""
+    routes = _StreamRoutes(context)
+    return [
+        web.post("/api/stream/picture", routes.picture),
+        web.post("/api/stream/start", routes.start),
+        web.post("/api/stream/interact", routes.interact),
+        web.post("/api/stream/end", routes.end),
+    ]
+
+
+class _StreamRoutes:
+    """The handlers, and the prompts and pictures that they share."""
+
+    def __init__(self, context: ConsoleContext) -> None:
+        self._hub = context.hub
+        self._pictures = StartPictures()
+        log = PromptLog(lambda node, prompts: context.hub.publish(node, "prompts", prompts))
+        self._requests = StreamRequests(StreamCalls(context.node, context.calls), log)
+
+    async def picture(self, request: web.Request) -> web.Response:
+        content = await read_body(request, MAX_IMAGE_BYTES)
+        picture = await asyncio.to_thread(StartPicture.read, content)
+        return answer(
+            {
+                "id": self._pictures.add(picture),
+                "width": picture.width,
+                "height": picture.height,
+                "format": picture.format,
+            }
+        )
+
+    async def start(self, request: web.Request) -> web.Response:
+        target = node_of(request)
+        body = await read_json(request)
+        name = body.text("picture", "")
+        picture = self._pictures.get(name) if name else None
+        prompt = checked_prompt(
+            body.text("prompt"), self._max_length(target.name), may_be_empty=picture is not None
+        )
+        started = await self._requests.start(
+            target,
+            StreamStart(
+                prompt,
+                portrait=body.flag("portrait"),
+                broadcast=body.flag("broadcast"),
+                picture=None if picture is None else picture.encoded,
+            ),
+            end_running=body.flag("end_running"),
+        )
+        self._pictures.discard(name)
+        return answer({"stream_id": started.stream_id, "applied_prompt": started.applied_prompt})
+
+    async def interact(self, request: web.Request) -> web.Response:
+        target = node_of(request)
+        prompt = checked_prompt((await read_json(request)).text("prompt"), self._max_length(target.name))
+        return answer({"applied_prompt": await self._requests.interact(target, prompt)})
+
+    async def end(self, request: web.Request) -> web.Response:
+        return answer({"stream_id": await self._requests.end(node_of(request))})
+
+    def _max_length(self, node: str) -> int:
+        """Return the limit of a node's prompts; it checks them itself while the limit is not known here."""
+        limits = self._hub.value(node, "limits")
+        return int(limits["max_prompt_length"]) if limits else MAX_CHARACTERS
