@@ -14,6 +14,7 @@ from odyssey_ros.console.server.page_token import PAGE_TOKEN, PageToken, session
 from odyssey_ros.console.server.recording_routes import recording_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
 from odyssey_ros.console.server.state_socket import close_state_sockets, state_routes
+from odyssey_ros.console.server.stream_routes import stream_routes
 
 if TYPE_CHECKING:
     from odyssey_ros.console.server.console_context import ConsoleContext
@@ -30,6 +31,7 @@ def make_application(context: ConsoleContext) -> web.Application:
     application.add_routes(page_routes())
     application.add_routes(session_routes())
     application.add_routes(state_routes())
+    application.add_routes(stream_routes(context))
     close_state_sockets(application)
     add_media(application, context.parameters.media_origins)
     application.add_routes(recording_routes())

@@ -27,9 +27,7 @@ def checked_prompt(text: str, max_length: int, *, may_be_empty: bool = False) ->
     """
     prompt = text.replace("\r\n", "\n").replace("\r", "\n")
     if not prompt.strip() and not may_be_empty:
-        raise OdysseyError(
-            "The prompt is empty: describe the scene", code=ErrorCode.EMPTY_PROMPT
-        )
+        raise OdysseyError("The prompt is empty: describe the scene", code=ErrorCode.EMPTY_PROMPT)
     if len(prompt) > max_length:
         raise OdysseyError(
             f"The prompt has {len(prompt)} characters, but at most {max_length} are allowed: shorten it",

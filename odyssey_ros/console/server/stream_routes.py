@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -84,5 +85,5 @@ class _StreamRoutes:
 
     def _max_length(self, node: str) -> int:
         """Return the limit of a node's prompts; it checks them itself while the limit is not known here."""
-        limits = self._hub.value(node, "limits")
-        return int(limits["max_prompt_length"]) if limits else MAX_CHARACTERS
+        message = self._hub.last(node, "limits")
+        return MAX_CHARACTERS if message is None else int(json.loads(message)["limits"]["max_prompt_length"])
