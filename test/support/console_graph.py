@@ -43,9 +43,9 @@ class ConsoleProcess:
 class ConsoleGraph:
     """Starts processes on one domain, and ends them in reverse order when the `with` block ends.
 
-    At the end, no process may have printed a traceback. Methods return once the process is ready; those for bridges
-    and players return once it has been started. `process.end()` ends a process earlier; `process.popen.kill()`
-    kills it.
+    At the end, no process may have printed a traceback. Methods return once the process is ready; those for
+    bridges and players return once it has been started. `process.end()` ends a process earlier;
+    `process.popen.kill()` kills it.
 
     Attributes:
         domain: The ROS domain of the processes.

@@ -12,6 +12,9 @@ import { createStateView } from './state_view.js';
  * @typedef {{element: HTMLElement, show: () => void, hide: () => void, open?: (rest: string) => void}} View
  */
 
+/** @typedef {{name: string, title: string, create: (context: import('./main.js').Context) => View}} NamedView */
+
+/** @type {NamedView[]} */
 const VIEWS = [
   { name: 'live', title: 'Live', create: createLiveView },
   { name: 'state', title: 'State', create: createStateView },
@@ -24,19 +27,20 @@ const VIEWS = [
  * @param {import('./main.js').Context} context
  * @param {HTMLElement} list
  * @param {HTMLElement} parent
+ * @param {NamedView[]} [named] - the views; the first one is shown where the address names none
  */
-export function createTabs(context, list, parent) {
+export function createTabs(context, list, parent, named = VIEWS) {
   /** @type {Map<string, View>} */
   const views = new Map();
   let current = '';
   let opened = '';
   const links = new Map(
-    VIEWS.map(({ name, title }) => [name, element('a', { href: `#${name}` }, title)]),
+    named.map(({ name, title }) => [name, element('a', { href: `#${name}` }, title)]),
   );
   list.append(...[...links.values()].map((link) => element('li', {}, link)));
 
   function follow() {
-    const [name, rest] = namedBy(location.hash);
+    const [name, rest] = namedBy(location.hash, named);
     const changed = name !== current;
     if (changed) show(name);
     if (rest !== (changed ? '' : opened)) views.get(name)?.open?.(rest);
@@ -49,14 +53,14 @@ export function createTabs(context, list, parent) {
     views.get(current)?.hide();
     if (opened !== '') views.get(current)?.open?.('');
     current = name;
-    const named = VIEWS.find((one) => one.name === name) ?? VIEWS[0];
-    const view = views.get(name) ?? named.create(context);
+    const { title, create } = named.find((one) => one.name === name) ?? named[0];
+    const view = views.get(name) ?? create(context);
     views.set(name, view);
     for (const [other, link] of links) {
       if (other === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    document.title = `${named.title} · Odyssey console`;
+    document.title = `${title} · Odyssey console`;
     parent.replaceChildren(view.element);
     view.show();
     if (isFirst) return;
@@ -65,7 +69,7 @@ export function createTabs(context, list, parent) {
   }
 
   addEventListener('hashchange', follow);
-  VIEWS.forEach(({ name, title }, index) => {
+  named.forEach(({ name, title }, index) => {
     context.shortcuts.add(String(index + 1), `Show ${title}`, () => {
       location.hash = name;
     });
@@ -76,11 +80,12 @@ export function createTabs(context, list, parent) {
 /**
  * Return the name of the view and the text after the slash.
  * @param {string} hash
+ * @param {NamedView[]} named
  * @returns {[string, string]}
  */
-function namedBy(hash) {
+function namedBy(hash, named) {
   const [name, ...rest] = hash.slice(1).split('/');
-  if (!VIEWS.some((one) => one.name === name)) return [VIEWS[0].name, ''];
+  if (!named.some((one) => one.name === name)) return [named[0].name, ''];
   return [name, decoded(rest.join('/'))];
 }
 
