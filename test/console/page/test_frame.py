@@ -58,7 +58,8 @@ def test_text_after_the_slash_goes_to_the_view(open_page: Callable[..., Page]) -
                 await followed;
             };
             await follow('b/one%20two/3');
-            createTabs({ shortcuts: { add() {} } }, document.createElement('ul'), document.createElement('main'), views);
+            const shortcuts = { add() {} };
+            createTabs({ shortcuts }, document.createElement('ul'), document.createElement('main'), views);
             for (const hash of ['b/%', 'b', 'b', 'b/x', 'a', 'b']) {
                 if (location.hash !== `#${hash}`) await follow(hash);
             }
