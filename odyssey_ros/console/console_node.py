@@ -54,7 +54,7 @@ class ConsoleNode(Node):
             directory=directory,
             calls=services,
             hub=hub,
-            feed=StateFeed(self, self.calls, directory, services, hub),
+            feed=StateFeed(self, self.calls, directory, services, hub, self.asyncio_thread.loop),
         )
         self._server = ConsoleServer(context)
         self.asyncio_thread.submit(self._server.start()).add_done_callback(

@@ -11,7 +11,7 @@ from rclpy.action.graph import get_action_server_names_and_types_by_node
 from rclpy.node import NodeNameNonExistentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from rclpy.node import Node
 
@@ -35,6 +35,7 @@ _TOPIC_TYPES: Final = {
     "timeline": f"{_PACKAGE}/msg/PlaybackTimeline",
     "events": f"{_PACKAGE}/msg/StreamEvent",
     "frame_info": f"{_PACKAGE}/msg/FrameInfo",
+    "transition_event": "lifecycle_msgs/msg/TransitionEvent",
     "video": "foxglove_msgs/msg/CompressedVideo",
     "jpeg": "sensor_msgs/msg/CompressedImage",
 }
@@ -59,7 +60,6 @@ _SERVICE_TYPES: Final = {
 
 _TRIGGER_TYPE: Final = "std_srvs/srv/Trigger"
 _TRIGGERS: Final = ("pause", "resume", "step")
-_LIFECYCLE_TRANSITIONS: Final = "get_available_transitions"
 _ACTION_TYPE: Final = f"{_PACKAGE}/action/RunSimulation"
 
 
@@ -67,13 +67,14 @@ _ACTION_TYPE: Final = f"{_PACKAGE}/action/RunSimulation"
 class GraphNode:
     """A node that the console can operate.
 
-    Topics and services are found by their types, so remapped names are found too.
+    Topics and services are found by their types, so remapped names are found too. Of several services of a
+    type, the one with the usual name is preferred.
 
     Attributes:
         name: The fully qualified name, such as `/odyssey`.
         kind: What it is.
         topics: The name of each topic that it publishes, by role: `status`, `playback`, `timeline`,
-            `events`, `frame_info`, `video` (H.264) and `jpeg`.
+            `events`, `frame_info`, `transition_event`, `video` (H.264) and `jpeg`.
         services: The name of each service, by role, such as `start_stream`.
         simulation_action: The name of the action `run_simulation`; empty without one.
     """
@@ -85,36 +86,57 @@ class GraphNode:
     simulation_action: str = ""
 
 
-def find_graph_nodes(node: Node) -> tuple[GraphNode, ...]:
+def find_graph_nodes(node: Node, known: Collection[str] = ()) -> tuple[GraphNode, ...]:
     """Return the bridges, spectators and players of the graph, in the order of their names.
 
     A node whose services are not known yet, because it is just being discovered, is left out until they are.
-    On the executor's thread.
+    Of more than `MAX_NODES` nodes, those that are known remain. The time that it takes depends on the topics
+    of the graph and on the nodes that are found, not on the other nodes. On the executor's thread.
 
     Args:
         node: The node of the console.
+        known: The names of nodes that were found before.
     """
-    names = sorted({(namespace, name) for name, namespace in node.get_node_names_and_namespaces()})
+    names = sorted(_publishing_nodes(node), key=lambda pair: (_full_name(*pair) not in known, pair))
     found = (_graph_node(node, namespace, name) for namespace, name in names)
-    return tuple(islice((one for one in found if one is not None), MAX_NODES))
+    first = islice((one for one in found if one is not None), MAX_NODES)
+    return tuple(sorted(first, key=lambda one: one.name))
+
+
+def _publishing_nodes(node: Node) -> set[tuple[str, str]]:
+    """Return the namespaces and names of the nodes that publish a status."""
+    kinds = {_TOPIC_TYPES["status"], _TOPIC_TYPES["playback"]}
+    return {
+        (publisher.node_namespace, publisher.node_name)
+        for topic, types in node.get_topic_names_and_types()
+        if not kinds.isdisjoint(types)
+        for publisher in node.get_publishers_info_by_topic(topic)
+        if publisher.topic_type in kinds
+    }
+
+
+def _full_name(namespace: str, name: str) -> str:
+    return f"{namespace.rstrip('/')}/{name}"
 
 
 def _graph_node(node: Node, namespace: str, name: str) -> GraphNode | None:
     try:
         published = dict(_by_type(node.get_publisher_names_and_types_by_node(name, namespace)))
-        if not {_TOPIC_TYPES["status"], _TOPIC_TYPES["playback"]} & published.keys():
-            return None
         served = list(_by_type(node.get_service_names_and_types_by_node(name, namespace)))
         actions = dict(_by_type(get_action_server_names_and_types_by_node(node, name, namespace)))
-    except NodeNameNonExistentError:  # it has left in the meantime
+    except NodeNameNonExistentError:  # it has left in the meantime, or is being discovered
+        return None
+    if not {_TOPIC_TYPES["status"], _TOPIC_TYPES["playback"]} & published.keys() or not served:
         return None
     services = {
-        role: service for role, kind in _SERVICE_TYPES.items() for found, service in served if found == kind
+        role: min(names, key=lambda service: _last_part(service) != role)
+        for role, kind in _SERVICE_TYPES.items()
+        if (names := [service for found, service in served if found == kind])
     }
     services |= {
-        service.rpartition("/")[2]: service
+        _last_part(service): service
         for kind, service in served
-        if kind == _TRIGGER_TYPE and service.rpartition("/")[2] in _TRIGGERS
+        if kind == _TRIGGER_TYPE and _last_part(service) in _TRIGGERS
     }
     if _TOPIC_TYPES["playback"] in published:
         kind = NodeKind.PLAYER
@@ -123,12 +145,16 @@ def _graph_node(node: Node, namespace: str, name: str) -> GraphNode | None:
     else:
         kind = NodeKind.SPECTATOR
     return GraphNode(
-        name=f"{namespace.rstrip('/')}/{name}",
+        name=_full_name(namespace, name),
         kind=kind,
         topics={role: published[kind] for role, kind in _TOPIC_TYPES.items() if kind in published},
         services=services,
         simulation_action=actions.get(_ACTION_TYPE, ""),
     )
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _by_type(names_and_types: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, str]]:

@@ -47,6 +47,7 @@ class GraphWatch:
         self._observer = observer
         self._watched: dict[str, NodeTopics | None] = {}
         self._known: dict[str, GraphNode] = {}
+        self._nodes: tuple[GraphNode, ...] | None = None
 
     def open(self) -> None:
         """Follow the nodes of the graph."""
@@ -56,6 +57,7 @@ class GraphWatch:
         """Follow nothing. Nodes must not be watched any more."""
         self._directory.unfollow(self._looked)
         self._known.clear()
+        self._nodes = None
 
     def watch(self, name: str) -> None:
         """Subscribe to the topics of a node, as soon as it is on the graph."""
@@ -72,11 +74,13 @@ class GraphWatch:
     def _looked(self, nodes: tuple[GraphNode, ...]) -> None:
         before = self._known
         self._known = {node.name: node for node in nodes}
-        self._observer.nodes_changed(nodes)
-        for name in tuple(self._watched):
+        if self._nodes != nodes:
+            self._nodes = nodes
+            self._observer.nodes_changed(nodes)
+        for name, topics in tuple(self._watched.items()):
             if name not in self._known:
                 self._unsubscribe(name)
-            elif before.get(name) != self._known[name]:
+            elif topics is None or before.get(name) != self._known[name] or not topics.match():
                 self._subscribe(self._known[name])
 
     def _subscribe(self, watched: GraphNode) -> None:

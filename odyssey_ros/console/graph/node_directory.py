@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rclpy.clock import Clock, ClockType
+
 from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.console.graph.graph_nodes import find_graph_nodes
 
@@ -33,7 +35,9 @@ class NodeDirectory:
         self._executor = executor
         self._nodes: tuple[GraphNode, ...] = ()
         self._observers: set[Callable[[tuple[GraphNode, ...]], None]] = set()
-        self._timer = node.create_timer(POLL_S, self._look, autostart=False)
+        # Not the clock of the node: a simulation that is paused does not stop the graph.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(POLL_S, self._look, clock=clock, autostart=False)
 
     @property
     def nodes(self) -> tuple[GraphNode, ...]:
@@ -52,10 +56,10 @@ class NodeDirectory:
         raise OdysseyError(f"The node {name} is not on the graph", code=ErrorCode.NOT_FOUND)
 
     def follow(self, observer: Callable[[tuple[GraphNode, ...]], None]) -> None:
-        """Call an observer now and at every change, on the executor's thread."""
+        """Call an observer now and once a second, on the executor's thread."""
         self._observers.add(observer)
         self._timer.reset()
-        self._look(changed_only=False)
+        self._look()
 
     def unfollow(self, observer: Callable[[tuple[GraphNode, ...]], None]) -> None:
         """Stop calling an observer."""
@@ -63,10 +67,7 @@ class NodeDirectory:
         if not self._observers:
             self._timer.cancel()
 
-    def _look(self, *, changed_only: bool = True) -> None:
-        found = find_graph_nodes(self._node)
-        changed = found != self._nodes
-        self._nodes = found
-        if changed or not changed_only:
-            for observer in tuple(self._observers):
-                observer(found)
+    def _look(self) -> None:
+        self._nodes = find_graph_nodes(self._node, {node.name for node in self._nodes})
+        for observer in tuple(self._observers):
+            observer(self._nodes)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import TransitionEvent
+from rcl_interfaces.msg import ParameterEvent
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 import odyssey_ros.msg
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
     from odyssey_ros.console.graph.graph_nodes import GraphNode
 
 EVENTS: Final = "events"
-TRANSITION: Final = "transition"
-"""The kinds of reports that are no value: an event, and that the state of the lifecycle has changed."""
+CHANGED: Final = "changed"
+"""The kinds of reports that are no value: an event, and that the lifecycle or a parameter has changed."""
 
 _EVENTS_DEPTH: Final = 100
 _DIAGNOSTICS_TOPIC: Final = "/diagnostics"
-_DIAGNOSTICS_DEPTH: Final = 10
+_PARAMETERS_TOPIC: Final = "/parameter_events"
+_DEPTH: Final = 10
+_PARAMETERS_DEPTH: Final = 100
 _MAX_DIAGNOSTICS: Final = 64
 
 
@@ -51,6 +55,7 @@ class NodeTopics:
         self._report = report
         self._diagnostics: dict[str, Any] = {}
         self._subscriptions: list[Subscription] = []
+        self._qos: dict[str, tuple[int, QoSProfile]] = {}
         messages = odyssey_ros.msg
         for role, kind, convert, depth in (
             ("status", messages.StreamStatus, status_value, 1),
@@ -60,10 +65,10 @@ class NodeTopics:
         ):
             if role in watched.topics and kind is not None:
                 self._subscribe(kind, watched.topics[role], depth, partial(self._received, role, convert))
-        self._subscribe(DiagnosticArray, _DIAGNOSTICS_TOPIC, _DIAGNOSTICS_DEPTH, self._diagnosed)
-        if "get_state" in watched.services:
-            topic = f"{watched.name}/transition_event"
-            self._subscribe(TransitionEvent, topic, 10, lambda _: report(TRANSITION, None))
+        self._subscribe(DiagnosticArray, _DIAGNOSTICS_TOPIC, _DEPTH, self._diagnosed)
+        if "transition_event" in watched.topics:
+            self._subscribe(TransitionEvent, watched.topics["transition_event"], _DEPTH, self._changed)
+            self._subscribe(ParameterEvent, _PARAMETERS_TOPIC, _PARAMETERS_DEPTH, self._parameter_changed)
 
     def destroy(self) -> None:
         """Unsubscribe."""
@@ -71,9 +76,29 @@ class NodeTopics:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
 
+    def match(self) -> bool:
+        """Return whether the subscriptions have the quality of service that the publishers offer now."""
+        return all(matching_qos(self._node, topic, depth) == qos for topic, (depth, qos) in self._qos.items())
+
     def _subscribe(self, kind: type, topic: str, depth: int, callback: Callable[[Any], None]) -> None:
         qos = matching_qos(self._node, topic, depth)
-        self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
+        subscription = self._node.create_subscription(
+            kind,
+            topic,
+            callback,
+            qos,
+            # Each event would be one more entity to wait for.
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+        )
+        self._subscriptions.append(subscription)
+        self._qos[topic] = depth, qos
+
+    def _changed(self, _: object) -> None:
+        self._report(CHANGED, None)
+
+    def _parameter_changed(self, message: ParameterEvent) -> None:
+        if message.node == self._name and message.changed_parameters:
+            self._report(CHANGED, None)
 
     def _received(self, role: str, convert: Callable[[Any], Any], message: Any) -> None:
         self._report(role, convert(message))

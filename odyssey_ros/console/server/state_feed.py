@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.console.graph.graph_watch import GraphWatch
-from odyssey_ros.console.graph.node_topics import EVENTS, TRANSITION
+from odyssey_ros.console.graph.node_reader import NodeReader
+from odyssey_ros.console.graph.node_topics import CHANGED, EVENTS
+from odyssey_ros.console.server.graph_reports import ARRIVED, LEFT, GraphReports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
 
     from rclpy.node import Node
 
@@ -35,6 +37,7 @@ class StateFeed:
         directory: The nodes on the graph.
         calls: Calls services.
         hub: Gets the state.
+        loop: The loop of the asyncio thread.
     """
 
     def __init__(
@@ -44,18 +47,18 @@ class StateFeed:
         directory: NodeDirectory,
         calls: ServiceCalls,
         hub: StateHub,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._executor = executor
         self._calls = calls
         self._hub = hub
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._pages = 0
         self._watchers: Counter[str] = Counter()
-        self._graph = GraphWatch(node, directory, _Crossing(self._post, self))
+        self._readers: dict[str, NodeReader] = {}
+        self._graph = GraphWatch(node, directory, GraphReports(loop, self))
 
     def page_opened(self) -> None:
-        """Follow the graph, as the first of the pages."""
-        self._loop = asyncio.get_running_loop()
+        """Follow the graph, for the first of the pages."""
         self._pages += 1
         if self._pages == 1:
             self._executor.post(self._graph.open)
@@ -82,51 +85,37 @@ class StateFeed:
         if self._watchers[name] == 0:
             del self._watchers[name]
             self._executor.post(lambda: self._graph.unwatch(name))
-            self._hub.forget(name, READ_KINDS)
+            self._forget(name)
 
     def nodes_changed(self, nodes: tuple[GraphNode, ...]) -> None:
         """Publish the list of the nodes."""
         self._hub.publish_nodes([node_entry(node) for node in nodes])
 
-    def arrived(self, node: GraphNode) -> None:
-        """Read what no topic of a watched node says."""
-
-    def left(self, name: str) -> None:
-        """Forget the values of a node that has gone; its events remain."""
-        self._hub.forget(name, READ_KINDS)
-
     def reported(self, name: str, kind: str, value: Any) -> None:
-        """Publish a value or an event of a watched node."""
+        """Handle a report about a node."""
         if name not in self._watchers:
             return
         if kind == EVENTS:
             self._hub.publish_event(name, value)
-        elif kind != TRANSITION:
+        elif kind == ARRIVED:
+            self._stop_reading(name)
+            self._readers[name] = NodeReader(self._calls, value, partial(self._hub.publish, name))
+        elif kind == LEFT:
+            self._forget(name)
+        elif kind != CHANGED:
             self._hub.publish(name, kind, value)
+        elif name in self._readers:
+            self._readers[name].changed()
 
-    def _post(self, call: Callable[[], None]) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(call)
+    def _forget(self, name: str) -> None:
+        """Forget the values of a node; its events remain."""
+        self._stop_reading(name)
+        self._hub.forget(name, READ_KINDS)
 
-
-class _Crossing:
-    """Passes what the graph watch says from the executor's thread to the asyncio thread."""
-
-    def __init__(self, post: Callable[[Callable[[], None]], None], feed: StateFeed) -> None:
-        self._post = post
-        self._feed = feed
-
-    def nodes_changed(self, nodes: tuple[GraphNode, ...]) -> None:
-        self._post(lambda: self._feed.nodes_changed(nodes))
-
-    def arrived(self, node: GraphNode) -> None:
-        self._post(lambda: self._feed.arrived(node))
-
-    def left(self, name: str) -> None:
-        self._post(lambda: self._feed.left(name))
-
-    def reported(self, name: str, kind: str, value: Any) -> None:
-        self._post(lambda: self._feed.reported(name, kind, value))
+    def _stop_reading(self, name: str) -> None:
+        reader = self._readers.pop(name, None)
+        if reader is not None:
+            reader.stop()
 
 
 def node_entry(node: GraphNode) -> dict[str, Any]:
