@@ -6,8 +6,10 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any, Final
 
 from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
 
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
+from odyssey_ros.bridge.runtime.clock_messages import without_negative_times
 from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
 from odyssey_ros.bridge.runtime.node_process import run_node
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
@@ -18,10 +20,13 @@ from odyssey_ros.console.server.application import ConsoleServer
 from odyssey_ros.console.server.console_context import ConsoleContext
 from odyssey_ros.console.server.state_feed import StateFeed
 from odyssey_ros.console.server.state_hub import StateHub
+from odyssey_ros.console.start_errors import start_error_text
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from rclpy.subscription import Subscription
 
 STOP_TIMEOUT_S: Final = 3.0
 EXIT_CANNOT_SERVE: Final = 1
@@ -47,7 +52,7 @@ class ConsoleNode(Node):
         directory = NodeDirectory(self, self.calls)
         services = ServiceCalls(self, self.calls)
         hub = StateHub()
-        context = ConsoleContext(
+        self._console = ConsoleContext(
             node=self,
             executor=self.calls,
             parameters=table.current,
@@ -56,19 +61,33 @@ class ConsoleNode(Node):
             hub=hub,
             feed=StateFeed(self, self.calls, directory, services, hub, self.asyncio_thread.loop),
         )
-        self._server = ConsoleServer(context)
+        self._server = ConsoleServer(self._console)
         self.asyncio_thread.submit(self._server.start()).add_done_callback(
             lambda started: self.calls.post(lambda: self._started(started))
         )
 
+    def create_subscription(
+        self,
+        msg_type: type,
+        topic: str,
+        callback: Callable[[Any], None],
+        *arguments: Any,
+        **options: Any,
+    ) -> Subscription:
+        """Create a subscription; one of `/clock`, as rclpy creates itself, ignores invalid times."""
+        if msg_type is Clock:
+            callback = without_negative_times(self, callback)
+        return super().create_subscription(msg_type, topic, callback, *arguments, **options)
+
     def _started(self, started: concurrent.futures.Future[str]) -> None:
-        try:
-            url = started.result()
-        except OSError as error:
-            self.get_logger().error(f"Cannot serve the console: {error}")
-            self.exit_status = EXIT_CANNOT_SERVE
+        error = started.exception()
+        if error is None:
+            self.get_logger().info(f"Console at {started.result()}")
         else:
-            self.get_logger().info(f"Console at {url}")
+            self.get_logger().error(
+                f"Cannot serve the page: {start_error_text(error, self._console.parameters)}"
+            )
+            self.exit_status = EXIT_CANNOT_SERVE
 
     def destroy_node(self) -> None:
         """Close the server, and end all threads."""

@@ -59,14 +59,11 @@ class NodeReader:
             await self._changed.wait()
             self._changed.clear()
             try:
-                lifecycle = await read_lifecycle(self._calls, self._node)
-                limits = await read_limits(self._calls, self._node)
+                self._publish("lifecycle", await read_lifecycle(self._calls, self._node))
+                self._publish("limits", await read_limits(self._calls, self._node))
             except OdysseyError:  # a node that is starting, busy or leaving
                 await asyncio.sleep(RETRY_S)
                 self._changed.set()
-                continue
-            self._publish("lifecycle", lifecycle)
-            self._publish("limits", limits)
 
 
 async def read_lifecycle(calls: ServiceCalls, node: GraphNode) -> dict[str, Any] | None:
@@ -79,16 +76,16 @@ async def read_lifecycle(calls: ServiceCalls, node: GraphNode) -> dict[str, Any]
     if state is None or available is None:
         return None
     current = await calls.call(GetState, state, GetState.Request(), timeout_s=READ_TIMEOUT_S)
-    possible = await calls.call(
+    await calls.call(
         GetAvailableTransitions, available, GetAvailableTransitions.Request(), timeout_s=READ_TIMEOUT_S
     )
     label = current.current_state.label
-    labels = {
-        one.transition.label for one in possible.available_transitions if one.start_state.label == label
-    }
+    possible = [
+        one.transition.label for one in answer.available_transitions if one.start_state.label == label
+    ]
     return {
         "state": clean_text(label),
-        "transitions": [label for label in _TRANSITIONS if label in labels],
+        "transitions": [one for one in _TRANSITIONS if one in possible],
     }
 
 

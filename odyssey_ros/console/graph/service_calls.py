@@ -58,7 +58,7 @@ class ServiceCalls:
             timeout_s: Time limit for the response.
 
         Raises:
-            OdysseyError: `UNREACHABLE`: the service is not there, or its node left during the call;
+            OdysseyError: `UNREACHABLE`: the service is not there, or its node ended during the call;
                 `TIMEOUT`: it did not respond in time. Or the response has `success` false: with its code and
                 its message.
         """
@@ -114,7 +114,9 @@ class ServiceCalls:
                 missing = 0 if await self.on_executor(servers.remain) else missing + 1
                 if missing >= LEFT_LOOKS:
                     raise OdysseyError(
-                        f"The node of the service {name} left during the call", code=ErrorCode.UNREACHABLE
+                        f"The node of the service {name} ended before it responded: the request may not have "
+                        "taken effect",
+                        code=ErrorCode.UNREACHABLE,
                     )
             raise OdysseyError(
                 f"The service {name} did not respond within {timeout_s:g} s", code=ErrorCode.TIMEOUT

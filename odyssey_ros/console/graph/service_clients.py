@@ -88,10 +88,15 @@ class Servers:
         self._identities = self._present()
 
     def remain(self) -> bool:
-        """Return whether one of the servers is still there."""
+        """Return whether the servers are still there.
+
+        The graph lists the server of a process that was killed until its lease ends. So a new server beside
+        it counts as its successor.
+        """
         if not self._identities:
             return bool(self._client.service_is_ready())
-        return not self._identities.isdisjoint(self._present())
+        present = self._present()
+        return not self._identities.isdisjoint(present) and present <= self._identities
 
     def _present(self) -> frozenset[bytes]:
         topic = f"rq{self._client.service_name}Request"

@@ -23,14 +23,16 @@ class PageToken:
     def __init__(self) -> None:
         self.value: Final = secrets.token_urlsafe(_BYTES)
 
-    def matches(self, text: object) -> bool:
-        """Return whether a text of a page is the token, in a time that does not depend on the text."""
-        return isinstance(text, str) and hmac.compare_digest(
-            text.encode(errors="replace"), self.value.encode()
-        )
-
 
 PAGE_TOKEN: Final = web.AppKey("page_token", PageToken)
+
+
+def is_page_token(request: web.Request, text: object) -> bool:
+    """Return whether a text of a page is its token, in a time that does not depend on the text."""
+    if not isinstance(text, str):
+        return False
+    expected = request.app[PAGE_TOKEN].value
+    return hmac.compare_digest(text.encode(errors="replace"), expected.encode())
 
 
 def session_routes() -> list[web.RouteDef]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from odyssey_ros.console.server.console_context import context_of
-from odyssey_ros.console.server.page_token import PAGE_TOKEN
+from odyssey_ros.console.server.page_token import is_page_token
 from odyssey_ros.console.server.state_page import StatePage
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ async def _check_hello(request: web.Request, socket: web.WebSocketResponse) -> N
         message = await _receive(socket, HELLO_TIMEOUT_S)
     except asyncio.TimeoutError:
         raise _RefusedError(f"the page did not say hello within {HELLO_TIMEOUT_S:g} s") from None
-    if message is not None and not (
-        message.get("type") == "hello" and request.app[PAGE_TOKEN].matches(message.get("token"))
-    ):
+    if message is None:
+        return
+    if message.get("type") != "hello" or not is_page_token(request, message.get("token")):
         raise _RefusedError("the token is not that of this console: load the page again")
 
 
