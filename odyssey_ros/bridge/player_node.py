@@ -24,17 +24,16 @@ from odyssey_ros.bridge.player.episode_library import (
     open_file,
 )
 from odyssey_ros.bridge.player.exported_episodes import open_dataset
+from odyssey_ros.bridge.player.latched_topics import LatchedTopics
 from odyssey_ros.bridge.player.playback_state import PlaybackState
 from odyssey_ros.bridge.player.player_configuration import episode_folder, episode_request, required_topics
 from odyssey_ros.bridge.player.player_session import PlayerSession
-from odyssey_ros.bridge.player.player_topics import STATUS_QOS, status_message
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
 from odyssey_ros.bridge.runtime.managed_node import ConfigurationRefused, ManagedNode, refusal_code
 from odyssey_ros.bridge.runtime.node_process import run_node
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.bridge.runtime.qos_overrides import OverrideError
 from odyssey_ros.client import ErrorCode, Odyssey, OdysseyError, as_odyssey_error
-from odyssey_ros.msg import PlaybackStatus
 from odyssey_ros.requirements import MissingPackageError, require
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class PlayerNode(ManagedNode):
             self._settings.current.calibration_folders,
         )
         self._transform = StaticTransform(self)
-        self._status = self.create_publisher(PlaybackStatus, "~/playback", STATUS_QOS)
+        self._latched = LatchedTopics(self)
         self._group = ReentrantCallbackGroup()
         self._serve(Trigger, "pause", self._pause)
         self._serve(Trigger, "resume", self._resume)
@@ -101,7 +100,7 @@ class PlayerNode(ManagedNode):
             settings = image_settings(parameters, self._camera_info.calibration)
             self._session = session = PlayerSession(
                 self,
-                self._status,
+                self._latched,
                 parameters,
                 settings,
                 wait_for,
@@ -249,7 +248,7 @@ class PlayerNode(ManagedNode):
             error_code=None if reason is None else reason.code,
             rate=self._settings.current.rate,
         )
-        self._status.publish(status_message(state, self.get_clock().now().nanoseconds))
+        self._latched.publish_unconfigured(state, self.get_clock().now().nanoseconds)
 
 
 def episode_fetcher(

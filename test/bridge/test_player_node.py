@@ -15,7 +15,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
+from odyssey_ros.msg import FrameInfo, PlaybackStatus, PlaybackTimeline, StreamEvent
 from odyssey_ros.srv import Seek
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -215,6 +215,32 @@ def test_at_rate_0_a_slow_subscriber_loses_nothing(job, start_player, probe, wai
     assert processed == expected
     assert len(pictures) == len(expected)
     assert finished.episodes_complete == 2
+
+
+def test_the_time_line_names_the_first_frame_of_each_prompt(job, start_player, probe, wait_until):
+    labels = probe.listen(FrameInfo, "/player/frame_info", EVERYTHING)
+    timelines = probe.listen(PlaybackTimeline, "/player/timeline", STATUS)
+    statuses = probe.listen(PlaybackStatus, "/player/playback", STATUS)
+    start_player({"job_id": job.job_id, "rate": 0.0, "wait_for": "frame_info,timeline,playback"})
+    wait_until(status_that(statuses, PlaybackStatus.FINISHED), "the end")
+    opened = [line for line in timelines if line.frame_count >= 0]
+    assert [line.stream_id for line in opened] == [stream.stream_id for stream in job.streams]
+    assert [(line.episode, line.script_index) for line in opened] == [(0, 0), (1, 1)]
+    assert (timelines[-1].frame_count, timelines[-1].stream_id, len(timelines[-1].prompts)) == (-1, "", 0)
+    for line in opened:
+        shown = [label for label in labels if label.stream_id == line.stream_id]
+        first = [n for n, label in enumerate(shown) if n == 0 or label.prompt != shown[n - 1].prompt]
+        assert line.frame_count == len(shown)
+        assert [(one.frame_index, one.prompt) for one in line.prompts] == [
+            (n, shown[n].prompt) for n in first
+        ]
+        assert [one.position for one in line.prompts] == [shown[n].media_time for n in first]
+    assert len(opened[0].prompts) == 2
+    status = next(s for s in statuses if s.stream_id == opened[0].stream_id)
+    assert status.duration == opened[0].duration
+
+    assert probe.call(Seek, "/player/seek", Seek.Request(episode=1, frame_index=3)).success
+    wait_until(lambda: timelines[-1].stream_id == opened[1].stream_id, "the time line of the other episode")
 
 
 def turned(path):

@@ -16,6 +16,7 @@ from odyssey_ros.dataset.logs.events import Event, EventKind, EventLog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from odyssey_ros.bridge.player.episode_timeline import EpisodeTimeline
     from odyssey_ros.bridge.player.playback_state import (
         PlaybackPhase,
         PlaybackState,
@@ -129,6 +130,7 @@ class FakeOutput:
         self.acks: Callable[[Callable[[], bool]], bool] = lambda _: True
         self.published: list[tuple[Any, ...]] = []
         self.states: list[PlaybackState] = []
+        self.timelines: list[EpisodeTimeline] = []
         self.clocks: list[int | None] = []
         self.ack_waits = 0
 
@@ -149,6 +151,9 @@ class FakeOutput:
 
     def publish_state(self, state: PlaybackState) -> None:
         self.states.append(state)
+
+    def publish_timeline(self, timeline: EpisodeTimeline) -> None:
+        self.timelines.append(timeline)
 
     def publish_clock(self, playback_ns: int | None) -> None:
         self.clocks.append(playback_ns)

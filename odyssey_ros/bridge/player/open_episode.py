@@ -27,11 +27,13 @@ class EpisodeIndex:
         times_ns: Media times of all frames, in nanoseconds.
         key_frames: Numbers of the frames at which a decoder can start; empty if no packet is passed through.
         video: The index of the video.
+        stream_times_ns: Times of all frames in the clock of the events log; empty if they equal `times_ns`.
     """
 
     times_ns: Sequence[int]
     key_frames: Sequence[int] = ()
     video: VideoIndex | None = None
+    stream_times_ns: Sequence[int] = ()
 
 
 class FrameReader(Protocol):

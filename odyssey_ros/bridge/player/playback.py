@@ -52,7 +52,10 @@ class VideoOpener:
         """
         with containing(episode.stream_id), Video(episode.video_path) as video:
             index = video.index()
-            return EpisodeIndex(video.frame_times_ns(), index.pass_through.key_frames, index)
+            times_ns, stream_times_ns = video.frame_times_ns(), video.stream_times_ns()
+            if stream_times_ns[0] == times_ns[0]:
+                stream_times_ns = []
+            return EpisodeIndex(times_ns, index.pass_through.key_frames, index, stream_times_ns)
 
     def open_frames(
         self, episode: Episode, index: EpisodeIndex, start: FrameStart

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
+    from odyssey_ros.bridge.player.episode_timeline import EpisodeTimeline
     from odyssey_ros.bridge.player.frame_demand import FrameDemand
     from odyssey_ros.client import ErrorCode, OdysseyError
     from odyssey_ros.dataset.episodes import Episode
@@ -119,6 +120,9 @@ class PlaybackOutput(Protocol):
 
     def publish_state(self, state: PlaybackState) -> None:
         """Publish the state of playback."""
+
+    def publish_timeline(self, timeline: EpisodeTimeline) -> None:
+        """Publish the time line of the open episode."""
 
     def publish_clock(self, playback_ns: int | None) -> None:
         """Publish the clock.

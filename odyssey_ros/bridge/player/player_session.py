@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from rclpy.publisher import Publisher
-
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
     from odyssey_ros.bridge.player.episode_library import EpisodeFetcher
+    from odyssey_ros.bridge.player.latched_topics import LatchedTopics
     from odyssey_ros.bridge.player.playback_state import PlaybackState
     from odyssey_ros.bridge.player_parameters import PlayerParameters
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
@@ -34,7 +33,7 @@ class PlayerSession:
 
     Args:
         node: The node of the topics, whose asyncio thread fetches the episodes.
-        status: The publisher of `~/playback`.
+        latched: The topics `~/playback` and `~/timeline`.
         parameters: The parameters of the node.
         settings: Settings of the image topics.
         wait_for: Names of the topics that need a subscriber before playback starts.
@@ -52,7 +51,7 @@ class PlayerSession:
     def __init__(
         self,
         node: ManagedNode,
-        status: Publisher,
+        latched: LatchedTopics,
         parameters: PlayerParameters,
         settings: ImageSettings,
         wait_for: Sequence[str],
@@ -70,7 +69,7 @@ class PlayerSession:
         self._topics = PlayerTopics(
             node,
             settings,
-            status,
+            latched,
             wait_for=wait_for,
             lossless=parameters.rate == 0,
             publish_clock=parameters.publish_clock,

@@ -1,4 +1,4 @@
-"""The topics of the player: those of the live bridge, `~/playback`, and `/clock`."""
+"""The topics of the player: those of the live bridge, `~/playback`, `~/timeline`, and `/clock`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rclpy.duration import Duration
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 
@@ -20,7 +20,7 @@ from odyssey_ros.bridge.frames.stamping import ArrivalStamps
 from odyssey_ros.bridge.player.frame_demand import FrameDemand
 from odyssey_ros.bridge.player.join_count import JoinCount
 from odyssey_ros.bridge.player.subscriber_acks import SubscriberAcks
-from odyssey_ros.msg import PlaybackStatus, StreamEvent
+from odyssey_ros.msg import StreamEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from rclpy.publisher import Publisher
 
     from odyssey_ros.bridge.frames.image_settings import ImageSettings
+    from odyssey_ros.bridge.player.episode_timeline import EpisodeTimeline
+    from odyssey_ros.bridge.player.latched_topics import LatchedTopics
     from odyssey_ros.bridge.player.playback_state import PlaybackState, PlayedEvent, PlayedFrame
     from odyssey_ros.bridge.runtime.managed_node import ManagedNode
     from odyssey_ros.dataset.videos.video import EncodedPicture
 
-STATUS_QOS: Final = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # For rate 0. Fast DDS requests an acknowledgement at once when the history of the publisher is full, else
 # every three seconds.
 LOSSLESS_QOS: Final = QoSProfile(depth=1)
@@ -45,6 +46,7 @@ TOPIC_NAMES: Final = (
     "frame_info",
     "events",
     "playback",
+    "timeline",
     "image_raw/ffmpeg",
     "image_raw/foxglove",
 )
@@ -53,36 +55,6 @@ OPTIONAL_TOPICS: Final = {"image_raw/ffmpeg": FFMPEG_PACKET, "image_raw/foxglove
 
 def _optional_topic(message_name: str) -> str:
     return next(topic for topic, kind in OPTIONAL_TOPICS.items() if kind.name == message_name)
-
-
-def status_message(state: PlaybackState, stamp_ns: int) -> PlaybackStatus:
-    """Return the message of a state.
-
-    Args:
-        state: The state.
-        stamp_ns: When it was made, ns in the clock of the frames.
-    """
-    return PlaybackStatus(
-        stamp=Time(nanoseconds=stamp_ns).to_msg(),
-        state=getattr(PlaybackStatus, state.phase.name),
-        state_text=state.phase.name.lower().replace("_", " "),
-        message=text_field(state.message),
-        error_code=text_field(state.error_code),
-        episode=state.episode,
-        episodes=state.episodes,
-        rounds=state.rounds,
-        episodes_begun=state.begun,
-        episodes_complete=state.complete,
-        episodes_failed=state.failed,
-        whole=state.whole,
-        stream_id=text_field(state.stream_id),
-        script_index=state.script_index,
-        frame_index=state.frame_index,
-        frame_count=state.frame_count,
-        position=Duration(nanoseconds=state.position_ns).to_msg(),
-        duration=Duration(nanoseconds=state.duration_ns).to_msg(),
-        rate=state.rate,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +98,7 @@ class PlayerTopics:
     Args:
         node: The node of the topics.
         settings: Settings of the image topics; `frames.settings` changes them.
-        status: The publisher of `~/playback`, which exists before and after this object.
+        latched: The topics `~/playback` and `~/timeline`, which exist before and after this object.
         wait_for: Names in `TOPIC_NAMES` of the topics that need a subscriber before playback starts.
         lossless: Whether the rate is 0: publish for `wait_for_acks`.
         publish_clock: Whether to publish `/clock`.
@@ -140,7 +112,7 @@ class PlayerTopics:
         self,
         node: ManagedNode,
         settings: ImageSettings,
-        status: Publisher,
+        latched: LatchedTopics,
         *,
         wait_for: Sequence[str],
         lossless: bool,
@@ -160,12 +132,13 @@ class PlayerTopics:
         self._lock = threading.Lock()
         self._destroyed = False
         self._node = node
-        self._status = status
+        self._latched = latched
         self._steady_ns = steady_ns
         self._events = node.create_publisher(StreamEvent, "~/events", EVENTS_QOS)
         self._clock = node.create_publisher(Clock, "/clock", CLOCK_QOS) if publish_clock else None
-        standard: tuple[Publisher, ...] = (*self.frames.standard_publishers, self._events, status)
-        self._acks = SubscriberAcks(node, self.frames.publishers, (self._events, status))
+        states = (self._events, latched.status, latched.timeline)
+        standard: tuple[Publisher, ...] = (*self.frames.standard_publishers, *states)
+        self._acks = SubscriberAcks(node, self.frames.publishers, states)
         by_name = dict(zip(TOPIC_NAMES, standard, strict=False))
         for publisher in self._encoded:
             message_class: Any = publisher.msg_type
@@ -237,8 +210,11 @@ class PlayerTopics:
 
     def publish_state(self, state: PlaybackState) -> None:
         """Publish the state of playback."""
-        stamp_ns = node_time_ns(self._node) if self._clock is None else self._time_ns
-        self._status.publish(status_message(state, stamp_ns))
+        self._latched.publish_state(state, self._now_ns())
+
+    def publish_timeline(self, timeline: EpisodeTimeline) -> None:
+        """Publish the time line of the open episode."""
+        self._latched.publish_timeline(timeline, self._now_ns())
 
     def publish_clock(self, playback_ns: int | None) -> None:
         """Publish a playback time on `/clock`, or the last time again for None."""
@@ -256,8 +232,12 @@ class PlayerTopics:
         On the executor's thread.
         """
         end_ns = self._steady_ns() + int(timeout_s * 1e9)
-        for publisher in (*self.frames.publishers, self._events, self._status):
+        for publisher in (*self.frames.publishers, self._events, self._latched.status):
             publisher.wait_for_all_acked(Duration(nanoseconds=max(0, end_ns - self._steady_ns())))
+
+    def _now_ns(self) -> int:
+        """Return the time of the clock of the frames, in nanoseconds."""
+        return node_time_ns(self._node) if self._clock is None else self._time_ns
 
     def _publish_time(self) -> None:
         if self._clock is not None:

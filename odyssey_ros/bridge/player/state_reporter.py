@@ -1,4 +1,4 @@
-"""Reports the state of playback, once for each change."""
+"""Reports the state of playback and the time line of the open episode, once for each change."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from odyssey_ros.bridge.player.playback_state import PlaybackPhase, PlaybackState
+from odyssey_ros.bridge.player.timeline_reporter import TimelineReporter
 
 if TYPE_CHECKING:
     from odyssey_ros.bridge.player.episode_queue import EpisodeQueue
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 class StateReporter:
     """Builds the state, and publishes it when it differs from the last one. Not thread-safe.
 
+    A time line is published before the first state of its episode.
+
     Args:
-        output: Publishes the state.
+        output: Publishes the state and the time line.
         observer: Is notified after that.
         rate: The rate of playback at the beginning.
     """
@@ -26,6 +29,7 @@ class StateReporter:
         self._output = output
         self._observer = observer
         self._state = PlaybackState(rate=rate)
+        self._timeline = TimelineReporter(output)
 
     @property
     def phase(self) -> PlaybackPhase:
@@ -67,6 +71,7 @@ class StateReporter:
             error_code: The code of an error that `message` describes.
         """
         episode = queue.open_episode
+        self._timeline.report(episode)
         state = replace(
             self._state,
             phase=phase,

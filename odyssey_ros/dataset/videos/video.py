@@ -164,6 +164,15 @@ class Video:
         stamps = self._table().stamps
         return [self._times(stamp)[0] for stamp in stamps]
 
+    def stream_times_ns(self) -> list[int]:
+        """Return the presentation times of all frames in the file, the clock of the events log.
+
+        Raises:
+            EpisodeError: The file is broken.
+        """
+        stamps = self._table().stamps
+        return [self._times(stamp)[1] for stamp in stamps]
+
     def pictures(self, first: int = 0) -> Iterator[Picture]:
         """Decode the pictures from number `first` on: those of `pictures()` from there on, pixel by pixel.
 

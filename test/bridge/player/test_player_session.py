@@ -7,13 +7,13 @@ import threading
 from dataclasses import replace
 
 import pytest
-from odyssey_ros.msg import FrameInfo, PlaybackStatus
+from odyssey_ros.msg import FrameInfo
 
 from odyssey_ros.bridge.frames.image_settings import ImageSettings
 from odyssey_ros.bridge.player.episode_library import LibraryEpisode
+from odyssey_ros.bridge.player.latched_topics import LatchedTopics
 from odyssey_ros.bridge.player.playback_state import PlaybackPhase, PlaybackState
 from odyssey_ros.bridge.player.player_session import PlayerSession
-from odyssey_ros.bridge.player.player_topics import STATUS_QOS
 from odyssey_ros.bridge.player_parameters import SETTINGS, PlayerParameters
 from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.dataset.episodes import Episode
@@ -71,9 +71,11 @@ def make_session(node, failures, finished, on_executor, close):
 
     def make(**parameters):
         def create():
-            status = node.create_publisher(PlaybackStatus, "~/playback", STATUS_QOS)
+            latched = LatchedTopics(node)
             settings = replace(DEFAULTS, **parameters)
-            return PlayerSession(node, status, settings, IMAGE_SETTINGS, (), failures.append, finished.append)
+            return PlayerSession(
+                node, latched, settings, IMAGE_SETTINGS, (), failures.append, finished.append
+            )
 
         made.append(on_executor(create))
         return made[-1]

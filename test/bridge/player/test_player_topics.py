@@ -9,7 +9,7 @@ import pytest
 from builtin_interfaces.msg import Time
 from ffmpeg_image_transport_msgs.msg import FFMPEGPacket
 from foxglove_msgs.msg import CompressedVideo
-from odyssey_ros.msg import FrameInfo, PlaybackStatus, StreamEvent
+from odyssey_ros.msg import FrameInfo, PlaybackStatus, PlaybackTimeline, StreamEvent
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -17,10 +17,11 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from fake_playback import MS, FakeClock
 from odyssey_ros.bridge.frames.image_settings import ImageSettings
+from odyssey_ros.bridge.player.episode_timeline import EpisodeTimeline
 from odyssey_ros.bridge.player.frame_demand import FrameDemand
+from odyssey_ros.bridge.player.latched_topics import LatchedTopics
 from odyssey_ros.bridge.player.playback_state import PlaybackPhase, PlaybackState, PlayedEvent, PlayedFrame
-from odyssey_ros.bridge.player.player_topics import STATUS_QOS, TOPIC_NAMES, PlayerTopics, status_message
-from odyssey_ros.client import ErrorCode
+from odyssey_ros.bridge.player.player_topics import TOPIC_NAMES, PlayerTopics
 from odyssey_ros.dataset.videos.video import EncodedPicture
 from waiting import wait_until
 
@@ -41,11 +42,11 @@ def make_topics(node, on_executor):
 
     def make(*, wait_for=(), lossless=False, publish_clock=False, steady_ns=time.monotonic_ns):
         def create():
-            status = node.create_publisher(PlaybackStatus, "~/playback", STATUS_QOS)
+            latched = LatchedTopics(node)
             return PlayerTopics(
                 node,
                 SETTINGS,
-                status,
+                latched,
                 wait_for=wait_for,
                 lossless=lossless,
                 publish_clock=publish_clock,
@@ -58,41 +59,6 @@ def make_topics(node, on_executor):
     yield make
     for topics in made:
         on_executor(topics.destroy)
-
-
-def test_a_state_becomes_a_message():
-    state = PlaybackState(
-        PlaybackPhase.EPISODE_FAILED,
-        "broken \ud800",
-        ErrorCode.VIDEO_BROKEN,
-        episode=1,
-        episodes=3,
-        rounds=4,
-        begun=5,
-        complete=6,
-        failed=7,
-        whole=True,
-        stream_id="a",
-        script_index=2,
-        frame_index=8,
-        frame_count=9,
-        position_ns=1500 * MS,
-        duration_ns=2 * S,
-        rate=0.5,
-    )
-    message = status_message(state, 3 * S + 4)
-    assert (message.stamp.sec, message.stamp.nanosec) == (3, 4)
-    assert (message.state, message.state_text) == (PlaybackStatus.EPISODE_FAILED, "episode failed")
-    assert (message.message, message.error_code) == ("broken ?", "VIDEO_BROKEN")
-    assert (message.episode, message.episodes, message.rounds) == (1, 3, 4)
-    assert (message.episodes_begun, message.episodes_complete, message.episodes_failed) == (5, 6, 7)
-    assert (message.whole, message.stream_id, message.script_index) == (True, "a", 2)
-    assert (message.frame_index, message.frame_count, message.rate) == (8, 9, 0.5)
-    assert (nanoseconds(message.position), nanoseconds(message.duration)) == (1500 * MS, 2 * S)
-
-
-def test_a_state_without_an_error_has_no_code():
-    assert status_message(PlaybackState(), 0).error_code == ""
 
 
 def test_frames_events_and_states_are_published(make_topics, probe):
@@ -186,13 +152,16 @@ def test_with_a_clock_stamps_are_playback_times(make_topics, probe):
     ]
 
 
-def test_states_have_the_time_of_the_clock(make_topics, probe):
+def test_states_and_time_lines_have_the_time_of_the_clock(make_topics, probe):
     statuses = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
     topics = make_topics(publish_clock=True)
     stamp_ns = topics.stamp(0, 300 * MS)
     topics.publish_state(PlaybackState(PlaybackPhase.PAUSED))
-    wait_until(lambda: statuses, "the state")
-    assert nanoseconds(statuses[0].stamp) == stamp_ns
+    topics.publish_timeline(EpisodeTimeline(1, "a", frame_count=2))
+    timelines = probe.listen(PlaybackTimeline, "/player/timeline", LATCHED)  # it joins later
+    wait_until(lambda: statuses and timelines, "the state and the time line")
+    assert nanoseconds(statuses[0].stamp) == nanoseconds(timelines[0].stamp) == stamp_ns
+    assert (timelines[0].episode, timelines[0].stream_id, timelines[0].frame_count) == (1, "a", 2)
 
 
 def test_without_a_clock_no_time_is_published(node, make_topics):

@@ -71,3 +71,16 @@ def test_counters_appear_in_the_next_report(parts):
     reporter.report(PlaybackPhase.PLAYING, queue, 2.0)
     (state,) = output.states
     assert (state.begun, state.complete, state.failed, state.rounds) == (2, 2, 3, 4)
+
+
+def test_a_time_line_is_published_with_the_first_state_of_its_episode(parts):
+    reporter, output, _, queue = parts
+    reporter.report(PlaybackPhase.FETCHING, queue, 2.0)
+    queue.open_current()
+    reporter.report(PlaybackPhase.PLAYING, queue, 2.0)
+    queue.close()
+    reporter.report(PlaybackPhase.FINISHED, queue, 2.0)
+    assert [(line.stream_id, line.script_index, line.frame_count) for line in output.timelines] == [
+        ("a", 5, 3),
+        ("", -1, -1),
+    ]

@@ -35,6 +35,7 @@ def test_pictures_in_presentation_order(
         assert video.frame_times_ns() == times
         shift = options.get("first_ms", 0) * 1_000_000
         assert [picture.stream_time_ns - shift for picture in pictures] == times
+        assert video.stream_times_ns() == [time + shift for time in times]
 
 
 @pytest.mark.parametrize("options", [{}, {"bf": "2"}, {"first_ms": 150}])
