@@ -1,0 +1,45 @@
+// The rules of a prompt, which the server and the node check too: pure, without DOM.
+
+/** The limit of a bridge whose parameter `max_prompt_length` is not known yet. */
+export const DEFAULT_LIMIT = 4096;
+
+/** Characters that no prompt can have: control characters other than line break and tab, and lone surrogates. */
+const UNUSABLE = /(?![\n\t])[\p{Cc}\p{Cs}]/u;
+
+/**
+ * Return the number of characters (code points) of a text, as the node counts them.
+ * @param {string} text
+ */
+export function countCharacters(text) {
+  let count = 0;
+  for (let at = 0; at < text.length; at += text.codePointAt(at) > 0xffff ? 2 : 1) count += 1;
+  return count;
+}
+
+/**
+ * Return why a prompt cannot be sent, in words; empty when it can.
+ * @param {string} text
+ * @param {number} limit - maximum number of characters
+ * @param {boolean} [mayBeEmpty] - whether a stream starts from a picture, which needs no prompt
+ */
+export function promptProblem(text, limit, mayBeEmpty = false) {
+  if (text.trim() === '' && !mayBeEmpty) return 'The prompt is empty: describe the scene.';
+  const count = countCharacters(text);
+  if (count > limit) return `The prompt has ${count} characters, but at most ${limit} are allowed: shorten it.`;
+  const unusable = UNUSABLE.exec(text);
+  if (unusable !== null) {
+    const code = unusable[0].codePointAt(0).toString(16).toUpperCase().padStart(4, '0');
+    return `The prompt has the invisible character U+${code}: remove it.`;
+  }
+  return '';
+}
+
+/**
+ * Return the counter to show: empty while the limit is far away.
+ * @param {string} text
+ * @param {number} limit
+ */
+export function counterText(text, limit) {
+  const count = countCharacters(text);
+  return count < 0.8 * limit ? '' : `${count} of ${limit} characters`;
+}
