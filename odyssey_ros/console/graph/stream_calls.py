@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import array
-import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sensor_msgs.msg import CompressedImage
 
 from odyssey_ros import srv
 from odyssey_ros.client import ErrorCode, OdysseyError
-from odyssey_ros.console.graph.node_presence import NodePresence
 
 if TYPE_CHECKING:
-    from rclpy.node import Node
-
     from odyssey_ros.console.graph.graph_nodes import GraphNode
     from odyssey_ros.console.graph.service_calls import ServiceCalls
-
-PRESENCE_POLL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +59,10 @@ class StreamCalls:
     its process ends before it responds; `TIMEOUT` if it does not respond.
 
     Args:
-        node: The node of the console.
         calls: Calls services.
     """
 
-    def __init__(self, node: Node, calls: ServiceCalls) -> None:
-        self._node = node
+    def __init__(self, calls: ServiceCalls) -> None:
         self._calls = calls
 
     async def start(self, target: GraphNode, start: StreamStart) -> StartedStream:
@@ -104,16 +96,4 @@ class StreamCalls:
                 "bridge",
                 code=ErrorCode.UNREACHABLE,
             )
-        presence = await self._calls.on_executor(lambda: NodePresence(self._node, target))
-        call = asyncio.ensure_future(self._calls.call(kind, service, request))
-        try:
-            while not (await asyncio.wait((call,), timeout=PRESENCE_POLL_S))[0]:
-                if await self._calls.on_executor(presence.has_left) and not call.done():
-                    raise OdysseyError(
-                        f"The node {target.name} ended before it responded: the request may not have taken "
-                        "effect",
-                        code=ErrorCode.UNREACHABLE,
-                    )
-            return call.result()
-        finally:
-            call.cancel()
+        return await self._calls.call(kind, service, request)

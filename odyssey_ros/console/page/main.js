@@ -4,6 +4,7 @@ import { Api } from './api.js';
 import { createChooser } from './chooser.js';
 import { createHelp } from './help.js';
 import { applyMessage } from './messages.js';
+import { addPromptShortcuts } from './prompt_shortcuts.js';
 import { Shortcuts } from './shortcuts.js';
 import { StateSocket } from './state_socket.js';
 import { Store } from './store.js';
@@ -30,6 +31,7 @@ const socket = new StateSocket(
  */
 const context = { store, api, shortcuts, notice };
 
+addPromptShortcuts(shortcuts);
 store.observe('connected', (connected) => {
   if (connected) notice.clear('connection');
   else notice.show('connection', 'The connection to the console is lost. Trying again …', 'warn');

@@ -40,7 +40,7 @@ class _StreamRoutes:
         self._hub = context.hub
         self._pictures = StartPictures()
         log = PromptLog(lambda node, prompts: context.hub.publish(node, "prompts", prompts))
-        self._requests = StreamRequests(StreamCalls(context.node, context.calls), log)
+        self._requests = StreamRequests(StreamCalls(context.calls), log)
 
     async def picture(self, request: web.Request) -> web.Response:
         content = await read_body(request, MAX_IMAGE_BYTES)
