@@ -177,9 +177,14 @@ class OdysseyImageError(OdysseyArgumentError):
 
 
 class OdysseyScriptError(OdysseyArgumentError):
-    """A simulation script is invalid; nothing was sent. The text names the entry."""
+    """A simulation script is invalid; nothing was sent. The text names the entry.
+
+    Attributes:
+        entry: The index of the invalid entry in its script; None when the text names none.
+    """
 
     default_code = ErrorCode.BAD_SCRIPT
+    entry: int | None = None
 
 
 class OdysseyConfigurationError(OdysseyArgumentError):

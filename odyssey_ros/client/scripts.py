@@ -124,23 +124,13 @@ def check_script(script: object, *, name: str = "script") -> None:
     check_counts(1, len(script), name=name)
     last = len(script) - 1
     previous_ms = 0
-    for index, entry in enumerate(script):
-        where = f"{name}[{index}]"
-        timestamp_ms, action = _check_entry(entry, where)
-        where = f"{where} ({action} at {timestamp_ms} ms)"
-        if (index == 0) != (action == "start"):
-            raise OdysseyScriptError(f"{where}: the first entry, and only the first, must be start")
-        if (index == last) != (action == "end"):
-            raise OdysseyScriptError(f"{where}: the last entry, and only the last, must be end")
-        if index == 0 and timestamp_ms != 0:
-            raise OdysseyScriptError(f"{where}: start must be at 0 ms")
-        if timestamp_ms < previous_ms:
-            raise OdysseyScriptError(
-                f"{where}: entries must be in time order, but the one before is at {previous_ms} ms"
-            )
-        previous_ms = timestamp_ms
-    if previous_ms == 0:
-        raise OdysseyScriptError(f"{name}[{last}] (end at 0 ms): end must be later than start")
+    index = 0
+    try:
+        for index, entry in enumerate(script):
+            previous_ms = _check_position(entry, f"{name}[{index}]", index, last, previous_ms)
+    except OdysseyScriptError as error:
+        error.entry = index
+        raise
 
 
 def check_counts(scripts: int, entries: int, *, name: str = "script") -> None:
@@ -157,6 +147,25 @@ def check_counts(scripts: int, entries: int, *, name: str = "script") -> None:
         raise OdysseyScriptError(
             f"{name} has {entries} entries, but a script may have {MAX_ENTRIES}: submit a shorter script"
         )
+
+
+def _check_position(entry: object, where: str, index: int, last: int, previous_ms: int) -> int:
+    """Check one entry at its position in the script; return its time."""
+    timestamp_ms, action = _check_entry(entry, where)
+    where = f"{where} ({action} at {timestamp_ms} ms)"
+    if (index == 0) != (action == "start"):
+        raise OdysseyScriptError(f"{where}: the first entry, and only the first, must be start")
+    if (index == last) != (action == "end"):
+        raise OdysseyScriptError(f"{where}: the last entry, and only the last, must be end")
+    if index == 0 and timestamp_ms != 0:
+        raise OdysseyScriptError(f"{where}: start must be at 0 ms")
+    if timestamp_ms < previous_ms:
+        raise OdysseyScriptError(
+            f"{where}: entries must be in time order, but the one before is at {previous_ms} ms"
+        )
+    if index == last and timestamp_ms == 0:
+        raise OdysseyScriptError(f"{where}: end must be later than start")
+    return timestamp_ms
 
 
 def _check_entry(entry: object, where: str) -> tuple[int, str]:

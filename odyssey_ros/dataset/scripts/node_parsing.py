@@ -11,7 +11,15 @@ import yaml
 
 from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.scripts.nodes import ListNode, MappingNode, Node, NodeBuilder, Place, Style
+from odyssey_ros.dataset.scripts.nodes import (
+    ListNode,
+    MappingNode,
+    Node,
+    NodeBuilder,
+    Place,
+    PlacedError,
+    Style,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +48,29 @@ def read_nodes(path: Path) -> Node | None:
     Raises:
         PlanError: The file cannot be read, or is not such a file; the text names the file and the place.
     """
-    text = _read_text(path)
-    return _json_nodes(path, text) if path.suffix.lower() == ".json" else _yaml_nodes(path, text)
+    return parse_nodes(_read_text(path), path)
+
+
+def parse_nodes(text: str, path: Path, *, max_values: int | None = None) -> Node | None:
+    """Parse a text, as JSON if the name of its file ends with `.json`, else as YAML. No file is read.
+
+    Args:
+        text: The text.
+        path: The file for messages; it need not exist.
+        max_values: Maximum number of values, aliases included; None for `nodes.MAX_VALUES`.
+
+    Returns:
+        The value that the text contains; None when it contains nothing.
+
+    Raises:
+        PlanError: The text is neither; the text of the error names the file and the place.
+    """
+    builder = NodeBuilder(max_values)
+    if path.suffix.lower() == ".json":
+        _add_json(builder, path, text)
+    else:
+        _add_yaml(builder, path, text)
+    return builder.root
 
 
 def _read_text(path: Path) -> str:
@@ -57,32 +86,35 @@ def _read_text(path: Path) -> str:
         raise PlanError(f"{path}: cannot be read: it is not {name} text; save it as UTF-8") from error
 
 
-def _yaml_nodes(path: Path, text: str) -> Node | None:
+def _add_yaml(builder: NodeBuilder, path: Path, text: str) -> None:
     if (found := _YAML_LINE_BREAKS.search(text)) is not None:
         place = _place(path, text, found.start())
-        raise PlanError(
-            f"{place}: U+{ord(found[0]):04X} ends a line in some versions of YAML, and is text in others: "
-            f'write "\\u{ord(found[0]):04x}" in double quotes'
+        raise PlacedError(
+            place,
+            f"U+{ord(found[0]):04X} ends a line in some versions of YAML, and is text in others: "
+            f'write "\\u{ord(found[0]):04x}" in double quotes',
         )
-    builder = NodeBuilder()
     try:
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
             _add_event(builder, event, path)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise PlanError(f"{path}: {where}{error.problem or 'not YAML'}") from error
+        reason = error.problem or "not YAML"
+        if mark is None:
+            raise PlanError(f"{path}: {reason}") from error
+        raise PlacedError(Place(path, mark.line + 1, mark.column + 1), reason) from error
+    except yaml.reader.ReaderError as error:
+        reason = f"not {path.suffix or 'YAML'}: {_one_line(error)}"
+        raise PlacedError(_place(path, text, error.position), reason, where=str(path)) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())  # PyYAML writes two lines
-        raise PlanError(f"{path}: not {path.suffix or 'YAML'}: {reason}") from error
-    return builder.root
+        raise PlanError(f"{path}: not {path.suffix or 'YAML'}: {_one_line(error)}") from error
 
 
 def _add_event(builder: NodeBuilder, event: yaml.Event, path: Path) -> None:
     mark = event.start_mark
     place = Place(path, mark.line + 1, mark.column + 1) if mark is not None else Place(path, 1, 1)
     if isinstance(event, yaml.DocumentStartEvent) and builder.root is not None:
-        raise PlanError(f"{place}: a second document begins here: put its scripts in a file of their own")
+        raise PlacedError(place, "a second document begins here: put its scripts in a file of their own")
     if isinstance(event, yaml.ScalarEvent):
         _check_tag(event.tag, "str", place)
         # A tag says that the text is a text: `!!str 007`.
@@ -104,17 +136,16 @@ def _check_tag(tag: str | None, allowed: str, place: Place) -> None:
     if tag in {None, "!", _YAML_TAG + allowed}:
         return
     shown = "!!" + tag.removeprefix(_YAML_TAG) if tag and tag.startswith(_YAML_TAG) else tag
-    raise PlanError(f"{place}: the tag {shown} is not read in script files: remove it")
+    raise PlacedError(place, f"the tag {shown} is not read in script files: remove it")
 
 
-def _json_nodes(path: Path, text: str) -> Node | None:
+def _add_json(builder: NodeBuilder, path: Path, text: str) -> None:
     try:
         json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise PlanError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}") from error
+        raise PlacedError(Place(path, error.lineno, error.colno), error.msg) from error
     except (RecursionError, ValueError) as error:
         raise PlanError(f"{path}: not {path.suffix}: {error}") from error
-    builder = NodeBuilder()
     for first, written, place in _json_tokens(path, text):
         if first == "[":
             builder.begin(ListNode([], place))
@@ -124,7 +155,6 @@ def _json_nodes(path: Path, text: str) -> Node | None:
             builder.end()
         else:
             builder.scalar(written, Style.QUOTED if first == '"' else Style.LITERAL, place)
-    return builder.root
 
 
 def _json_tokens(path: Path, text: str) -> Iterator[tuple[str, str, Place]]:
@@ -139,6 +169,10 @@ def _json_tokens(path: Path, text: str) -> Iterator[tuple[str, str, Place]]:
         if written == '"':
             written, end = decoder.raw_decode(text, found.start())
         yield found[0][0], written, place
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())  # PyYAML writes two lines
 
 
 def _refuse_constant(name: str) -> NoReturn:

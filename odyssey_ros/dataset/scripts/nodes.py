@@ -47,6 +47,25 @@ class Place:
         return f"line {self.line}, column {self.column}"
 
 
+class PlacedError(PlanError):
+    """An error at a place of a script file.
+
+    Attributes:
+        place: The place.
+        reason: The text without the place.
+
+    Args:
+        place: The place.
+        reason: The reason, which follows the place in the text.
+        where: What the text says instead of the place; None says the place.
+    """
+
+    def __init__(self, place: Place, reason: str, *, where: str | None = None) -> None:
+        super().__init__(f"{place if where is None else where}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
 class Style(Enum):
     """How a scalar is written."""
 
@@ -127,9 +146,13 @@ class NodeBuilder:
     """Builds the nodes of a file from its scalars, and from the beginnings and ends of its collections.
 
     All methods raise PlanError for what a script file cannot contain; the text names file, line and column.
+
+    Args:
+        max_values: Maximum number of values, aliases included; None for `MAX_VALUES`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_values: int | None = None) -> None:
+        self._max_values = MAX_VALUES if max_values is None else max_values
         self.root: Node | None = None
         self._open: list[_Open] = []
         self._anchors: dict[str, Node] = {}
@@ -142,24 +165,24 @@ class NodeBuilder:
             try:  # two escape sequences of UTF-16 are one character, as in JSON
                 text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
             except UnicodeDecodeError:
-                raise PlanError(
-                    f"{place}: a text has a lone surrogate, which is not a character: remove it"
+                raise PlacedError(
+                    place, "a text has a lone surrogate, which is not a character: remove it"
                 ) from None
         self._add(ScalarNode(text, style, place), anchor, 1)
 
     def alias(self, anchor: str, place: Place) -> None:
         """Add the value with an anchor again."""
         if any(opened.anchor == anchor for opened in self._open):
-            raise PlanError(f"{place}: the value of *{anchor} contains itself")
+            raise PlacedError(place, f"the value of *{anchor} contains itself")
         if anchor not in self._anchors:
-            raise PlanError(f"{place}: *{anchor} has no value: write &{anchor} before a value above it")
+            raise PlacedError(place, f"*{anchor} has no value: write &{anchor} before a value above it")
         node = self._anchors[anchor]
         self._add(node, None, self._sizes.get(id(node), 1), place)
 
     def begin(self, node: ListNode | MappingNode, anchor: str | None = None) -> None:
         """Add an empty collection. The next values belong to it, until `end`."""
         if len(self._open) >= MAX_DEPTH:
-            raise PlanError(f"{node.place}: a value is nested more than {MAX_DEPTH} levels deep")
+            raise PlacedError(node.place, f"a value is nested more than {MAX_DEPTH} levels deep")
         self._check_key_is_scalar(node)
         self._anchors.pop(anchor or "", None)
         self._open.append(_Open(node, anchor))
@@ -182,15 +205,15 @@ class NodeBuilder:
         if anchor is not None:
             self._anchors[anchor] = node
         self._count += 1
-        if self._count > MAX_VALUES:
-            raise _too_many(place)
+        if self._count > self._max_values:
+            raise self._too_many(place)
         if not self._open:
             self.root = node
             return
         opened = self._open[-1]
         opened.size += size
-        if opened.size > MAX_VALUES:
-            raise _too_many(place)
+        if opened.size > self._max_values:
+            raise self._too_many(place)
         if isinstance(opened.node, ListNode):
             opened.node.items.append(node)
         elif opened.key is None:
@@ -208,8 +231,8 @@ class NodeBuilder:
         merges = node.text == _MERGE and node.style is Style.PLAIN
         before = opened.merges if merges else mapping.keys.get(node.text)
         if before is not None:
-            raise PlanError(
-                f"{place}: the key {node.text!r} is already in {before.spot}: remove one of the two"
+            raise PlacedError(
+                place, f"the key {node.text!r} is already in {before.spot}: remove one of the two"
             )
         if merges:
             opened.merges = place
@@ -217,14 +240,17 @@ class NodeBuilder:
             mapping.keys[node.text] = place
         return node
 
+    def _too_many(self, place: Place) -> PlacedError:
+        return PlacedError(place, f"the file has more than {self._max_values} values, aliases included")
+
     def _check_key_is_scalar(self, node: Node) -> None:
         opened = self._open[-1] if self._open else None
         if opened is None or not isinstance(opened.node, MappingNode) or opened.key is not None:
             return
         if not isinstance(node, ScalarNode):
-            raise PlanError(
-                f"{node.place}: a key must be a text, not {kind_of(node)}: put a text that begins with "
-                "{ or [ in quotes"
+            raise PlacedError(
+                node.place,
+                f"a key must be a text, not {kind_of(node)}: put a text that begins with {{ or [ in quotes",
             )
 
 
@@ -233,14 +259,10 @@ def kind_of(node: Node) -> str:
     return {ScalarNode: "a text", ListNode: "a list", MappingNode: "a mapping"}[type(node)]
 
 
-def _too_many(place: Place) -> PlanError:
-    return PlanError(f"{place}: the file has more than {MAX_VALUES} values, aliases included")
-
-
 def _merged(node: Node, place: Place) -> list[MappingNode]:
     """Return the mappings that a merge key names."""
     nodes = node.items if isinstance(node, ListNode) else [node]
     mappings = [other for other in nodes if isinstance(other, MappingNode)]
     if len(mappings) != len(nodes):
-        raise PlanError(f"{place}: {_MERGE} needs a mapping or a list of mappings; put a text in quotes")
+        raise PlacedError(place, f"{_MERGE} needs a mapping or a list of mappings; put a text in quotes")
     return mappings

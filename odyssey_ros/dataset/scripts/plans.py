@@ -16,7 +16,7 @@ from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.client.scripts import check_script
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.paths import HomeFolderError, user_path
-from odyssey_ros.dataset.scripts.nodes import ListNode, kind_of
+from odyssey_ros.dataset.scripts.nodes import ListNode, PlacedError, kind_of
 from odyssey_ros.dataset.scripts.scalars import json_value
 from odyssey_ros.dataset.scripts.script_files import MAX_EPISODES, read_script_file
 from odyssey_ros.dataset.scripts.sweep import combinations
@@ -119,25 +119,39 @@ def script_of(
     Raises:
         PlanError: The script is invalid; the text names the file, the point, the entry and the reason.
     """
-    where = _point(path, variables)
+    checked = checked_script(path, template, variables)
+    start = checked[0]["start"]
+    image = start.pop("image", None)
+    if image is not None:
+        entry = f"{_point(path, variables)}: {template.label}[0] (start at 0 ms)"
+        start["image"] = image if image.startswith("data:") else _image_path(entry, path, image)
+    return tuple(cast("list[ScriptEntry]", checked))
+
+
+def checked_script(
+    path: Path, template: ScriptTemplate, variables: Mapping[str, ScalarNode] | None
+) -> list[dict[str, Any]]:
+    """Return the checked entries of a template at one point of the sweep. No file is read.
+
+    The image of the first entry is the text that the file contains: a data URL or a path.
+
+    Raises:
+        PlanError: The script is invalid; the text names the file, the point, the entry and the reason.
+    """
     content = template.content
     if not isinstance(content, ListNode):
-        raise PlanError(
-            f"{content.place}: {template.label} must be a list of entries, not {kind_of(content)}"
+        raise PlacedError(
+            content.place, f"{template.label} must be a list of entries, not {kind_of(content)}"
         )
     script = [fill(label, entry, variables) for label, entry in entries_of(template.label, content)]
     try:
         check_script(script, name=template.label)
     except OdysseyScriptError as error:
-        raise PlanError(f"{where}: {error}") from error
+        place = content.place if error.entry is None else content.items[error.entry].place
+        raise PlacedError(place, str(error), where=_point(path, variables)) from error
     checked = [dict(entry) for entry in cast("list[Mapping[str, Any]]", script)]
-    start = dict(checked[0]["start"])
-    image = start.pop("image", None)
-    if image is not None:
-        entry = f"{where}: {template.label}[0] (start at 0 ms)"
-        start["image"] = image if image.startswith("data:") else _image_path(entry, path, image)
-    checked[0]["start"] = start
-    return tuple(cast("list[ScriptEntry]", checked))
+    checked[0]["start"] = dict(checked[0]["start"])
+    return checked
 
 
 def _image_path(where: str, path: Path, image: str) -> str:

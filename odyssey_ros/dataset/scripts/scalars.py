@@ -10,8 +10,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from odyssey_ros.dataset.errors import PlanError
-from odyssey_ros.dataset.scripts.nodes import Node, ScalarNode, Style, kind_of
+from odyssey_ros.dataset.scripts.nodes import Node, PlacedError, ScalarNode, Style, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ def boolean(name: str, node: Node) -> bool:
     """
     if isinstance(node, ScalarNode) and node.text in _BOOLEANS and node.style is not Style.QUOTED:
         return _BOOLEANS[node.text]
-    raise PlanError(f"{node.place}: {name} must be true or false{_without_quotes(node, _BOOLEANS)}")
+    raise PlacedError(node.place, f"{name} must be true or false{_without_quotes(node, _BOOLEANS)}")
 
 
 def whole_number(name: str, node: Node) -> int:
@@ -53,9 +52,9 @@ def whole_number(name: str, node: Node) -> int:
     if isinstance(node, ScalarNode) and node.style is not Style.QUOTED and _WHOLE.fullmatch(node.text):
         return int(node.text)
     quoted = [node.text] if isinstance(node, ScalarNode) and _WHOLE.fullmatch(node.text) else []
-    raise PlanError(
-        f"{node.place}: {name} must be a whole number in decimal digits, such as 5000"
-        f"{_without_quotes(node, quoted)}"
+    raise PlacedError(
+        node.place,
+        f"{name} must be a whole number in decimal digits, such as 5000{_without_quotes(node, quoted)}",
     )
 
 
@@ -70,21 +69,22 @@ def text(name: str, node: Node) -> str:
         PlanError: It is a list, a mapping, null, or has a character that no label can hold.
     """
     if not isinstance(node, ScalarNode):
-        raise PlanError(
-            f"{node.place}: {name} must be a text, not {kind_of(node)}: put a text that begins with "
-            "{ or [ in quotes"
+        raise PlacedError(
+            node.place,
+            f"{name} must be a text, not {kind_of(node)}: put a text that begins with {{ or [ in quotes",
         )
     if node.is_null:
         written = f"{node.text!r} means that there is none" if node.text else "it is missing"
         quoted = f', or "{node.text}" for this word' if node.text else ""
-        raise PlanError(
-            f'{node.place}: {name} must be a text, but {written}: write "" for an empty text{quoted}'
+        raise PlacedError(
+            node.place, f'{name} must be a text, but {written}: write "" for an empty text{quoted}'
         )
     for character in node.text:
         if unicodedata.category(character) == "Cc" and character not in _KEPT_CONTROLS:
-            raise PlanError(
-                f"{node.place}: {name} has the control character U+{ord(character):04X}, which no label can "
-                "hold: remove it"
+            raise PlacedError(
+                node.place,
+                f"{name} has the control character U+{ord(character):04X}, which no label can "
+                "hold: remove it",
             )
     return node.text
 

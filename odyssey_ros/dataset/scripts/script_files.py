@@ -28,8 +28,14 @@ from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.scripts import scalars
-from odyssey_ros.dataset.scripts.node_parsing import read_nodes
-from odyssey_ros.dataset.scripts.nodes import ListNode, MappingNode, ScalarNode, kind_of
+from odyssey_ros.dataset.scripts.node_parsing import parse_nodes, read_nodes
+from odyssey_ros.dataset.scripts.nodes import (
+    ListNode,
+    MappingNode,
+    PlacedError,
+    ScalarNode,
+    kind_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +103,26 @@ def read_script_file(path: Path) -> ScriptFile:
     Raises:
         PlanError: The file cannot be read, or a setting is invalid; the text names the file and the reason.
     """
-    settings = _settings(path, read_nodes(path))
+    return _script_file(path, read_nodes(path))
+
+
+def parse_script_file(text: str, path: Path, *, max_values: int | None = None) -> ScriptFile:
+    """Parse the text of a script file. No file is read, and the scripts themselves are not checked.
+
+    Args:
+        text: The text.
+        path: The file for messages, which is JSON if its name ends with `.json`; it need not exist.
+        max_values: Maximum number of values, aliases included; None for `nodes.MAX_VALUES`.
+
+    Raises:
+        PlanError: The text is no script file, or a setting is invalid; the text of the error names the file
+            and the reason.
+    """
+    return _script_file(path, parse_nodes(text, path, max_values=max_values))
+
+
+def _script_file(path: Path, document: Node | None) -> ScriptFile:
+    settings = _settings(path, document)
     _check_keys(path, settings)
     fields = settings.fields
     bypass = fields.get("bypass_prompt_expansion")
@@ -129,7 +154,7 @@ def _settings(path: Path, document: Node | None) -> MappingNode:
 def _check_keys(path: Path, settings: MappingNode) -> None:
     for key, place in settings.keys.items():
         if key not in _KEYS:
-            raise PlanError(f"{place}: unknown key {key!r}; known are {', '.join(sorted(_KEYS))}")
+            raise PlacedError(place, f"unknown key {key!r}; known are {', '.join(sorted(_KEYS))}")
     if ("script" in settings.fields) == ("scripts" in settings.fields):
         raise PlanError(f"{path}: exactly one of script and scripts is needed")
 
@@ -139,8 +164,8 @@ def _repeats(settings: Mapping[str, Node]) -> int:
         return 1
     repeats = scalars.whole_number("repeats", settings["repeats"])
     if not 1 <= repeats <= MAX_EPISODES:
-        raise PlanError(
-            f"{settings['repeats'].place}: repeats must be a number from 1 to {MAX_EPISODES}, not {repeats}"
+        raise PlacedError(
+            settings["repeats"].place, f"repeats must be a number from 1 to {MAX_EPISODES}, not {repeats}"
         )
     return repeats
 
@@ -150,7 +175,7 @@ def _templates(settings: Mapping[str, Node]) -> tuple[ScriptTemplate, ...]:
         return (ScriptTemplate("script", settings["script"]),)
     scripts = settings["scripts"]
     if not isinstance(scripts, ListNode) or not scripts.items:
-        raise PlanError(f"{scripts.place}: scripts must be a list of scripts")
+        raise PlacedError(scripts.place, "scripts must be a list of scripts")
     return tuple(ScriptTemplate(f"scripts[{index}]", script) for index, script in enumerate(scripts.items))
 
 
@@ -158,25 +183,25 @@ def _variables(settings: Mapping[str, Node]) -> dict[str, tuple[ScalarNode, ...]
     variables = settings.get("variables")
     if variables is None or (isinstance(variables, ScalarNode) and variables.is_null):
         if "sweep" in settings:
-            raise PlanError(f"{settings['sweep'].place}: sweep needs variables")
+            raise PlacedError(settings["sweep"].place, "sweep needs variables")
         return None
     if not isinstance(variables, MappingNode) or not variables.fields:
-        raise PlanError(f"{variables.place}: variables must be a mapping of names to lists of values")
+        raise PlacedError(variables.place, "variables must be a mapping of names to lists of values")
     for name, place in variables.keys.items():
         if not name.isidentifier():
-            raise PlanError(f"{place}: a variable's name is letters, digits and underscores, not {name!r}")
+            raise PlacedError(place, f"a variable's name is letters, digits and underscores, not {name!r}")
     return {name: _values(name, values) for name, values in variables.fields.items()}
 
 
 def _values(name: str, values: Node) -> tuple[ScalarNode, ...]:
     if not isinstance(values, ListNode) or not values.items:
-        raise PlanError(f"{values.place}: the variable {name!r} needs a list of values")
+        raise PlacedError(values.place, f"the variable {name!r} needs a list of values")
     found: list[ScalarNode] = []
     for value in values.items:
         if not isinstance(value, ScalarNode):
-            raise PlanError(
-                f"{value.place}: a value of the variable {name!r} must be a text or a number, not "
-                f"{kind_of(value)}"
+            raise PlacedError(
+                value.place,
+                f"a value of the variable {name!r} must be a text or a number, not {kind_of(value)}",
             )
         scalars.text(f"a value of the variable {name!r}", value)
         found.append(value)
@@ -190,4 +215,4 @@ def _sweep(settings: Mapping[str, Node]) -> SweepMode:
     for known in SweepMode:
         if isinstance(mode, ScalarNode) and mode.text == known.value:
             return known
-    raise PlanError(f"{mode.place}: sweep must be product or zip, not {scalars.shown(mode)}")
+    raise PlacedError(mode.place, f"sweep must be product or zip, not {scalars.shown(mode)}")

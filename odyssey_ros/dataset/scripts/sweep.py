@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from odyssey_ros.dataset.errors import PlanError
+from odyssey_ros.dataset.scripts.nodes import PlacedError
 from odyssey_ros.dataset.scripts.script_files import MAX_EPISODES, SweepMode
 from odyssey_ros.dataset.scripts.templates import entries_of, placeholders
 
@@ -45,9 +46,9 @@ def _check_placeholders(file: ScriptFile) -> None:
             for node, name in placeholders(where, entry):
                 if name not in variables:
                     known = ", ".join(variables)
-                    raise PlanError(
-                        f"{node.place}: {where}: {node.text!r} names {name!r}, which is not among the "
-                        f"variables {known}"
+                    raise PlacedError(
+                        node.place,
+                        f"{where}: {node.text!r} names {name!r}, which is not among the variables {known}",
                     )
                 used.add(name)
     for name in variables:

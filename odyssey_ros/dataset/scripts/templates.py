@@ -9,9 +9,8 @@ from __future__ import annotations
 import string
 from typing import TYPE_CHECKING, Final
 
-from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.scripts import scalars
-from odyssey_ros.dataset.scripts.nodes import ListNode, MappingNode, ScalarNode, Style
+from odyssey_ros.dataset.scripts.nodes import ListNode, MappingNode, PlacedError, ScalarNode, Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +58,7 @@ def fill(where: str, node: Node, variables: Mapping[str, ScalarNode] | None, nam
 def _typed(where: str, node: Node, variables: Mapping[str, ScalarNode] | None, name: str) -> object:
     if name == _PROMPT and isinstance(node, ScalarNode) and node.style is Style.LITERAL and not node.is_null:
         # A program wrote a number or a truth value where the service needs a string.
-        raise PlanError(f"{node.place}: {where}: a prompt is a string: write {node.text} in double quotes")
+        raise PlacedError(node.place, f"{where}: a prompt is a string: write {node.text} in double quotes")
     if name == _IMAGE and isinstance(node, ScalarNode) and node.is_null:
         return None
     value = node
@@ -96,12 +95,12 @@ def _pieces(where: str, node: ScalarNode) -> list[tuple[str, str | None]]:
     try:
         parsed = list(string.Formatter().parse(node.text))
     except ValueError as error:
-        raise PlanError(
-            f"{node.place}: {where}: {node.text!r}: {error}; write a literal brace twice"
+        raise PlacedError(
+            node.place, f"{where}: {node.text!r}: {error}; write a literal brace twice"
         ) from error
     for _, name, form, conversion in parsed:
         if name is not None and (not name.isidentifier() or form or conversion):
-            raise PlanError(
-                f"{node.place}: {where}: {node.text!r}: a placeholder is a name in braces, as in {{animal}}"
+            raise PlacedError(
+                node.place, f"{where}: {node.text!r}: a placeholder is a name in braces, as in {{animal}}"
             )
     return [(text, name) for text, name, _, _ in parsed]
