@@ -38,6 +38,13 @@ class JsonBody:
             raise bad_argument(f"{name} has to be true or false")
         return value
 
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Return an object; empty if the field is missing."""
+        value = self._fields.get(name, {})
+        if not isinstance(value, dict):
+            raise bad_argument(f"{name} has to be an object")
+        return value
+
     def whole_number(self, name: str, default: int, bounds: tuple[int, int]) -> int:
         """Return a whole number within bounds, inclusive."""
         value = self._fields.get(name, default)
