@@ -1,0 +1,147 @@
+"""The routes of script checks and simulation jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
+from odyssey_ros.console.graph.simulation_calls import SimulationCalls
+from odyssey_ros.console.graph.simulation_goals import SimulationGoals
+from odyssey_ros.console.graph.simulation_values import job_detail_value, job_info_value, job_value
+from odyssey_ros.console.server.answers import answer
+from odyssey_ros.console.server.console_context import node_of
+from odyssey_ros.console.server.request_bodies import bad_argument, read_body, read_json
+from odyssey_ros.console.server.script_preview import preview_value
+from odyssey_ros.console.server.script_requests import (
+    MAX_BODY_BYTES,
+    ScriptChecks,
+    ScriptRequest,
+    max_prompt_length,
+)
+from odyssey_ros.console.server.simulation_cancelling import cancel_job
+from odyssey_ros.console.server.simulation_goal import simulation_goal
+from odyssey_ros.console.server.simulation_jobs import SimulationJobs
+from odyssey_ros.console.server.start_pictures import StartPicture, StartPictures
+
+if TYPE_CHECKING:
+    from odyssey_ros.action import RunSimulation
+    from odyssey_ros.console.server.console_context import ConsoleContext
+    from odyssey_ros.console.server.script_check import CheckedText
+
+MAX_ROWS: Final = 100
+MAX_ID_LENGTH: Final = 200
+
+_STATES: Final = ("pending", "dispatched", "processing", "completed", "failed", "cancelled")
+_FILTERS: Final = {"": ("", -1), "unfinished": ("", 1), "finished": ("", 0)} | {
+    state: (state, -1) for state in _STATES
+}
+
+
+def simulation_routes(context: ConsoleContext) -> list[web.RouteDef]:
+    """Return the routes."""
+    routes = _SimulationRoutes(context)
+    return [
+        web.post("/api/scripts/check", routes.check),
+        web.post("/api/simulations/picture", routes.picture),
+        web.post("/api/simulations", routes.submit),
+        web.get("/api/simulations", routes.page),
+        web.get("/api/simulations/{job_id}", routes.job),
+        web.post("/api/simulations/{job_id}/cancel", routes.cancel),
+    ]
+
+
+class _SimulationRoutes:
+    """The handlers, and the pictures and jobs that they share."""
+
+    def __init__(self, context: ConsoleContext) -> None:
+        self._hub = context.hub
+        self._checks = ScriptChecks()
+        self._pictures = StartPictures()
+        self._calls = SimulationCalls(context.calls)
+        self._jobs = SimulationJobs(
+            context.node,
+            context.calls,
+            SimulationGoals(context.node, context.calls),
+            lambda node, jobs: context.hub.publish(node, "jobs", jobs),
+        )
+
+    async def check(self, request: web.Request) -> web.Response:
+        """Check a text; the answer contains the mistakes and a preview."""
+        script = ScriptRequest.read(await read_json(request, MAX_BODY_BYTES))
+        limit = max_prompt_length(self._hub, request.query.get("node", ""))
+        return answer(await self._checks.run(script, limit, preview_value))
+
+    async def picture(self, request: web.Request) -> web.Response:
+        """Keep a picture for some minutes, until a job is submitted."""
+        content = await read_body(request, MAX_IMAGE_BYTES)
+        picture = await asyncio.to_thread(StartPicture.read, content)
+        return answer({"id": self._pictures.add(picture), "width": picture.width, "height": picture.height})
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Submit a text as a job; the answer is the job, as soon as it has an id."""
+        target = node_of(request)
+        script = ScriptRequest.read(await read_json(request, MAX_BODY_BYTES))
+        attached = {name: self._pictures.get(key).content for name, key in script.pictures.items()}
+
+        def goal(checked: CheckedText) -> RunSimulation.Goal:
+            if checked.errors:
+                raise _mistake(checked)
+            return simulation_goal(checked, attached)
+
+        limit = max_prompt_length(self._hub, target.name)
+        job = await self._jobs.submit(target, await self._checks.run(script, limit, goal))
+        for key in script.pictures.values():
+            self._pictures.discard(key)
+        return answer(job)
+
+    async def page(self, request: web.Request) -> web.Response:
+        """List jobs of the account, newest first."""
+        target = node_of(request)
+        status = request.query.get("status", "")
+        if status not in _FILTERS:
+            raise bad_argument(f"status has to be one of {', '.join(name for name in _FILTERS if name)}")
+        state, active = _FILTERS[status]
+        limit = _count(request, "limit", 20, (1, MAX_ROWS))
+        offset = _count(request, "offset", 0, (0, 10**9))
+        jobs, total = await self._calls.page(target, status=state, active=active, limit=limit, offset=offset)
+        values = [job_info_value(job) for job in jobs[:MAX_ROWS]]
+        for value in values:
+            self._jobs.observe(target.name, value)
+        return answer({"jobs": values, "total": total})
+
+    async def job(self, request: web.Request) -> web.Response:
+        """Describe a job with its videos."""
+        target = node_of(request)
+        job = await self._calls.job(target, _job_id(request))
+        self._jobs.observe(target.name, job_value(job))
+        return answer(job_detail_value(job))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """Cancel a job, whoever submitted it."""
+        return answer(await cancel_job(node_of(request), _job_id(request), self._jobs, self._calls))
+
+
+def _mistake(checked: CheckedText) -> OdysseyError:
+    error = checked.errors[0]
+    where = f"line {error.line}: " if error.line is not None else ""
+    return OdysseyError(f"{where}{error.message}", code=ErrorCode.BAD_SCRIPT)
+
+
+def _job_id(request: web.Request) -> str:
+    job_id = request.match_info["job_id"]
+    if len(job_id) > MAX_ID_LENGTH or not job_id.isprintable():
+        raise bad_argument("the id of the job is not an id")
+    return job_id
+
+
+def _count(request: web.Request, name: str, default: int, bounds: tuple[int, int]) -> int:
+    text = request.query.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        raise bad_argument(f"{name} has to be a whole number")
+    if not bounds[0] <= int(text) <= bounds[1]:
+        raise bad_argument(f"{name} has to be from {bounds[0]} to {bounds[1]}")
+    return int(text)
