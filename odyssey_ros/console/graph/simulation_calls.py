@@ -46,13 +46,15 @@ class SimulationCalls:
         """Return a job with the presigned addresses of its videos, which are secrets."""
         request = srv.GetSimulationJob.Request(job_id=job_id)
         response = await self._call(target, "get_simulation_job", srv.GetSimulationJob, request)
-        return response.job
+        job: SimulationJobDetail = response.job
+        return job
 
     async def cancel(self, target: GraphNode, job_id: str) -> SimulationJobInfo:
         """Cancel a job that is pending or dispatched."""
         request = srv.CancelSimulationJob.Request(job_id=job_id)
         response = await self._call(target, "cancel_simulation_job", srv.CancelSimulationJob, request)
-        return response.job
+        job: SimulationJobInfo = response.job
+        return job
 
     async def _call(self, target: GraphNode, role: str, kind: type, request: Any) -> Any:
         service = target.services.get(role)

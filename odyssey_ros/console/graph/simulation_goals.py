@@ -136,7 +136,8 @@ class SimulationGoals:
 
 def _content(response: Any) -> RunSimulation.Result:
     """Return the result in the response of the action."""
-    return response.result
+    result: RunSimulation.Result = response.result
+    return result
 
 
 def _result_of(

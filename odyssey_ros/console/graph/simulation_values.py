@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from odyssey_ros.msg import SimulationJobDetail, SimulationJobInfo, SimulationStream
 
 
-def job_info_value(job: SimulationJobInfo) -> dict[str, Any]:
-    """Return an entry of the list of jobs; times in seconds since 1970, null before they are reached."""
+def job_info_value(job: SimulationJobInfo | SimulationJobDetail) -> dict[str, Any]:
+    """Return what the list of jobs has of a job; times in seconds since 1970, null before they are reached."""
     return {
         "job_id": clean_text(job.job_id),
         "status": clean_text(job.status),

@@ -13,6 +13,7 @@ from odyssey_ros.console.server.page_files import page_routes
 from odyssey_ros.console.server.page_token import PAGE_TOKEN, PageToken, session_routes
 from odyssey_ros.console.server.recording_routes import recording_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
+from odyssey_ros.console.server.simulation_routes import simulation_routes
 from odyssey_ros.console.server.state_socket import close_state_sockets, state_routes
 from odyssey_ros.console.server.stream_routes import stream_routes
 
@@ -32,6 +33,7 @@ def make_application(context: ConsoleContext) -> web.Application:
     application.add_routes(session_routes())
     application.add_routes(state_routes())
     application.add_routes(stream_routes(context))
+    application.add_routes(simulation_routes(context))
     close_state_sockets(application)
     add_media(application, context.parameters.media_origins)
     application.add_routes(recording_routes())
