@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def job_info_value(job: SimulationJobInfo | SimulationJobDetail) -> dict[str, Any]:
-    """Return what the list of jobs has of a job; times in seconds since 1970, null before they are reached."""
+    """Return what the list has of a job; times in seconds since 1970, null before they are reached."""
     return {
         "job_id": clean_text(job.job_id),
         "status": clean_text(job.status),
