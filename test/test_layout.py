@@ -25,11 +25,12 @@ WITHOUT_TESTS = {
 
 LAYERS = {
     "pictures": (),
+    "web": (),
     "client": ("pictures",),
-    "emulator": ("pictures",),
+    "emulator": ("pictures", "web"),
     "dataset": ("client", "pictures"),
     "bridge": ("client", "dataset", "pictures"),
-    "console": ("bridge", "client", "dataset", "pictures"),
+    "console": ("bridge", "client", "dataset", "pictures", "web"),
 }
 """The other layers that each layer may import."""
 

@@ -1,4 +1,4 @@
-"""Loopback addresses, and media on the addresses of the service: on loopback if it is bound to loopback.
+"""Media on the addresses of the service: on loopback if it is bound to loopback.
 
 aioice leaves loopback addresses out of its host candidates. A service that is bound to loopback must offer
 exactly these addresses: no packet leaves the machine, and media works where loopback is the only interface.
@@ -6,7 +6,6 @@ exactly these addresses: no packet leaves the machine, and media works where loo
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from aioice.ice import CandidatePair
@@ -16,21 +15,6 @@ if TYPE_CHECKING:
 
     from aioice import Candidate, Connection
     from aiortc import RTCPeerConnection
-
-
-def is_loopback(host: str | None) -> bool:
-    """Return whether a host is `localhost` or a loopback address.
-
-    A socket for both IP versions reports IPv4 addresses in IPv6 notation (`::ffff:127.0.0.1`).
-    """
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def gather_on(choose: Callable[[list[str]], list[str]], peer: RTCPeerConnection) -> None:

@@ -18,7 +18,6 @@ from odyssey_ros.emulator.accounts import AccountBook
 from odyssey_ros.emulator.broadcast import BroadcastRegistry
 from odyssey_ros.emulator.config import EmulatorConfig
 from odyssey_ros.emulator.faults.fault_registry import FaultRegistry
-from odyssey_ros.emulator.http.connections import Connections
 from odyssey_ros.emulator.http.http_service import HttpService
 from odyssey_ros.emulator.jobs.armed_faults import ArmedJobFaults
 from odyssey_ros.emulator.jobs.job_service import JobService
@@ -26,6 +25,7 @@ from odyssey_ros.emulator.media.recordings import RecordingStore
 from odyssey_ros.emulator.service_context import ServiceContext
 from odyssey_ros.emulator.sessions import Ending, SessionRegistry
 from odyssey_ros.emulator.tokens import TokenAuthority
+from odyssey_ros.web.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable

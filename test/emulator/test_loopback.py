@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from misleading_candidates import connect_after_a_failed_check
-from odyssey_ros.emulator.loopback import _expect_further_candidates, gather_on, is_loopback
+from odyssey_ros.emulator.loopback import _expect_further_candidates, gather_on
 from waiting import eventually
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("::ffff:127.0.0.1", True),
-        ("::ffff:192.0.2.1", False),
-        ("192.0.2.1", False),
-        ("0.0.0.0", False),
-        ("example.org", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_loopback_hosts_are_recognized(host, expected):
-    assert is_loopback(host) is expected
 
 
 async def test_a_peer_gathers_only_the_chosen_addresses():

@@ -1,11 +1,14 @@
-"""The web application of the console, and the server that runs it."""
+"""The web application of the console."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from odyssey_ros.console.server.access import ACCESS, check_access
+from odyssey_ros.console.server.access_headers import set_response_headers
+from odyssey_ros.console.server.access_routes import access_routes
 from odyssey_ros.console.server.answers import errors_as_json
 from odyssey_ros.console.server.console_context import CONTEXT
 from odyssey_ros.console.server.media_forwarding import add_media
@@ -18,10 +21,9 @@ from odyssey_ros.console.server.state_socket import close_state_sockets, state_r
 from odyssey_ros.console.server.stream_routes import stream_routes
 
 if TYPE_CHECKING:
+    from odyssey_ros.console.server.access import Access
     from odyssey_ros.console.server.console_context import ConsoleContext
 
-SHUTDOWN_S: Final = 1.0
-"""For open requests, at the end of the process."""
 
 
 def make_application(context: ConsoleContext) -> web.Application:
@@ -42,28 +44,17 @@ def make_application(context: ConsoleContext) -> web.Application:
 
 class ConsoleServer:
     """The running server. For the asyncio thread.
+def make_application(context: ConsoleContext, access: Access) -> web.Application:
+    """Return the application with all routes.
 
     Args:
         context: What the routes use.
+        access: Who may use them.
     """
-
-    def __init__(self, context: ConsoleContext) -> None:
-        self._parameters = context.parameters
-        self._runner = web.AppRunner(make_application(context), access_log=None, shutdown_timeout=SHUTDOWN_S)
-
-    async def start(self) -> str:
-        """Listen; return the URL of the page.
-
-        Raises:
-            OSError: The address cannot be used.
-        """
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._parameters.address, self._parameters.port)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{port}"
-
-    async def stop(self) -> None:
-        """Close all connections. Idempotent."""
-        await self._runner.cleanup()
+    application = web.Application(middlewares=[check_access, errors_as_json], client_max_size=MAX_JSON_BYTES)
+    application.on_response_prepare.append(set_response_headers)
+    application[CONTEXT] = context
+    application[ACCESS] = access
+    application.add_routes(access_routes())
+    application.add_routes(page_routes())
+    return application

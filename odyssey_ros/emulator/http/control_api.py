@@ -12,7 +12,7 @@ from odyssey_ros.emulator.faults.fault_parsing import parse_fault
 from odyssey_ros.emulator.http.http_answers import CONTROL_PREFIX, HttpError
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
 from odyssey_ros.emulator.http.request_bodies import read_body
-from odyssey_ros.emulator.loopback import is_loopback
+from odyssey_ros.web.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,10 +15,11 @@ from odyssey_ros.emulator.http.jobs_api import JobsApi
 from odyssey_ros.emulator.http.json_fields import Fields, InvalidFieldError
 from odyssey_ros.emulator.http.recordings_api import RecordingsApi
 from odyssey_ros.emulator.http.request_bodies import read_body
-from odyssey_ros.emulator.http.web_access import HostRule, OriginRule, web_access
+from odyssey_ros.emulator.http.web_access import OriginRule, web_access
 from odyssey_ros.emulator.sessions import NoStreamerError, Session, SessionRefusedError, SessionRegistry
 from odyssey_ros.emulator.signaling import MAX_MESSAGE_BYTES, SignalingServer
 from odyssey_ros.emulator.tokens import InvalidTokenError
+from odyssey_ros.web.hosts import HostRule
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware

@@ -10,28 +10,23 @@ A page of any origin can make a browser on this machine send requests to the ser
 
 from __future__ import annotations
 
-import ipaddress
-import re
-import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from odyssey_ros.emulator.http.http_answers import CONTROL_PREFIX, error_response
-from odyssey_ros.emulator.loopback import is_loopback
+from odyssey_ros.web.hosts import HostRule, host_of, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from aiohttp.typedefs import Middleware
 
-__all__ = ["ANY_ORIGIN", "HostRule", "OriginRule", "host_of", "web_access"]
+__all__ = ["ANY_ORIGIN", "OriginRule", "web_access"]
 
 ANY_ORIGIN = "*"
 """In the allowed origins: pages of every origin."""
-
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 _CORS = {
     "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
@@ -39,38 +34,6 @@ _CORS = {
     "Access-Control-Expose-Headers": "Location, Content-Length, Content-Range, Accept-Ranges",
     "Access-Control-Max-Age": "600",
 }
-
-
-def host_of(header: str) -> str | None:
-    """Return the lower-case host in a `Host` header, without brackets and port; None if it is invalid."""
-    match = _HOST.fullmatch(header)
-    if match is None or int(match[2] or 0) > 65535:
-        return None
-    return match[1].strip("[]").lower().removesuffix(".")
-
-
-class HostRule:
-    """The hosts under which the service answers.
-
-    A service that is bound to a loopback address answers to `localhost`, loopback addresses and the allowed
-    names. A service that is bound to another address answers to every address, to the name to which it is
-    bound, to the name of this machine, and to the allowed names: DNS rebinding needs a name of the attacker.
-    The port may be any, so that a forwarded port works.
-
-    Args:
-        bound: the address or name to which the service is bound.
-        allowed: further host names.
-    """
-
-    def __init__(self, bound: str, allowed: tuple[str, ...] = ()) -> None:
-        self._names = {name.strip("[]").lower().removesuffix(".") for name in allowed}
-        self._any_address = not is_loopback(bound)
-        if self._any_address:
-            self._names |= {bound.lower(), socket.gethostname().lower()}
-
-    def accepts(self, host: str) -> bool:
-        """Return whether the service answers to a host that `host_of` returned."""
-        return host in self._names or is_loopback(host) or (self._any_address and _is_address(host))
 
 
 class OriginRule:
@@ -146,11 +109,3 @@ def _is_local(origin: str) -> bool:
         return False
     shown = f"[{host}]" if ":" in host else host
     return origin.lower() == f"{parts.scheme}://{shown}" + ("" if port is None else f":{port}")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -1,15 +1,18 @@
-"""The listening socket: bounds the number of connections, and the time until a connection sends a request."""
+"""The connections of a web server: bounds their number, and the time until a connection sends a request."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from odyssey_ros.web.listening_sockets import listening_sockets
+
 if TYPE_CHECKING:
+    import socket
+    import ssl
     from collections.abc import Awaitable, Callable
 
 __all__ = ["Connections"]
@@ -37,10 +40,11 @@ class Connections:
     ) -> None:
         self._max_connections = max_connections
         self._request_seconds = request_seconds
-        self._starting = 0
+        self._starting: set[asyncio.BaseProtocol] = set()
         self._opened: dict[web.RequestHandler, float] = {}
         self._served: set[web.RequestHandler] = set()
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._port: int | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -50,10 +54,9 @@ class Connections:
         Raises:
             RuntimeError: the service does not listen.
         """
-        if self._listener is None:
+        if self._port is None:
             raise RuntimeError("the service does not listen")
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+        return self._port
 
     def middleware(self) -> Callable[..., Awaitable[web.StreamResponse]]:
         """Return the outermost middleware of the application, which notes that a request has arrived."""
@@ -78,36 +81,55 @@ class Connections:
         Raises:
             OSError: the address cannot be bound.
         """
+        await self.accept(server, server, await asyncio.to_thread(listening_sockets, host, port))
+
+    async def accept(
+        self,
+        server: web.Server,
+        make_handler: Callable[[], web.RequestHandler],
+        sockets: list[socket.socket],
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Accept the connections of sockets that listen.
+
+        Args:
+            server: knows the open connections.
+            make_handler: makes the protocol of each connection, for this server.
+            sockets: sockets that listen, all on one port.
+            tls: the certificate; None for connections without encryption.
+        """
         loop = asyncio.get_running_loop()
+        handshake_seconds = self._request_seconds if tls is not None else None
 
         def make_protocol() -> asyncio.Protocol:
-            if len(server.connections) + self._starting >= self._max_connections:
+            if len(self._starting.union(server.connections)) >= self._max_connections:
                 return _Refusal()
-            # The server counts a connection from the next iteration of the loop on.
-            self._starting += 1
-            loop.call_soon(self._started)
-            return server()
+            handler = make_handler()
+            # The server knows a connection from the next iteration of the loop on, or from the end of the
+            # handshake.
+            self._starting.add(handler)
+            loop.call_later(handshake_seconds or 0, self._starting.discard, handler)
+            return handler
 
-        if host == "::" and socket.has_dualstack_ipv6():
-            # asyncio restricts its own IPv6 sockets to IPv6.
-            both = socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)
-            self._listener = await loop.create_server(make_protocol, sock=both)
-        else:
-            self._listener = await loop.create_server(make_protocol, host, port)
-        self._sweeper = asyncio.create_task(self._sweep(server), name="odyssey-connections")
+        for one in sockets:
+            listener = await loop.create_server(
+                make_protocol, sock=one, ssl=tls, ssl_handshake_timeout=handshake_seconds
+            )
+            self._listeners.append(listener)
+        self._port = sockets[0].getsockname()[1]
+        self._sweeper = asyncio.create_task(self._sweep(server), name="connections")
 
     async def close(self) -> None:
         """Stop listening; open connections stay open."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        self._port = None
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
             self._sweeper = None
-
-    def _started(self) -> None:
-        self._starting -= 1
 
     async def _sweep(self, server: web.Server) -> None:
         """Close the connections that have sent no request in time."""

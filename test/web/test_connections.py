@@ -8,7 +8,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from odyssey_ros.emulator.http.connections import Connections
+from odyssey_ros.web.connections import Connections
 from waiting import eventually
 
 

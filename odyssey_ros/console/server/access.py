@@ -1,0 +1,115 @@
+"""Who may use the console: checks every request and socket before its handler runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from odyssey_ros.client import ErrorCode
+from odyssey_ros.console.server.access_headers import HOST_ACCEPTED
+from odyssey_ros.console.server.access_rules import SOCKETS, AccessRules, Refusal, opens_page
+from odyssey_ros.console.server.access_sessions import Session, Sessions, same_secret
+from odyssey_ros.console.server.answers import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from odyssey_ros.web.hosts import HostRule
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PAGE_HEADER: Final = "X-Console-Token"
+LOGIN: Final = "/api/login"
+
+WITHOUT_SESSION: Final = frozenset(
+    ("/login", LOGIN, *(f"/static/{name}" for name in ("login.js", "login.css", "style.css", "icon.svg")))
+)
+"""What somebody who has not logged in can get: the page to log in."""
+
+_SESSION: Final = "console_session"
+
+
+class Access:
+    """The access to a console. For the asyncio thread.
+
+    Args:
+        hosts: The hosts to which the console answers.
+        scheme: `http` or `https`.
+        port: The port of the console.
+        token: The token with which people log in; empty lets everybody in who can send requests.
+    """
+
+    def __init__(self, hosts: HostRule, scheme: str, port: int, token: str = "") -> None:
+        self._rules = AccessRules(hosts, scheme)
+        self._token = token
+        self.sessions = Sessions()
+        self._only_session = Session()
+        self.is_secure = scheme == "https"
+        # Cookies are shared by all ports of a host.
+        self.cookie = f"{'__Host-' if self.is_secure else ''}odyssey_console_{port}"
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether people have to log in."""
+        return bool(self._token)
+
+    def is_token(self, text: str) -> bool:
+        """Return whether a text is the token with which people log in."""
+        return self.needs_login and same_secret(text, self._token)
+
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a request with its handler, or refuse it."""
+        refusal = self._rules.refusal(request)
+        if refusal is not None:
+            return _answer(request, refusal)
+        request[HOST_ACCEPTED] = True
+        session = self._session(request)
+        if session is None:
+            if request.path in WITHOUT_SESSION:
+                return await handler(request)
+            if request.path == "/" and opens_page(request):
+                raise web.HTTPSeeOther("/login")
+            return _answer(request, Refusal(401, "Log in first: open the page of the console"))
+        if request.method == "POST" and request.path != LOGIN and not self._has_page_token(request, session):
+            return _answer(request, Refusal(403, "The page is out of date: load it again"))
+        request[_SESSION] = session
+        with session.holding():
+            return await handler(request)
+
+    def _session(self, request: web.Request) -> Session | None:
+        if not self.needs_login:
+            return self._only_session
+        return self.sessions.find(request.cookies.get(self.cookie, ""))
+
+    @staticmethod
+    def _has_page_token(request: web.Request, session: Session) -> bool:
+        values = request.headers.getall(PAGE_HEADER, [])
+        return len(values) == 1 and session.is_page_token(values[0])
+
+
+ACCESS: Final = web.AppKey("access", Access)
+
+
+def session_of(request: web.Request) -> Session:
+    """Return the session of a request that the middleware has let through."""
+    session: Session = request[_SESSION]
+    return session
+
+
+@web.middleware
+async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Check each request. The outermost middleware, so that a refused request reaches nothing else."""
+    return await request.app[ACCESS].check(request, handler)
+
+
+def _answer(request: web.Request, refusal: Refusal) -> web.Response:
+    """Return the answer of a refusal: as JSON for programs, else as text for the person in front."""
+    if request.path.startswith(("/api/", SOCKETS)):
+        value = {"error_code": ErrorCode.NOT_AUTHORIZED.value, "message": refusal.message}
+        response = web.Response(text=json_text(value), status=refusal.status, content_type="application/json")
+    else:
+        response = web.Response(text=f"{refusal.message}\n", status=refusal.status)
+    if request.body_exists:
+        response.force_close()  # the body is not read
+    return response
