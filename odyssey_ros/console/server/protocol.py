@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, Final
 
@@ -30,19 +31,18 @@ class ConsoleProtocol(web.RequestHandler):
 
     Args:
         server: The server of the application.
-        options: As in `web.RequestHandler`.
     """
 
-    def __init__(self, server: web.Server, **options: Any) -> None:
+    def __init__(self, server: web.Server) -> None:
         without_log: Any = {"access_log": None}
         super().__init__(
             server,
+            loop=asyncio.get_running_loop(),
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             keepalive_timeout=KEEPALIVE_S,
             auto_decompress=False,
             **without_log,
-            **options,
         )
 
     def handle_error(
