@@ -17,10 +17,10 @@ from odyssey_ros.console.console_parameters import SETTINGS, ConsoleParameters
 from odyssey_ros.console.graph.node_directory import NodeDirectory
 from odyssey_ros.console.graph.service_calls import ServiceCalls
 from odyssey_ros.console.server.console_context import ConsoleContext
+from odyssey_ros.console.server.console_server import ConsoleServer
 from odyssey_ros.console.server.state_feed import StateFeed
 from odyssey_ros.console.server.state_hub import StateHub
 from odyssey_ros.console.start_errors import start_error_text
-from odyssey_ros.console.server.console_server import ConsoleServer
 
 if TYPE_CHECKING:
     import concurrent.futures

@@ -76,7 +76,7 @@ async def read_lifecycle(calls: ServiceCalls, node: GraphNode) -> dict[str, Any]
     if state is None or available is None:
         return None
     current = await calls.call(GetState, state, GetState.Request(), timeout_s=READ_TIMEOUT_S)
-    await calls.call(
+    answer = await calls.call(
         GetAvailableTransitions, available, GetAvailableTransitions.Request(), timeout_s=READ_TIMEOUT_S
     )
     label = current.current_state.label

@@ -38,9 +38,9 @@ class Session:
     page_token: str = field(default_factory=lambda: secrets.token_urlsafe(_TOKEN_BYTES))
     _open: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
-    def is_page_token(self, text: str) -> bool:
-        """Return whether a text is the token of the page."""
-        return same_secret(text, self.page_token)
+    def is_page_token(self, value: object) -> bool:
+        """Return whether a value that a page sent is its token."""
+        return isinstance(value, str) and same_secret(value, self.page_token)
 
     @contextmanager
     def holding(self) -> Iterator[None]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from odyssey_ros.console.server.access import session_of
 from odyssey_ros.console.server.console_context import context_of
-from odyssey_ros.console.server.page_token import is_page_token
 from odyssey_ros.console.server.state_page import StatePage
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def _check_hello(request: web.Request, socket: web.WebSocketResponse) -> N
         raise _RefusedError(f"the page did not say hello within {HELLO_TIMEOUT_S:g} s") from None
     if message is None:
         return
-    if message.get("type") != "hello" or not is_page_token(request, message.get("token")):
+    if message.get("type") != "hello" or not session_of(request).is_page_token(message.get("token")):
         raise _RefusedError("the token is not that of this console: load the page again")
 
 
