@@ -1,0 +1,51 @@
+// The figures below the picture: the prompt in force, frame rate, age, drops and encoding.
+
+import { element, replaceContent } from './dom.js';
+import { ageText, sourceText } from './picture_words.js';
+
+/**
+ * @typedef {{prompt: string, rate: number, age: number, size: string, dropped: number | undefined,
+ *   droppedHere: number, codec: string, reason: string}} Figures
+ *   rate: in Hz; age: in ms, NaN if unknown; dropped: by the node, undefined if it does not count;
+ *   droppedHere: by this page, because it was too slow
+ */
+
+/**
+ * Return the display.
+ * @returns {{element: HTMLElement, update: (figures: Figures) => void}}
+ */
+export function createHud() {
+  const prompt = element('dd.picture-prompt', { dir: 'auto' });
+  const rate = element('dd');
+  const age = element('dd');
+  const dropped = element('dd');
+  const source = element('dd');
+  return {
+    element: element(
+      'dl.picture-hud', {},
+      item('Prompt', prompt, 'picture-hud-wide'),
+      item('Rate', rate),
+      item('Age', age, '', 'Time from the stamp of the picture to its display'),
+      item('Dropped', dropped, '', 'By the node, and by this page because it was too slow'),
+      item('Encoding', source, 'picture-hud-source'),
+    ),
+    update(figures) {
+      replaceContent(prompt, figures.prompt || 'none');
+      prompt.classList.toggle('picture-none', figures.prompt === '');
+      replaceContent(rate, `${figures.rate.toFixed(1)} Hz`);
+      replaceContent(age, ageText(figures.age));
+      replaceContent(dropped, `${figures.dropped ?? '–'} + ${figures.droppedHere} here`);
+      replaceContent(source, sourceText(figures.codec, figures.reason) + (figures.size && ` · ${figures.size}`));
+    },
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {HTMLElement} value
+ * @param {string} [className]
+ * @param {string} [title]
+ */
+function item(name, value, className = '', title = '') {
+  return element('div', { className, title }, element('dt', {}, name), value);
+}

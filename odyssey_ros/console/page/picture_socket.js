@@ -1,0 +1,136 @@
+// The socket that brings the pictures of one node. It connects while pictures are wanted, and reconnects by itself.
+
+import { readPicture } from './picture_header.js';
+
+const MIN_DELAY_MS = 500;
+const MAX_DELAY_MS = 8000;
+const ACKNOWLEDGE_MS = 90;
+
+/**
+ * What the socket calls.
+ * @typedef {{
+ *   picture: (picture: import('./picture_header.js').Picture, received: number) => void,
+ *   notice: (message: any) => void,
+ *   connected: (connected: boolean) => void,
+ * }} PictureListener
+ */
+
+export class PictureSocket {
+  #socket = /** @type {WebSocket | null} */ (null);
+  #delay = MIN_DELAY_MS;
+  #wanted = false;
+  #retry = 0;
+  #node = '';
+  /** @type {string[]} */
+  #codecs = [];
+  #acknowledged = -Infinity;
+  #timer = 0;
+  #number = 0;
+
+  /**
+   * @param {() => Promise<string>} token - returns the token of the page
+   * @param {PictureListener} listener
+   */
+  constructor(token, listener) {
+    this.token = token;
+    this.listener = listener;
+  }
+
+  /**
+   * Watch a node, beginning with a key frame; an empty name closes the connection.
+   * @param {string} node
+   * @param {string[]} codecs - what the browser can decode: `h264`, `jpeg`
+   */
+  watch(node, codecs) {
+    this.#node = node;
+    this.#codecs = codecs;
+    if (node === '') this.#close();
+    else if (!this.#wanted) this.#open();
+    else this.send({ type: 'watch', node, codecs });
+  }
+
+  /**
+   * Tell the server that a picture and all before it have been shown or dropped. Several become one message.
+   * @param {number} number
+   */
+  acknowledge(number) {
+    this.#number = number;
+    const wait = this.#acknowledged + ACKNOWLEDGE_MS - performance.now();
+    if (wait <= 0) this.#acknowledge();
+    else if (this.#timer === 0) this.#timer = setTimeout(() => this.#acknowledge(), wait);
+  }
+
+  /** @param {object} message */
+  send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #acknowledge() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#acknowledged = performance.now();
+    this.send({ type: 'drawn', sequence: this.#number });
+  }
+
+  #open() {
+    this.#wanted = true;
+    clearTimeout(this.#retry);
+    this.#connect();
+  }
+
+  async #connect() {
+    let token;
+    try {
+      token = await this.token();
+    } catch {
+      this.#again();
+      return;
+    }
+    if (!this.#wanted || this.#socket !== null) return;
+    const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/socket/pictures`);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    socket.addEventListener('open', () => {
+      this.#delay = MIN_DELAY_MS;
+      this.send({ type: 'hello', token });
+      this.send({ type: 'watch', node: this.#node, codecs: this.#codecs });
+      this.listener.connected(true);
+    });
+    socket.addEventListener('message', (event) => {
+      if (this.#socket === socket) this.#receive(event.data);
+    });
+    socket.addEventListener('close', () => {
+      if (this.#socket !== socket) return;
+      this.#socket = null;
+      this.listener.connected(false);
+      this.#again();
+    });
+  }
+
+  /** @param {string | ArrayBuffer} data */
+  #receive(data) {
+    if (typeof data === 'string') {
+      this.listener.notice(JSON.parse(data));
+      return;
+    }
+    const picture = readPicture(data);
+    if (picture !== null) this.listener.picture(picture, performance.now());
+  }
+
+  #again() {
+    if (!this.#wanted) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#connect(), this.#delay);
+    this.#delay = Math.min(2 * this.#delay, MAX_DELAY_MS);
+  }
+
+  #close() {
+    this.#wanted = false;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+}

@@ -1,0 +1,82 @@
+// What the picture's display says, from the state of the node. No DOM.
+
+const CODEC_NAMES = { h264: 'H.264', jpeg: 'JPEG' };
+
+/**
+ * Return the prompt in force: that of the stream, or, for a player, that of the time line at the position.
+ * @param {any} status - `status` of the store
+ * @param {any} timeline - `timeline` of the store
+ * @param {number} position - of the player, in s
+ */
+export function promptInForce(status, timeline, position) {
+  if (timeline !== undefined) {
+    const begun = timeline.prompts.filter((/** @type {any} */ one) => one.position <= position + 1e-3);
+    return begun.length > 0 ? begun[begun.length - 1].prompt : '';
+  }
+  return status?.prompt ?? '';
+}
+
+/**
+ * Return the position of a player, which goes on between two of its messages.
+ * @param {any} playback - `playback` of the store
+ * @param {number} elapsed - since the message came, in s
+ */
+export function playerPosition(playback, elapsed) {
+  if (playback === undefined) return 0;
+  const isPlaying = playback.state_text === 'PLAYING';
+  return Math.min(playback.position + (isPlaying ? elapsed * playback.rate : 0), playback.duration);
+}
+
+/**
+ * Return why no picture comes, and what to do; empty while pictures come or are expected at once.
+ * @param {{connected: boolean, entry: any, status: any, playback: any, waiting: string}} state
+ *   waiting: the reason of the server
+ * @param {boolean} seen - whether there was a picture
+ */
+export function pauseReason({ connected, entry, status, playback, waiting }, seen) {
+  if (!connected) return 'The connection to the console is lost. Trying again …';
+  if (entry === undefined) return waiting === '' ? 'No node is chosen.' : `${waiting}.`;
+  if (waiting !== '') return `${waiting}.`;
+  if (playback !== undefined) return playbackReason(playback);
+  if (status === undefined) return seen ? '' : 'Waiting for the state of the node …';
+  if (status.connection_text !== 'CONNECTED') {
+    return `The node is not connected to the service (${status.connection_text.toLowerCase()}).`;
+  }
+  if (!status.streaming) return 'No stream is running. Start one with a prompt.';
+  return seen ? 'No new picture comes.' : 'Waiting for the first picture …';
+}
+
+/** @param {any} playback */
+function playbackReason(playback) {
+  const words = {
+    UNCONFIGURED: 'The player is not configured.',
+    INACTIVE: 'The player is not active.',
+    FETCHING: 'The player is fetching the episode.',
+    WAITING: 'The player is waiting for its subscribers.',
+    PAUSED: 'Paused',
+    EPISODE_COMPLETE: 'The episode is complete.',
+    EPISODE_FAILED: 'The episode cannot be played.',
+    FINISHED: 'All episodes have been played.',
+    FAILED: 'The player failed.',
+  };
+  return words[/** @type {keyof typeof words} */ (playback.state_text)] ?? '';
+}
+
+/**
+ * Return which encoding is shown, and why it is not H.264.
+ * @param {string} codec - `h264`, `jpeg` or empty
+ * @param {string} reason
+ */
+export function sourceText(codec, reason) {
+  const name = CODEC_NAMES[/** @type {keyof typeof CODEC_NAMES} */ (codec)] ?? '–';
+  return reason === '' ? name : `${name}: ${reason}`;
+}
+
+/**
+ * Return an age for people: `45 ms`, `1.2 s`, or `–` if it is not known.
+ * @param {number} age - in ms
+ */
+export function ageText(age) {
+  if (Number.isNaN(age)) return '–';
+  return age < 1000 ? `${Math.round(age)} ms` : `${(age / 1000).toFixed(1)} s`;
+}
