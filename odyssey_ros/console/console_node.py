@@ -15,9 +15,11 @@ from odyssey_ros.bridge.runtime.node_process import run_node
 from odyssey_ros.bridge.runtime.parameter_table import ParameterTable
 from odyssey_ros.console.console_parameters import SETTINGS, ConsoleParameters
 from odyssey_ros.console.graph.node_directory import NodeDirectory
+from odyssey_ros.console.graph.picture_thread import PictureThread
 from odyssey_ros.console.graph.service_calls import ServiceCalls
 from odyssey_ros.console.server.console_context import ConsoleContext
 from odyssey_ros.console.server.console_server import ConsoleServer
+from odyssey_ros.console.server.picture_feeds import PictureFeeds
 from odyssey_ros.console.server.state_feed import StateFeed
 from odyssey_ros.console.server.state_hub import StateHub
 from odyssey_ros.console.start_errors import start_error_text
@@ -52,6 +54,7 @@ class ConsoleNode(Node):
         directory = NodeDirectory(self, self.calls)
         services = ServiceCalls(self, self.calls)
         hub = StateHub()
+        self._picture_thread = PictureThread(self)
         self._console = ConsoleContext(
             node=self,
             executor=self.calls,
@@ -60,6 +63,7 @@ class ConsoleNode(Node):
             calls=services,
             hub=hub,
             feed=StateFeed(self, self.calls, directory, services, hub, self.asyncio_thread.loop),
+            pictures=PictureFeeds(self._picture_thread, self.asyncio_thread.loop),
         )
         self._server = ConsoleServer(self._console)
         self.asyncio_thread.submit(self._server.start()).add_done_callback(
@@ -96,6 +100,7 @@ class ConsoleNode(Node):
         except FutureTimeoutError:
             self.get_logger().warning(f"The web server did not stop within {STOP_TIMEOUT_S:g} s")
         self.asyncio_thread.stop(STOP_TIMEOUT_S)
+        self._picture_thread.stop(STOP_TIMEOUT_S)
         self.calls.destroy()
         super().destroy_node()
 

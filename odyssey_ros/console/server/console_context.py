@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from odyssey_ros.console.graph.graph_nodes import GraphNode
     from odyssey_ros.console.graph.node_directory import NodeDirectory
     from odyssey_ros.console.graph.service_calls import ServiceCalls
+    from odyssey_ros.console.server.picture_feeds import PictureFeeds
     from odyssey_ros.console.server.state_feed import StateFeed
     from odyssey_ros.console.server.state_hub import StateHub
 
@@ -31,6 +32,7 @@ class ConsoleContext:
         calls: Calls services.
         hub: Sends state of nodes to the pages; for the asyncio thread.
         feed: Brings the state of the graph to the hub.
+        pictures: The topics with pictures; for the asyncio thread.
     """
 
     node: Node
@@ -40,6 +42,7 @@ class ConsoleContext:
     calls: ServiceCalls
     hub: StateHub
     feed: StateFeed
+    pictures: PictureFeeds
 
 
 CONTEXT: Final = web.AppKey("context", ConsoleContext)
