@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from odyssey_ros.console.graph.picture_messages import Codec
+from odyssey_ros.console.server.access import session_of
 from odyssey_ros.console.server.console_context import context_of
-from odyssey_ros.console.server.page_token import PAGE_TOKEN
 from odyssey_ros.console.server.picture_watch import PictureWatch
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def _check_hello(request: web.Request, socket: web.WebSocketResponse) -> N
     except asyncio.TimeoutError:
         raise _RefusedError(f"the page did not say hello within {HELLO_TIMEOUT_S:g} s") from None
     if message is not None and not (
-        message.get("type") == "hello" and request.app[PAGE_TOKEN].matches(message.get("token"))
+        message.get("type") == "hello" and session_of(request).is_page_token(message.get("token"))
     ):
         raise _RefusedError("the token is not that of this console: load the page again")
 
