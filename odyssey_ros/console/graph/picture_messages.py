@@ -121,7 +121,7 @@ class _Fields:
         if nanoseconds >= _NANOSECONDS:
             raise PictureError("the time stamp is invalid")
         self._place += self._time.size
-        return float(seconds) + nanoseconds / _NANOSECONDS
+        return float(seconds + nanoseconds / _NANOSECONDS)
 
     def sequence(self) -> memoryview:
         """Return a sequence of bytes, or the bytes of a text with the zero at its end."""
