@@ -23,12 +23,15 @@ from odyssey_ros.console.server.picture_feeds import PictureFeeds
 from odyssey_ros.console.server.state_feed import StateFeed
 from odyssey_ros.console.server.state_hub import StateHub
 from odyssey_ros.console.start_errors import start_error_text
+from odyssey_ros.console.server.serve_errors import CannotServeError
 
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import Callable, Sequence
 
     from rclpy.subscription import Subscription
+
+    from odyssey_ros.console.server.console_server import Served
 
 STOP_TIMEOUT_S: Final = 3.0
 EXIT_CANNOT_SERVE: Final = 1
@@ -92,6 +95,16 @@ class ConsoleNode(Node):
                 f"Cannot serve the page: {start_error_text(error, self._console.parameters)}"
             )
             self.exit_status = EXIT_CANNOT_SERVE
+    def _started(self, started: concurrent.futures.Future[Served]) -> None:
+        try:
+            served = started.result()
+        except CannotServeError as error:
+            self.get_logger().error(f"Cannot serve the console: {error}")
+            self.exit_status = EXIT_CANNOT_SERVE
+        else:
+            for warning in served.warnings:
+                self.get_logger().warning(warning)
+            self.get_logger().info(f"Console at {served.url}")
 
     def destroy_node(self) -> None:
         """Close the server, and end all threads."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "page"
 
@@ -18,12 +21,17 @@ _TYPES: Final = {
 }
 
 
+def page_file(file: Path) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return a handler that answers with a file of the page."""
+    return _Served(file.read_bytes(), _TYPES[file.suffix])
+
+
 def page_routes(folder: Path = PAGE) -> list[web.RouteDef]:
     """Return a route for each file below a folder: `/` is `index.html`, `/static/main.js` is `main.js`."""
     return [
         web.get(
             "/" if file == folder / "index.html" else f"/static/{file.relative_to(folder).as_posix()}",
-            _Served(file.read_bytes(), _TYPES[file.suffix]),
+            page_file(file),
         )
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.suffix in _TYPES
