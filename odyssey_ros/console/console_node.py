@@ -20,10 +20,9 @@ from odyssey_ros.console.graph.service_calls import ServiceCalls
 from odyssey_ros.console.server.console_context import ConsoleContext
 from odyssey_ros.console.server.console_server import ConsoleServer
 from odyssey_ros.console.server.picture_feeds import PictureFeeds
+from odyssey_ros.console.server.serve_errors import CannotServeError
 from odyssey_ros.console.server.state_feed import StateFeed
 from odyssey_ros.console.server.state_hub import StateHub
-from odyssey_ros.console.start_errors import start_error_text
-from odyssey_ros.console.server.serve_errors import CannotServeError
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -86,15 +85,6 @@ class ConsoleNode(Node):
             callback = without_negative_times(self, callback)
         return super().create_subscription(msg_type, topic, callback, *arguments, **options)
 
-    def _started(self, started: concurrent.futures.Future[str]) -> None:
-        error = started.exception()
-        if error is None:
-            self.get_logger().info(f"Console at {started.result()}")
-        else:
-            self.get_logger().error(
-                f"Cannot serve the page: {start_error_text(error, self._console.parameters)}"
-            )
-            self.exit_status = EXIT_CANNOT_SERVE
     def _started(self, started: concurrent.futures.Future[Served]) -> None:
         try:
             served = started.result()

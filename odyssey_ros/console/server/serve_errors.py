@@ -13,7 +13,10 @@ class CannotServeError(Exception):
 def listen_error(error: OSError | UnicodeError, address: str, port: int) -> CannotServeError:
     """Return the error of an address and a port on which the console cannot listen."""
     if isinstance(error, (socket.gaierror, UnicodeError)):
-        reason = f"no host has the name {address!r}: set address to an IP address of this machine, or to a name of it"
+        reason = (
+            f"no host has the name {address!r}: set address to an IP address of this machine, or to a name "
+            "of it"
+        )
     elif error.errno == errno.EADDRINUSE:
         reason = (
             f"port {port} of {address} is in use, perhaps by another console: set port to another one, or to "
