@@ -26,7 +26,10 @@ _LOGIN_FILES: Final = (
     *("login.js", "api.js", "dom.js", "theme.js"),
     *("style.css", "css/login.css", "icon.svg"),
 )
-WITHOUT_SESSION: Final = "console_session"
+WITHOUT_SESSION: Final = frozenset(("/login", LOGIN, *(f"/static/{name}" for name in _LOGIN_FILES)))
+"""What somebody who has not logged in can get: the page to log in."""
+
+_SESSION: Final = "console_session"
 
 
 class Access:
