@@ -11,9 +11,12 @@ from odyssey_ros.console.server.access_headers import set_response_headers
 from odyssey_ros.console.server.access_routes import access_routes
 from odyssey_ros.console.server.answers import errors_as_json
 from odyssey_ros.console.server.console_context import CONTEXT
+from odyssey_ros.console.server.lifecycle_routes import lifecycle_routes
 from odyssey_ros.console.server.media_forwarding import add_media
 from odyssey_ros.console.server.page_files import page_routes
 from odyssey_ros.console.server.picture_socket import close_picture_sockets, picture_routes
+from odyssey_ros.console.server.page_token import PAGE_TOKEN, PageToken, session_routes
+from odyssey_ros.console.server.player_routes import player_routes
 from odyssey_ros.console.server.recording_routes import recording_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
 from odyssey_ros.console.server.simulation_routes import simulation_routes
@@ -27,6 +30,26 @@ if TYPE_CHECKING:
 
 def make_application(context: ConsoleContext, access: Access) -> web.Application:
     """Return the application with all routes.
+
+def make_application(context: ConsoleContext) -> web.Application:
+    """Return the application with all routes."""
+    application = web.Application(middlewares=[errors_as_json], client_max_size=MAX_JSON_BYTES)
+    application[CONTEXT] = context
+    application[PAGE_TOKEN] = PageToken()
+    application.add_routes(page_routes())
+    application.add_routes(session_routes())
+    application.add_routes(state_routes())
+    application.add_routes(stream_routes(context))
+    application.add_routes(lifecycle_routes())
+    application.add_routes(player_routes())
+    close_state_sockets(application)
+    add_media(application, context.parameters.media_origins)
+    application.add_routes(recording_routes())
+    return application
+
+
+class ConsoleServer:
+    """The running server. For the asyncio thread.
 
     Args:
         context: What the routes use.
