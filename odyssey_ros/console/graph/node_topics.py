@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 import odyssey_ros.msg
+from odyssey_ros.console.graph.graph_nodes import NodeKind
 from odyssey_ros.console.graph.message_values import (
     diagnostics_values,
     event_value,
@@ -19,6 +21,7 @@ from odyssey_ros.console.graph.message_values import (
     status_value,
     timeline_value,
 )
+from odyssey_ros.console.graph.shown_frames import BEST_EFFORT, ShownFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,11 +63,14 @@ class NodeTopics:
         for role, kind, convert, depth in (
             ("status", messages.StreamStatus, status_value, 1),
             ("playback", messages.PlaybackStatus, playback_value, 1),
-            ("timeline", getattr(messages, "PlaybackTimeline", None), timeline_value, 1),
+            ("timeline", messages.PlaybackTimeline, timeline_value, 1),
             (EVENTS, messages.StreamEvent, event_value, _EVENTS_DEPTH),
         ):
-            if role in watched.topics and kind is not None:
+            if role in watched.topics:
                 self._subscribe(kind, watched.topics[role], depth, partial(self._received, role, convert))
+        if watched.kind is NodeKind.PLAYER and "frame_info" in watched.topics:
+            shown = ShownFrames(report, time.monotonic)
+            self._create(messages.FrameInfo, watched.topics["frame_info"], shown, BEST_EFFORT)
         self._subscribe(DiagnosticArray, _DIAGNOSTICS_TOPIC, _DEPTH, self._diagnosed)
         if "transition_event" in watched.topics:
             self._subscribe(TransitionEvent, watched.topics["transition_event"], _DEPTH, self._changed)
@@ -82,6 +88,10 @@ class NodeTopics:
 
     def _subscribe(self, kind: type, topic: str, depth: int, callback: Callable[[Any], None]) -> None:
         qos = matching_qos(self._node, topic, depth)
+        self._create(kind, topic, callback, qos)
+        self._qos[topic] = depth, qos
+
+    def _create(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
         subscription = self._node.create_subscription(
             kind,
             topic,
@@ -91,7 +101,6 @@ class NodeTopics:
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
         self._subscriptions.append(subscription)
-        self._qos[topic] = depth, qos
 
     def _changed(self, _: object) -> None:
         self._report(CHANGED, None)

@@ -4,7 +4,7 @@ const MAX_EVENTS = 500;
 
 /** The values of the store that belong to the chosen node, and are unset when another one is chosen. */
 export const OF_NODE = [
-  'status', 'playback', 'timeline', 'lifecycle', 'diagnostics', 'events', 'prompts', 'jobs', 'limits',
+  'status', 'playback', 'position', 'timeline', 'lifecycle', 'diagnostics', 'events', 'prompts', 'jobs', 'limits',
 ];
 
 /**

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from odyssey_ros.console.graph.service_calls import ServiceCalls
     from odyssey_ros.console.server.state_hub import StateHub
 
-READ_KINDS: Final = ("status", "playback", "timeline", "lifecycle", "diagnostics", "limits")
+READ_KINDS: Final = ("status", "playback", "position", "timeline", "lifecycle", "diagnostics", "limits")
 """The kinds of values that are read from the graph, and unknown while nobody watches the node."""
 
 
