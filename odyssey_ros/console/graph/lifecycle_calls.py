@@ -61,14 +61,12 @@ class LifecycleCalls:
             one.transition.label for one in response.available_transitions if one.start_state.label == state
         }
         if transition in possible:
-            return (
-                f"The node {node.name} refused to {_VERBS[transition]}, and is {state} now. Its status, its "
-                "events and its log have the reason"
-            )
+            verb = _VERBS[transition]
+            return f"The node {node.name} refused to {verb}, and is {state}. Its log has the reason"
         offered = [_VERBS[label] for label in TRANSITIONS if label in possible]
         return (
             f"The node {node.name} cannot {_VERBS[transition]} while it is {state}. It can "
-            f"{' or '.join(offered) or 'do nothing until the transition in progress has ended'}"
+            f"{' or '.join(offered) or 'do nothing until its transition has ended'}"
         )
 
     async def _state(self, node: GraphNode) -> str:

@@ -27,7 +27,7 @@ export function createStateView(context) {
   const lifecyclePanel = panel('Lifecycle', lifecycle.element);
   const diagnosticsPanel = panel('Diagnostics', diagnostics.element);
   const parts = element(
-    'div.state-parts', {}, lifecyclePanel, connection.element, stream.element, playback.element, diagnosticsPanel,
+    'div.state-parts', {}, lifecyclePanel, connection.element, playback.element, diagnosticsPanel, stream.element,
   );
   const eventsPanel = panel('Events', events.element);
 
