@@ -1,9 +1,114 @@
-import { element } from './dom.js';
+// The controls of a player: pause, step and seek, and the prompts of the open episode on a time line.
+
+import { createBadge } from './badge.js';
+import { element, replaceContent } from './dom.js';
+import { followWhileShown } from './follow.js';
+import { PlayerCommands } from './player_commands.js';
+import { createPlayerPrompts } from './player_prompts.js';
+import { rateText } from './state_playback.js';
+import { FAILED, FINISHED, PAUSED, PLAYING, playbackWord } from './state_words.js';
+import { countText } from './time_text.js';
+import { createTimeline } from './timeline.js';
+
+/** @type {readonly any[]} */
+const NO_PROMPTS = [];
 
 /**
  * @param {import('./main.js').Context} context
- * @returns {{element: HTMLElement, show?: () => void, hide?: () => void}}
+ * @returns {{element: HTMLElement, show: () => void, hide: () => void}}
  */
 export function createPlayer(context) {
-  return { element: element('section.player', { 'aria-label': 'Player' }) };
+  const { store, shortcuts } = context;
+  const error = element('p.message', { role: 'alert', data: { level: 'error' } });
+  const commands = new PlayerCommands(context, (message) => replaceContent(error, message));
+  const badge = createBadge();
+  const play = button('Play', () => playOrPause());
+  play.classList.add('primary');
+  const step = button('Next frame', () => commands.send('step'));
+  const previous = button('Previous episode', () => goTo(-1));
+  const next = button('Next episode', () => goTo(1));
+  const place = element('span.quiet-text.number');
+  const episode = element('span.quiet-text.number');
+  const reason = element('p.message');
+  const timeline = createTimeline({
+    label: 'Position in the episode',
+    onSeek: (seconds) => commands.send('seek', { position: Math.min(seconds, store.get('playback')?.duration ?? 0) }),
+    whileDragging: true,
+  });
+  const prompts = createPlayerPrompts((prompt) => commands.send('seek', { position: prompt.position }));
+  const parts = element(
+    'div.stack', {},
+    element('div.row.player-controls', {}, play, step, badge.element, place,
+      element('div.row.player-episodes', {}, previous, episode, next)),
+    timeline.element, reason, error, prompts.element,
+  );
+
+  const root = element('section.player', { 'aria-label': 'Player', hidden: true }, parts);
+
+  const isPlayer = () => store.get('entry')?.kind === 'player';
+
+  /** Whether the player moves when it is asked to: not after the last frame. */
+  const isPlaying = () => ![PAUSED, FINISHED, FAILED, undefined].includes(store.get('playback')?.state);
+
+  function playOrPause() {
+    if (isPlayer()) commands.send(isPlaying() ? 'pause' : 'resume');
+  }
+
+  /** @param {number} by */
+  function goTo(by) {
+    const playback = store.get('playback');
+    if (playback) commands.send('seek', { episode: playback.episode + by, frame_index: 0 });
+  }
+
+  function refresh() {
+    const playback = store.get('playback');
+    root.hidden = !isPlayer() || !playback;
+    if (root.hidden) return;
+    const line = store.get('timeline');
+    const isOpen = playback.frame_count >= 0;
+    const ofLine = isOpen && line?.stream_id === playback.stream_id ? line.prompts : NO_PROMPTS;
+    const at = shownPlace(playback, store.get('position'));
+    badge.update(playbackWord(playback));
+    replaceContent(play, isPlaying() ? 'Pause' : playback.state === FINISHED ? 'Play again' : 'Play');
+    replaceContent(place, isOpen
+      ? `frame ${countText(at.frame_index)} of ${countText(playback.frame_count)}, ${rateText(playback.rate)}` : '');
+    replaceContent(episode, `${playback.episode + 1} of ${playback.episodes}`);
+    previous.parentElement?.toggleAttribute('hidden', playback.episodes < 2);
+    previous.toggleAttribute('disabled', playback.episode === 0);
+    next.toggleAttribute('disabled', playback.episode + 1 >= playback.episodes);
+    reason.dataset.level = playback.error_code === '' ? 'info' : 'error';
+    replaceContent(reason, [playback.message, playback.error_code].filter((text) => text !== '').join(' – '));
+    timeline.update({
+      duration: isOpen ? playback.duration : null, position: at.position, prompts: ofLine, disabled: !isOpen,
+    });
+    prompts.update(ofLine, at.position);
+  }
+
+  shortcuts.add(' ', 'Play or pause a player', playOrPause);
+  shortcuts.add('.', 'Next frame of a player', () => {
+    if (isPlayer()) commands.send('step');
+  });
+  store.observe('node', () => replaceContent(error, ''));
+  return {
+    element: root,
+    ...followWhileShown(store, ['entry', 'playback', 'timeline', 'position'], refresh),
+  };
+}
+
+/**
+ * Return the frame and the position that are shown: that of the last frame while frames are being published.
+ * @param {any} playback
+ * @param {any} position
+ */
+function shownPlace(playback, position) {
+  const isOfEpisode = position && position.stream_id === playback.stream_id;
+  return playback.state === PLAYING && isOfEpisode ? position : playback;
+}
+
+/**
+ * @param {string} text
+ * @param {() => void} onclick
+ */
+function button(text, onclick) {
+  return element('button', { type: 'button', onclick }, text);
 }
