@@ -63,9 +63,9 @@ def bridge(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
 
 
 @pytest.fixture(scope="module")
-def console(graph: ConsoleGraph) -> ConsoleProcess:
-    """A console."""
-    return graph.console()
+def console(graph: ConsoleGraph, emulator: EmulatorProcess) -> ConsoleProcess:
+    """A console, which may read the files of the emulator although it is not on the public internet."""
+    return graph.console({"media_origins": f"['{emulator.url}']"})
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ def fetch_error(error: EpisodeError) -> OdysseyError:
         return OdysseyError(
             f"The file is at {error.origin}, which is not on the public internet, so the console does not "
             "read it. If that server may be read, start the console with the parameter "
-            f"media_origins:=[{error.origin}]",
+            f"media_origins:=['{error.origin}']",
             code=ErrorCode.NOT_AUTHORIZED,
         )
     if error.code is ErrorCode.INSECURE_ADDRESS:
