@@ -29,6 +29,7 @@ export function createRecordingsView(context) {
   const range = element('span.number', { role: 'status' });
   const newer = button('Newer', () => turn(-PAGE_SIZE));
   const older = button('Older', () => turn(PAGE_SIZE));
+  const pager = element('div.row', { role: 'group', 'aria-label': 'Pages' }, newer, older);
   const refresh = button('Refresh', () => load());
   const problem = element('p.message', { role: 'alert', data: { level: 'error' } });
   const pictureProblem = element('p.message', { data: { level: 'warn' } });
@@ -36,7 +37,7 @@ export function createRecordingsView(context) {
   const cards = element('ul.cards.recording-cards', { 'aria-label': 'Recordings', onkeydown: moveByKey });
   const list = element(
     'div.recordings-list', {},
-    element('header.row', {}, element('h2', {}, 'Recordings'), refresh, range, newer, older),
+    element('header.row', {}, element('h2', {}, 'Recordings'), range, pager, refresh),
     problem, pictureProblem, empty, cards,
   );
 
@@ -82,6 +83,7 @@ export function createRecordingsView(context) {
     empty.hidden = rows.length > 0 || problem.textContent !== '';
     empty.textContent = emptyText(node);
     range.textContent = canList() ? rangeText(offset, rows.length, total) : '';
+    pager.hidden = offset === 0 && rows.length >= total;
     setUsable(newer, offset > 0);
     setUsable(older, offset + rows.length < total);
     refresh.disabled = !canList();
