@@ -17,6 +17,11 @@ export class ServerClock {
     this.#samples = [...this.#samples, { trip: received - sent, difference }].slice(-KEPT);
   }
 
+  /** Whether there have been enough answers. */
+  get isExact() {
+    return this.#samples.length === KEPT;
+  }
+
   /**
    * Return the time of the server in s; NaN before the first answer. The fastest answer is the most exact.
    * @param {number} now - in ms of the same clock

@@ -142,9 +142,9 @@ class PictureView {
 
   /** @param {any} message */
   #notice(message) {
+    if (message.type !== 'clock' && message.node !== this.#node) return; // of the node before
     if (message.type === 'source') {
       this.#source = message;
-      this.#waiting = '';
     } else if (message.type === 'waiting') {
       this.#waiting = message.reason;
     } else if (message.type === 'dropped') {
@@ -190,7 +190,7 @@ class PictureView {
 
   #update() {
     const now = performance.now();
-    if (this.#connected && now - this.#clockAsked > CLOCK_MS) this.#askTime();
+    if (now - this.#clockAsked > CLOCK_MS || !this.#clock.isExact) this.#askTime();
     const { store, canvas } = this;
     const status = store.get('status');
     const playback = store.get('playback');

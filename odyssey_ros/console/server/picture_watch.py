@@ -46,6 +46,7 @@ class PictureWatch:
         self._notices: deque[str] = deque(maxlen=MAX_NOTICES)
         self._told: dict[str, str] = {}
         self._wake = asyncio.Event()
+        self._nodes: tuple[GraphNode, ...] | None = None  # None before the graph was read
         self._closed = False
         context.executor.post(lambda: context.directory.follow(self._nodes_changed))
 
@@ -61,7 +62,7 @@ class PictureWatch:
         self._told.clear()
         self._end_subscriptions()
         self._viewer.restart()
-        self._update(self._context.directory.nodes)
+        self._update()
 
     def acknowledge(self, number: int) -> None:
         """Note that the page has shown or dropped all pictures up to this one."""
@@ -117,15 +118,20 @@ class PictureWatch:
     def _nodes_changed(self, nodes: tuple[GraphNode, ...]) -> None:
         """On the executor's thread."""
         with contextlib.suppress(RuntimeError):  # the loop has been closed
-            self._loop.call_soon_threadsafe(lambda: self._update(nodes))
+            self._loop.call_soon_threadsafe(lambda: self._graph_read(nodes))
 
-    def _update(self, nodes: tuple[GraphNode, ...]) -> None:
-        if self._closed:
+    def _graph_read(self, nodes: tuple[GraphNode, ...]) -> None:
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self._update()
+
+    def _update(self) -> None:
+        """Watch the topics that the node has now; those of a node that has gone stay, for it may return."""
+        if self._closed or self._nodes is None or not self._name:
             return
-        found = next((one for one in nodes if one.name == self._name), None)
+        found = next((one for one in self._nodes if one.name == self._name), None)
         if found is None:
-            if self._name:
-                self._tell("waiting", {"reason": f"{self._name} is not on the graph"})
+            self._tell("waiting", {"reason": f"{self._name} is not on the graph"})
             return
         offered = {codec: found.topics[role] for codec, role in _ROLES.items() if role in found.topics}
         usable = self._codecs & self._context.pictures.codecs
@@ -136,8 +142,8 @@ class PictureWatch:
             self._choice = PictureChoice(topics.keys(), time.monotonic)
             self._viewer.restart()
         self._subscribe()
-        if not topics:
-            self._tell("waiting", {"reason": f"{self._name} publishes no picture that can be shown"})
+        reason = "" if topics else f"{self._name} publishes no pictures that this page can show"
+        self._tell("waiting", {"reason": reason})
 
     def _subscribe(self) -> None:
         wanted = self._choice.wanted()
@@ -175,8 +181,8 @@ class PictureWatch:
         return f"{self._name} does not offer H.264: install foxglove_msgs where it runs"
 
     def _tell(self, kind: str, fields: dict[str, object]) -> None:
-        """Send a notice, unless the last one of its kind was the same."""
-        text = json_text({"type": kind, **fields})
+        """Send a notice about the node, unless the last one of its kind was the same."""
+        text = json_text({"type": kind, "node": self._name, **fields})
         if self._told.get(kind) != text:
             self._told[kind] = text
             self._notify(text)
