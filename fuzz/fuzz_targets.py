@@ -18,6 +18,7 @@ GROUPS = {
     "exports": "export_targets",
     "images": "image_targets",
     "bridge": "bridge_targets",
+    "console": "console_targets",
     "emulator": "emulator_targets",
     "export_state": "export_state_targets",
 }

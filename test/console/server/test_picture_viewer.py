@@ -1,4 +1,4 @@
-"""A slow viewer gets fewer pictures, never old ones, and does not make the node send key frames all the time."""
+"""A slow viewer gets fewer pictures, never old ones, and asks for key frames ever more rarely."""
 
 from __future__ import annotations
 
