@@ -136,6 +136,8 @@ def colour_note(image: ImageInput) -> str:
             picture, metadata = _open(image)
             pixel = eight_bits(mixable(Image.new(picture.mode, (1, 1))))
             return to_srgb(pixel, metadata)[1]
+    except OdysseyImageError:
+        raise
     except ImageLimitError as error:
         raise OdysseyImageError(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, *DECODE_ERRORS) as error:
