@@ -187,7 +187,7 @@ export function createPrompt(context) {
   });
   update();
   return {
-    element: element('section.prompt', { 'aria-label': 'Prompt' }, unavailable, form, note.element, announcement,
+    element: element('section.prompt', { 'aria-label': 'Prompts' }, unavailable, form, note.element, announcement,
       log.element),
     show: pictures.listen,
     hide: pictures.unlisten,
