@@ -135,7 +135,7 @@ def test_prompts_by_keyboard(form: Page, open_page: Callable[..., Page]) -> None
 
 def test_errors_are_beside_the_field(form: Page, emulator: EmulatorProcess, watch: PageWatch) -> None:
     """What the page refuses, and what the service refuses; the text stays."""
-    alert = form.locator(".prompt-form").get_by_role("alert")
+    alert = form.locator("#prompt-error")
     field = form.get_by_role("textbox", name="Prompt")
     field.press("Enter")
     expect(alert).to_have_text("The prompt is empty: describe the scene.")
@@ -160,7 +160,7 @@ def test_errors_are_beside_the_field(form: Page, emulator: EmulatorProcess, watc
 def test_start_pictures(form: Page, client: ConsoleClient) -> None:
     """By drop, by paste and by the button; with a preview that can be removed; also into a new stream."""
     live = form.locator(".prompt-form")
-    alert = live.get_by_role("alert")
+    alert = form.locator("#prompt-error")
     preview = live.get_by_role("img", name="Start picture")
     remove = live.get_by_role("button", name="Remove the start picture")
     assert transfer(form, "dragover", picture()) == {"kept": False, "marked": True}
@@ -198,7 +198,7 @@ def test_damaged_picture_is_refused(form: Page, watch: PageWatch) -> None:
     """The server tells what is wrong with a file that only has the name of a picture."""
     watch.allow(r"400 POST .*/api/stream/picture|blob:")
     transfer(form, "drop", b"no picture", "sea.png")
-    expect(form.locator(".prompt-form").get_by_role("alert")).to_contain_text("sea.png: unsupported image")
+    expect(form.locator("#prompt-error")).to_contain_text("sea.png: unsupported image")
     expect(form.get_by_role("button", name="Start picture")).to_be_visible()
 
 
