@@ -2,6 +2,9 @@
 
 import { element, replaceContent } from './dom.js';
 
+/** Prompts that are shown at first. */
+const FEW = 5;
+
 const STATES = {
   waiting: ['Waiting', 'stale'],
   pending: ['Pending', 'info'],
@@ -17,11 +20,15 @@ export function createPromptLog(use) {
   /** @type {Map<string, {item: HTMLElement, shown: string}>} */
   const items = new Map();
   const list = element('ol', { role: 'list' });
+  const more = element('button.quiet', { type: 'button', 'aria-expanded': 'false', onclick: () => {
+    more.setAttribute('aria-expanded', String(list.classList.toggle('all-shown')));
+    labelMore();
+  } });
   const empty = element('p.empty', {}, 'No prompt has been sent through this console yet.');
 
   return {
     element: element('section.panel.prompt-log', { 'aria-label': 'Sent prompts' },
-      element('h2', {}, 'Sent prompts'), empty, list),
+      element('h2', {}, 'Sent prompts'), empty, list, more),
 
     /**
      * Show prompts.
@@ -47,9 +54,15 @@ export function createPromptLog(use) {
         else list.insertBefore(item, next);
       }
       empty.hidden = entries.length > 0;
+      more.hidden = entries.length <= FEW;
+      labelMore();
       list.hidden = entries.length === 0;
     },
   };
+
+  function labelMore() {
+    replaceContent(more, list.classList.contains('all-shown') ? 'Show fewer' : `Show all ${items.size} prompts`);
+  }
 
   /**
    * Return the item of an entry; it is kept while the prompt is in the log, so that it keeps the focus.

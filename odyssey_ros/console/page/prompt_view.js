@@ -117,13 +117,13 @@ export function createPrompt(context) {
       ...(now.inState ? [' ', element('a', { href: '#state' }, 'Open State')] : []));
     send.disabled = !now.ready;
     replaceContent(send, !isOn ? 'Start' : isNew() ? 'End and start' : 'Send');
-    replaceContent(keys, starts ? 'Enter starts a stream' : 'Enter sends');
+    replaceContent(keys, `Enter ${starts ? 'starts a stream' : 'sends'}, Shift+Enter makes a line break`);
     replaceContent(wait, now.form ? now.text : '');
     options.hidden = !starts;
     running.hidden = !isOn;
     pictures.refuse(refusesPictures(store.get('status')) ? 'This streamer cannot start from a picture.' : '');
     field.setLimit(store.get('limits')?.max_prompt_length ?? DEFAULT_LIMIT);
-    log.show(store.get('prompts') ?? [], waiting);
+    log.show(store.get('prompts') ?? [], waiting.filter(({ node }) => node === store.get('node')));
     note.show(store.get('node') ?? '', store.get('status'), store.get('events') ?? []);
   }
 
