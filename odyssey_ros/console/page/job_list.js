@@ -1,0 +1,142 @@
+// The list of the account's simulation jobs: filter, paging, states that follow, and a button that cancels.
+
+import { element } from './dom.js';
+import { clockText, hasEnded, levelOf, mergedRows, pageText, shortId } from './job_texts.js';
+import { Polling } from './polling.js';
+
+const ROWS = 20;
+const FILTERS = [['', 'All jobs'], ['unfinished', 'Unfinished'], ['completed', 'Completed'], ['failed', 'Failed'], ['cancelled', 'Cancelled']];
+
+/** While a job is unfinished, its state is asked for more often. */
+const BUSY_MS = 3000;
+const IDLE_MS = 15_000;
+
+/**
+ * Return the list; `refresh` asks for it again, `show` and `hide` start and stop to follow it.
+ * @param {import('./main.js').Context} context
+ * @returns {{element: HTMLElement, refresh: () => void, show: () => void, hide: () => void}}
+ */
+export function createJobList({ api, store }) {
+  let jobs = /** @type {any[]} */ ([]);
+  let total = 0;
+  let offset = 0;
+  let node = '';
+  /** @type {Map<string, string>} */
+  const problems = new Map(); // of cancelling, by job
+  /** @type {Set<string>} */
+  const cancelling = new Set();
+
+  const filter = /** @type {HTMLSelectElement} */ (element(
+    'select', { onchange: () => turnTo(0) },
+    ...FILTERS.map(([value, title]) => element('option', { value }, title)),
+  ));
+  const rows = element('ul.job-rows');
+  const count = element('span.quiet-text.number', { role: 'status' });
+  const previous = /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick: () => turnTo(offset - ROWS) }, '← Newer'));
+  const next = /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick: () => turnTo(offset + ROWS) }, 'Older →'));
+  const problem = element('p.message', { role: 'alert', data: { level: 'error' } });
+  const empty = element('p.empty', { hidden: true });
+  const root = element(
+    'section.panel.job-list', { 'aria-label': 'Jobs' },
+    element('header', {}, element('h2', {}, 'Jobs'), element('div.row', {},
+      element('label.visually-hidden', { for: 'job-filter' }, 'Show'), filter,
+      element('button', { type: 'button', onclick: () => polling.now() }, 'Refresh'))),
+    problem, rows, empty, element('div.row.job-pages', {}, previous, count, next),
+  );
+  filter.id = 'job-filter';
+  const polling = new Polling(load, () => (jobs.every(hasEnded) ? IDLE_MS : BUSY_MS));
+
+  /** @param {number} to */
+  function turnTo(to) {
+    offset = Math.max(0, to);
+    polling.now();
+  }
+
+  async function load() {
+    const asked = { node: store.get('node') ?? '', status: filter.value, offset };
+    if (store.get('entry') === undefined || asked.node === '') return;
+    try {
+      const answer = await api.get('/api/simulations', { ...asked, limit: ROWS });
+      if (asked.node !== store.get('node') || asked.status !== filter.value || asked.offset !== offset) return;
+      problem.textContent = '';
+      jobs = mergedRows(answer.jobs, store.get('jobs') ?? []);
+      total = answer.total;
+      show();
+    } catch (error) {
+      if (asked.node === store.get('node')) problem.textContent = /** @type {Error} */ (error).message;
+    }
+  }
+
+  function show() {
+    const focused = /** @type {HTMLElement | null} */ (rows.contains(document.activeElement) ? document.activeElement : null);
+    const key = focused?.dataset.key;
+    rows.replaceChildren(...jobs.map(row));
+    if (key) /** @type {HTMLElement | null} */ (rows.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
+    count.textContent = jobs.length > 0 || offset > 0 ? pageText(offset, jobs.length, total) : '';
+    previous.hidden = next.hidden = total <= ROWS && offset === 0;
+    previous.disabled = offset === 0;
+    next.disabled = offset + jobs.length >= total;
+    empty.hidden = jobs.length > 0;
+    empty.textContent = filter.value === '' ? 'There is no job yet.' : 'There is no such job.';
+  }
+
+  /** @param {any} job */
+  function row(job) {
+    const id = job.job_id;
+    const refusal = problems.get(id);
+    const isCancelling = cancelling.has(id) && !hasEnded(job);
+    return element(
+      'li', {},
+      element('div.row', {},
+        element('span.badge', { data: { level: levelOf(job.status) } }, job.status),
+        element('a.mono', { href: `#simulations/${encodeURIComponent(id)}`, title: id, data: { key: `open ${id}` } }, shortId(id)),
+        element('time.quiet-text', {}, clockText(job.created_at)),
+        hasEnded(job) ? null : element('button.danger', {
+          type: 'button', 'aria-disabled': String(isCancelling), 'aria-label': `Cancel job ${id}`,
+          data: { key: `cancel ${id}` }, onclick: () => cancel(id),
+        }, isCancelling ? 'Cancelling …' : 'Cancel')),
+      job.status === 'failed' && job.error_message ? element('p.error', {}, job.error_message) : null,
+      refusal ? element('p.error', { role: 'alert' }, refusal) : null,
+    );
+  }
+
+  /** @param {string} id */
+  async function cancel(id) {
+    if (cancelling.has(id)) return;
+    cancelling.add(id);
+    problems.delete(id);
+    show();
+    try {
+      const job = await api.post(`/api/simulations/${encodeURIComponent(id)}/cancel`, { node: store.get('node') ?? '' });
+      jobs = mergedRows(jobs, [job]);
+    } catch (error) {
+      problems.set(id, /** @type {Error} */ (error).message);
+    } finally {
+      cancelling.delete(id);
+      show();
+      polling.now();
+    }
+  }
+
+  function nodeChanged() {
+    if (store.get('node') === node) return;
+    node = store.get('node') ?? '';
+    jobs = [];
+    total = offset = 0;
+    problem.textContent = '';
+    problems.clear();
+    show();
+    polling.now();
+  }
+
+  store.observe('node', nodeChanged);
+  store.observe('entry', (entry) => {
+    if (entry !== undefined) polling.now();
+  });
+  store.observe('jobs', (newer) => {
+    if (newer === undefined) return;
+    jobs = mergedRows(jobs, newer);
+    show();
+  });
+  return { element: root, refresh: () => polling.now(), show: () => polling.start(), hide: () => polling.stop() };
+}

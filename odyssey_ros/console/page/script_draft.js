@@ -1,0 +1,31 @@
+// Keeps the draft of a script in this browser.
+
+const KEY = 'odyssey_console_script';
+
+/** @typedef {{text: string, name: string, portrait: boolean}} Draft */
+
+/**
+ * Return the kept draft; null without one.
+ * @returns {Draft | null}
+ */
+export function keptDraft() {
+  try {
+    const value = JSON.parse(localStorage.getItem(KEY) ?? 'null');
+    if (typeof value?.text !== 'string') return null;
+    return { text: value.text, name: typeof value.name === 'string' ? value.name : '', portrait: value.portrait === true };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Keep a draft.
+ * @param {Draft} draft
+ */
+export function keepDraft(draft) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(draft));
+  } catch {
+    // A browser without storage, or whose storage is full, forgets the draft.
+  }
+}
