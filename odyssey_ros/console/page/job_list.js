@@ -5,7 +5,9 @@ import { clockText, hasEnded, levelOf, mergedRows, pageText, shortId } from './j
 import { Polling } from './polling.js';
 
 const ROWS = 20;
-const FILTERS = [['', 'All jobs'], ['unfinished', 'Unfinished'], ['completed', 'Completed'], ['failed', 'Failed'], ['cancelled', 'Cancelled']];
+const FILTERS = [
+  ['', 'All jobs'], ['unfinished', 'Unfinished'], ['completed', 'Completed'], ['failed', 'Failed'], ['cancelled', 'Cancelled'],
+];
 
 /** While a job is unfinished, its state is asked for more often. */
 const BUSY_MS = 3000;
@@ -32,8 +34,8 @@ export function createJobList({ api, store }) {
   ));
   const rows = element('ul.job-rows');
   const count = element('span.quiet-text.number', { role: 'status' });
-  const previous = /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick: () => turnTo(offset - ROWS) }, '← Newer'));
-  const next = /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick: () => turnTo(offset + ROWS) }, 'Older →'));
+  const previous = turnButton('← Newer', () => turnTo(offset - ROWS));
+  const next = turnButton('Older →', () => turnTo(offset + ROWS));
   const problem = element('p.message', { role: 'alert', data: { level: 'error' } });
   const empty = element('p.empty', { hidden: true });
   const root = element(
@@ -68,7 +70,7 @@ export function createJobList({ api, store }) {
   }
 
   function show() {
-    const focused = /** @type {HTMLElement | null} */ (rows.contains(document.activeElement) ? document.activeElement : null);
+    const focused = rows.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const key = focused?.dataset.key;
     rows.replaceChildren(...jobs.map(row));
     if (key) /** @type {HTMLElement | null} */ (rows.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
@@ -89,7 +91,9 @@ export function createJobList({ api, store }) {
       'li', {},
       element('div.row', {},
         element('span.badge', { data: { level: levelOf(job.status) } }, job.status),
-        element('a.mono', { href: `#simulations/${encodeURIComponent(id)}`, title: id, data: { key: `open ${id}` } }, shortId(id)),
+        element('a.mono', {
+          href: `#simulations/${encodeURIComponent(id)}`, title: id, data: { key: `open ${id}` },
+        }, shortId(id)),
         element('time.quiet-text', {}, clockText(job.created_at)),
         hasEnded(job) ? null : element('button.danger', {
           type: 'button', 'aria-disabled': String(isCancelling), 'aria-label': `Cancel job ${id}`,
@@ -107,7 +111,8 @@ export function createJobList({ api, store }) {
     problems.delete(id);
     show();
     try {
-      const job = await api.post(`/api/simulations/${encodeURIComponent(id)}/cancel`, { node: store.get('node') ?? '' });
+      const path = `/api/simulations/${encodeURIComponent(id)}/cancel`;
+      const job = await api.post(path, { node: store.get('node') ?? '' });
       jobs = mergedRows(jobs, [job]);
     } catch (error) {
       problems.set(id, /** @type {Error} */ (error).message);
@@ -139,4 +144,13 @@ export function createJobList({ api, store }) {
     show();
   });
   return { element: root, refresh: () => polling.now(), show: () => polling.start(), hide: () => polling.stop() };
+}
+
+/**
+ * @param {string} text
+ * @param {() => void} onclick
+ * @returns {HTMLButtonElement}
+ */
+function turnButton(text, onclick) {
+  return /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick }, text));
 }

@@ -20,8 +20,9 @@ export function hasEnded(job) {
  * @param {string} status
  */
 export function levelOf(status) {
-  const levels = /** @type {Record<string, string>} */ ({ completed: 'ok', failed: 'error', cancelled: 'stale', processing: 'info' });
-  return levels[status] ?? 'warn';
+  return /** @type {Record<string, string>} */ ({
+    completed: 'ok', failed: 'error', cancelled: 'stale', processing: 'info',
+  })[status] ?? 'warn';
 }
 
 /**

@@ -30,8 +30,8 @@ export function createJobVideo(api) {
       if (video.readyState > 0) video.currentTime = seconds;
     },
   });
-  const previous = /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick: () => turnTo(index - 1) }, '← Previous script'));
-  const next = /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick: () => turnTo(index + 1) }, 'Next script →'));
+  const previous = turnButton('← Previous script', () => turnTo(index - 1));
+  const next = turnButton('Next script →', () => turnTo(index + 1));
   const root = element(
     'section.panel.job-video', { 'aria-label': 'Videos', hidden: true },
     element('header', {}, element('div', {}, title, facts), element('div.row', {}, previous, next)),
@@ -126,4 +126,13 @@ export function createJobVideo(api) {
       video.load();
     },
   };
+}
+
+/**
+ * @param {string} text
+ * @param {() => void} onclick
+ * @returns {HTMLButtonElement}
+ */
+function turnButton(text, onclick) {
+  return /** @type {HTMLButtonElement} */ (element('button', { type: 'button', onclick }, text));
 }

@@ -62,7 +62,9 @@ export function createJobView({ api, store }) {
     cancelButton.hidden = ended;
     cancelButton.setAttribute('aria-disabled', String(isCancelling));
     cancelButton.textContent = isCancelling ? 'Cancelling …' : 'Cancel the job';
-    facts.replaceChildren(...factsOf(job).flatMap(([title, text]) => [element('dt', {}, title), element('dd', {}, text)]));
+    facts.replaceChildren(
+      ...factsOf(job).flatMap(([title, text]) => [element('dt', {}, title), element('dd', {}, text)]),
+    );
     video.show(store.get('node') ?? '', job);
   }
 

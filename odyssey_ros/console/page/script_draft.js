@@ -12,7 +12,8 @@ export function keptDraft() {
   try {
     const value = JSON.parse(localStorage.getItem(KEY) ?? 'null');
     if (typeof value?.text !== 'string') return null;
-    return { text: value.text, name: typeof value.name === 'string' ? value.name : '', portrait: value.portrait === true };
+    const name = typeof value.name === 'string' ? value.name : '';
+    return { text: value.text, name, portrait: value.portrait === true };
   } catch {
     return null;
   }

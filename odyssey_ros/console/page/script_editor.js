@@ -3,7 +3,6 @@
 import { element } from './dom.js';
 import { indented, lineCount, newLine, outdented, positionOf } from './script_text.js';
 
-/** A page reads a larger text, but the server refuses it. */
 const MAX_MARKS = 50;
 
 /**
@@ -66,7 +65,8 @@ export function createScriptEditor({ changed, submit, describedBy }) {
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const { value, selectionStart, selectionEnd } = field;
-    if (event.key === 'Tab' && !leaving) apply(event, (event.shiftKey ? outdented : indented)(value, selectionStart, selectionEnd));
+    const change = event.shiftKey ? outdented : indented;
+    if (event.key === 'Tab' && !leaving) apply(event, change(value, selectionStart, selectionEnd));
     if (event.key === 'Enter' && !event.shiftKey) apply(event, newLine(value, selectionStart, selectionEnd));
   }
 
@@ -79,7 +79,8 @@ export function createScriptEditor({ changed, submit, describedBy }) {
     if (field.value.slice(edit.start, edit.end) !== edit.text) {
       field.setSelectionRange(edit.start, edit.end);
       // Only this command keeps the history of Ctrl+Z.
-      const done = edit.text === '' ? document.execCommand('delete') : document.execCommand('insertText', false, edit.text);
+      const command = edit.text === '' ? 'delete' : 'insertText';
+      const done = document.execCommand(command, false, edit.text);
       if (!done) {
         field.setRangeText(edit.text, edit.start, edit.end);
         update();

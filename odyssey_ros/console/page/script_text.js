@@ -2,7 +2,7 @@
 
 export const INDENT = '  ';
 
-export const EXAMPLE = `# Each script becomes one video. Times are in milliseconds; the last one is the length of the video.
+export const EXAMPLE = `# One video for each value of weather. Times are in milliseconds.
 variables:
   weather: [rain, snow]
 script:

@@ -176,7 +176,8 @@ export function createSimulationForm({ api, store }, submitted) {
     try {
       const uploaded = await pictures.upload((picture) => api.post('/api/simulations/picture', { node }, picture));
       const job = await api.post('/api/simulations', { node }, { ...request(), pictures: uploaded });
-      done.replaceChildren('Submitted: ', element('a', { href: `#simulations/${encodeURIComponent(job.job_id)}` }, 'watch the job'));
+      const link = element('a', { href: `#simulations/${encodeURIComponent(job.job_id)}` }, 'watch the job');
+      done.replaceChildren('The job is submitted: ', link);
       submitted(job);
     } catch (error) {
       problem.textContent = /** @type {Error} */ (error).message;
