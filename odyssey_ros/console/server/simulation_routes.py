@@ -1,4 +1,4 @@
-"""The routes of script checks and simulation jobs."""
+"""The routes of script checks, simulation jobs and their videos."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.console.graph.simulation_calls import SimulationCalls
 from odyssey_ros.console.graph.simulation_goals import SimulationGoals
-from odyssey_ros.console.graph.simulation_values import job_detail_value, job_info_value, job_value
+from odyssey_ros.console.graph.simulation_values import (
+    job_detail_value,
+    job_info_value,
+    job_value,
+    streams_of,
+)
 from odyssey_ros.console.server.answers import answer
 from odyssey_ros.console.server.console_context import node_of
+from odyssey_ros.console.server.media_forwarding import MEDIA, forward
+from odyssey_ros.console.server.media_sources import MediaAddresses, MediaKey, MediaKind
+from odyssey_ros.console.server.recorded_prompts import recorded_prompts
 from odyssey_ros.console.server.request_bodies import bad_argument, read_body, read_json
 from odyssey_ros.console.server.script_preview import preview_value
 from odyssey_ros.console.server.script_requests import (
@@ -29,6 +37,7 @@ from odyssey_ros.console.server.start_pictures import StartPicture, StartPicture
 
 if TYPE_CHECKING:
     from odyssey_ros.action import RunSimulation
+    from odyssey_ros.console.graph.graph_nodes import GraphNode
     from odyssey_ros.console.server.console_context import ConsoleContext
     from odyssey_ros.console.server.script_check import CheckedText
 
@@ -44,6 +53,7 @@ _FILTERS: Final = {"": ("", -1), "unfinished": ("", 1), "finished": ("", 0)} | {
 def simulation_routes(context: ConsoleContext) -> list[web.RouteDef]:
     """Return the routes."""
     routes = _SimulationRoutes(context)
+    kinds = "|".join(kind.value for kind in (MediaKind.VIDEO, MediaKind.PREVIEW, MediaKind.THUMBNAIL))
     return [
         web.post("/api/scripts/check", routes.check),
         web.post("/api/simulations/picture", routes.picture),
@@ -51,6 +61,8 @@ def simulation_routes(context: ConsoleContext) -> list[web.RouteDef]:
         web.get("/api/simulations", routes.page),
         web.get("/api/simulations/{job_id}", routes.job),
         web.post("/api/simulations/{job_id}/cancel", routes.cancel),
+        web.get(r"/api/simulations/{job_id}/{index:\d{1,4}}/prompts", routes.prompts),
+        web.get(rf"/media/simulations/{{job_id}}/{{index:\d{{1,4}}}}/{{kind:{kinds}}}", routes.file),
     ]
 
 
@@ -118,11 +130,51 @@ class _SimulationRoutes:
         target = node_of(request)
         job = await self._calls.job(target, _job_id(request))
         self._jobs.observe(target.name, job_value(job))
+        for index, stream in enumerate(streams_of(job)):
+            key = MediaKey("simulation", target.name, _job_id(request), index)
+            request.app[MEDIA].sources.keep(key, MediaAddresses.of(stream))
         return answer(job_detail_value(job))
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel a job, whoever submitted it."""
         return answer(await cancel_job(node_of(request), _job_id(request), self._jobs, self._calls))
+
+    async def prompts(self, request: web.Request) -> web.Response:
+        """Return the prompts of a video, from its events log."""
+        source = _Video(request, self._calls)
+        return answer(await recorded_prompts(request, source.key, source.load))
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Forward a file of a video."""
+        source = _Video(request, self._calls)
+        return await forward(request, source.key, MediaKind(request.match_info["kind"]), source.load)
+
+
+class _Video:
+    """A video of a job, which a request names.
+
+    Args:
+        request: The request.
+        calls: Calls the services of the node.
+    """
+
+    def __init__(self, request: web.Request, calls: SimulationCalls) -> None:
+        self._calls = calls
+        self._target: GraphNode = node_of(request)
+        self._job_id = _job_id(request)
+        self._index = int(request.match_info["index"])
+        self.key = MediaKey("simulation", self._target.name, self._job_id, self._index)
+
+    async def load(self) -> MediaAddresses:
+        """Ask the node for the addresses of the video, which are secrets.
+
+        Raises:
+            OdysseyError: `NOT_FOUND`: the job has no such video.
+        """
+        streams = streams_of(await self._calls.job(self._target, self._job_id))
+        if self._index >= len(streams):
+            raise OdysseyError("The job has no such video (yet)", code=ErrorCode.NOT_FOUND)
+        return MediaAddresses.of(streams[self._index])
 
 
 def _mistake(checked: CheckedText) -> OdysseyError:
