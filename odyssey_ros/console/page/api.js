@@ -69,6 +69,7 @@ export class Api {
     } catch {
       value = {};
     }
+    if (response.status === 401) globalThis.location.assign('/login'); // the session has ended
     if (!response.ok) {
       throw new ConsoleError(
         value.error_code ?? 'INVALID_RESPONSE',

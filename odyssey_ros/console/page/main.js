@@ -3,6 +3,7 @@
 import { Api } from './api.js';
 import { createChooser } from './chooser.js';
 import { createHelp } from './help.js';
+import { createLogout } from './logout.js';
 import { applyMessage } from './messages.js';
 import { addPromptShortcuts } from './prompt_shortcuts.js';
 import { Shortcuts } from './shortcuts.js';
@@ -39,6 +40,6 @@ store.observe('connected', (connected) => {
 store.observe('node', (node) => socket.watch(node ?? ''));
 document.getElementById('chooser')?.append(createChooser(context));
 createTabs(context, document.getElementById('tabs'), document.getElementById('view'));
-document.getElementById('tools')?.append(createHelp(shortcuts));
+document.getElementById('tools')?.append(createHelp(shortcuts), createLogout(context));
 createSkipLink(document.querySelector('.skip'), document.getElementById('view'));
 socket.open();

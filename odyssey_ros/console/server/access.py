@@ -29,7 +29,7 @@ _LOGIN_FILES: Final = (
 WITHOUT_SESSION: Final = frozenset(("/login", LOGIN, *(f"/static/{name}" for name in _LOGIN_FILES)))
 """What somebody who has not logged in can get: the page to log in."""
 
-_SESSION: Final = "console_session"
+_SESSION_KEY: Final = "console_session"
 
 
 class Access:
@@ -75,7 +75,7 @@ class Access:
             return _answer(request, Refusal(401, "Log in first: open the page of the console"))
         if request.method == "POST" and request.path != LOGIN and not self._has_page_token(request, session):
             return _answer(request, Refusal(403, "The page is out of date: load it again"))
-        request[_SESSION] = session
+        request[_SESSION_KEY] = session
         with session.holding():
             return await handler(request)
 
@@ -95,7 +95,7 @@ ACCESS: Final = web.AppKey("access", Access)
 
 def session_of(request: web.Request) -> Session:
     """Return the session of a request that the middleware has let through."""
-    session: Session = request[_SESSION]
+    session: Session = request[_SESSION_KEY]
     return session
 
 
