@@ -15,7 +15,6 @@ from odyssey_ros.console.server.lifecycle_routes import lifecycle_routes
 from odyssey_ros.console.server.media_forwarding import add_media
 from odyssey_ros.console.server.page_files import page_routes
 from odyssey_ros.console.server.picture_socket import close_picture_sockets, picture_routes
-from odyssey_ros.console.server.page_token import PAGE_TOKEN, PageToken, session_routes
 from odyssey_ros.console.server.player_routes import player_routes
 from odyssey_ros.console.server.recording_routes import recording_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
@@ -30,26 +29,6 @@ if TYPE_CHECKING:
 
 def make_application(context: ConsoleContext, access: Access) -> web.Application:
     """Return the application with all routes.
-
-def make_application(context: ConsoleContext) -> web.Application:
-    """Return the application with all routes."""
-    application = web.Application(middlewares=[errors_as_json], client_max_size=MAX_JSON_BYTES)
-    application[CONTEXT] = context
-    application[PAGE_TOKEN] = PageToken()
-    application.add_routes(page_routes())
-    application.add_routes(session_routes())
-    application.add_routes(state_routes())
-    application.add_routes(stream_routes(context))
-    application.add_routes(lifecycle_routes())
-    application.add_routes(player_routes())
-    close_state_sockets(application)
-    add_media(application, context.parameters.media_origins)
-    application.add_routes(recording_routes())
-    return application
-
-
-class ConsoleServer:
-    """The running server. For the asyncio thread.
 
     Args:
         context: What the routes use.
@@ -67,6 +46,8 @@ class ConsoleServer:
     close_picture_sockets(application)
     application.add_routes(stream_routes(context))
     application.add_routes(simulation_routes(context))
+    application.add_routes(lifecycle_routes())
+    application.add_routes(player_routes())
     add_media(application, context.parameters.media_origins)
     application.add_routes(recording_routes())
     return application
