@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from builtin_interfaces.msg import Duration, Time
     from diagnostic_msgs.msg import DiagnosticArray
 
-    from odyssey_ros.msg import PlaybackStatus, StreamStatus
+    from odyssey_ros.msg import PlaybackStatus, PlaybackTimeline, StreamStatus
 
 MAX_DIAGNOSTICS: Final = 64
 """Statuses of a node that are kept, and values of a status."""
 
-MAX_TIMELINE_PROMPTS: Final = 1000
+MAX_TIMELINE_PROMPTS: Final = 10_000
+MAX_TIMELINE_TEXT: Final = 1_048_576
+"""Characters of all prompts of a time line."""
 
 _EVENT_KINDS: Final = {
     getattr(StreamEvent, name): name.lower()
@@ -53,16 +55,29 @@ def playback_value(message: PlaybackStatus) -> dict[str, Any]:
     return _value(message)
 
 
-def timeline_value(message: Any) -> dict[str, Any]:
-    """Return the prompts of an episode (`PlaybackTimeline`), times in seconds."""
+def timeline_value(message: PlaybackTimeline) -> dict[str, Any]:
+    """Return the prompts of the open episode of a player, times in seconds.
+
+    `frame_count` is -1 without an open episode.
+    """
+    prompts = message.prompts[:MAX_TIMELINE_PROMPTS]
+    # The player keeps to the same limit.
+    longest = max(1, MAX_TIMELINE_TEXT // max(1, len(prompts)))
+    if sum(len(one.prompt) for one in prompts) <= MAX_TIMELINE_TEXT:
+        longest = MAX_TIMELINE_TEXT
     return {
         "episode": message.episode,
         "stream_id": clean_text(message.stream_id),
-        "duration": _seconds_of(message.duration),
+        "script_index": message.script_index,
         "frame_count": message.frame_count,
+        "duration": seconds(message.duration),
         "prompts": [
-            {"position": _seconds_of(one.position), "prompt": clean_text(one.prompt, is_prompt=True)}
-            for one in islice(message.prompts, MAX_TIMELINE_PROMPTS)
+            {
+                "position": seconds(one.position),
+                "frame_index": one.frame_index,
+                "prompt": clean_text(one.prompt[:longest], is_prompt=True),
+            }
+            for one in prompts
         ],
     }
 
@@ -115,7 +130,3 @@ def _field(name: str, value: Any) -> Any:
     if hasattr(value, "get_fields_and_field_types"):
         return _value(value)
     return value
-
-
-def _seconds_of(value: Any) -> float:
-    return seconds(value) if hasattr(value, "nanosec") else float(value)
