@@ -9,8 +9,13 @@ import pytest
 
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.scripts.node_parsing import MAX_FILE_BYTES
-from odyssey_ros.dataset.scripts.nodes import ListNode
-from odyssey_ros.dataset.scripts.script_files import ScriptFile, SweepMode, read_script_file
+from odyssey_ros.dataset.scripts.nodes import ListNode, PlacedError
+from odyssey_ros.dataset.scripts.script_files import (
+    ScriptFile,
+    SweepMode,
+    parse_script_file,
+    read_script_file,
+)
 
 
 def _read(folder: Path, text: str) -> ScriptFile:
@@ -109,3 +114,18 @@ def test_what_no_manifest_can_hold_is_refused(name: str, content: bytes, text: s
     path.write_bytes(content)
     with pytest.raises(PlanError, match=text):
         read_script_file(path)
+
+
+def test_a_text_is_parsed_without_its_file() -> None:
+    path = Path("missing/walk.yaml")
+    file = parse_script_file("{portrait: true, script: [1]}", path)
+    assert (file.path, file.portrait) == (path, True)
+    with pytest.raises(
+        PlacedError, match=r"^missing/walk.yaml: line 1, column 2: unknown key 'x'"
+    ) as refused:
+        parse_script_file("{x: 1}", path)
+    assert (refused.value.place.line, refused.value.place.column) == (1, 2)
+    assert refused.value.reason.startswith("unknown key 'x'")
+    with pytest.raises(PlanError, match="more than 3 values"):
+        parse_script_file("{script: [1, 2, 3]}", path, max_values=3)
+    assert parse_script_file('{"script": [1]}', Path("walk.json")).templates[0].label == "script"
