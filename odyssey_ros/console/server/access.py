@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from odyssey_ros.client import ErrorCode
-from odyssey_ros.console.server.access_headers import HOST_ACCEPTED
+from odyssey_ros.console.server.access_headers import set_headers
 from odyssey_ros.console.server.access_rules import SOCKETS, AccessRules, Refusal, opens_page
 from odyssey_ros.console.server.access_sessions import Session, Sessions, same_secret
 from odyssey_ros.console.server.answers import json_text
@@ -29,11 +29,15 @@ _LOGIN_FILES: Final = (
 WITHOUT_SESSION: Final = frozenset(("/login", LOGIN, *(f"/static/{name}" for name in _LOGIN_FILES)))
 """What somebody who has not logged in can get: the page to log in."""
 
-_SESSION_KEY: Final = "console_session"
-
 
 class Access:
     """The access to a console. For the asyncio thread.
+
+    Attributes:
+        rules: The rules for requests.
+        sessions: Those who have logged in.
+        is_secure: Whether the console is served over https.
+        cookie: The name of the cookie with the identifier of a session.
 
     Args:
         hosts: The hosts to which the console answers.
@@ -43,7 +47,7 @@ class Access:
     """
 
     def __init__(self, hosts: HostRule, scheme: str, port: int, token: str = "") -> None:
-        self._rules = AccessRules(hosts, scheme)
+        self.rules = AccessRules(hosts, scheme)
         self._token = token
         self.sessions = Sessions()
         self._only_session = Session()
@@ -62,11 +66,10 @@ class Access:
 
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request with its handler, or refuse it."""
-        refusal = self._rules.refusal(request)
+        refusal = self.rules.refusal(request)
         if refusal is not None:
             return _answer(request, refusal)
-        request[HOST_ACCEPTED] = True
-        session = self._session(request)
+        session = self.session(request)
         if session is None:
             if request.path in WITHOUT_SESSION:
                 return await handler(request)
@@ -75,11 +78,11 @@ class Access:
             return _answer(request, Refusal(401, "Log in first: open the page of the console"))
         if request.method == "POST" and request.path != LOGIN and not self._has_page_token(request, session):
             return _answer(request, Refusal(403, "The page is out of date: load it again"))
-        request[_SESSION_KEY] = session
         with session.holding():
             return await handler(request)
 
-    def _session(self, request: web.Request) -> Session | None:
+    def session(self, request: web.Request) -> Session | None:
+        """Return the session of a request; None if people have to log in, and its sender has not."""
         if not self.needs_login:
             return self._only_session
         return self.sessions.find(request.cookies.get(self.cookie, ""))
@@ -94,8 +97,14 @@ ACCESS: Final = web.AppKey("access", Access)
 
 
 def session_of(request: web.Request) -> Session:
-    """Return the session of a request that the middleware has let through."""
-    session: Session = request[_SESSION_KEY]
+    """Return the session of a request that the middleware has let through.
+
+    Raises:
+        web.HTTPUnauthorized: It has ended in the meantime.
+    """
+    session = request.app[ACCESS].session(request)
+    if session is None:
+        raise web.HTTPUnauthorized
     return session
 
 
@@ -103,6 +112,14 @@ def session_of(request: web.Request) -> Session:
 async def check_access(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Check each request. The outermost middleware, so that a refused request reaches nothing else."""
     return await request.app[ACCESS].check(request, handler)
+
+
+async def set_response_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Set the headers of a response: a handler for the signal `on_response_prepare`, also for refusals."""
+    # A host that the console does not answer to is not repeated.
+    accepted = request.app[ACCESS].rules.accepts_host(request)
+    sockets = f"{'wss' if request.secure else 'ws'}://{request.headers['Host']}" if accepted else ""
+    set_headers(response.headers, sockets)
 
 
 def _answer(request: web.Request, refusal: Refusal) -> web.Response:

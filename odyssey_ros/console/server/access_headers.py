@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from aiohttp import web
     from multidict import CIMultiDict
-
-HOST_ACCEPTED: Final = "host_accepted"
-"""The key of a request whose host the console answers to."""
 
 _POLICY: Final = (
     "default-src 'none'",
@@ -53,14 +49,3 @@ def set_headers(headers: CIMultiDict[str], connect: str = "") -> None:
     headers.update(_HEADERS)
     headers.setdefault("Cache-Control", "no-store")
     headers.popall("Server", None)
-
-
-async def set_response_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Set the headers of the response to a request that the access rules have accepted or refused.
-
-    A handler for the signal `on_response_prepare` of an application: it sees errors and refusals too.
-    """
-    host = request.headers.get("Host", "")
-    scheme = "wss" if request.secure else "ws"
-    # The host of a refused request is not repeated.
-    set_headers(response.headers, f"{scheme}://{host}" if request.get(HOST_ACCEPTED) else "")

@@ -73,12 +73,15 @@ class AccessRules:
             return Refusal(400, "The request has to name a path, not a whole URL")
         return None
 
+    def accepts_host(self, request: web.BaseRequest) -> bool:
+        """Return whether the console answers to the host of a request."""
+        host = _host(request)
+        return host is not None and self._hosts.accepts(host)
+
     def _refused_host(self, request: web.BaseRequest) -> Refusal | None:
-        values = request.headers.getall("Host", [])
-        host = host_of(values[0]) if len(values) == 1 else None
-        if host is None:
+        if _host(request) is None:
             return Refusal(400, "The request needs one valid Host header")
-        if not self._hosts.accepts(host):
+        if not self.accepts_host(request):
             return Refusal(
                 421,
                 "The console does not answer to this host name: open it by its address, or add the name to "
@@ -106,6 +109,12 @@ class AccessRules:
             403,
             "Another web site has sent this request: type the address of the console into the address bar",
         )
+
+
+def _host(request: web.BaseRequest) -> str | None:
+    """Return the host in the header of a request; None without exactly one valid header."""
+    values = request.headers.getall("Host", [])
+    return host_of(values[0]) if len(values) == 1 else None
 
 
 def needs_origin(request: web.BaseRequest) -> bool:

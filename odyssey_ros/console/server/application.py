@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from odyssey_ros.console.server.access import ACCESS, check_access
-from odyssey_ros.console.server.access_headers import set_response_headers
+from odyssey_ros.console.server.access import ACCESS, check_access, set_response_headers
 from odyssey_ros.console.server.access_routes import access_routes
 from odyssey_ros.console.server.answers import errors_as_json
 from odyssey_ros.console.server.console_context import CONTEXT

@@ -22,8 +22,18 @@ _TYPES: Final = {
 
 
 def page_file(file: Path) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return a handler that answers with a file of the page."""
-    return _Served(file.read_bytes(), _TYPES[file.suffix])
+    """Return a handler that answers with a file of the page.
+
+    A browser asks again for each use: the files change with the package.
+    """
+    content, content_type = file.read_bytes(), _TYPES[file.suffix]
+
+    async def serve(_: web.Request) -> web.Response:
+        return web.Response(
+            body=content, content_type=content_type, charset="utf-8", headers={"Cache-Control": "no-cache"}
+        )
+
+    return serve
 
 
 def page_routes(folder: Path = PAGE) -> list[web.RouteDef]:
@@ -36,19 +46,3 @@ def page_routes(folder: Path = PAGE) -> list[web.RouteDef]:
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.suffix in _TYPES
     ]
-
-
-class _Served:
-    """Answers with a file. A browser asks again for each use: the files change with the package."""
-
-    def __init__(self, content: bytes, content_type: str) -> None:
-        self._content = content
-        self._type = content_type
-
-    async def __call__(self, _: web.Request) -> web.Response:
-        return web.Response(
-            body=self._content,
-            content_type=self._type,
-            charset="utf-8",
-            headers={"Cache-Control": "no-cache"},
-        )
