@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain_reservation import reserved_domain
 from processes import (
     KEY,
+    executable,
     node_command,
     node_environment,
     start_emulator_process,
@@ -108,6 +109,14 @@ class ConsoleGraph:
         process = self.node("console", {"port": 0, **(parameters or {})}, *options)
         line = wait_for_line(process, lambda line: CONSOLE_READY in line)
         return ConsoleProcess(process, line.partition(CONSOLE_READY)[2].split()[0].rstrip("/"))
+
+    def running(self, name: str) -> list[Process]:
+        """Return the processes of an executable that have not ended."""
+        return [
+            process
+            for process in self.started
+            if process.popen.poll() is None and process.popen.args[0] == executable(name)  # type: ignore[index]
+        ]
 
     def _keep(self, process: Process) -> Process:
         self.started.append(process)
