@@ -79,7 +79,6 @@ def browser() -> Iterator[Browser]:
 def watch() -> Iterator[PageWatch]:
     """Collects the errors of the test's pages; fails the test if there is one that it did not allow."""
     one = PageWatch()
-    one.allow(r"404 GET .*/api/session|/socket/")  # until these routes exist
     yield one
     assert one.unexpected() == []
 

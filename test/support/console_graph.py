@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from domain_reservation import reserved_domain
 from processes import (
     KEY,
-    executable,
+    executable_of,
     node_command,
     node_environment,
     start_emulator_process,
@@ -112,11 +112,8 @@ class ConsoleGraph:
 
     def running(self, name: str) -> list[Process]:
         """Return the processes of an executable that have not ended."""
-        return [
-            process
-            for process in self.started
-            if process.popen.poll() is None and process.popen.args[0] == executable(name)  # type: ignore[index]
-        ]
+        living = [process for process in self.started if process.popen.poll() is None]
+        return [process for process in living if executable_of(process) == name]
 
     def _keep(self, process: Process) -> Process:
         self.started.append(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 KEY = "ody_test_key"
 READY = "odyssey emulator ready at "
+
+# A process that outlives a killed test run would answer on a domain that later tests use.
+_WITH_THE_TESTS = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
 
 
 def executable(name: str) -> str:
@@ -82,9 +86,9 @@ def tell(text: str) -> None:
 
 
 def start_process(command: list[str], environment: dict[str, str]) -> Process:
-    """Start a process and collect its output."""
+    """Start a process and collect its output. It ends with the test run, also if that is killed."""
     popen = subprocess.Popen(
-        command,
+        [*_WITH_THE_TESTS, *command],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -146,6 +150,13 @@ def wait_for_line(process: Process, wanted: Callable[[str], bool]) -> str:
     except BaseException:
         process.end()
         raise
+
+
+def executable_of(process: Process) -> str:
+    """Return the name of the executable of this package that a process runs; empty for other commands."""
+    folder = str(Path(executable("x")).parent)
+    paths = [str(part) for part in process.popen.args if str(part).startswith(f"{folder}/")]  # type: ignore[union-attr]
+    return Path(paths[0]).name if paths else ""
 
 
 def node_command(name: str, parameters: Mapping[str, Any] | None = None, *options: str) -> list[str]:
