@@ -26,6 +26,8 @@ _STATUS: Final = {
     ErrorCode.UNREACHABLE: 502,
     ErrorCode.DOWNLOAD_FAILED: 502,
     ErrorCode.INVALID_RESPONSE: 502,
+    ErrorCode.INSECURE_ADDRESS: 502,
+    ErrorCode.WRONG_SIZE: 502,
     ErrorCode.TIMEOUT: 504,
     ErrorCode.INTERNAL: 500,
 }

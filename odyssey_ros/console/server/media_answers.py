@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 STALL_S: Final = 120.0
 """Time for which a browser may take nothing, such as while its video is paused. It asks again later."""
 
-_BLOCK: Final = 64 * 1024
 _JPEG: Final = b"\xff\xd8\xff"
 _TEXTS: Final = ("text/", "application/json", "application/xml")
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"}
@@ -114,7 +113,7 @@ async def small_body(response: httpx.Response, max_bytes: int) -> bytes:
     """
     _check(response, texts=True)
     content = bytearray()
-    async for block in response.aiter_raw(_BLOCK):
+    async for block in response.aiter_raw():
         content += block
         if len(content) > max_bytes:
             raise EpisodeError(ErrorCode.WRONG_SIZE, f"it is longer than {max_bytes} bytes")
@@ -158,7 +157,7 @@ async def _blocks(upstream: httpx.Response, length: int | None) -> AsyncIterator
     """Yield the body; raise `EpisodeError` when it is too short or too long."""
     limit = MAX_BYTES if length is None else length
     size = 0
-    async for block in upstream.aiter_raw(_BLOCK):
+    async for block in upstream.aiter_raw():
         size += len(block)
         if size > limit:
             raise _invalid("the server sends more bytes than it announced")

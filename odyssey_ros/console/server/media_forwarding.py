@@ -76,6 +76,11 @@ class MediaForwarding:
         self._streams = 0
         self.sources = MediaSources()
 
+    @property
+    def streams(self) -> int:
+        """Number of videos that are forwarded at present."""
+        return self._streams
+
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
