@@ -16,8 +16,9 @@ import { ageText, sourceText } from './picture_words.js';
  */
 export function createHud() {
   const prompt = element('dd.picture-prompt', { dir: 'auto' });
-  const rate = element('dd');
-  const age = element('dd');
+  let shownPrompt = '';
+  const rate = element('dd.picture-figure');
+  const age = element('dd.picture-figure');
   const dropped = element('dd');
   const source = element('dd');
   return {
@@ -30,6 +31,8 @@ export function createHud() {
       item('Encoding', source, 'picture-hud-source'),
     ),
     update(figures) {
+      if (prompt.textContent === '' || figures.prompt !== shownPrompt) prompt.scrollTop = 0;
+      shownPrompt = figures.prompt;
       replaceContent(prompt, figures.prompt || 'none');
       prompt.classList.toggle('picture-none', figures.prompt === '');
       replaceContent(rate, `${figures.rate.toFixed(1)} Hz`);
