@@ -37,7 +37,6 @@ class PictureView {
   #clock = new ServerClock();
   #age = NaN;
   #lastDrawn = -Infinity;
-  #playbackCame = 0;
   #timer = 0;
   #clockAsked = -Infinity;
   #retry = 0;
@@ -77,7 +76,6 @@ class PictureView {
       replaceContent(this.button, document.fullscreenElement === this.element ? 'Leave full screen' : 'Full screen');
     });
     store.observe('node', () => this.#watch());
-    store.observe('playback', () => { this.#playbackCame = performance.now(); });
     this.#update();
   }
 
@@ -194,8 +192,7 @@ class PictureView {
     const { store, canvas } = this;
     const status = store.get('status');
     const playback = store.get('playback');
-    const position = playerPosition(playback, (now - this.#playbackCame) / 1000);
-    const prompt = promptInForce(status, store.get('timeline'), position);
+    const prompt = promptInForce(status, store.get('timeline'), playerPosition(playback, store.get('position')));
     const seen = Number.isFinite(this.#lastDrawn);
     const isStale = now - this.#lastDrawn > STALE_MS;
     this.hud.update({

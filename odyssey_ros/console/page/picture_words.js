@@ -17,14 +17,13 @@ export function promptInForce(status, timeline, position) {
 }
 
 /**
- * Return the position of a player, which goes on between two of its messages.
+ * Return the position of a player in s: that of its last frame while it plays.
  * @param {any} playback - `playback` of the store
- * @param {number} elapsed - since the message came, in s
+ * @param {any} position - `position` of the store
  */
-export function playerPosition(playback, elapsed) {
-  if (playback === undefined) return 0;
-  const isPlaying = playback.state_text === 'PLAYING';
-  return Math.min(playback.position + (isPlaying ? elapsed * playback.rate : 0), playback.duration);
+export function playerPosition(playback, position) {
+  const isOfEpisode = position !== undefined && position.stream_id === playback?.stream_id;
+  return (playback?.state_text === 'PLAYING' && isOfEpisode ? position : playback)?.position ?? 0;
 }
 
 /**

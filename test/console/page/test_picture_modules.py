@@ -112,12 +112,15 @@ def test_the_prompt_is_that_of_the_stream_or_of_the_position(run: Callable[..., 
     assert run("picture_words", function, [None, timeline, 2.0]) == "a desert"
 
 
-def test_the_position_goes_on_only_while_the_player_plays(run: Callable[..., Any]) -> None:
-    function = "(m, [playback, elapsed]) => m.playerPosition(playback, elapsed)"
-    playing = {"state_text": "PLAYING", "position": 1.0, "duration": 4.0, "rate": 2.0}
-    assert run("picture_words", function, [playing, 1]) == 3.0
-    assert run("picture_words", function, [playing, 9]) == 4.0
-    assert run("picture_words", function, [{**playing, "state_text": "PAUSED"}, 1]) == 1.0
+def test_the_position_is_that_of_the_last_frame_while_the_player_plays(run: Callable[..., Any]) -> None:
+    function = "(m, [playback, position]) => m.playerPosition(playback ?? undefined, position ?? undefined)"
+    playing = {"state_text": "PLAYING", "position": 1.0, "stream_id": "a"}
+    last = {"position": 3.0, "stream_id": "a"}
+    assert run("picture_words", function, [playing, last]) == 3.0
+    assert run("picture_words", function, [playing, {**last, "stream_id": "b"}]) == 1.0
+    assert run("picture_words", function, [{**playing, "state_text": "PAUSED"}, last]) == 1.0
+    assert run("picture_words", function, [playing, None]) == 1.0
+    assert run("picture_words", function, [None, None]) == 0
 
 
 STATE: dict[str, Any] = {
