@@ -14,6 +14,7 @@ import time
 
 from audience import disturb, grow
 from cases import FIRST_DOMAIN, PROMPT, TOP, Case, Figures, Run, expect, figures, finish, measure_baseline
+from console_bench import measure_console
 from encoded import compare_paths
 from graph import Operator
 from joins import measure_joins
@@ -22,7 +23,7 @@ from stages import measure_stages
 from tables import Row, table
 
 SHORT_S, LONG_S = 3.0, 6.0
-ENCODED_TURNS, JOINS, BRIDGES = 2, 12, 8
+ENCODED_TURNS, CONSOLE_TURNS, JOINS, BRIDGES = 2, 2, 12, 8
 
 
 def measure(case: Case, domain: int) -> Figures:
@@ -159,6 +160,10 @@ def measure_more(domain: int) -> dict[str, object]:
     rows, document["encoded_ratios"] = compare_paths(domain + 2, ENCODED_TURNS, SHORT_S)
     print(table("One subscriber to the raw or to the encoded topic, 30 frames/s, in turns", rows), flush=True)
     document["encoded"] = rows
+    document["console"] = rows = measure_console(domain + 3, CONSOLE_TURNS, LONG_S)
+    if rows:
+        title = "The console in Chromium, in turns with a plain subscriber; latency from arrival to display"
+        print(table(title, rows), flush=True)
     document["joins"] = rows = measure_joins(domain + 3, JOINS, seed=1)
     print(table(f"{JOINS} viewers of the encoded topic, one after the other", rows), flush=True)
     document["many_bridges"] = rows = [

@@ -187,7 +187,7 @@ async def test_a_page_that_sends_something_else_is_disconnected(console: Console
             token = (await answer.json())["page_token"]
         async with session.ws_connect(f"{console.url}/socket/pictures") as socket:
             for message in messages:
-                await socket.send_json(message or {"type": "hello", "token": token})
+                await socket.send_json({"type": "hello", "token": token} if message is None else message)
             assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.CLOSE
             assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
 
