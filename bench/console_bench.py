@@ -1,4 +1,4 @@
-"""Measures the console: the latency of the picture in Chromium, and the cost of the console and of the bridge.
+"""Measures the console: the latency of the picture in Chromium, and the costs of the console and the bridge.
 
 Usage: python bench/console_bench.py [--turns 2] [--seconds 8] [--domain 229]
 
@@ -64,7 +64,7 @@ RECORD = """
         if (stamp !== undefined) drawn.push([now / 1000, now - 1000 * stamp]);
     };
 """
-"""Notes when each picture was drawn (s) and its latency (ms); a decoded picture has its number as timestamp."""
+"""Notes when each picture was drawn (s) and its latency (ms); the timestamp of a picture is its number."""
 
 Console = tuple["subprocess.Popen[str]", str]
 
