@@ -22,6 +22,7 @@ from sensor_msgs.msg import CompressedImage
 
 from odyssey_ros.bridge.frames.encoded_messages import COMPRESSED_VIDEO, MessageTypeError
 from odyssey_ros.bridge.runtime.response_retry import RCLError
+from odyssey_ros.client.service_text import error_text
 from odyssey_ros.console.graph.picture_messages import Codec, Picture, PictureError, read_picture
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class PictureThread:
             except RCLError as error:
                 if not self._node.context.ok():
                     return
-                self._logger.error(f"Cannot wait for pictures: {error}")
+                self._logger.error(f"Cannot wait for pictures: {error_text(str(error))}")
                 self._stopping.wait(RETRY_S)
 
     def _wait(self) -> None:
@@ -181,7 +182,11 @@ class PictureThread:
                 call = self._calls.get_nowait()
             except queue.Empty:
                 return
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 -- it would end the thread, and with it all pictures
+                text = error_text(str(error))
+                self._logger.error(f"Cannot subscribe to pictures: {type(error).__name__}: {text}")
 
     def _create(self, one: PictureSubscription) -> None:
         one.subscription = self._subscription(one, DEPTH[one.codec])

@@ -37,7 +37,7 @@ export function createHud() {
       prompt.classList.toggle('picture-none', figures.prompt === '');
       replaceContent(rate, `${figures.rate.toFixed(1)} Hz`);
       replaceContent(age, ageText(figures.age));
-      replaceContent(dropped, `${figures.dropped ?? '–'} + ${figures.droppedHere} here`);
+      replaceContent(dropped, `${figures.dropped ?? '–'} by the node, ${figures.droppedHere} here`);
       replaceContent(source, sourceText(figures.codec, figures.reason) + (figures.size && ` · ${figures.size}`));
     },
   };

@@ -91,7 +91,6 @@ export class PictureSocket {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     socket.addEventListener('open', () => {
-      this.#delay = MIN_DELAY_MS;
       this.send({ type: 'hello', token });
       this.send({ type: 'watch', node: this.#node, codecs: this.#codecs });
       this.listener.connected(true);
@@ -109,6 +108,7 @@ export class PictureSocket {
 
   /** @param {string | ArrayBuffer} data */
   #receive(data) {
+    this.#delay = MIN_DELAY_MS; // the server has accepted the page
     if (typeof data === 'string') {
       this.listener.notice(JSON.parse(data));
       return;

@@ -49,7 +49,9 @@ class PictureView {
     this.message = element('p.picture-message');
     this.stage = element('div.picture-stage', { ondblclick: () => this.#fullScreen() }, canvas, this.message);
     this.hud = createHud();
-    this.button = element('button.quiet', { type: 'button', onclick: () => this.#fullScreen() }, 'Full screen');
+    this.button = element('button.quiet', {
+      type: 'button', hidden: !document.fullscreenEnabled, onclick: () => this.#fullScreen(),
+    }, 'Full screen');
     this.element = element('section.picture', { 'aria-label': 'Picture' }, this.stage,
       element('div.picture-bar', {}, this.hud.element, this.button));
     this.h264 = new H264Decoder({

@@ -59,12 +59,12 @@ class PictureViewer:
         self.dropped = 0
 
     def restart(self) -> None:
-        """Begin again with a key frame: the viewer has a new decoder, or another topic."""
+        """Begin again with a key frame, because the viewer has a new decoder."""
+        self._fall_behind()
         self._outgoing.clear()
         self._unacknowledged.clear()
         self._unacknowledged_bytes = 0
         self._waiting = None
-        self._awaits_key = True
 
     def offer(self, packet: PicturePacket) -> bool:
         """Take a new picture; return whether it is to be sent."""
@@ -136,11 +136,13 @@ class PictureViewer:
         return not sent or self._monotonic() - sent[0].time_s <= MAX_UNACKNOWLEDGED_S
 
     def _fall_behind(self) -> None:
-        """Wait for a key frame, and ask for it later than the last time."""
+        """Wait for a key frame; ask for it at once if the viewer had kept up, else later and later."""
         if self._awaits_key:
             return
-        now = self._monotonic()
         self._awaits_key = True
-        kept_up = now - self._resumed_at >= RECOVERED_S
-        self._delay_s = FIRST_DELAY_S if kept_up else min(2 * self._delay_s, MAX_DELAY_S)
-        self._may_ask_at = now + self._delay_s
+        self._may_ask_at = now = self._monotonic()
+        if now - self._resumed_at >= RECOVERED_S:
+            self._delay_s = FIRST_DELAY_S
+        else:
+            self._delay_s = min(2 * self._delay_s, MAX_DELAY_S)
+            self._may_ask_at += self._delay_s

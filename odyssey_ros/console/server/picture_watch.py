@@ -57,11 +57,15 @@ class PictureWatch:
             node: The name of the node; empty watches none.
             codecs: What the page can decode.
         """
-        self._name, self._codecs = node, codecs
+        self._codecs = codecs
+        if node == self._name:
+            self._viewer.restart()
+        else:
+            self._name = node
+            self._viewer = PictureViewer(time.monotonic)
         self._topics = {}
         self._told.clear()
         self._end_subscriptions()
-        self._viewer.restart()
         self._update()
 
     def acknowledge(self, number: int) -> None:

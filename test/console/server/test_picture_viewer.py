@@ -127,7 +127,10 @@ def test_a_viewer_that_has_kept_up_asks_soon_again():
     assert scene.video()
     scene.now += MAX_UNACKNOWLEDGED_S + 0.1
     assert not scene.video()
+    assert not scene.viewer.needs_key_frame()  # it has not caught up yet
     scene.viewer.acknowledge(scene.number - 1)
+    assert scene.viewer.needs_key_frame()
+    assert not scene.viewer.needs_key_frame()
     scene.now += FIRST_DELAY_S
     assert scene.viewer.needs_key_frame()
 
@@ -172,3 +175,18 @@ def test_a_restart_forgets_what_was_sent():
     assert scene.sent() == []
     assert not scene.video()
     assert scene.video(key=True)
+
+
+def test_a_viewer_that_restarts_again_and_again_asks_ever_more_rarely():
+    """A page whose decoder is too slow does this."""
+    scene = Scene()
+    delays = []
+    for _ in range(6):
+        assert scene.video(key=True)
+        scene.viewer.restart()
+        begin = scene.now
+        while not scene.viewer.needs_key_frame():
+            scene.now += 0.25
+        delays.append(scene.now - begin)
+    assert delays[0] >= FIRST_DELAY_S
+    assert delays[-1] == MAX_DELAY_S
