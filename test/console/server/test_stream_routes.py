@@ -32,6 +32,12 @@ MAX_PROMPT = 60
 
 
 @pytest.fixture(scope="module")
+def emulator(graph: ConsoleGraph) -> EmulatorProcess:
+    """An emulator with few frames."""
+    return graph.emulator("--fps", "5")
+
+
+@pytest.fixture(scope="module")
 def bridge(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
     """A bridge that waits for a start, and takes short prompts only."""
     return graph.bridge(emulator, {"max_prompt_length": MAX_PROMPT})
