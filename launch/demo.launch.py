@@ -27,6 +27,7 @@ from odyssey_ros.bridge.launch_arguments import (
     rviz_with_images,
 )
 from odyssey_ros.bridge.launch_values import parse_float, parse_int
+from odyssey_ros.console.console_launch import console_arguments, console_nodes, read_console
 
 if TYPE_CHECKING:
     from launch.events.process import ProcessIO
@@ -49,7 +50,7 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     port = parse_int("port", argument(context, "port"), 0, 65535)
     fps = parse_float("fps", argument(context, "fps"), 0.1, 60.0)
     bridge = NodeArguments.read(context, "bridge", PARAMETERS)
-    rviz = rviz_with_images(context)
+    console, rviz = read_console(context), rviz_with_images(context)
     emulator = ExecuteProcess(
         cmd=[
             PathJoinSubstitution([FindPackagePrefix("odyssey_ros"), "lib", "odyssey_ros", "emulator"]),
@@ -69,7 +70,11 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             fixed={"api_url": urls[0], "api_key_file": "", "credentials_file": ""},
             environment={"ODYSSEY_API_KEY": LOCAL_KEY},
         )
-        return [end_with(node, "the bridge", respawn=bridge.respawn), node]
+        return [
+            end_with(node, "the bridge", respawn=bridge.respawn),
+            node,
+            *console_nodes(console, defaults={"media_origins": [urls[0]]}),
+        ]
 
     return [
         RegisterEventHandler(OnProcessIO(target_action=emulator, on_stdout=start_bridge)),
@@ -98,6 +103,7 @@ def generate_launch_description() -> LaunchDescription:
             rviz_argument(),
             *node_arguments("odyssey", "bridge"),
             *parameter_arguments([setting for setting in PARAMETERS if setting.name != "prompt"]),
+            *console_arguments(),
             OpaqueFunction(function=_start),
         ]
     )

@@ -28,6 +28,7 @@ from odyssey_ros.bridge.launch_arguments import (
 )
 from odyssey_ros.bridge.launch_values import parse_bool, parse_file
 from odyssey_ros.bridge.player_parameters import SETTINGS
+from odyssey_ros.console.console_launch import console_actions
 
 if TYPE_CHECKING:
     from launch.events.process import ProcessExited, ProcessIO
@@ -98,6 +99,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
             *node_arguments("player", "player"),
             *parameter_arguments(PARAMETERS),
+            *console_actions(),
             OpaqueFunction(function=_simulate),
         ]
     )
