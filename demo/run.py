@@ -1,4 +1,4 @@
-"""Runs the emulator, the bridge and a viewer, each in its own process.
+"""Runs the emulator, the bridge, the console and a viewer, each in its own process.
 
 If ODYSSEY_API_KEY is set, the Odyssey service replaces the emulator. The environment variables DURATION and
 FPS set the length in seconds and the frame rate, DEMO_OUTPUT sets the folder of the results.
@@ -14,6 +14,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 import fcntl
 import math
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,8 @@ LOCAL_KEY = "ody_local"
 DOMAINS = range(1, 101)
 FIRST_PROMPT = "a harbour at dawn, calm water"
 READY = "odyssey emulator ready at "
+CONSOLE_PORT = 8088  # else a free one
+SECRETS = ("ODYSSEY_API_KEY", "ODYSSEY_SPECTATOR_TOKEN")  # not for the console
 INTERRUPTED = 130
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_TIMEOUT_S = 15.0  # for a process, at the end of the demo
@@ -129,6 +132,35 @@ def start_emulator(
     return address[0] if address else None
 
 
+def start_console(processes: Processes, environment: dict[str, str], emulator_url: str | None) -> None:
+    """Start the console, which prints its address. The demo goes on without it, should it end.
+
+    Args:
+        processes: The processes of the demo.
+        environment: The environment of the nodes; the secrets in it are left out.
+        emulator_url: The address from which the recordings come; None for the public service.
+    """
+    options = ["-p", f"port:={free_port(CONSOLE_PORT)}"]
+    if emulator_url is not None:
+        options += ["-p", f"media_origins:=['{emulator_url}']"]
+    processes.start(
+        str(EXECUTABLES / "console"),
+        *("--ros-args", *options),
+        environment={name: value for name, value in environment.items() if name not in SECRETS},
+    )
+
+
+def free_port(wanted: int) -> int:
+    """Return a port if nothing listens on it on loopback, else 0, which selects a free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+    return wanted
+
+
 def wait_until(condition: Callable[[], bool], interrupts: Interrupts) -> None:
     """Wait until a condition is true, or for an interrupt."""
     while not condition() and not interrupts.seen:
@@ -177,11 +209,11 @@ def run_in_domain(
     real = bool(environment.get("ODYSSEY_API_KEY"))
     place = f"in ROS domain {environment['ROS_DOMAIN_ID']}"
     with Processes(interrupts) as processes:
-        options = []
+        url, options = None, []
         if real:
             print(f"ODYSSEY_API_KEY is set: streaming from the Odyssey service {place} ...", flush=True)
         else:
-            print(f"Starting the emulator, the bridge and a viewer {place} ...", flush=True)
+            print(f"Starting the emulator, the bridge, the console and a viewer {place} ...", flush=True)
             url = start_emulator(processes, environment, fps, interrupts)
             if url is None:
                 return failed("the emulator did not start", interrupts)
@@ -199,6 +231,7 @@ def run_in_domain(
             *("--service", "odyssey" if real else "emulator"),
             environment=environment,
         )
+        start_console(processes, environment, url)
         wait_until(lambda: viewer.poll() is not None or bridge.poll() is not None, interrupts)
         if interrupts.seen:
             processes.stop(viewer, VIEWER_STOP_TIMEOUT_S)

@@ -166,7 +166,7 @@ def watch(viewer: Viewer, duration: float, interrupts: list[int], report: Callab
                 return f"no image within {CONNECT_TIMEOUT_S:.0f} s: {state_text(viewer)}"
             continue
         wanted = int((now - tally.first) / gap)
-        if viewer.sent < wanted and (not duration or viewer.sent < max(min_prompts, int(duration / gap))):
+        if viewer.sent < min(wanted, max(min_prompts, int(duration / gap))):  # then the operator prompts
             viewer.send(PROMPTS[viewer.sent % len(PROMPTS)])
         if duration and now - tally.first >= duration and viewer.sent >= min_prompts:
             complete = all(row.after is not None for row in viewer.rows)

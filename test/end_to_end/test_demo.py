@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -157,13 +158,35 @@ def test_an_interrupt_ends_all_processes(start, number):
         if "frames" in line:
             break
     programs = children(process.pid)
-    assert sorted(programs.values()) == ["bridge", "emulator", "viewer.py"]
+    assert sorted(programs.values()) == ["bridge", "console", "emulator", "viewer.py"]
     process.send_signal(number)
     output, errors = end_of(process)
     assert process.returncode == 130, errors
     assert "demo: interrupted" in errors
     assert "prompts acknowledged" in output
     assert not [pid for pid in programs if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_demo_of_any_length_is_operated_in_the_console(start):
+    process = start(DURATION="0", ODYSSEY_SPECTATOR_TOKEN="spectator_secret")
+    errors: list[str] = []
+    for line in process.stderr:
+        errors.append(line)
+        if "Console at " in line:
+            break
+    url = errors[-1].partition("Console at ")[2].split()[0]
+    with urllib.request.urlopen(url, timeout=60) as page:
+        assert "Odyssey console" in page.read().decode()
+    [console] = [pid for pid, name in children(process.pid).items() if name == "console"]
+    variables = environment_of(Path(f"/proc/{console}"))
+    assert any(variable.startswith(b"ROS_DOMAIN_ID=") for variable in variables)
+    assert not any(variable.startswith((b"ODYSSEY_API_KEY", b"ODYSSEY_SPECTATOR")) for variable in variables)
+    for line in process.stdout:
+        if "frames" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    end_of(process)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.6, 1.0, 1.5])
