@@ -27,7 +27,9 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["odyssey_ros", "odyssey_ros.*"], exclude=["odyssey_ros.bridge*", "odyssey_ros.console*"]),
+    packages=find_packages(
+        include=["odyssey_ros", "odyssey_ros.*"], exclude=["odyssey_ros.bridge*", "odyssey_ros.console*"]
+    ),
     package_data={
         "odyssey_ros": ["py.typed"],
         "odyssey_ros.dataset": ["definitions/*.msg"],
