@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from odyssey_ros.bridge.runtime.parameter_table import Change, Setting
-from odyssey_ros.client.json_object import MalformedError
-from odyssey_ros.client.service_address import parse_address
 
 DEFAULT_PORT: Final = 8088
 
 
 def _origins_fault(values: tuple[str, ...] | list[str]) -> str | None:
-    try:
-        for value in values:
-            if value:
-                parse_address(value)
-    except MalformedError:
-        return "write addresses such as http://127.0.0.1:8000"
+    """Return what is wrong with addresses. The client checks them again; a launch file cannot import it."""
+    for value in values:
+        try:
+            parts = urlsplit(value)
+            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if value and not is_address:
+            return "write addresses such as http://127.0.0.1:8000"
     return None
 
 

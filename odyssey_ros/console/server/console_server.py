@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from odyssey_ros.client.json_object import MalformedError
 from odyssey_ros.console.server.access import Access
 from odyssey_ros.console.server.application import make_application
 from odyssey_ros.console.server.page_address import page_url
@@ -69,7 +70,7 @@ class ConsoleServer:
         """Listen.
 
         Raises:
-            CannotServeError: The address, the token or the certificate cannot be used.
+            CannotServeError: The address, the token, the certificate or an origin cannot be used.
         """
         parameters = self._context.parameters
         secrets = await asyncio.to_thread(read_server_secrets, parameters)
@@ -77,7 +78,10 @@ class ConsoleServer:
         port = sockets[0].getsockname()[1]
         scheme = "http" if secrets.tls is None else "https"
         hosts = HostRule(parameters.address, parameters.allowed_hosts)
-        application = make_application(self._context, Access(hosts, scheme, port, secrets.token))
+        try:
+            application = make_application(self._context, Access(hosts, scheme, port, secrets.token))
+        except MalformedError as error:
+            raise CannotServeError(f"media_origins: {error}") from error
         application.middlewares.insert(0, self._connections.middleware())
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
