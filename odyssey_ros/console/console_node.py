@@ -91,6 +91,9 @@ class ConsoleNode(Node):
         except CannotServeError as error:
             self.get_logger().error(f"Cannot serve the console: {error}")
             self.exit_status = EXIT_CANNOT_SERVE
+        except Exception:
+            self.exit_status = EXIT_CANNOT_SERVE
+            raise  # the log has the reason
         else:
             for warning in served.warnings:
                 self.get_logger().warning(warning)

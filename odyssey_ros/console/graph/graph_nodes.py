@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from rclpy.action.graph import get_action_server_names_and_types_by_node
 from rclpy.node import NodeNameNonExistentError
 
+from odyssey_ros.bridge.runtime.response_retry import RCLError
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -124,7 +126,7 @@ def _graph_node(node: Node, namespace: str, name: str) -> GraphNode | None:
         published = dict(_by_type(node.get_publisher_names_and_types_by_node(name, namespace)))
         served = list(_by_type(node.get_service_names_and_types_by_node(name, namespace)))
         actions = dict(_by_type(get_action_server_names_and_types_by_node(node, name, namespace)))
-    except NodeNameNonExistentError:  # it has left in the meantime, or is being discovered
+    except (NodeNameNonExistentError, RCLError):  # it has left, is being discovered, or has an invalid name
         return None
     if not {_TOPIC_TYPES["status"], _TOPIC_TYPES["playback"]} & published.keys() or not served:
         return None
