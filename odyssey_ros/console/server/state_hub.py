@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.console.server.answers import json_text
+from odyssey_ros.console.server.event_texts import EventTexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
 MAX_NODES: Final = 128
 """Nodes whose state is kept; those that were published longest ago are forgotten first."""
 
+NODES: Final = 128
+"""Nodes whose state is kept; those that were published longest ago are forgotten first."""
+
 MAX_EVENTS: Final = 500
 """Events of a node that are kept."""
+
+MAX_EVENT_TEXT: Final = 512 * 1024
+"""Characters of all these events."""
 
 NODES: Final = "nodes"
 
@@ -57,7 +64,7 @@ class StateHub:
     def publish_event(self, node: str, event: dict[str, Any]) -> None:
         """Add an event of a node; an `id` that increases is added to it."""
         text = json_text({"id": next(self._event_ids), **event})
-        self._state(node).events.append(text)
+        self._state(node).events.add(text)
         for page in self._watching(node):
             page.put_event(text)
 
@@ -108,8 +115,10 @@ class StateHub:
     def _state(self, node: str) -> _NodeState:
         state = self._nodes.setdefault(node, _NodeState())
         self._nodes.move_to_end(node)
-        while len(self._nodes) > MAX_NODES:
-            self._nodes.popitem(last=False)
+        if len(self._nodes) > MAX_NODES:
+            watched = {page.node for page in self._pages} | {node}
+            oldest = next((name for name in self._nodes if name not in watched), node)
+            del self._nodes[oldest]
         return state
 
     def _watching(self, node: str) -> list[StatePage]:
@@ -121,4 +130,4 @@ class _NodeState:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
-        self.events: deque[str] = deque(maxlen=MAX_EVENTS)
+        self.events = EventTexts()

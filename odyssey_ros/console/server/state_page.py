@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from odyssey_ros.console.server.answers import json_text
+from odyssey_ros.console.server.event_texts import EventTexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-MAX_PENDING_EVENTS: Final = 500
 
 
 class StatePage:
@@ -27,7 +25,7 @@ class StatePage:
     def __init__(self) -> None:
         self.node = ""
         self._pending: dict[str, str] = {}
-        self._events: deque[str] = deque(maxlen=MAX_PENDING_EVENTS)
+        self._events = EventTexts()
         self._replace_events = False
         self._wake = asyncio.Event()
 
@@ -35,7 +33,7 @@ class StatePage:
         """Watch another node: drop what waits of the last one."""
         self.node = node
         self._pending = {kind: text for kind, text in self._pending.items() if kind == "nodes"}
-        self._events.clear()
+        self._events = EventTexts()
         self._replace_events = False
 
     def put(self, kind: str, text: str) -> None:
@@ -45,12 +43,12 @@ class StatePage:
 
     def put_event(self, text: str) -> None:
         """Let an event wait: its JSON object."""
-        self._events.append(text)
+        self._events.add(text)
         self._wake.set()
 
     def put_backlog(self, texts: Iterable[str]) -> None:
         """Let events wait that replace all that the page has."""
-        self._events = deque(texts, maxlen=MAX_PENDING_EVENTS)
+        self._events = EventTexts(texts)
         self._replace_events = True
         self._wake.set()
 
@@ -63,6 +61,6 @@ class StatePage:
         if self._events or self._replace_events:
             head = json_text({"type": "events", "node": self.node, "replace": self._replace_events})[:-1]
             messages.append(f'{head},"events":[{",".join(self._events)}]}}')
-            self._events.clear()
+            self._events = EventTexts()
             self._replace_events = False
         return messages
