@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 MAX_NODES: Final = 128
 """Nodes whose state is kept; those that were published longest ago are forgotten first."""
 
-NODES: Final = 128
-"""Nodes whose state is kept; those that were published longest ago are forgotten first."""
-
-MAX_EVENTS: Final = 500
-"""Events of a node that are kept."""
-
-MAX_EVENT_TEXT: Final = 512 * 1024
-"""Characters of all these events."""
-
 NODES: Final = "nodes"
 
 
