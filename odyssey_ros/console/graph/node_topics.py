@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,7 +59,7 @@ class NodeTopics:
         self._report = report
         self._diagnostics: dict[str, Any] = {}
         self._subscriptions: list[Subscription] = []
-        self._qos: dict[str, tuple[int, QoSProfile]] = {}
+        self._matched: list[_Matched] = []
         messages = odyssey_ros.msg
         for role, kind, convert, depth in (
             ("status", messages.StreamStatus, status_value, 1),
@@ -71,10 +72,12 @@ class NodeTopics:
         if watched.kind is NodeKind.PLAYER and "frame_info" in watched.topics:
             shown = ShownFrames(report, time.monotonic)
             self._create(messages.FrameInfo, watched.topics["frame_info"], shown, BEST_EFFORT)
-        self._subscribe(DiagnosticArray, _DIAGNOSTICS_TOPIC, _DEPTH, self._diagnosed)
         if "transition_event" in watched.topics:
             self._subscribe(TransitionEvent, watched.topics["transition_event"], _DEPTH, self._changed)
-            self._subscribe(ParameterEvent, _PARAMETERS_TOPIC, _PARAMETERS_DEPTH, self._parameter_changed)
+        # Every node publishes on these, so their publishers are not looked at.
+        self._create(DiagnosticArray, _DIAGNOSTICS_TOPIC, self._diagnosed, QoSProfile(depth=_DEPTH))
+        parameters = QoSProfile(depth=_PARAMETERS_DEPTH)
+        self._create(ParameterEvent, _PARAMETERS_TOPIC, self._parameter_changed, parameters)
 
     def destroy(self) -> None:
         """Unsubscribe."""
@@ -84,12 +87,14 @@ class NodeTopics:
 
     def match(self) -> bool:
         """Return whether the subscriptions have the quality of service that the publishers offer now."""
-        return all(matching_qos(self._node, topic, depth) == qos for topic, (depth, qos) in self._qos.items())
+        return all(
+            matching_qos(self._node, one.kind, one.topic, one.qos.depth) == one.qos for one in self._matched
+        )
 
     def _subscribe(self, kind: type, topic: str, depth: int, callback: Callable[[Any], None]) -> None:
-        qos = matching_qos(self._node, topic, depth)
+        qos = matching_qos(self._node, kind, topic, depth)
         self._create(kind, topic, callback, qos)
-        self._qos[topic] = depth, qos
+        self._matched.append(_Matched(kind, topic, qos))
 
     def _create(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
         subscription = self._node.create_subscription(
@@ -121,15 +126,27 @@ class NodeTopics:
             self._report("diagnostics", list(self._diagnostics.values()))
 
 
-def matching_qos(node: Node, topic: str, depth: int) -> QoSProfile:
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """A subscription whose quality of service follows its publishers."""
+
+    kind: type
+    topic: str
+    qos: QoSProfile
+
+
+def matching_qos(node: Node, kind: type, topic: str, depth: int) -> QoSProfile:
     """Return the best quality of service that every publisher of a topic offers.
 
     Args:
         node: The node of the console.
+        kind: The class of the messages; publishers of other types are left out.
         topic: The name of the topic.
         depth: Messages that wait for the executor.
     """
-    offered = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]
+    type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
+    publishers = node.get_publishers_info_by_topic(topic)
+    offered = [one.qos_profile for one in publishers if one.topic_type == type_name]
     latched = offered and all(one.durability == DurabilityPolicy.TRANSIENT_LOCAL for one in offered)
     reliable = all(one.reliability == ReliabilityPolicy.RELIABLE for one in offered)
     return QoSProfile(
