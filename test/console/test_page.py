@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
+from console_canvas import PictureCanvas
 from console_content import make_job, make_recording
 
 if TYPE_CHECKING:
@@ -102,13 +104,49 @@ def test_views_are_accessible_and_narrow(look: str, open_page: Callable[..., Pag
     """Axe finds nothing in any view, and no view scrolls sideways. build/console_screenshots shows them."""
     visit = _Visit(open_page("#live", **LOOKS[look]), look)
     page = visit.page
+    PictureCanvas(page).wait_for_pictures()
+    _send_prompts(page)
     visit.look("live")
-    for name in ("state", "recordings", "simulations"):
-        page.evaluate(f"location.hash = '{name}'")
-        visit.look(name)
+    _go(page, "state")
+    expect(page.get_by_role("table").first).to_be_visible()
+    visit.look("state")
+    _go(page, "recordings")
+    card = page.get_by_role("list", name="Recordings").get_by_role("link").last
+    expect(card).to_be_visible()
+    visit.look("recordings")
+    card.click()
+    expect(page.get_by_text("a red desert").first).to_be_visible()
+    visit.look("recording")
+    _go(page, "simulations")
+    job = page.get_by_role("region", name="Jobs").get_by_role("link").first
+    expect(job).to_be_visible()
+    visit.look("simulations")
+    job.click()
+    expect(page.locator("video").first).to_be_visible()
+    visit.look("job")
     page.get_by_role("button", name="Keyboard and appearance").click()
     visit.look("help")
+    page.keyboard.press("Escape")
+    _go(page, "live")
+    page.get_by_label("Node").select_option("/player")
+    PictureCanvas(page).wait_for_pictures()
+    visit.look("player")
     assert visit.problems == []
+
+
+def _go(page: Page, view: str) -> None:
+    page.evaluate(f"location.hash = '{view}'")
+
+
+def _send_prompts(page: Page) -> None:
+    """Send a prompt, and make the page show the error of an empty one."""
+    field = page.get_by_role("textbox", name="Prompt")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+    field.fill("snow falls on the quay")
+    field.press("Enter")
+    expect(page.get_by_role("region", name="Sent prompts")).to_contain_text("Acknowledged")
+    field.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="empty")).to_be_visible()
 
 
 def test_every_file_is_served_with_its_type(console: ConsoleProcess) -> None:
