@@ -1,0 +1,196 @@
+"""A real player, controlled from the page in Chromium with keys and the pointer."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from odyssey_ros.msg import PlaybackStatus
+from playwright.sync_api import expect
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from console_pages import PageWatch, open_page
+from played_jobs import finished_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Locator, Page
+
+    from console_graph import ConsoleGraph, ConsoleProcess
+    from probe import Probe
+    from processes import EmulatorProcess, Process
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+FRAMES = 50  # of the first episode: 2.5 s at 20 Hz
+
+
+@pytest.fixture(scope="module")
+def player(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
+    """A paused player of a job with two streams, which plays them again and again."""
+    job = finished_job(emulator.url)
+    return graph.bridge(emulator, {"job_id": job.job_id, "start_paused": True, "loop": True}, name="player")
+
+
+@pytest.fixture(scope="module")
+def controlling(player: Process, console: ConsoleProcess, browser: Browser) -> Iterator[Page]:
+    """A page that shows the player."""
+    watch = PageWatch()
+    watch.allow(
+        "409 POST .*/api/player/(pause|seek|step)"
+    )  # until the player has started; and a refused step
+    page = open_page(browser, f"{console.url}/?node=/player", watch)
+    yield page
+    page.context.close()
+    assert watch.unexpected() == []
+
+
+@pytest.fixture
+def page(controlling: Page) -> Page:
+    """A page that controls the player, which is paused before the first frame."""
+    controlling.get_by_role("link", name="Live", exact=True).click()
+    controlling.locator("#view").focus()  # Space on a link is not the page's
+    seek(controlling, {"episode": 0, "frame_index": 0})
+    expect(state_of(controlling)).to_have_text("Paused")
+    expect_frame(controlling, 0)
+    return controlling
+
+
+def seek(page: Page, body: dict[str, int]) -> None:
+    """Pause and seek through the routes of the page, as soon as the player can."""
+    page.wait_for_function(
+        """async (body) => {
+            const { page_token: token } = await (await fetch('/api/session')).json();
+            const headers = { 'X-Console-Token': token, 'Content-Type': 'application/json' };
+            for (const [name, value] of [['pause', {}], ['seek', body]]) {
+                const options = { method: 'POST', headers, body: JSON.stringify(value) };
+                if (!(await fetch(`/api/player/${name}?node=/player`, options)).ok) return false;
+            }
+            return true;
+        }""",
+        arg=body,
+        polling=500,
+    )
+
+
+def expect_frame(page: Page, frame: int, frames: int = FRAMES) -> None:
+    """Expect that so many frames of the episode are behind."""
+    expect(page.locator(".player-controls")).to_contain_text(f"frame {frame} of {frames}")
+
+
+def slider(page: Page) -> Locator:
+    """Return the slider of the time line."""
+    return page.get_by_role("slider", name="Position in the episode")
+
+
+def state_of(page: Page) -> Locator:
+    """Return the badge with the state of playback."""
+    return page.locator(".player-controls > .badge")
+
+
+def test_keys_step_and_play(page: Page, probe: Probe) -> None:
+    """The full stop publishes one frame; Space plays and pauses."""
+    states = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
+    page.keyboard.press(".")
+    expect_frame(page, 1)
+    page.keyboard.press(".")
+    expect_frame(page, 2)
+    page.keyboard.press(" ")
+    expect(state_of(page)).to_have_text("Playing")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.locator(".player-controls")).not_to_contain_text("frame 2 of")
+    page.keyboard.press(" ")
+    expect(state_of(page)).to_have_text("Paused")
+    assert [state.state for state in states if state.state == PlaybackStatus.PLAYING]
+
+
+def test_keys_seek_on_the_time_line(page: Page) -> None:
+    """The slider says time and prompt; arrow keys, Home and End move the player."""
+    slider(page).focus()
+    page.keyboard.press("End")
+    expect_frame(page, FRAMES - 1)
+    expect(slider(page)).to_have_attribute("aria-valuetext", re.compile(r"^0:02 of 0:02, a red desert"))
+    page.keyboard.press("Home")
+    expect_frame(page, 0)
+    expect(slider(page)).to_have_attribute("aria-valuetext", re.compile(r"^0:00 of 0:02, a calm sea"))
+    page.keyboard.press("ArrowRight")
+    expect_frame(page, 20)
+
+
+def test_the_pointer_seeks(page: Page) -> None:
+    """A click in the middle of the time line goes there; a drag follows the pointer."""
+    box = slider(page).bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.click(box["x"] + box["width"] / 2, middle)
+    expect(page.locator(".player-controls")).to_contain_text(re.compile(r"frame 2[456] of 50"))
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, middle, steps=4)
+    page.mouse.up()
+    expect(page.locator(".player-controls")).to_contain_text(re.compile(r"frame 3[678] of 50"))
+
+
+def test_prompts_seek_to_their_first_frames(page: Page) -> None:
+    """Each prompt is a mark on the time line, and a line of the list."""
+    mark = page.get_by_role("button", name=re.compile(r"^0:01 a red desert"))
+    expect(mark).to_have_attribute("title", re.compile("a red desert"))
+    mark.click()
+    expect_frame(page, 20)
+    page.get_by_text("Prompts", exact=True).click()
+    listed = page.locator(".player-prompts button")
+    expect(listed).to_have_count(2)
+    expect(listed.nth(1)).to_have_attribute("aria-current", "true")
+    listed.first.click()
+    expect_frame(page, 0)
+    expect(listed.first).to_have_attribute("aria-current", "true")
+
+
+def test_episodes_are_chosen(page: Page) -> None:
+    """The next episode has its own time line; the first one has none before it."""
+    expect(page.get_by_role("button", name="Previous episode")).to_be_disabled()
+    page.get_by_role("button", name="Next episode").click()
+    expect(page.locator(".player-episodes")).to_contain_text("2 of 2")
+    expect_frame(page, 0, 24)
+    expect(page.get_by_role("button", name=re.compile(r"^0:00 a forest"))).to_be_visible()
+    expect(page.get_by_role("button", name="Next episode")).to_be_disabled()
+    page.get_by_role("button", name="Previous episode").click()
+    expect_frame(page, 0)
+
+
+def test_playback_starts_again_after_the_end(page: Page, probe: Probe) -> None:
+    """Without a loop, the last frame is the end, and the button says what it does then."""
+    set_loop(probe, loop=False)
+    try:
+        seek(page, {"episode": 1, "frame_index": 20})
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(state_of(page)).to_have_text("Finished")
+        page.get_by_role("button", name="Play again").click()
+        expect(state_of(page)).to_have_text("Playing")
+    finally:
+        set_loop(probe, loop=True)
+
+
+def test_an_inactive_player_is_activated_beside_the_picture(page: Page) -> None:
+    """A refused step is told beside the controls, and the summary offers what is needed."""
+    page.get_by_role("link", name="State", exact=True).click()
+    page.get_by_role("button", name="Deactivate").click()
+    expect(page.locator(".lifecycle .badge")).to_have_text("Inactive")
+    page.get_by_role("link", name="Live", exact=True).click()
+    page.get_by_role("button", name="Next frame").click()
+    expect(page.locator(".player [role=alert]")).to_have_text("the player is not active: activate it first")
+    page.locator(".summary").get_by_role("button", name="Activate").click()
+    expect(page.locator(".summary .lifecycle .badge")).to_have_text("Active")
+    page.get_by_role("button", name="Next frame").click()
+    expect_frame(page, 1)
+    expect(page.locator(".player [role=alert]")).to_be_empty()
+
+
+def set_loop(probe: Probe, *, loop: bool) -> None:
+    """Set the parameter of the player."""
+    value = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=loop)
+    request = SetParameters.Request(parameters=[Parameter(name="loop", value=value)])
+    assert probe.call(SetParameters, "/player/set_parameters", request).results[0].successful
