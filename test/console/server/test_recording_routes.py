@@ -134,7 +134,7 @@ def test_expired_addresses_are_renewed(
     console = graph.console({"media_origins": f"['{emulator.url}']"})
     with ConsoleClient(console.url, "/odyssey") as client:
         client.wait_for(lambda state: (state.get("status") or {}).get("connection") == 3, "a connection")
-        emulator.fault(type="expired_urls")
+        emulator.fault(fault="expired_urls")
         refused = client.http.get(_url(stream_id, "video"), params=NODE)
         assert refused.status_code == 404
         assert "status 403" in refused.json()["message"]
