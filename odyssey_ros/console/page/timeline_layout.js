@@ -39,6 +39,9 @@ export function layoutMarks(prompts, duration, width) {
   return marks;
 }
 
+/** A player rounds the position to which it seeks, so it may be slightly before the prompt. */
+const ROUNDING_S = 0.001;
+
 /**
  * Return the index of the prompt in force at a position; -1 when there is none. Before the first prompt, the first
  * one is in force, as for the frames of a dataset.
@@ -50,7 +53,7 @@ export function promptAt(prompts, position) {
   let high = prompts.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (prompts[middle].position <= position) low = middle + 1;
+    if (prompts[middle].position <= position + ROUNDING_S) low = middle + 1;
     else high = middle;
   }
   return prompts.length === 0 ? -1 : Math.max(0, low - 1);

@@ -38,7 +38,7 @@ def prompts_value(log: EventLog) -> dict[str, Any]:
     """Return the JSON value of a log; see `recorded_prompts`."""
     return {
         "prompts": [
-            {"position": event.stream_time_ns * 1e-9, "prompt": event.prompt}
+            {"position": event.stream_time_ns / 1e9, "prompt": event.prompt}
             for event in log.events
             if event.kind is not EventKind.ENDED
         ],

@@ -62,7 +62,7 @@ def test_marks_that_are_too_close_become_one(script: Callable[..., Any]) -> None
     assert script("timeline_layout", "layoutMarks([{position: 0}], 10, 0)") == []
 
 
-@pytest.mark.parametrize(("position", "index"), [(-1, 0), (0, 0), (3.9, 0), (4, 1), (99, 2)])
+@pytest.mark.parametrize(("position", "index"), [(-1, 0), (0, 0), (3.9, 0), (3.9999, 1), (4, 1), (99, 2)])
 def test_prompt_in_force(script: Callable[..., Any], position: float, index: int) -> None:
     """Before the first prompt the first one is in force, as for the frames of a dataset."""
     prompts = "[{position: 0}, {position: 4}, {position: 8}]"
