@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from console_graph import ConsoleGraph
+    from console_pages import PageWatch
     from probe import Probe
     from processes import EmulatorProcess, Process
 
@@ -70,6 +71,12 @@ DECODER_THAT_ALWAYS_FAILS = """
         decode() { this.callbacks.error(new DOMException('damaged', 'EncodingError')); }
     };
 """
+
+
+@pytest.fixture(autouse=True)
+def _allow_reading_pixels(watch: PageWatch) -> None:
+    """Chromium recommends a slower kind of canvas for pages that read their pixels, as only this test does."""
+    watch.allow("willReadFrequently")
 
 
 @pytest.fixture(scope="module")
