@@ -38,8 +38,8 @@ export function pauseReason({ connected, entry, status, playback, waiting }, see
   if (waiting !== '') return `${waiting}.`;
   if (playback !== undefined) return playbackReason(playback);
   if (status === undefined) return seen ? '' : 'Waiting for the state of the node …';
-  if (status.connection_text !== 'CONNECTED') {
-    return `The node is not connected to the service (${status.connection_text.toLowerCase()}).`;
+  if (status.connection_text !== 'connected') {
+    return `The node is not connected to the service (${status.connection_text}).`;
   }
   if (!status.streaming) return 'No stream is running. Start one with a prompt.';
   return seen ? 'No new picture comes.' : 'Waiting for the first picture …';
@@ -48,15 +48,15 @@ export function pauseReason({ connected, entry, status, playback, waiting }, see
 /** @param {any} playback */
 function playbackReason(playback) {
   const words = {
-    UNCONFIGURED: 'The player is not configured.',
-    INACTIVE: 'The player is not active.',
-    FETCHING: 'The player is fetching the episode.',
-    WAITING: 'The player is waiting for its subscribers.',
-    PAUSED: 'Paused',
-    EPISODE_COMPLETE: 'The episode is complete.',
-    EPISODE_FAILED: 'The episode cannot be played.',
-    FINISHED: 'All episodes have been played.',
-    FAILED: 'The player failed.',
+    unconfigured: 'The player is not configured.',
+    inactive: 'The player is not active.',
+    fetching: 'The player is fetching the episode.',
+    waiting: 'The player is waiting for its subscribers.',
+    paused: 'Paused',
+    'episode complete': 'The episode is complete.',
+    'episode failed': 'The episode cannot be played.',
+    finished: 'All episodes have been played.',
+    failed: 'The player failed.',
   };
   return words[/** @type {keyof typeof words} */ (playback.state_text)] ?? '';
 }
