@@ -4,7 +4,7 @@ import { Api } from './api.js';
 import { createChooser } from './chooser.js';
 import { createHelp } from './help.js';
 import { createLogout } from './logout.js';
-import { applyMessage } from './messages.js';
+import { OF_NODE, applyMessage } from './messages.js';
 import { addPromptShortcuts } from './prompt_shortcuts.js';
 import { Shortcuts } from './shortcuts.js';
 import { StateSocket } from './state_socket.js';
@@ -34,8 +34,10 @@ const context = { store, api, shortcuts, notice };
 
 addPromptShortcuts(shortcuts);
 store.observe('connected', (connected) => {
-  if (connected) notice.clear('connection');
-  else notice.show('connection', 'The connection to the console is lost. Trying again …', 'warn');
+  if (connected) {
+    notice.clear('connection');
+    for (const value of OF_NODE) store.set(value, undefined); // the server sends what it knows, perhaps a new one
+  } else notice.show('connection', 'The connection to the console is lost. Trying again …', 'warn');
 });
 store.observe('node', (node) => socket.watch(node ?? ''));
 document.getElementById('chooser')?.append(createChooser(context));

@@ -22,6 +22,6 @@ export function applyMessage(store, message) {
     const events = message.replace ? [] : (store.get('events') ?? []);
     store.set('events', [...events, ...message.events].slice(-MAX_EVENTS));
   } else if (OF_NODE.includes(message.type)) {
-    store.set(message.type, message[message.type]);
+    store.set(message.type, message[message.type] ?? undefined); // null: not known any more
   }
 }
