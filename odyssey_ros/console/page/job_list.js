@@ -1,12 +1,13 @@
 // The list of the account's simulation jobs: filter, paging, states that follow, and a button that cancels.
 
-import { element } from './dom.js';
+import { element, replaceContent } from './dom.js';
 import { clockText, hasEnded, levelOf, mergedRows, pageText, shortId } from './job_texts.js';
 import { Polling } from './polling.js';
 
 const ROWS = 20;
 const FILTERS = [
-  ['', 'All jobs'], ['unfinished', 'Unfinished'], ['completed', 'Completed'], ['failed', 'Failed'], ['cancelled', 'Cancelled'],
+  ['', 'All jobs'], ['unfinished', 'Unfinished'], ['completed', 'Completed'], ['failed', 'Failed'],
+  ['cancelled', 'Cancelled'],
 ];
 
 /** While a job is unfinished, its state is asked for more often. */
@@ -22,7 +23,9 @@ export function createJobList({ api, store }) {
   let jobs = /** @type {any[]} */ ([]);
   let total = 0;
   let offset = 0;
+  let loaded = false; // whether the node has answered
   let node = '';
+  let drawn = '';
   /** @type {Map<string, string>} */
   const problems = new Map(); // of cancelling, by job
   /** @type {Set<string>} */
@@ -56,13 +59,20 @@ export function createJobList({ api, store }) {
 
   async function load() {
     const asked = { node: store.get('node') ?? '', status: filter.value, offset };
-    if (store.get('entry') === undefined || asked.node === '') return;
+    if (!canList()) {
+      jobs = [];
+      total = 0;
+      problem.textContent = '';
+      show();
+      return;
+    }
     try {
       const answer = await api.get('/api/simulations', { ...asked, limit: ROWS });
       if (asked.node !== store.get('node') || asked.status !== filter.value || asked.offset !== offset) return;
       problem.textContent = '';
       jobs = mergedRows(answer.jobs, store.get('jobs') ?? []);
       total = answer.total;
+      loaded = true;
       show();
     } catch (error) {
       if (asked.node === store.get('node')) problem.textContent = /** @type {Error} */ (error).message;
@@ -70,16 +80,32 @@ export function createJobList({ api, store }) {
   }
 
   function show() {
+    const shown = [jobs, total, offset, loaded, [...problems], [...cancelling], filter.value, store.get('entry')?.name];
+    const state = JSON.stringify(shown);
+    if (state === drawn) return; // a row that is made again would be read out again
+    drawn = state;
     const focused = rows.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const key = focused?.dataset.key;
     rows.replaceChildren(...jobs.map(row));
     if (key) /** @type {HTMLElement | null} */ (rows.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
-    count.textContent = jobs.length > 0 || offset > 0 ? pageText(offset, jobs.length, total) : '';
+    replaceContent(count, jobs.length > 0 || offset > 0 ? pageText(offset, jobs.length, total) : '');
     previous.hidden = next.hidden = total <= ROWS && offset === 0;
     previous.disabled = offset === 0;
     next.disabled = offset + jobs.length >= total;
     empty.hidden = jobs.length > 0;
-    empty.textContent = filter.value === '' ? 'There is no job yet.' : 'There is no such job.';
+    empty.textContent = reasonOfNothing();
+  }
+
+  function canList() {
+    return store.get('entry')?.can.includes('list_simulation_jobs') ?? false;
+  }
+
+  function reasonOfNothing() {
+    const entry = store.get('entry');
+    if (entry === undefined) return 'Choose a bridge at the top of the page to see its jobs.';
+    if (!canList()) return `${entry.name} is a ${entry.kind}, which has no jobs: choose a bridge.`;
+    if (!loaded) return 'Asking for the jobs …';
+    return filter.value === '' ? 'There is no job yet.' : 'There is no such job.';
   }
 
   /** @param {any} job */
@@ -128,6 +154,7 @@ export function createJobList({ api, store }) {
     node = store.get('node') ?? '';
     jobs = [];
     total = offset = 0;
+    loaded = false;
     problem.textContent = '';
     problems.clear();
     show();

@@ -91,7 +91,7 @@ def test_the_scripts_are_those_of_the_dataset_tool(name: str, text: str, tmp_pat
         ("a: x\u2028y", 1, 5, "U+2028 ends a line"),
         ("", None, None, "a script file holds a script"),
         ("script: text", 1, 9, "must be a list of entries, not a text"),
-        ("scripts: [[], 1]", 1, 10, "needs at least a start entry"),
+        ("scripts: [[], 1]", 1, 11, "needs at least a start entry"),
         ("x" * 1_048_577, None, None, "more than 1 MiB"),
     ],
 )
@@ -125,7 +125,7 @@ def test_the_text_decides_the_orientation_if_it_does() -> None:
 def test_long_prompts_are_refused_at_their_place() -> None:
     assert check_script_text(SCRIPT, max_prompt_length=9).errors == ()
     error = check_script_text(SCRIPT, max_prompt_length=8).errors[0]
-    assert (error.line, error.column) == (2, 38)
+    assert (error.line, error.column) == (2, 39)
     assert "has 9 characters, but at most 8" in error.message
 
 
@@ -145,7 +145,7 @@ def test_no_file_is_opened(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(owner, name, refuse)
         checked = check_script_text(text, name="/etc/hosts.yaml")
     assert checked.scripts == ()
-    assert (checked.errors[0].line, checked.errors[0].column) == (2, 58)
+    assert (checked.errors[0].line, checked.errors[0].column) == (2, 59)
     assert "attach" in checked.errors[0].message
 
 
