@@ -7,7 +7,8 @@ const MAX_BYTES = 25 * 1024 * 1024;
 
 /**
  * @typedef {object} ScriptPictures
- * @property {HTMLElement} element
+ * @property {HTMLElement} element - the list
+ * @property {HTMLElement} button - the button that attaches pictures
  * @property {string[]} names
  * @property {(files: readonly File[]) => void} add
  * @property {(upload: (file: File) => Promise<{id: string}>) => Promise<Record<string, string>>} upload
@@ -72,7 +73,8 @@ export function createScriptPictures(changed) {
   }
 
   return {
-    element: element('div.stack', {}, element('div.row', {}, button, input, list), problem),
+    element: element('div.script-attached', {}, list, problem, input),
+    button,
     get names() {
       return [...files.keys()];
     },

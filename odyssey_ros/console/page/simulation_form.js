@@ -72,7 +72,7 @@ export function createSimulationForm({ api, store }, submitted) {
       element('button', { type: 'button', onclick: () => file.click() }, 'Open file …'), file)),
     element('div.field', {}, element('label', { for: 'script' }, 'Script'), editor.element, hint),
     state, mistakes, pictures.element,
-    element('div.row', {}, button, element('label.choice', {}, portrait, portraitText)),
+    element('div.row', {}, button, pictures.button, element('label.choice', {}, portrait, portraitText)),
     problem, done,
     element('p.hint', {}, 'The node runs the job to its end, also when you close this page or stop the console.'),
   );
@@ -101,6 +101,7 @@ export function createSimulationForm({ api, store }, submitted) {
     problem.textContent = '';
     if (editor.text.trim() !== '') {
       state.textContent = 'Checking …';
+      delete state.dataset.level;
       checker.schedule();
     } else {
       showNothing();
@@ -109,6 +110,7 @@ export function createSimulationForm({ api, store }, submitted) {
 
   function showNothing() {
     state.textContent = 'Write a script, open a file, or start from the example.';
+    delete state.dataset.level;
     mistakes.replaceChildren();
     editor.mark([]);
     preview.show(null);
@@ -119,6 +121,7 @@ export function createSimulationForm({ api, store }, submitted) {
     if (editor.text.trim() === '') return;
     result = answer;
     state.textContent = resultText(answer);
+    state.dataset.level = answer.ok ? 'ok' : 'error';
     mistakes.replaceChildren(...answer.errors.map(mistakeItem));
     editor.mark(answer.errors);
     preview.show(answer);
