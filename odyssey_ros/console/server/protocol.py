@@ -23,6 +23,9 @@ MAX_HEADER_BYTES: Final = 8 * 1024
 KEEPALIVE_S: Final = 30.0
 """Time after which a connection without a request is closed."""
 
+LINGERING_S: Final = 2.0
+"""Time for which the rest of a refused body is read, so that its sender can read the answer."""
+
 _SERVER_NAME: Final = "console"
 
 
@@ -41,6 +44,7 @@ class ConsoleProtocol(web.RequestHandler):
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             keepalive_timeout=KEEPALIVE_S,
+            lingering_time=LINGERING_S,
             auto_decompress=False,
             **without_log,
         )
