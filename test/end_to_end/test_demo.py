@@ -186,7 +186,7 @@ def test_a_demo_of_any_length_is_operated_in_the_console(start):
             break
     process.send_signal(signal.SIGINT)
     end_of(process)
-    assert process.returncode == 0
+    assert process.returncode in (0, 130)  # 0 once there was an image
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 0.6, 1.0, 1.5])

@@ -37,6 +37,12 @@ class CertificateAuthority:
 
     def server_context(self, *hosts: str) -> ssl.SSLContext:
         """Return the TLS context of a server with these host names and addresses."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_file(*hosts))
+        return context
+
+    def server_file(self, *hosts: str) -> Path:
+        """Return a new file, for its owner only, with the key and the certificate of a server."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
         certificate = (
@@ -52,6 +58,7 @@ class CertificateAuthority:
             .sign(self._key, hashes.SHA256())
         )
         path = self._folder / f"{hosts[0].replace(':', '_')}.pem"
+        path.touch(mode=0o600)
         path.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,
@@ -60,9 +67,7 @@ class CertificateAuthority:
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.timezone.utc)
