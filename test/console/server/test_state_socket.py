@@ -38,9 +38,13 @@ def open_socket(console: ConsoleProcess) -> Iterator[Callable[[], ClientConnecti
 
 def end_of(socket: ClientConnection) -> tuple[int, str]:
     """Read until the server closes the socket; return its code and its reason."""
-    with pytest.raises(ConnectionClosed) as closed:
+
+    def read() -> None:
         while True:
             socket.recv(timeout=60)
+
+    with pytest.raises(ConnectionClosed) as closed:
+        read()
     received = closed.value.rcvd
     assert received is not None
     return received.code, received.reason
