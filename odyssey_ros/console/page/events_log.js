@@ -24,7 +24,7 @@ export function createEventsLog() {
       'tr', {}, ...['Time', 'Event', 'Text', 'Stream'].map((title) => element('th', { scope: 'col' }, title)),
     )), body,
   );
-  const scroll = element('div.scroll.events-scroll', { tabIndex: 0, role: 'region', 'aria-label': 'Events' }, table);
+  const scroll = element('div.scroll.events-scroll', { tabIndex: 0, role: 'region', 'aria-label': 'Log of events' }, table);
   const empty = element('p.empty');
   /** @type {readonly NodeEvent[]} */
   let events = [];

@@ -32,8 +32,9 @@ const VIEWS = [
 export function createTabs(context, list, parent, named = VIEWS) {
   /** @type {Map<string, View>} */
   const views = new Map();
+  /** @type {Map<string, string>} */
+  const opened = new Map(); // what each view was told last to open
   let current = '';
-  let opened = '';
   const links = new Map(
     named.map(({ name, title }) => [name, element('a', { href: `#${name}` }, title)]),
   );
@@ -41,17 +42,16 @@ export function createTabs(context, list, parent, named = VIEWS) {
 
   function follow() {
     const [name, rest] = namedBy(location.hash, named);
-    const changed = name !== current;
-    if (changed) show(name);
-    if (rest !== (changed ? '' : opened)) views.get(name)?.open?.(rest);
-    opened = rest;
+    if (name !== current) show(name);
+    if (rest === (opened.get(name) ?? '')) return;
+    opened.set(name, rest);
+    views.get(name)?.open?.(rest);
   }
 
   /** @param {string} name */
   function show(name) {
     const isFirst = current === '';
     views.get(current)?.hide();
-    if (opened !== '') views.get(current)?.open?.('');
     current = name;
     const { title, create } = named.find((one) => one.name === name) ?? named[0];
     const view = views.get(name) ?? create(context);
