@@ -4,7 +4,7 @@ import { createBadge } from './badge.js';
 import { element, replaceContent } from './dom.js';
 import { errorWords } from './error_words.js';
 import { createFacts } from './facts.js';
-import { connectionWord } from './state_words.js';
+import { CONNECTED, connectionWord } from './state_words.js';
 import { countText } from './time_text.js';
 
 /** @typedef {{element: HTMLElement, update: (status: any) => void}} StatePanel */
@@ -22,8 +22,9 @@ export function createConnectionPanel() {
     ),
     update(status) {
       badge.update(connectionWord(status));
-      message.dataset.level = status.error_code === '' ? 'info' : 'error';
-      replaceContent(message, status.message);
+      const isOver = status.error_code !== '' && status.connection === CONNECTED;
+      message.dataset.level = isOver ? 'stale' : status.error_code === '' ? 'info' : 'error';
+      replaceContent(message, isOver ? `The last failure: ${status.message}` : status.message);
       replaceContent(code, status.error_code === '' ? '' : `${status.error_code} ${errorWords(status.error_code)}`);
       code.hidden = status.error_code === '';
       facts.update([

@@ -12,6 +12,8 @@ const CONNECTIONS = [
   { text: 'Failed', level: 'error' },
 ];
 
+export const CONNECTED = 3;
+
 /** By `state` of a playback. */
 const PLAYBACKS = [
   { text: 'Unconfigured', level: 'stale' },

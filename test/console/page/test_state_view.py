@@ -115,7 +115,7 @@ def test_the_log_shows_events_and_errors(page: Page, probe: Probe) -> None:
     panel(page, "Events").get_by_label("Show").select_option("all")
     expect(acknowledged).to_have_count(1)
     page.get_by_role("link", name="Live", exact=True).click()
-    expect(page.locator(".summary .message[data-level=error]")).to_contain_text(
+    expect(page.locator(".summary > .message[data-level=error]")).to_contain_text(
         re.compile("[A-Z]+_[A-Z]+|FROZEN")
     )
 
