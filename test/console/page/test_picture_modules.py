@@ -126,7 +126,7 @@ def test_the_position_is_that_of_the_last_frame_while_the_player_plays(run: Call
 STATE: dict[str, Any] = {
     "connected": True,
     "entry": {},
-    "status": {"connection_text": "CONNECTED", "streaming": True},
+    "status": {"connection_text": "connected", "streaming": True},
     "waiting": "",
 }
 
@@ -140,11 +140,11 @@ STATE: dict[str, Any] = {
         ({"entry": None}, False, "No node is chosen"),
         ({"entry": None, "waiting": "/odyssey is not on the graph"}, True, "/odyssey is not on the graph."),
         (
-            {"status": {"connection_text": "RECONNECTING"}},
+            {"status": {"connection_text": "reconnecting"}},
             True,
-            "not connected to the service (reconn",
+            "not connected to the service (reconnecting)",
         ),
-        ({"status": {"connection_text": "CONNECTED", "streaming": False}}, True, "No stream is running"),
+        ({"status": {"connection_text": "connected", "streaming": False}}, True, "No stream is running"),
         ({"playback": {"state_text": "PAUSED"}}, True, "Paused"),
         ({"playback": {"state_text": "FINISHED"}}, True, "All episodes have been played"),
     ],
