@@ -218,7 +218,8 @@ def measure_turn(scene: Scene, browser: Browser, seconds: float) -> list[dict[st
     """Measure a plain subscriber, then a console with one viewer and with five."""
     measured = [measure_plain(scene, seconds)]
     with scene.console() as console:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        # The policy of the page forbids what `wait_for_function` does.
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, bypass_csp=True)
         page.add_init_script(RECORD)
         page.goto(console[1])
         measured.append(measure_page(scene, console, page, seconds))

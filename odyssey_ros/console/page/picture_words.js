@@ -23,7 +23,7 @@ export function promptInForce(status, timeline, position) {
  */
 export function playerPosition(playback, position) {
   const isOfEpisode = position !== undefined && position.stream_id === playback?.stream_id;
-  return (playback?.state_text === 'PLAYING' && isOfEpisode ? position : playback)?.position ?? 0;
+  return (playback?.state_text === 'playing' && isOfEpisode ? position : playback)?.position ?? 0;
 }
 
 /**

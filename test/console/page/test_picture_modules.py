@@ -114,11 +114,11 @@ def test_the_prompt_is_that_of_the_stream_or_of_the_position(run: Callable[..., 
 
 def test_the_position_is_that_of_the_last_frame_while_the_player_plays(run: Callable[..., Any]) -> None:
     function = "(m, [playback, position]) => m.playerPosition(playback ?? undefined, position ?? undefined)"
-    playing = {"state_text": "PLAYING", "position": 1.0, "stream_id": "a"}
+    playing = {"state_text": "playing", "position": 1.0, "stream_id": "a"}
     last = {"position": 3.0, "stream_id": "a"}
     assert run("picture_words", function, [playing, last]) == 3.0
     assert run("picture_words", function, [playing, {**last, "stream_id": "b"}]) == 1.0
-    assert run("picture_words", function, [{**playing, "state_text": "PAUSED"}, last]) == 1.0
+    assert run("picture_words", function, [{**playing, "state_text": "paused"}, last]) == 1.0
     assert run("picture_words", function, [playing, None]) == 1.0
     assert run("picture_words", function, [None, None]) == 0
 
@@ -145,8 +145,8 @@ STATE: dict[str, Any] = {
             "not connected to the service (reconnecting)",
         ),
         ({"status": {"connection_text": "connected", "streaming": False}}, True, "No stream is running"),
-        ({"playback": {"state_text": "PAUSED"}}, True, "Paused"),
-        ({"playback": {"state_text": "FINISHED"}}, True, "All episodes have been played"),
+        ({"playback": {"state_text": "paused"}}, True, "Paused"),
+        ({"playback": {"state_text": "finished"}}, True, "All episodes have been played"),
     ],
 )
 def test_the_reason_why_no_picture_comes(
