@@ -1,6 +1,7 @@
 // The prompts that were sent through this console, newest first, with what became of each.
 
 import { element, replaceContent } from './dom.js';
+import { failureText } from './prompt_text.js';
 
 /** Prompts that are shown at first. */
 const FEW = 5;
@@ -97,7 +98,7 @@ function outcome(entry) {
   if (entry.state === 'acknowledged' && entry.applied && entry.applied !== entry.text) {
     children.push(element('p.hint', {}, 'Applied as: ', element('q', {}, entry.applied)));
   }
-  if (entry.state === 'failed') children.push(element('p.error', {}, entry.message));
+  if (entry.state === 'failed') children.push(element('p.error', {}, failureText(entry.error_code, entry.message)));
   return children;
 }
 

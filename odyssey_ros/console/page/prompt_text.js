@@ -1,5 +1,7 @@
 // The rules of a prompt, which the server and the node check too: pure, without DOM.
 
+import { errorWords } from './error_words.js';
+
 /** The limit of a bridge whose parameter `max_prompt_length` is not known yet. */
 export const DEFAULT_LIMIT = 4096;
 
@@ -42,4 +44,14 @@ export function promptProblem(text, limit, mayBeEmpty = false) {
 export function counterText(text, limit) {
   const count = countCharacters(text);
   return count < 0.8 * limit ? '' : `${count} of ${limit} characters`;
+}
+
+/**
+ * Return the text of a failure for the operator. The service may give only a name for its reason, which words precede.
+ * @param {string} code
+ * @param {string} message
+ */
+export function failureText(code, message) {
+  if (/^[a-z]+(_[a-z]+)+(:|$)/.test(message)) return `${errorWords(code)} (${message})`;
+  return message.charAt(0).toUpperCase() + message.slice(1);
 }

@@ -7,7 +7,7 @@ import { createPromptField } from './prompt_field.js';
 import { PromptHistory, pageStorage } from './prompt_history.js';
 import { createPromptLog } from './prompt_log.js';
 import { readiness, refusesPictures } from './prompt_readiness.js';
-import { DEFAULT_LIMIT, promptProblem } from './prompt_text.js';
+import { DEFAULT_LIMIT, failureText, promptProblem } from './prompt_text.js';
 import { StreamSender } from './stream_sender.js';
 
 /** How long the status may take to tell of a stream that was started. */
@@ -158,7 +158,7 @@ export function createPrompt(context) {
       announcement.textContent = '';
       if (store.get('node') !== node) return; // the log of that node has the reason
       if (field.text() === '') field.setText(text);
-      fail(/** @type {Error} */ (failure).message);
+      fail(textOf(failure));
     }
     update();
   }
@@ -172,7 +172,7 @@ export function createPrompt(context) {
       announcement.textContent = 'The stream ended';
       field.area.focus();
     } catch (failure) {
-      fail(/** @type {Error} */ (failure).message);
+      fail(textOf(failure));
     }
     end.disabled = false;
     update();
@@ -198,4 +198,10 @@ export function createPrompt(context) {
 function checkbox(text) {
   const input = /** @type {HTMLInputElement} */ (element('input', { type: 'checkbox' }));
   return { input, label: element('label.choice', {}, input, text) };
+}
+
+/** @param {unknown} failure - a `ConsoleError` */
+function textOf(failure) {
+  const { code, message } = /** @type {import('./api.js').ConsoleError} */ (failure);
+  return failureText(code, message);
 }

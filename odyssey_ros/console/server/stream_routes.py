@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.console.graph.stream_calls import StreamCalls, StreamStart
 from odyssey_ros.console.server.answers import answer
@@ -20,6 +21,9 @@ from odyssey_ros.console.server.stream_requests import StreamRequests
 
 if TYPE_CHECKING:
     from odyssey_ros.console.server.console_context import ConsoleContext
+
+MAX_UPLOADS: Final = 4
+"""Pictures that are uploaded at once, each of up to 25 MiB."""
 
 
 def stream_routes(context: ConsoleContext) -> list[web.RouteDef]:
@@ -38,13 +42,23 @@ class _StreamRoutes:
 
     def __init__(self, context: ConsoleContext) -> None:
         self._hub = context.hub
+        self._uploads = 0
         self._pictures = StartPictures()
         log = PromptLog(lambda node, prompts: context.hub.publish(node, "prompts", prompts))
         self._requests = StreamRequests(StreamCalls(context.calls), log)
 
     async def picture(self, request: web.Request) -> web.Response:
-        content = await read_body(request, MAX_IMAGE_BYTES)
-        picture = await asyncio.to_thread(StartPicture.read, content)
+        if self._uploads >= MAX_UPLOADS:
+            raise OdysseyError(
+                f"{MAX_UPLOADS} pictures are being uploaded already: wait a moment, then try again",
+                code=ErrorCode.TOO_MANY_CALLS,
+            )
+        self._uploads += 1
+        try:
+            content = await read_body(request, MAX_IMAGE_BYTES)
+            picture = await asyncio.to_thread(StartPicture.read, content)
+        finally:
+            self._uploads -= 1
         return answer(
             {
                 "id": self._pictures.add(picture),

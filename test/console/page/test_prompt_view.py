@@ -156,7 +156,9 @@ def test_errors_are_beside_the_field(form: Page, emulator: EmulatorProcess, watc
     emulator.fault(fault="stream_refusal", request="start", message="This scene is not allowed")
     field.fill("something else")
     field.press("Enter")
-    expect(alert).to_contain_text("This scene is not allowed")
+    expect(alert).to_have_text(
+        "The service does not accept this prompt or picture. (moderation_failed: This scene is not allowed)"
+    )
     expect(field).to_have_value("something else")
     expect(newest(form).get_by_text("Failed", exact=True)).to_be_visible()
     expect(newest(form).get_by_text("This scene is not allowed")).to_be_visible()
