@@ -44,7 +44,7 @@ TRANSFER = """([type, name, mime, content]) => {
 @pytest.fixture(scope="module")
 def emulator(graph: ConsoleGraph) -> EmulatorProcess:
     """An emulator with few frames, which nobody looks at."""
-    return graph.emulator("--fps", "5")
+    return graph.emulator("--fps", "2")
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_errors_are_beside_the_field(form: Page, emulator: EmulatorProcess, watc
     assert form.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_start_pictures(form: Page, client: ConsoleClient) -> None:
+def test_start_pictures(form: Page, client: ConsoleClient, watch: PageWatch) -> None:
     """By drop, by paste and by the button; with a preview that can be removed; also into a new stream."""
     live = form.locator(".prompt-form")
     alert = form.locator("#prompt-error")
@@ -179,6 +179,9 @@ def test_start_pictures(form: Page, client: ConsoleClient) -> None:
     expect(preview).to_be_hidden()
     transfer(form, "drop", b"text", "notes.txt", "text/plain")
     expect(alert).to_contain_text("notes.txt is not a picture: choose a JPEG")
+    watch.allow(r"400 POST .*/api/stream/picture|blob:")
+    transfer(form, "drop", b"no picture", "sea.png")
+    expect(alert).to_contain_text("sea.png: unsupported image type")
     with form.expect_file_chooser() as chosen:
         live.get_by_role("button", name="Start picture").click()
     chosen.value.set_files({"name": "sky.png", "mimeType": "image/png", "buffer": picture()})
@@ -200,14 +203,6 @@ def test_start_pictures(form: Page, client: ConsoleClient) -> None:
     expect(newest(form).get_by_text("Acknowledged")).to_be_visible()
     client.wait_for(lambda state: state["status"]["streaming"] and state["status"]["stream_id"] != first)
     expect(send_button(form, "Send")).to_be_visible()
-
-
-def test_damaged_picture_is_refused(form: Page, watch: PageWatch) -> None:
-    """The server tells what is wrong with a file that only has the name of a picture."""
-    watch.allow(r"400 POST .*/api/stream/picture|blob:")
-    transfer(form, "drop", b"no picture", "sea.png")
-    expect(form.locator("#prompt-error")).to_contain_text("sea.png: unsupported image")
-    expect(form.get_by_role("button", name="Start picture")).to_be_visible()
 
 
 def test_broadcast_says_how_to_get_the_addresses(form: Page) -> None:
@@ -232,8 +227,8 @@ def test_inactive_node_is_explained(form: Page, probe: Probe) -> None:
     expect(form.get_by_role("textbox", name="Prompt")).to_have_value("a wall")
 
 
-def test_other_nodes_are_explained(page: Page) -> None:
-    """What the prompt says for each kind and state of a node."""
+def test_modules_without_elements(page: Page) -> None:
+    """What the prompt says for each kind and state of a node, and the history of prompts."""
     texts = page.evaluate(
         """async () => {
           const { readiness, refusesPictures } = await import('/static/prompt_readiness.js');
@@ -265,9 +260,10 @@ def test_other_nodes_are_explained(page: Page) -> None:
     assert texts["connecting"][:2] == [True, False]
     assert texts["ready"] == [True, True, ""]
     assert texts["noPictures"]
+    check_history(page)
 
 
-def test_history_survives_whatever_is_stored(page: Page) -> None:
+def check_history(page: Page) -> None:
     """Anything may be in the storage of the browser, and it may be full."""
     found = page.evaluate(
         """async () => {
