@@ -102,10 +102,15 @@ export function createSimulationForm({ api, store }, submitted) {
     if (editor.text.trim() !== '') {
       state.textContent = 'Checking …';
       delete state.dataset.level;
-      checker.schedule();
+      scheduleCheck();
     } else {
       showNothing();
     }
+  }
+
+  /** Check the text, unless the server does not know this page yet. */
+  function scheduleCheck() {
+    if (editor.text.trim() !== '' && store.get('session') !== undefined) checker.schedule();
   }
 
   function showNothing() {
@@ -215,8 +220,7 @@ export function createSimulationForm({ api, store }, submitted) {
     portrait.checked = draft.portrait;
   }
   changed();
-  store.observe('limits', () => {
-    if (editor.text.trim() !== '') checker.schedule(); // the limit of prompts belongs to the node
-  });
+  store.observe('session', scheduleCheck);
+  store.observe('limits', scheduleCheck); // the limit of prompts belongs to the node
   return { element: form, preview: preview.element };
 }

@@ -40,7 +40,7 @@ def patience() -> Iterator[None]:
     """Let expectations wait as long as the page does."""
     expect.set_options(timeout=TIMEOUT_MS)
     yield
-    expect.set_options(timeout=None)
+    expect.set_options(timeout=5000)
 
 
 @pytest.fixture
@@ -84,8 +84,13 @@ def test_a_script_from_its_mistake_to_its_video(
     video = page.get_by_label("Video of the script")
     expect(page.get_by_role("heading", name="Script 1 of 2")).to_be_visible()
     expect(page.get_by_role("group", name="Prompts").get_by_role("button")).to_have_count(2)
-    video.evaluate("video => video.play()")
-    page.wait_for_function("document.querySelector('.job-video video').currentTime > 0.3")
+    position = video.evaluate(
+        """video => new Promise((done) => {
+            video.addEventListener('timeupdate', () => video.currentTime > 0.3 && done(video.currentTime));
+            video.play();
+        })"""
+    )
+    assert 0.3 < position <= 2.1
     page.get_by_role("button", name="Next script").click()
     expect(page.get_by_role("heading", name="Script 2 of 2")).to_be_visible()
     expect(page.locator(".timeline-prompt")).to_contain_text("snow")
