@@ -1,5 +1,6 @@
 // The form of a new job: the editor, its mistakes, attached pictures, the preview, and the button that submits.
 
+import { confirmed } from './confirm.js';
 import { element } from './dom.js';
 import { ScriptChecker } from './script_checker.js';
 import { keepDraft, keptDraft } from './script_draft.js';
@@ -12,6 +13,9 @@ import { resultText } from './script_texts.js';
 const SCRIPT_FILE = /\.(ya?ml|json|txt)$/i;
 const MAX_FILE_BYTES = 1024 * 1024;
 const DEFAULT_NAME = 'script.yaml';
+const REPLACE = {
+  title: 'Replace the script?', text: 'The script in the editor is not kept anywhere else.', action: 'Replace',
+};
 
 /**
  * Return the form.
@@ -148,9 +152,9 @@ export function createSimulationForm({ api, store }, submitted) {
    * @param {string} text
    * @param {string} from - the name of the file
    */
-  function load(text, from) {
+  async function load(text, from) {
     const isKept = editor.text.trim() === '' || editor.text === EXAMPLE || editor.text === text;
-    if (!isKept && !confirm('Replace the script in the editor?')) return;
+    if (!isKept && !(await confirmed(REPLACE))) return;
     name = from;
     editor.text = text;
     textChanged();
@@ -168,7 +172,7 @@ export function createSimulationForm({ api, store }, submitted) {
     problem.textContent = '';
     if (scripts.length > 1) problem.textContent = 'Open one script file at a time: each is a job.';
     else if (scripts[0].size > MAX_FILE_BYTES) problem.textContent = `${scripts[0].name} has more than 1 MiB.`;
-    else load((await scripts[0].text()).replace(/\r\n?/g, '\n'), scripts[0].name);
+    else await load((await scripts[0].text()).replace(/\r\n?/g, '\n'), scripts[0].name);
   }
 
   async function submit() {
