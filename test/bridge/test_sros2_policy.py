@@ -10,11 +10,13 @@ from xml.dom import minidom
 import pytest
 from ament_index_python.packages import get_package_share_directory
 
+from console_client import ConsoleClient
 from small_video import write_video
 
 POLICY = Path(get_package_share_directory("odyssey_ros")) / "config" / "sros2_policy.xml"
 ENCLAVES = {
-    "/odyssey/" + name for name in ("bridge", "spectator", "player", "viewer", "prompter", "operator")
+    "/odyssey/" + name
+    for name in ("bridge", "spectator", "player", "viewer", "prompter", "console", "operator")
 }
 NODES = {"bridge": "odyssey", "spectator": "spectator", "player": "player"}
 ACTION_SERVICES = ("cancel_goal", "get_result", "send_goal")
@@ -116,6 +118,31 @@ def test_nothing_but_enclaves_is_among_the_enclaves():
     (enclaves,) = document.getElementsByTagName("enclaves")
     kinds = {node.nodeName for node in enclaves.childNodes if node.nodeType != node.TEXT_NODE}
     assert kinds == {"enclave"}
+
+
+def test_the_console_needs_no_more_than_its_enclave_allows(policy, probe, start_node, wait_until):
+    """While a page watches each of the nodes; what it may call is what the page offers."""
+    rules = policy["/odyssey/console"]
+    start_node("bridge", {"api_url": UNREACHABLE}, environment={"ODYSSEY_API_KEY": "ody_policy_key"})
+    process = start_node("console", {"port": 0, "use_sim_time": True})
+    wait_until(lambda: "Console at " in process.text, lambda: f"the console; its output: {process.text}")
+    with ConsoleClient(process.text.partition("Console at ")[2].split()[0], "/odyssey") as client:
+        client.wait_for(lambda state: state.get("status"), "the status of the bridge")
+        needed = {"/odyssey/status", "/odyssey/events", "/odyssey/transition_event", "/diagnostics", "/clock"}
+        wait_until(lambda: needed <= names_of(probe, "subscriber", "console"), "its subscriptions")
+        assert names_of(probe, "subscriber", "console") <= rules["subscribe"]
+        assert names_of(probe, "publisher", "console") == rules["publish"]
+        assert names_of(probe, "service", "console") == rules["reply"]
+        assert names_of(probe, "client", "console") <= rules["request"]
+    assert rules["call"] == policy["/odyssey/bridge"]["execute"]
+    for name in NODES:
+        assert rules["request"] & set(policy[f"/odyssey/{name}"]["reply"])
+    offered = set().union(*(policy[f"/odyssey/{name}"]["reply"] for name in NODES))
+    assert rules["request"] <= offered  # each name exists
+    assert rules["subscribe"] <= set().union(*(policy[f"/odyssey/{name}"]["publish"] for name in NODES))
+    assert not any(
+        name.endswith(("credentials", "get_broadcast", "set_parameters")) for name in rules["request"]
+    )
 
 
 def test_only_the_prompter_and_the_operator_may_prompt(policy):
