@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+import console_pages
 from console_graph import CONSOLE_READY, ConsoleProcess
 from hostile_page import ATTACKS, POPUP, hostile_server
 from odyssey_ros.console.server.console_server import MAX_CONNECTIONS
@@ -228,7 +230,7 @@ def test_another_page_reads_and_changes_nothing(
         try:
             own = context.new_page()
             own.goto(console.url)  # the console is open in the same browser
-            own.wait_for_function("document.querySelector('#node option')?.value === '/odyssey'")
+            expect(own.locator("#node")).to_have_value("/odyssey", timeout=console_pages.TIMEOUT_MS)
             page = context.new_page()
             page.goto(f"http://{host}:{hostile_port}/")
             results = page.evaluate(ATTACKS, {"target": console.url, "limit": 30_000})
@@ -239,7 +241,7 @@ def test_another_page_reads_and_changes_nothing(
             with page.expect_popup() as popup:
                 read = page.evaluate(POPUP, console.url)
             assert read in ("refused", "severed", "")
-            assert "Another web site sent this request" in popup.value.content()
+            assert "Another web site has sent this request" in popup.value.content()
             # The name of the attacker now leads to the console (DNS rebinding).
             rebound = context.new_page()
             if host == "attacker.localhost":
@@ -255,7 +257,7 @@ def test_another_page_reads_and_changes_nothing(
 def test_no_secret_is_in_the_page_the_log_or_an_address(
     console: ConsoleProcess, page: Page, watch: Any, bridge: Process, page_token: str
 ) -> None:
-    page.wait_for_function("document.querySelector('#node option')?.value === '/odyssey'")
+    expect(page.locator("#node")).to_have_value("/odyssey", timeout=console_pages.TIMEOUT_MS)
     for name in ("state", "recordings", "simulations", "live"):
         page.goto(f"{console.url}/#{name}")
         text = page.content()
