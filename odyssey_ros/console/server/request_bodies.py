@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 MAX_JSON_BYTES: Final = 1024 * 1024
 """Size of a JSON body."""
+
+BODY_TIMEOUT_S: Final = 120.0
+"""Time limit for a body: 25 MiB on a slow network."""
 
 
 class JsonBody:
@@ -78,12 +82,22 @@ async def read_json(request: web.Request, max_bytes: int = MAX_JSON_BYTES) -> Js
     return JsonBody(value)
 
 
-async def read_body(request: web.Request, max_bytes: int) -> bytes:
+async def read_body(request: web.Request, max_bytes: int, timeout_s: float = BODY_TIMEOUT_S) -> bytes:
     """Read the body of a request.
 
     Raises:
-        OdysseyError: The body is longer than `max_bytes`.
+        OdysseyError: The body is longer than `max_bytes` (`MESSAGE_TOO_LONG`), or does not arrive within
+            `timeout_s` (`TIMEOUT`).
     """
+    try:
+        return await asyncio.wait_for(_bounded_body(request, max_bytes), timeout_s)
+    except asyncio.TimeoutError:
+        raise OdysseyError(
+            f"the body of the request did not arrive within {timeout_s:g} s", code=ErrorCode.TIMEOUT
+        ) from None
+
+
+async def _bounded_body(request: web.Request, max_bytes: int) -> bytes:
     too_long = OdysseyError(
         f"the request has more than {max_bytes} bytes, which is the limit", code=ErrorCode.MESSAGE_TOO_LONG
     )
