@@ -47,7 +47,7 @@ def stream_id(emulator: EmulatorProcess) -> str:
 def recordings(stream_id: str, bridge: Process, open_page: Callable[..., Page]) -> Page:
     """A page that shows the list, with the recording and the running stream.
 
-    The service ends a stream after some time, and the bridge starts another one, so there can be further ones.
+    The service ends a stream after some time, and the bridge starts another one: there can be further ones.
     """
     page = open_page("#recordings")
     expect(_card(page, stream_id)).to_be_visible()
