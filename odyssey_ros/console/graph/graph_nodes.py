@@ -11,14 +11,19 @@ from rclpy.action.graph import get_action_server_names_and_types_by_node
 from rclpy.node import NodeNameNonExistentError
 
 from odyssey_ros.bridge.runtime.response_retry import RCLError
+from odyssey_ros.client.service_text import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from rclpy.node import Node
+    from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 MAX_NODES: Final = 64
 """Nodes that are offered; any process on the graph can create more."""
+
+MAX_NAME: Final = 512
+"""Characters of the name of a node."""
 
 _PACKAGE: Final = "odyssey_ros"
 
@@ -113,8 +118,14 @@ def _publishing_nodes(node: Node) -> set[tuple[str, str]]:
         for topic, types in node.get_topic_names_and_types()
         if not kinds.isdisjoint(types)
         for publisher in node.get_publishers_info_by_topic(topic)
-        if publisher.topic_type in kinds
+        if publisher.topic_type in kinds and _is_sendable(publisher)
     }
+
+
+def _is_sendable(publisher: TopicEndpointInfo) -> bool:
+    """Return whether a page can be told the name of a node; other middlewares check names less than ROS."""
+    name = _full_name(publisher.node_namespace, publisher.node_name)
+    return len(name) <= MAX_NAME and is_plain(name)
 
 
 def _full_name(namespace: str, name: str) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from odyssey_ros.client.service_text import is_plain
+from odyssey_ros.console.graph.graph_nodes import MAX_NAME
 from odyssey_ros.console.server.access import session_of
 from odyssey_ros.console.server.console_context import context_of
 from odyssey_ros.console.server.state_page import StatePage
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_PAGES: Final = 32
 MAX_MESSAGE_BYTES: Final = 4096
-MAX_NAME: Final = 512
 HELLO_TIMEOUT_S: Final = 5.0
 HEARTBEAT_S: Final = 6.0
 """A page that has vanished is noticed within one and a half of it."""
@@ -124,7 +125,7 @@ class _Connection:
 
     def _handle(self, message: dict[str, Any]) -> None:
         node = message.get("node")
-        if message.get("type") != "watch" or not isinstance(node, str) or len(node) > MAX_NAME:
+        if message.get("type") != "watch" or not isinstance(node, str) or not _is_possible(node):
             raise _RefusedError("the message has an unknown type or an invalid field")
         if node != self._page.node:
             self._feed.watch(node)
@@ -136,3 +137,8 @@ class _Connection:
             while True:
                 for text in await self._page.take():
                     await self._socket.send_str(text)
+
+
+def _is_possible(name: str) -> bool:
+    """Return whether a text can be the name of a node; a lone surrogate, for example, cannot be sent."""
+    return len(name) <= MAX_NAME and is_plain(name)
