@@ -42,10 +42,11 @@ export function createTabs(context, list, parent, named = VIEWS) {
 
   function follow() {
     const [name, rest] = namedBy(location.hash, named);
-    if (name !== current) show(name);
-    if (rest === (opened.get(name) ?? '')) return;
+    const changed = name !== current;
+    if (changed) show(name);
+    const before = opened.get(name) ?? '';
     opened.set(name, rest);
-    views.get(name)?.open?.(rest);
+    if (rest !== before || (changed && rest !== '')) views.get(name)?.open?.(rest);
   }
 
   /** @param {string} name */
