@@ -112,7 +112,7 @@ def test_views_are_accessible_and_narrow(look: str, open_page: Callable[..., Pag
     visit.look("state")
     _go(page, "recordings")
     card = page.get_by_role("list", name="Recordings").get_by_role("link").last
-    expect(card).to_be_visible()
+    expect(card.locator("img")).to_have_js_property("complete", value=True)
     visit.look("recordings")
     card.click()
     expect(page.get_by_text("a red desert").first).to_be_visible()

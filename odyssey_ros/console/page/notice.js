@@ -20,7 +20,7 @@ export function createNotice(parent) {
     clear,
     show(key, text, level = 'info') {
       clear(key);
-      const made = element('p', { data: { level } }, text);
+      const made = element('p.notice', { data: { level } }, text);
       shown.set(key, made);
       parent.append(made);
     },
