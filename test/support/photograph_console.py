@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from console_canvas import PictureCanvas
@@ -20,7 +18,6 @@ from processes import tell
 
 PROMPTS = ("a harbour at dawn", "fishing boats come in", "snow falls on the quay")
 SETTLING_MS = 6000
-COLOURS = 160
 
 
 def main(path: Path) -> None:
@@ -37,7 +34,7 @@ def main(path: Path) -> None:
             _send(page, prompt)
         canvas.wait_for_prompt(PROMPTS[-1])
         page.wait_for_timeout(SETTLING_MS)  # the figures are means of some seconds
-        _save(page.screenshot(), path)
+        page.screenshot(path=path)
     tell(f"{path}: {path.stat().st_size / 1000:.0f} kB; errors of the page: {watch.errors}")
 
 
@@ -48,12 +45,6 @@ def _send(page: Page, prompt: str) -> None:
     field.press("Enter")
     entry = page.get_by_role("region", name="Sent prompts").get_by_role("listitem").filter(has_text=prompt)
     expect(entry.first).to_contain_text("Acknowledged")
-
-
-def _save(screenshot: bytes, path: Path) -> None:
-    """Write a PNG with a palette, which is much smaller."""
-    picture = Image.open(io.BytesIO(screenshot)).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
