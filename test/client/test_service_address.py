@@ -146,3 +146,17 @@ def test_a_remote_service_must_not_name_this_machine_or_its_link(text):
 @pytest.mark.parametrize("text", ["https://example.org", "https://192.0.2.1", "https://10.0.0.1"])
 def test_a_remote_service_may_name_other_machines(text):
     require_reachable(parse_address(text), "ping_url", named_by_loopback=False)
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://Example.org/a?b=c", "https://example.org:443"),
+        ("http://example.org:80", "http://example.org:80"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+        ("https://[::1]:8443/", "https://[::1]:8443"),
+        ("ws://[::1]", "ws://[::1]:80"),
+    ],
+)
+def test_origins_have_one_form(address: str, origin: str) -> None:
+    assert parse_address(address, ("http", "https", "ws")).origin == origin

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from certificate_authority import CertificateAuthority
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.dataset.downloading import presigned_requests
-from odyssey_ros.dataset.downloading.presigned_requests import download_client, request_file
+from odyssey_ros.dataset.downloading.presigned_requests import (
+    PrivateAddressError,
+    download_client,
+    request_file,
+)
 from odyssey_ros.dataset.errors import EpisodeError
 
 if TYPE_CHECKING:
@@ -48,7 +52,7 @@ async def _serving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -
         yield server
 
 
-async def _get(url: str, **options: bool) -> bytes:
+async def _get(url: str, **options: Any) -> bytes:
     async with (
         download_client() as client,
         request_file(client, url, {"Range": "bytes=1-"}, **options) as got,
@@ -173,3 +177,38 @@ async def test_a_name_that_changes_its_address_brings_no_private_bytes(
         with pytest.raises(EpisodeError, match="private address"):
             await _get(f"http://127.0.0.2:{public.port}/")
         assert len(private.requests) <= 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/",
+        "http://localhost:{port}/",
+        "https://127.0.0.1:{port}/",
+        "http://169.254.169.254/",
+        "https://10.0.0.1/",
+        "https://[fe80::1]/",
+    ],
+)
+async def test_only_listed_origins_may_be_private(url: str) -> None:
+    async with _serving() as private, _serving() as listed:
+        origins = {f"http://127.0.0.1:{listed.port}"}
+        with pytest.raises(PrivateAddressError, match="the file is at the private address") as error:
+            await _get(url.replace("{port}", str(private.port)) + f"?{SECRET}", private_origins=origins)
+        assert "verysecret" not in str(error.value) + error.value.origin
+        listed.redirect(f"http://127.0.0.1:{private.port}/?{SECRET}")
+        with pytest.raises(PrivateAddressError):
+            await _get(f"http://127.0.0.1:{listed.port}/", private_origins=origins)
+        assert private.requests == []
+        origins.add(f"http://127.0.0.1:{private.port}")
+        assert await _get(f"http://127.0.0.1:{listed.port}/", private_origins=origins) == b"video"
+
+
+@pytest.mark.usefixtures("one_public_address")
+async def test_public_origins_need_not_be_listed() -> None:
+    async with _serving("127.0.0.2") as public, _serving() as private:
+        assert await _get(f"http://127.0.0.2:{public.port}/", private_origins=()) == b"video"
+        public.redirect(f"http://127.0.0.1:{private.port}/")
+        with pytest.raises(PrivateAddressError, match="redirects to the private address"):
+            await _get(f"http://127.0.0.2:{public.port}/", private_origins=())
+        assert private.requests == []
