@@ -185,6 +185,11 @@ export function createPrompt(context) {
     fail('');
     startedAt = -Infinity;
   });
+  store.observe('draft', (text) => { // a prompt of a recording, to be sent again
+    if (text === undefined) return;
+    field.setText(text);
+    store.set('draft', undefined);
+  });
   update();
   return {
     element: element('section.prompt', { 'aria-label': 'Prompts' }, unavailable, form, note.element, announcement,

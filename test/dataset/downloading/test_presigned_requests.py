@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from odyssey_ros.client.service_address import ServiceAddress
+
 SECRET = "signature=verysecret"
 
 
@@ -205,7 +207,11 @@ async def test_only_listed_origins_may_be_private(url: str) -> None:
 
 
 @pytest.mark.usefixtures("one_public_address")
-async def test_public_origins_need_not_be_listed() -> None:
+async def test_public_origins_need_not_be_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def is_public_target(address: ServiceAddress) -> bool:
+        return address.host == "127.0.0.2"
+
+    monkeypatch.setattr(presigned_requests, "_is_public_target", is_public_target)
     async with _serving("127.0.0.2") as public, _serving() as private:
         assert await _get(f"http://127.0.0.2:{public.port}/", private_origins=()) == b"video"
         public.redirect(f"http://127.0.0.1:{private.port}/")
