@@ -108,9 +108,9 @@ def test_a_prompt_is_copied_to_the_prompt_box(recordings: Page, stream_id: str) 
     recordings.get_by_role("button", name=f"Use this prompt: {PROMPTS[1]}").click()
     expect(recordings.locator(".recording-player [role=status]")).to_contain_text(
         "in the prompt box of the Live view"
+    )
     recordings.locator(".recording-player").get_by_role("link", name="Live view").click()
     expect(recordings.locator(".prompt textarea")).to_have_value(re.compile(PROMPTS[1]))
-    )
 
 
 def test_escape_returns_to_the_card(recordings: Page, stream_id: str) -> None:
