@@ -35,6 +35,7 @@ export function createHud() {
       shownPrompt = figures.prompt;
       replaceContent(prompt, figures.prompt || 'none');
       prompt.classList.toggle('picture-none', figures.prompt === '');
+      prompt.tabIndex = prompt.scrollHeight > prompt.clientHeight ? 0 : -1; // the keyboard scrolls a long prompt
       replaceContent(rate, `${figures.rate.toFixed(1)} Hz`);
       replaceContent(age, ageText(figures.age));
       replaceContent(dropped, `${figures.dropped ?? '–'} by the node, ${figures.droppedHere} here`);
