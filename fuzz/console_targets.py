@@ -1,4 +1,4 @@
-"""Targets of the console: messages of the graph, which any process may publish."""
+"""Targets of the console: messages of the graph, which any process may publish, and script texts of pages."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import functools
 import math
 
 from fuzz_target import FuzzTarget
-from malformed import damaged_bytes
+from malformed import as_text, damaged_bytes, damaged_text
 from odyssey_ros.console.graph.picture_messages import Codec, PictureError, read_picture
 from odyssey_ros.console.server.picture_packets import picture_packet
+from odyssey_ros.console.server.script_check import check_script_text
+from odyssey_ros.console.server.script_preview import preview_value
 from oracle import check, check_number, check_text
 
 _STAMP = bytes.fromhex("0001000000f1536580b2e60e0700000063616d6572610000")
@@ -39,6 +41,30 @@ def _picture(codec: Codec, message: bytes) -> None:
     check(math.isfinite(packet.number), "the number is not finite")
 
 
+_SCRIPT = """\
+variables: {at: [1000, 2000], animal: [a fox, "data:image/png;base64,aGk="]}
+script:
+  - {timestamp_ms: 0, start: {prompt: "{animal}", image: start.png}}
+  - {timestamp_ms: "{at}", interact: {prompt: rain}}
+  - {timestamp_ms: 9000, end: {}}
+"""
+
+
+def _script(data: bytes) -> None:
+    checked = check_script_text(as_text(data), attached={"start.png"}, max_prompt_length=1000)
+    check(bool(checked.errors or checked.scripts), "neither a mistake nor a script")
+    check(len(checked.scripts) <= 100, "more scripts than a job may have")
+    for error in checked.errors:
+        check_text(error.message, "a mistake")
+        check((error.line is None) == (error.column is None), "half a place")
+    for script in checked.scripts:
+        check(2 <= len(script.entries) <= 1000, "a script of another length")
+        check(script.duration_s > 0, "a script without a length")
+        for entry in script.entries:
+            check(entry.image in {None, "start.png"} or str(entry.image).startswith("data:"), "a path")
+    check(preview_value(checked)["ok"] is not bool(checked.errors), "another result")
+
+
 for _valid in _VIDEO:
     _picture(Codec.H264, _valid)
 _picture(Codec.JPEG, _IMAGE)
@@ -51,4 +77,5 @@ TARGETS = [
     FuzzTarget(
         "picture_jpeg", damaged_bytes(_IMAGE), functools.partial(_picture, Codec.JPEG), (PictureError,)
     ),
+    FuzzTarget("script_text", damaged_text(_SCRIPT), _script, memory_mib=256, share=0.25),
 ]
