@@ -6,12 +6,11 @@ import os
 import ssl
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.bridge.api_key import SecretError, read_secret_file
 from odyssey_ros.client.key_file import MAX_KEY_BYTES
-from odyssey_ros.client.regular_file import RegularFileError, open_regular_file
+from odyssey_ros.client.regular_file import RegularFileError, open_regular_file, read_bounded
 from odyssey_ros.console.server.serve_errors import CannotServeError
 from odyssey_ros.web.hosts import is_loopback
 
@@ -75,9 +74,13 @@ def _tls(certificate: str, key: str) -> ssl.SSLContext | None:
         if key:
             raise CannotServeError("certificate_key_file is set without certificate_file: set both")
         return None
-    _require_pem(certificate, "certificate_file", private=not key)
+    has_key = _check_pem(certificate, "certificate_file")
     if key:
-        _require_pem(key, "certificate_key_file", private=True)
+        has_key = _check_pem(key, "certificate_key_file")
+    if not has_key:
+        raise CannotServeError(
+            f"{key or certificate} contains no key: set certificate_key_file to the PEM file with the key"
+        )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -92,13 +95,20 @@ def _tls(certificate: str, key: str) -> ssl.SSLContext | None:
     return context
 
 
-def _require_pem(path: str, parameter: str, *, private: bool) -> None:
+def _check_pem(path: str, parameter: str) -> bool:
+    """Check a file that a library opens by its name; return whether it contains a key.
+
+    Raises:
+        CannotServeError: The file cannot be read, or contains a key and is open to others.
+    """
     try:
         with open_regular_file(path, MAX_KEY_BYTES) as file:
             mode = os.fstat(file.fileno()).st_mode
+            has_key = b"PRIVATE KEY-" in read_bounded(file, MAX_KEY_BYTES)
     except RegularFileError as error:
         raise CannotServeError(f"cannot read {parameter} {path}: {error.reason}") from None
-    if private and mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if has_key and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CannotServeError(
-            f"{parameter} {path} contains a key, and can be read by others: chmod 600 {Path(path)}"
+            f"{parameter} {path} contains a key, and can be read by others: chmod 600 {path}"
         )
+    return has_key

@@ -91,7 +91,8 @@ def test_certificates_that_cannot_be_used(tmp_path):
     path, other = authority.server_file("localhost"), authority.server_file("other.example")
     assert "set both" in refusal(certificate_key_file=path)
     assert "cannot read certificate_file" in refusal(certificate_file=tmp_path / "none")
-    assert "cannot be used" in refusal(certificate_file=authority.file)  # without a key
+    assert "contains no key: set certificate_key_file" in refusal(certificate_file=authority.file)
+    assert "contains no key" in refusal(certificate_file=path, certificate_key_file=authority.file)
     assert "cannot be used" in refusal(certificate_file=authority.file, certificate_key_file=other)
     path.chmod(0o644)
     assert f"can be read by others: chmod 600 {path}" in refusal(certificate_file=path)
