@@ -17,7 +17,6 @@ import json
 import shutil
 import statistics
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ from cases import PREFIX, PROMPT, TOP, Run, cpu_seconds, expect, finish, percent
 from graph import Operator
 from playwright.sync_api import sync_playwright
 from tables import Row, table
+
+from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 
 if TYPE_CHECKING:
     import subprocess
@@ -157,14 +158,10 @@ def measure_page(scene: Scene, console: Console, page: Page, seconds: float) -> 
 @contextmanager
 def viewers(url: str, count: int) -> Iterator[None]:
     """Watch with clients that acknowledge pictures and do not decode them, on a thread of their own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    watching = asyncio.run_coroutine_threadsafe(watch_all(url, count), loop)
+    thread = AsyncioThread("viewers")
+    thread.submit(watch_all(url, count))
     yield
-    watching.cancel()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
+    thread.stop(5)
 
 
 async def watch_all(url: str, count: int) -> None:
