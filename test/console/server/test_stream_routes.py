@@ -137,7 +137,7 @@ def test_refusals_of_the_node_are_recorded(
     status, refused = client.post("/api/stream/start", prompt="sea")
     assert (status, refused["error_code"]) == (409, "MODERATION_FAILED")
     failed = client.wait_for(
-        lambda state: state["prompts"][-1]["state"] == "failed" and state["prompts"][-1], "a failed prompt"
+        lambda state: state["prompts"][-1]["state"] == "failed" and state["prompts"][-1], "a failure"
     )
     assert (failed["text"], failed["error_code"], failed["message"]) == (
         "sea",
@@ -207,17 +207,24 @@ def test_prompts_keep_their_order_and_outlive_their_page(
 
 
 def test_prompt_fails_when_its_node_ends(
-    client: ConsoleClient, emulator: EmulatorProcess, bridge: Process
+    graph: ConsoleGraph, emulator: EmulatorProcess, console: ConsoleProcess
 ) -> None:
     """Soon, with a reason: not at the time limit of the call."""
-    assert client.post("/api/stream/start", prompt="sea")[0] == 200
-    emulator.fault(fault="reply_drop", request="update")
-    answers: list[tuple[int, dict[str, str]]] = []
-    waiting = threading.Thread(target=lambda: answers.append(client.post("/api/stream/interact", prompt="x")))
-    waiting.start()
-    client.wait_for(lambda state: state["prompts"][-1]["state"] == "pending", "a pending prompt")
-    bridge.stop(signal.SIGTERM)
-    failed = client.wait_for(lambda state: state["prompts"][-1]["state"] == "failed" and state["prompts"][-1])
-    waiting.join(60)
+    bridge = graph.bridge(emulator, {"prompt": "sea"}, "-r", "__node:=leaving")
+    with ConsoleClient(console.url, "/leaving") as client:
+        client.wait_for(lambda state: (state.get("status") or {}).get("streaming"), "a stream")
+        emulator.fault(fault="reply_drop", request="update")
+        answers: list[tuple[int, dict[str, str]]] = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(client.post("/api/stream/interact", prompt="x"))
+        )
+        waiting.start()
+        client.wait_for(lambda state: state.get("prompts"), "a pending prompt")
+        bridge.stop(signal.SIGTERM)
+        failed = client.wait_for(
+            lambda state: state["prompts"][-1]["state"] == "failed" and state["prompts"][-1],
+            "a failed prompt",
+        )
+        waiting.join(60)
     assert failed["message"] == answers[0][1]["message"]
     assert failed["error_code"] in {"UNREACHABLE", "NOT_CONNECTED", "CLOSED", "NOT_ACTIVE"}
