@@ -95,6 +95,8 @@ def test_tells_key_frames(data: bytes, expected: bool):
         (Codec.JPEG, video(), "not JPEG"),
         (Codec.JPEG, bytes(serialize_message(Image(height=1, width=1, step=3, data=b"abc"))), "."),
     ],
+    # Not the messages: the bytes between the fields of a serialized message differ between processes.
+    ids=range(19),
 )
 def test_refuses_everything_else_with_a_reason(codec: Codec, message: bytes, reason: str):
     with pytest.raises(PictureError, match=reason):
