@@ -19,4 +19,4 @@ def test_a_node_that_is_not_there(console: ConsoleProcess, query: str) -> None:
         answer = client.post(f"/api/stream/end{query}", headers=headers)
     assert answer.status_code in (400, 404)
     assert answer.json()["error_code"] in ("NOT_FOUND", "BAD_ARGUMENT")
-    assert len(answer.text) < 1000
+    assert len(answer.text) < 3000  # the name is shortened
