@@ -8,9 +8,11 @@ from __future__ import annotations
 from launch import LaunchDescription
 from odyssey_ros.bridge.bridge_parameters import SETTINGS
 from odyssey_ros.bridge.launch_arguments import launch_node
-from odyssey_ros.console.console_launch import console_actions
+from odyssey_ros.console.console_launch import console_arguments, console_beside
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the launch description."""
-    return LaunchDescription([*launch_node("bridge", "odyssey", SETTINGS, rviz=True), *console_actions()])
+    return LaunchDescription(
+        [*console_arguments(), *launch_node("bridge", "odyssey", SETTINGS, rviz=True, beside=console_beside)]
+    )

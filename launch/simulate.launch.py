@@ -28,7 +28,7 @@ from odyssey_ros.bridge.launch_arguments import (
 )
 from odyssey_ros.bridge.launch_values import parse_bool, parse_file
 from odyssey_ros.bridge.player_parameters import SETTINGS
-from odyssey_ros.console.console_launch import console_actions
+from odyssey_ros.console.console_launch import console_arguments, console_beside
 
 if TYPE_CHECKING:
     from launch.events.process import ProcessExited, ProcessIO
@@ -57,6 +57,7 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     if allow_insecure and parse_bool("allow_insecure", allow_insecure):
         options += ["--allow-insecure"]
     player = NodeArguments.read(context, "player", PARAMETERS)
+    console = console_beside(context)
     simulate = ExecuteProcess(
         cmd=[
             PathJoinSubstitution([FindPackagePrefix("odyssey_ros"), "lib", "odyssey_ros", "simulate"]),
@@ -84,6 +85,7 @@ def _simulate(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         RegisterEventHandler(OnProcessIO(target_action=simulate, on_stdout=read_output)),
         RegisterEventHandler(OnProcessExit(target_action=simulate, on_exit=play)),
         simulate,
+        *console,
     ]
 
 
@@ -99,7 +101,7 @@ def generate_launch_description() -> LaunchDescription:
             ),
             *node_arguments("player", "player"),
             *parameter_arguments(PARAMETERS),
-            *console_actions(),
+            *console_arguments(),
             OpaqueFunction(function=_simulate),
         ]
     )

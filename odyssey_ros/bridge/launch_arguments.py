@@ -31,7 +31,7 @@ from odyssey_ros.bridge.launch_values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from launch.actions import ExecuteProcess
     from launch.events.process import ProcessExited
@@ -311,7 +311,12 @@ def end_with(process: ExecuteProcess, name: str, *, respawn: bool = False) -> Re
 
 
 def launch_node(
-    executable: str, name: str, settings: Sequence[Setting], *, rviz: bool = False
+    executable: str,
+    name: str,
+    settings: Sequence[Setting],
+    *,
+    rviz: bool = False,
+    beside: Callable[[LaunchContext], list[Node]] | None = None,
 ) -> list[LaunchDescriptionEntity]:
     """Declare the arguments of a node, and start the node with their values.
 
@@ -320,11 +325,13 @@ def launch_node(
         name: The default name of the node.
         settings: The parameters of the node.
         rviz: Whether to offer the argument `rviz`.
+        beside: Reads further arguments, and returns further nodes. Nothing is started if it raises an error.
     """
 
     def start(context: LaunchContext) -> list[Node]:
         node = NodeArguments.read(context, executable, settings).node()
-        return [node, *(rviz_with_images(context) if rviz else ())]
+        others = [] if beside is None else beside(context)
+        return [node, *(rviz_with_images(context) if rviz else ()), *others]
 
     return [
         *([rviz_argument()] if rviz else ()),

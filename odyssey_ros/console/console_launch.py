@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument
 
 from odyssey_ros.bridge.launch_arguments import (
     NodeArguments,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from launch.launch_context import LaunchContext
-    from launch.launch_description_entity import LaunchDescriptionEntity
     from launch_ros.actions import Node
 
     from odyssey_ros.bridge.launch_values import Value
@@ -85,10 +84,10 @@ def console_nodes(
     return [] if console is None else [console.node(defaults=defaults, environment=WITHOUT_SECRETS)]
 
 
-def console_actions() -> list[LaunchDescriptionEntity]:
-    """Declare the arguments, and start the console when the launch file is executed."""
+def console_beside(context: LaunchContext) -> list[Node]:
+    """Return the action that starts the console, if the argument `console` is true.
 
-    def start(context: LaunchContext) -> list[Node]:
-        return console_nodes(read_console(context))
-
-    return [*console_arguments(), OpaqueFunction(function=start)]
+    Raises:
+        ValueError: An argument is invalid; the message is for the user.
+    """
+    return console_nodes(read_console(context))

@@ -98,6 +98,7 @@ def test_a_console_that_cannot_start_says_why(launch):
 def test_a_wrong_argument_ends_the_launch(launch):
     process = launch("odyssey", "console:=true", "console_port:=many")
     wait_until(lambda: process.popen.poll() is not None, "the end of the launch")
+    assert "process started" not in process.text
     assert "console_port:=many has to be a whole number from 0 to 65535" in process.text
 
 
