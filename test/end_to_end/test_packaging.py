@@ -44,7 +44,7 @@ def wheel(tmp_path_factory):
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_contains_all_layers_but_the_bridge(wheel):
+def test_the_wheel_contains_all_layers_but_those_of_the_graph(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         entry_points = archive.read(
@@ -54,7 +54,7 @@ def test_the_wheel_contains_all_layers_but_the_bridge(wheel):
     folders = {
         name.split("/")[1] for name in names if name.startswith("odyssey_ros/") and name.count("/") > 1
     }
-    assert folders == {"client", "emulator", "dataset", "pictures"}
+    assert folders == {"client", "emulator", "dataset", "pictures", "web"}
     assert "odyssey_ros/py.typed" in names
     for script in ("odyssey-dataset", "odyssey-emulator"):
         assert script in entry_points
