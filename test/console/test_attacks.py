@@ -242,7 +242,9 @@ def test_another_page_reads_and_changes_nothing(
             with page.expect_popup() as popup:
                 read = page.evaluate(POPUP, console.url)
             assert read in ("refused", "severed", "")
-            assert "Another web site has sent this request" in popup.value.content()
+            # The page itself opens, out of reach of the page that opened it.
+            expect(popup.value.locator("#node")).to_have_value("/odyssey", timeout=console_pages.TIMEOUT_MS)
+            assert popup.value.evaluate("window.opener === null && location.hash === ''")
             # The name of the attacker now leads to the console (DNS rebinding).
             rebound = context.new_page()
             if host == "attacker.localhost":

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.console.server.access_headers import set_headers
-from odyssey_ros.console.server.access_rules import SOCKETS, AccessRules, Refusal, opens_page
+from odyssey_ros.console.server.access_rules import SOCKETS, AccessRules, Refusal, follows_link, opens_page
 from odyssey_ros.console.server.access_sessions import Session, Sessions, same_secret
 from odyssey_ros.console.server.answers import json_text
 
@@ -73,6 +73,8 @@ class Access:
         if session is None:
             if request.path in WITHOUT_SESSION:
                 return await handler(request)
+            if follows_link(request):
+                return _open_again()
             if request.path == "/" and opens_page(request):
                 raise web.HTTPSeeOther("/login")
             return _answer(request, Refusal(401, "Log in first: open the page of the console"))
@@ -120,6 +122,14 @@ async def set_response_headers(request: web.Request, response: web.StreamRespons
     accepted = request.app[ACCESS].rules.accepts_host(request)
     sockets = f"{'wss' if request.secure else 'ws'}://{request.headers['Host']}" if accepted else ""
     set_headers(response.headers, sockets)
+
+
+def _open_again() -> web.Response:
+    """Return a document that loads the page again: for a link of another site, browsers send no cookie."""
+    return web.Response(
+        text="Opening the console. If it does not open, load this page again.\n",
+        headers={"Refresh": "0; url=/"},
+    )
 
 
 def _answer(request: web.Request, refusal: Refusal) -> web.Response:

@@ -7,7 +7,8 @@ handler runs:
   has another name.
 - `Origin` is the origin of the page itself. Browsers send it with WebSockets and with every POST request.
 - `Sec-Fetch-Site` is `same-origin`: pages of another port of the same host are `same-site`. Only a page that
-  the user opens, by its address or a bookmark, has `none`.
+  the user opens, by its address or a bookmark, has `none`. A link on any site opens `/`, in a tab or window
+  that the site can neither read nor embed.
 """
 
 from __future__ import annotations
@@ -103,12 +104,9 @@ class AccessRules:
         values = request.headers.getall("Sec-Fetch-Site", [])
         if not values or values == ["same-origin"]:
             return None
-        if values == ["none"] and opens_page(request):
+        if (values == ["none"] and opens_page(request)) or follows_link(request):
             return None
-        return Refusal(
-            403,
-            "Another web site has sent this request: type the address of the console into the address bar",
-        )
+        return Refusal(403, "Another web site has sent this request: open the first page of the console")
 
 
 def _host(request: web.BaseRequest) -> str | None:
@@ -120,6 +118,17 @@ def _host(request: web.BaseRequest) -> str | None:
 def needs_origin(request: web.BaseRequest) -> bool:
     """Return whether a request has to have an `Origin`: it changes something, or opens a WebSocket."""
     return request.method == "POST" or request.path.startswith(SOCKETS) or "Upgrade" in request.headers
+
+
+def follows_link(request: web.BaseRequest) -> bool:
+    """Return whether a link on another site opens the page as a document of its own."""
+    return (
+        request.method == "GET"
+        and request.path == "/"
+        and request.headers.getall("Sec-Fetch-Site", []) in (["cross-site"], ["same-site"])
+        and request.headers.getall("Sec-Fetch-Mode", []) == ["navigate"]
+        and request.headers.getall("Sec-Fetch-Dest", []) == ["document"]
+    )
 
 
 def opens_page(request: web.BaseRequest) -> bool:

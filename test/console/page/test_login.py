@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from certificate_authority import CertificateAuthority
+from hostile_page import hostile_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +60,18 @@ def test_a_person_logs_in_and_out(
     assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Strict")
     assert TOKEN not in page.content() + str(watch.requests)
     other = page.context.new_page()
-    other.goto(console.url)
+    with hostile_server() as port:
+        other.goto(f"http://localhost:{port}/")
+        other.evaluate("(address) => { location.href = address; }", f"{console.url}/#state")
+        expect(other).to_have_url(f"{console.url}/")  # a link of another site opens the page
+        expect(other.locator("#view")).not_to_be_empty()
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url(f"{console.url}/login")
     expect(other).to_have_url(f"{console.url}/login")  # its session has ended too
     page.goto(console.url)
     expect(page).to_have_url(f"{console.url}/login")
+    with hostile_server() as port:
+        page.goto(f"http://localhost:{port}/")
+        page.evaluate("(address) => { location.href = address; }", console.url)
+        expect(page).to_have_url(f"{console.url}/login")
     assert TOKEN not in console.process.text

@@ -144,6 +144,13 @@ async def test_the_logout_closes_sockets_and_ends_the_session(locked):
     assert (await locked.send("GET /api/thing", line))[0] == 401
 
 
+async def test_a_link_of_another_site_loads_the_page_again_with_the_cookie(locked):
+    link = ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+    status, headers, _ = await locked.send("GET /", *link)
+    assert (status, headers["refresh"], locked.reached) == (200, "0; url=/", [])
+    assert (await locked.send("GET /login", *link))[0] == 403
+
+
 async def test_the_redirect_is_for_people_only(locked):
     async with httpx.AsyncClient(base_url=locked.origin, trust_env=False) as client:
         assert (await client.get("/", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
