@@ -8,7 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rclpy.action.graph import get_action_server_names_and_types_by_node
+from rclpy.exceptions import NameValidationException
 from rclpy.node import NodeNameNonExistentError
+from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from odyssey_ros.bridge.runtime.response_retry import RCLError
 from odyssey_ros.client.service_text import is_plain
@@ -116,7 +118,7 @@ def _publishing_nodes(node: Node) -> set[tuple[str, str]]:
     return {
         (publisher.node_namespace, publisher.node_name)
         for topic, types in node.get_topic_names_and_types()
-        if not kinds.isdisjoint(types)
+        if not kinds.isdisjoint(types) and _is_valid(topic)
         for publisher in node.get_publishers_info_by_topic(topic)
         if publisher.topic_type in kinds and _is_sendable(publisher)
     }
@@ -126,6 +128,15 @@ def _is_sendable(publisher: TopicEndpointInfo) -> bool:
     """Return whether a page can be told the name of a node; other middlewares check names less than ROS."""
     name = _full_name(publisher.node_namespace, publisher.node_name)
     return len(name) <= MAX_NAME and is_plain(name)
+
+
+def _is_valid(name: str) -> bool:
+    """Return whether rclpy accepts the name of a topic or service; other programs of DDS can use any name."""
+    try:
+        validate_full_topic_name(name)
+    except NameValidationException:
+        return False
+    return True
 
 
 def _full_name(namespace: str, name: str) -> str:
@@ -172,5 +183,6 @@ def _last_part(name: str) -> str:
 
 def _by_type(names_and_types: Iterable[tuple[str, list[str]]]) -> Iterator[tuple[str, str]]:
     for name, kinds in names_and_types:
-        for kind in kinds:
-            yield kind, name
+        if _is_valid(name):
+            for kind in kinds:
+                yield kind, name

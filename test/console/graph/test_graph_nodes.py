@@ -96,6 +96,25 @@ def test_keeps_known_nodes_when_there_are_too_many(
     assert [node.name for node in found] == ["/a", "/z"]
 
 
+def test_ignores_names_that_ros_does_not_allow(
+    observer: Observer, others: ForeignNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of DDS can publish on a topic whose name rclpy refuses; the other nodes are found."""
+    others.bridge("odyssey")
+    wait_for(observer, lambda nodes: "/odyssey" in nodes)
+    node = observer.node
+    topics, services = node.get_topic_names_and_types, node.get_service_names_and_types_by_node
+    status, interact = "odyssey_ros/msg/StreamStatus", "odyssey_ros/srv/Interact"
+    monkeypatch.setattr(node, "get_topic_names_and_types", lambda: [("/1bad", [status]), *topics()])
+    monkeypatch.setattr(
+        node,
+        "get_service_names_and_types_by_node",
+        lambda *names: [("/a b/interact", [interact]), *services(*names)],
+    )
+    found = wait_for(observer, lambda nodes: "/odyssey" in nodes)
+    assert "/a b/interact" not in found["/odyssey"].services.values()
+
+
 def test_forgets_nodes_that_left(observer: Observer, others: ForeignNodes) -> None:
     """A node that leaves is not found any more."""
     bridge = others.bridge("passing")
