@@ -37,11 +37,12 @@ def access_routes() -> list[web.RouteDef]:
 
     async def log_in(request: web.Request) -> web.Response:
         access, address = request.app[ACCESS], request.remote or ""
+        # Read first: guesses that arrive at once are counted one after another.
+        token = (await read_json(request, MAX_LOGIN_BYTES)).text("token")
         if (wait := math.ceil(attempts.wait_s(address))) > 0:
             refused = _refused(429, f"Too many wrong tokens: try again in {wait} s")
             refused.headers["Retry-After"] = str(wait)
             return refused
-        token = (await read_json(request, MAX_LOGIN_BYTES)).text("token")
         if not access.is_token(token.strip()):
             attempts.failed(address)
             return _refused(403, "This is not the token of this console: its operator knows where it is")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -71,6 +72,11 @@ async def test_guesses_are_bounded(server):
     assert (status, "set-cookie" in headers) == (429, False)
     assert 0 < int(headers["retry-after"]) <= 60
     assert "try again in" in json.loads(text)["message"]
+
+
+async def test_guesses_at_once_are_bounded_too(server):
+    answers = await asyncio.gather(*(log_in(server, "guess") for _ in range(MAX_FAILURES + 3)))
+    assert sorted(status for status, *_ in answers) == [403] * MAX_FAILURES + [429] * 3
 
 
 async def test_the_token_is_in_no_address(server):
