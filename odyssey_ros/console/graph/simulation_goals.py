@@ -122,16 +122,19 @@ class SimulationGoals:
         return SimulationGoal(handle, self._calls, result)
 
     async def _ready_client(self, action: str) -> ActionClient:
-        client = self._clients.get(action)
-        if client is None:
-            client = await self._calls.on_executor(lambda: ActionClient(self._node, RunSimulation, action))
-            self._clients[action] = client
+        client = await self._calls.on_executor(lambda: self._client(action))
         deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
         while not await self._calls.on_executor(client.server_is_ready):
             if asyncio.get_running_loop().time() > deadline:
                 raise OdysseyError(f"The action {action} is not there", code=ErrorCode.UNREACHABLE)
             await asyncio.sleep(_POLL_S)
         return client
+
+    def _client(self, action: str) -> ActionClient:
+        """Return the client of an action. On the executor's thread, so that there is one."""
+        if action not in self._clients:
+            self._clients[action] = ActionClient(self._node, RunSimulation, action)
+        return self._clients[action]
 
 
 def _content(response: Any) -> RunSimulation.Result:
