@@ -7,9 +7,11 @@
 | fixture | scope | what |
 |---|---|---|
 | `graph` | file | `ConsoleGraph`: starts emulators, bridges, players and consoles on a domain of the file |
-| `emulator` | file | an emulator at 20 Hz |
+| `emulator` | file | an emulator at 5 Hz |
 | `bridge` | file | a bridge at the emulator that streams "a harbour at dawn" |
 | `console` | file | a console; `console.url` |
+| `lone_console` | worker | a console on a graph without nodes, for files that need a page and no node |
+| `module_page` | file | a page that shows nothing, for tests that import modules of the page |
 | `browser` | file | Debian's Chromium, driven by playwright; without it the test is skipped |
 | `watch` | test | errors of the pages; fails the test if there are others than `watch.allow(pattern)` |
 | `open_page` | test | opens further pages: `open_page("#state", viewport=..., color_scheme="dark")` |
@@ -18,11 +20,13 @@
 
 A file that needs another bridge overrides the fixture `bridge` or calls `graph.bridge`. The tests use the
 plain (not asyncio) interface of playwright. A file with browser tests cannot also have `async def` tests,
-because the event loop of playwright runs as long as the browser.
+because the event loop of playwright runs as long as the browser. Files with browser tests that follow each
+other share the process of the browser; with `--dist loadgroup`, they follow each other in two workers.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +45,38 @@ if TYPE_CHECKING:
     from processes import EmulatorProcess, Process
 
 PROMPT = "a harbour at dawn"
+KEPT_BROWSER = console_pages.KeptBrowser()
+
+# These take half of the time of all files with browser tests.
+SECOND_GROUP = ("test_page.py", "test_operating.py", "test_attacks.py", "page/test_picture_view.py")
+
+
+def _uses_browser(item: pytest.Item) -> bool:
+    return "browser" in getattr(item, "fixturenames", ())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Group the tests of each file, and the files with browser tests into two groups."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    mine = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    with_browser = {item.path for item in mine if _uses_browser(item)}
+    for item in mine:
+        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        group = file
+        if item.path in with_browser:
+            group = "second browser" if file in SECOND_GROUP else "first browser"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """End the browser after the last of several files that use one: other tests have event loops."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or (nextitem.path != item.path and not _uses_browser(nextitem)):
+            KEPT_BROWSER.end()
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +88,8 @@ def graph() -> Iterator[ConsoleGraph]:
 
 @pytest.fixture(scope="module")
 def emulator(graph: ConsoleGraph) -> EmulatorProcess:
-    """An emulator at twenty frames a second."""
-    return graph.emulator("--fps", "20")
+    """An emulator at five frames a second: each one costs, also where nobody looks."""
+    return graph.emulator("--fps", "5")
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +104,26 @@ def console(graph: ConsoleGraph, emulator: EmulatorProcess) -> ConsoleProcess:
     return graph.console({"media_origins": f"['{emulator.url}']"})
 
 
+@pytest.fixture(scope="session")
+def lone_console() -> Iterator[ConsoleProcess]:
+    """A console without nodes, which many files share."""
+    with ConsoleGraph() as graph:
+        yield graph.console()
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium."""
-    with console_pages.chromium() as one:
-        yield one
+def module_page(lone_console: ConsoleProcess, browser: Browser) -> Iterator[Page]:
+    """An empty page with the origin of a console, for tests that import modules."""
+    page = browser.new_page()
+    page.goto(f"{lone_console.url}/static/icon.svg")
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Browser:
+    """A Chromium, which may be that of the file before."""
+    return KEPT_BROWSER.get()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -19,7 +19,13 @@ TIMEOUT_MS: Final = 60_000.0
 """Limit of all waits of playwright: generous, because other tests run beside it."""
 
 _ARGUMENTS: Final = (
-    *("--no-sandbox", "--no-proxy-server", "--disable-dev-shm-usage", "--disable-background-networking"),
+    *(
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-proxy-server",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+    ),
     "--autoplay-policy=no-user-gesture-required",
 )
 _OFTEN_ABORTED: Final = "net::ERR_ABORTED"
@@ -39,6 +45,25 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class KeptBrowser:
+    """A Chromium that starts when a test needs it, and remains for the tests after it."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._browser: Browser | None = None
+
+    def get(self) -> Browser:
+        """Return the browser; start it if it does not run. Without Chromium the test is skipped."""
+        if self._browser is None:
+            self._browser = self._stack.enter_context(chromium())
+        return self._browser
+
+    def end(self) -> None:
+        """End the browser, if it runs."""
+        self._browser = None
+        self._stack.close()
 
 
 class PageWatch:

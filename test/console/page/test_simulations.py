@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from console_pages import TIMEOUT_MS
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -33,14 +31,6 @@ script:
 def bridge(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
     """A bridge that polls jobs often."""
     return graph.bridge(emulator, {"simulation_poll_period": 0.2})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    """Let expectations wait as long as the page does."""
-    expect.set_options(timeout=TIMEOUT_MS)
-    yield
-    expect.set_options(timeout=5000)
 
 
 @pytest.fixture
