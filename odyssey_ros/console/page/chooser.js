@@ -63,7 +63,7 @@ function options(nodes, chosen, isMissing) {
       'optgroup', { label: title }, ...names.map(({ name }) => element('option', { value: name }, name)),
     ));
   if (!isMissing) return groups;
-  return [element('option', { value: chosen }, chosen === '' ? 'No node on the graph' : `${chosen} (gone)`), ...groups];
+  return [element('option', { value: chosen }, chosen === '' ? 'No node' : `${chosen} (gone)`), ...groups];
 }
 
 /**

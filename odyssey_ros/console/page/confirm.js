@@ -17,9 +17,12 @@ export function confirmed({ title, text, action }) {
       element('button', { type: 'button', autofocus: true, onclick: () => dialog.close('no') }, 'Cancel'),
     ),
   ));
+  const leave = () => dialog.close('no'); // another view, or another node
+  addEventListener('hashchange', leave);
   document.body.append(dialog);
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => {
+      removeEventListener('hashchange', leave);
       dialog.remove();
       resolve(dialog.returnValue === 'yes');
     });

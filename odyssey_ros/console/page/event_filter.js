@@ -43,11 +43,12 @@ export function filteredEvents(events, filter) {
 }
 
 /**
- * Return the last event that reports an error, or undefined.
+ * Return the last event that reports an error, or undefined. A stream that has started since then makes it old.
  * @param {readonly NodeEvent[]} events - the oldest first
  */
 export function lastError(events) {
-  return filteredEvents(events, 'errors')[0];
+  const started = events.map(({ kind }) => kind).lastIndexOf('started');
+  return filteredEvents(events.slice(started + 1), 'errors')[0];
 }
 
 /** @param {string} kind */

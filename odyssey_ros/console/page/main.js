@@ -2,6 +2,7 @@
 
 import { Api } from './api.js';
 import { createChooser } from './chooser.js';
+import { watchFreshness } from './freshness.js';
 import { createHelp } from './help.js';
 import { createLogout } from './logout.js';
 import { OF_NODE, applyMessage } from './messages.js';
@@ -44,4 +45,5 @@ document.getElementById('chooser')?.append(createChooser(context));
 createTabs(context, document.getElementById('tabs'), document.getElementById('view'));
 document.getElementById('tools')?.append(createHelp(shortcuts), createLogout(context));
 createSkipLink(document.querySelector('.skip'), document.getElementById('view'));
+watchFreshness(context);
 socket.open();

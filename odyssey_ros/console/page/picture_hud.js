@@ -38,10 +38,19 @@ export function createHud() {
       prompt.tabIndex = prompt.scrollHeight > prompt.clientHeight ? 0 : -1; // the keyboard scrolls a long prompt
       replaceContent(rate, `${figures.rate.toFixed(1)} Hz`);
       replaceContent(age, ageText(figures.age));
-      replaceContent(dropped, `${figures.dropped ?? '–'} by the node, ${figures.droppedHere} here`);
+      replaceContent(dropped, droppedText(figures.dropped, figures.droppedHere));
       replaceContent(source, sourceText(figures.codec, figures.reason) + (figures.size && ` · ${figures.size}`));
     },
   };
+}
+
+/**
+ * Return how many pictures were dropped, and where.
+ * @param {number | undefined} byNode - undefined if the node does not count
+ * @param {number} here
+ */
+function droppedText(byNode, here) {
+  return `${byNode === undefined ? '' : `node ${byNode}, `}this page ${here}`;
 }
 
 /**

@@ -207,7 +207,8 @@ class PictureView {
       codec: seen ? this.#source.codec : '',
       reason: this.#obstacle || this.#source.reason,
     });
-    const state = { connected: this.#connected, entry: store.get('entry'), status, playback, waiting: this.#waiting };
+    const [entry, lifecycle] = ['entry', 'lifecycle'].map((name) => store.get(name));
+    const state = { connected: this.#connected, entry, status, playback, lifecycle, waiting: this.#waiting };
     const message = isStale ? pauseReason(state, seen) : '';
     replaceContent(this.message, message);
     this.message.hidden = message === '';

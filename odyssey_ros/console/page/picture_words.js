@@ -28,11 +28,11 @@ export function playerPosition(playback, position) {
 
 /**
  * Return why no picture comes, and what to do; empty while pictures come or are expected at once.
- * @param {{connected: boolean, entry: any, status: any, playback: any, waiting: string}} state
+ * @param {{connected: boolean, entry: any, status: any, playback: any, lifecycle?: any, waiting: string}} state
  *   waiting: the reason of the server
  * @param {boolean} seen - whether there was a picture
  */
-export function pauseReason({ connected, entry, status, playback, waiting }, seen) {
+export function pauseReason({ connected, entry, status, playback, lifecycle, waiting }, seen) {
   if (!connected) return 'The connection to the console is lost. Trying again …';
   if (entry === undefined) return waiting === '' ? 'No node is chosen.' : `${waiting}.`;
   if (waiting !== '') return `${waiting}.`;
@@ -41,7 +41,10 @@ export function pauseReason({ connected, entry, status, playback, waiting }, see
   if (status.connection_text !== 'connected') {
     return `The node is not connected to the service (${status.connection_text}).`;
   }
-  if (!status.streaming) return 'No stream is running. Start one with a prompt.';
+  if (!status.streaming) {
+    return lifecycle === undefined || lifecycle.state === 'active'
+      ? 'No stream is running. Start one with a prompt.' : `The node is ${lifecycle.state}: activate it.`;
+  }
   return seen ? 'No new picture comes.' : 'Waiting for the first picture …';
 }
 

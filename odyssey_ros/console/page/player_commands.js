@@ -1,4 +1,7 @@
-// Sends the commands of a person to a player, one at a time; of several seeks, only the newest waits.
+// Sends the commands of a person to a player, one at a time; of several seeks, only the newest waits. A paused
+// player publishes nothing after a seek, so it is asked for the frame to which it went.
+
+import { PAUSED } from './state_words.js';
 
 export class PlayerCommands {
   #busy = false;
@@ -16,6 +19,17 @@ export class PlayerCommands {
   }
 
   /**
+   * Return whether the player is paused before a frame that is not the last one of its episode: after the last one,
+   * the episode would be complete.
+   * @param {{episode: number, frame_index: number}} place
+   */
+  #hasPausedBefore(place) {
+    const playback = this.store.get('playback');
+    const isLast = place.episode === playback?.episode && place.frame_index + 1 >= playback.frame_count;
+    return playback?.state === PAUSED && !isLast;
+  }
+
+  /**
    * @param {'pause' | 'resume' | 'step' | 'seek'} command
    * @param {object} [body]
    */
@@ -28,7 +42,10 @@ export class PlayerCommands {
     this.failed('');
     const node = this.store.get('node');
     try {
-      await this.api.post(`/api/player/${command}`, { node }, body);
+      const done = await this.api.post(`/api/player/${command}`, { node }, body);
+      if (command === 'seek' && this.#next === null && this.#hasPausedBefore(done)) {
+        await this.api.post('/api/player/step', { node }, {});
+      }
     } catch (error) {
       if (node === this.store.get('node')) this.failed(/** @type {Error} */ (error).message);
     } finally {

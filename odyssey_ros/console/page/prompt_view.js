@@ -76,8 +76,10 @@ export function createPrompt(context) {
   /** @param {string} text */
   function fail(text) {
     replaceContent(error, text);
-    if (text) field.area.setAttribute('aria-invalid', 'true');
-    else field.area.removeAttribute('aria-invalid');
+    if (text) {
+      field.area.setAttribute('aria-invalid', 'true');
+      error.scrollIntoView({ block: 'nearest' });
+    } else field.area.removeAttribute('aria-invalid');
   }
 
   /** @param {boolean} on */

@@ -33,7 +33,7 @@ export function createStateView(context) {
 
   function refresh() {
     const [node, entry, status, played] = ['node', 'entry', 'status', 'playback'].map((name) => store.get(name));
-    replaceContent(absent, absenceText(node, entry));
+    replaceContent(absent, absenceText(node, entry, store.get('nodes') !== undefined));
     parts.hidden = eventsPanel.hidden = !node;
     lifecyclePanel.hidden = !entry;
     lifecycle.update(store.get('lifecycle'));
@@ -49,7 +49,7 @@ export function createStateView(context) {
   }
 
   const state = followWhileShown(
-    store, ['node', 'entry', 'status', 'playback', 'lifecycle', 'diagnostics'], refresh,
+    store, ['nodes', 'node', 'entry', 'status', 'playback', 'lifecycle', 'diagnostics'], refresh,
   );
   const log = followWhileShown(store, ['events'], () => events.update(store.get('events')));
   return {
@@ -69,8 +69,10 @@ export function createStateView(context) {
  * Return why there is no state to show; an empty text if there is one.
  * @param {string | undefined} node
  * @param {any} entry
+ * @param {boolean} isKnown - whether the console has said which nodes there are
  */
-export function absenceText(node, entry) {
+export function absenceText(node, entry, isKnown) {
+  if (!isKnown) return 'Waiting for the console …';
   if (!node) return 'No node is on the graph: start a bridge, a spectator or a player. The page finds it by itself.';
   return entry ? '' : `The node ${node} is not on the graph. The page continues when the node returns.`;
 }

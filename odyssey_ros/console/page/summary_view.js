@@ -38,7 +38,7 @@ export function createSummary(context) {
 
   function refresh() {
     const [node, entry, status, played] = ['node', 'entry', 'status', 'playback'].map((name) => store.get(name));
-    replaceContent(absent, absenceText(node, entry));
+    replaceContent(absent, absenceText(node, entry, store.get('nodes') !== undefined));
     list.hidden = !entry;
     lifecycle.update(store.get('lifecycle'));
     rows.connection.hidden = rows.stream.hidden = !status;
@@ -76,7 +76,7 @@ export function createSummary(context) {
       absent, list, error,
     ),
     ...followWhileShown(
-      store, ['node', 'entry', 'status', 'playback', 'lifecycle', 'diagnostics', 'events'], refresh,
+      store, ['nodes', 'node', 'entry', 'status', 'playback', 'lifecycle', 'diagnostics', 'events'], refresh,
     ),
   };
 }

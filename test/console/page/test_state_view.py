@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +120,17 @@ def test_the_log_shows_events_and_errors(page: Page, probe: Probe) -> None:
     expect(page.locator(".summary > .message[data-level=error]")).to_contain_text(
         re.compile("[A-Z]+_[A-Z]+|FROZEN")
     )
+
+
+def test_a_node_that_reports_nothing_is_told(page: Page, bridge: Process) -> None:
+    """A process that hangs, or that was killed and is not missed by the graph yet."""
+    expect(panel(page, "Connection").locator("header .badge")).to_have_text("Connected")
+    os.kill(bridge.popen.pid, signal.SIGSTOP)
+    try:
+        expect(page.locator("#notice")).to_contain_text("No state has come from /odyssey for")
+    finally:
+        os.kill(bridge.popen.pid, signal.SIGCONT)
+    expect(page.locator("#notice")).to_be_empty()
 
 
 def test_the_chosen_node_stays_chosen_while_it_is_away(
