@@ -230,7 +230,7 @@ def test_another_page_reads_and_changes_nothing(
         context = browser.new_context()
         try:
             own = context.new_page()
-            own.goto(console.url)  # the console is open in the same browser
+            own.goto(f"{console.url}/#state")  # the console is open in the same browser
             expect(own.locator("#node")).to_have_value("/odyssey", timeout=console_pages.TIMEOUT_MS)
             page = context.new_page()
             page.goto(f"http://{host}:{hostile_port}/")

@@ -47,7 +47,7 @@ _EXPORT = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", r
 @pytest.fixture(scope="module")
 def emulator(graph: ConsoleGraph) -> EmulatorProcess:
     """An emulator with a recording."""
-    emulator = graph.emulator("--fps", "10")
+    emulator = graph.emulator("--fps", "5")
     make_recording(emulator.url, ["a calm sea", "a red desert"])
     return emulator
 

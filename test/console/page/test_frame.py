@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -11,9 +12,17 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from console_graph import ConsoleProcess
+
 VIEWS = ("Live", "State", "Recordings", "Simulations")
 
 ACTIVE = "document.activeElement?.id ?? ''"
+
+
+@pytest.fixture(scope="module")
+def console(lone_console: ConsoleProcess) -> ConsoleProcess:
+    """A console without nodes."""
+    return lone_console
 
 
 def _current(page: Page) -> str:

@@ -10,19 +10,15 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Browser, Page
-
-    from console_graph import ConsoleProcess
+    from playwright.sync_api import Page
 
 
-@pytest.fixture(scope="module")
-def run(browser: Browser, console: ConsoleProcess) -> Callable[[str, str, Any], Any]:
+@pytest.fixture
+def run(module_page: Page) -> Callable[[str, str, Any], Any]:
     """Calls a function of a module in Chromium: `run("picture_words", "m => m.ageText(45)")`."""
-    page: Page = browser.new_page()
-    page.goto(f"{console.url}/static/icon.svg")
 
     def call(module: str, function: str, argument: Any = None) -> Any:
-        return page.evaluate(
+        return module_page.evaluate(
             f"async (argument) => ({function})(await import('/static/{module}.js'), argument)", argument
         )
 

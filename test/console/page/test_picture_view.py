@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from probe import Probe
     from processes import EmulatorProcess, Process
 
-FPS = 10
+FPS = 5
 VIDEO_TOPIC = "/odyssey/image_raw/foxglove"
 
 PIXELS = """() => {

@@ -29,6 +29,12 @@ FRAMES = 50  # of the first episode: 2.5 s at 20 Hz
 
 
 @pytest.fixture(scope="module")
+def emulator(graph: ConsoleGraph) -> EmulatorProcess:
+    """An emulator whose jobs have videos at 20 Hz."""
+    return graph.emulator("--fps", "20")
+
+
+@pytest.fixture(scope="module")
 def player(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
     """A paused player of a job with two streams, which plays them again and again."""
     job = finished_job(emulator.url)

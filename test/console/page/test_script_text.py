@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+
+@pytest.fixture(scope="module")
+def page(module_page: Page) -> Page:
+    """A page that the tests of the file share: none of them changes it."""
+    return module_page
 
 
 def run(page: Page, module: str, expression: str) -> Any:

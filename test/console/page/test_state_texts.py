@@ -26,11 +26,11 @@ EVENT = {
 
 
 @pytest.fixture
-def call(page: Page) -> Callable[..., Any]:
+def call(module_page: Page) -> Callable[..., Any]:
     """Calls a function of a module of the page: `call("time_text", "mediaText", 3)`."""
 
     def act(module: str, name: str, *arguments: Any) -> Any:
-        return page.evaluate(
+        return module_page.evaluate(
             "async ([module, name, values]) => (await import(`/static/${module}.js`))[name](...values)",
             [module, name, list(arguments)],
         )

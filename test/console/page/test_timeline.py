@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-import console_pages
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
-    from console_graph import ConsoleGraph, ConsoleProcess
+    from console_graph import ConsoleProcess
 
 PROMPTS = [
     {"position": 0, "prompt": "a sea"},
@@ -24,21 +22,19 @@ PROMPTS = [
 
 
 @pytest.fixture(scope="module")
-def console(graph: ConsoleGraph) -> ConsoleProcess:
+def console(lone_console: ConsoleProcess) -> ConsoleProcess:
     """A console without nodes."""
-    return graph.console()
+    return lone_console
 
 
-@pytest.fixture(scope="module")
-def script(browser: Browser, console: ConsoleProcess) -> Iterator[Callable[..., Any]]:
+@pytest.fixture
+def script(module_page: Page) -> Callable[..., Any]:
     """Calls functions of a module of the page: `script("timeline_layout", "timeText(5)")`."""
-    page = console_pages.open_page(browser, f"{console.url}/#recordings", console_pages.PageWatch())
 
     def call(module: str, expression: str) -> Any:
-        return page.evaluate(f"async () => (await import('/static/{module}.js')).{expression}")
+        return module_page.evaluate(f"async () => (await import('/static/{module}.js')).{expression}")
 
-    yield call
-    page.context.close()
+    return call
 
 
 def test_marks_are_where_their_prompts_begin(script: Callable[..., Any]) -> None:

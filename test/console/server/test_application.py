@@ -21,6 +21,12 @@ READS = ("/", "/login", "/static/main.js", "/api/session", "/api/recordings", "/
 
 
 @pytest.fixture(scope="module")
+def console(lone_console: ConsoleProcess) -> ConsoleProcess:
+    """A console without nodes."""
+    return lone_console
+
+
+@pytest.fixture(scope="module")
 def client(console: ConsoleProcess) -> Iterator[httpx.Client]:
     """Sends requests as the page does."""
     with httpx.Client(base_url=console.url, trust_env=False, timeout=60) as one:

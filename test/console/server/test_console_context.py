@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from console_graph import ConsoleProcess
 
 
+@pytest.fixture(scope="module")
+def console(lone_console: ConsoleProcess) -> ConsoleProcess:
+    """A console without nodes."""
+    return lone_console
+
+
 @pytest.mark.parametrize("query", ["?node=/none", "?node=", "", "?node=%00", "?node=" + "x" * 5000])
 def test_a_node_that_is_not_there(console: ConsoleProcess, query: str) -> None:
     with httpx.Client(base_url=console.url, trust_env=False, timeout=60) as client:

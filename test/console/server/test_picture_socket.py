@@ -194,7 +194,7 @@ async def test_a_page_that_sends_something_else_is_disconnected(console: Console
 
 async def test_jpeg_is_shown_when_the_service_sends_vp8(graph: ConsoleGraph, console: ConsoleProcess):
     """Nothing comes on the H.264 topic then; the reason is told."""
-    emulator = graph.emulator("--fps", "10", "--codec", "vp8")
+    emulator = graph.emulator("--fps", "5", "--codec", "vp8")
     bridge = graph.bridge(emulator, {"prompt": "a red desert"}, "-r", "__node:=other")
     async with PictureClient(console.url, node="/other") as client:
         assert (await client.more(2))[0].codec == JPEG

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 HELLO = object()
 
 
+@pytest.fixture(scope="module")
+def console(lone_console: ConsoleProcess) -> ConsoleProcess:
+    """A console without nodes."""
+    return lone_console
+
+
 @pytest.fixture
 def token(console: ConsoleProcess) -> str:
     """The token of the page."""
