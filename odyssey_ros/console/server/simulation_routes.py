@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from odyssey_ros.client import ErrorCode, OdysseyError
-from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.console.graph.simulation_calls import SimulationCalls
 from odyssey_ros.console.graph.simulation_goals import SimulationGoals
 from odyssey_ros.console.graph.simulation_values import (
@@ -21,8 +19,9 @@ from odyssey_ros.console.server.answers import answer
 from odyssey_ros.console.server.console_context import node_of
 from odyssey_ros.console.server.media_forwarding import MEDIA, forward
 from odyssey_ros.console.server.media_sources import MediaAddresses, MediaKey, MediaKind
+from odyssey_ros.console.server.picture_uploads import PictureUploads
 from odyssey_ros.console.server.recorded_prompts import recorded_prompts
-from odyssey_ros.console.server.request_bodies import bad_argument, read_body, read_json
+from odyssey_ros.console.server.request_bodies import bad_argument, read_json
 from odyssey_ros.console.server.script_preview import preview_value
 from odyssey_ros.console.server.script_requests import (
     MAX_BODY_BYTES,
@@ -33,7 +32,7 @@ from odyssey_ros.console.server.script_requests import (
 from odyssey_ros.console.server.simulation_cancelling import cancel_job
 from odyssey_ros.console.server.simulation_goal import simulation_goal
 from odyssey_ros.console.server.simulation_jobs import SimulationJobs
-from odyssey_ros.console.server.start_pictures import StartPicture, StartPictures
+from odyssey_ros.console.server.start_pictures import StartPictures
 
 if TYPE_CHECKING:
     from odyssey_ros.action import RunSimulation
@@ -72,6 +71,7 @@ class _SimulationRoutes:
     def __init__(self, context: ConsoleContext) -> None:
         self._hub = context.hub
         self._checks = ScriptChecks()
+        self._uploads = PictureUploads()
         self._pictures = StartPictures()
         self._calls = SimulationCalls(context.calls)
         self._jobs = SimulationJobs(
@@ -89,8 +89,7 @@ class _SimulationRoutes:
 
     async def picture(self, request: web.Request) -> web.Response:
         """Keep a picture for some minutes, until a job is submitted."""
-        content = await read_body(request, MAX_IMAGE_BYTES)
-        picture = await asyncio.to_thread(StartPicture.read, content)
+        picture = await self._uploads.read(request)
         return answer({"id": self._pictures.add(picture), "width": picture.width, "height": picture.height})
 
     async def submit(self, request: web.Request) -> web.Response:

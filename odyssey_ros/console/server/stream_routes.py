@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from odyssey_ros.client import ErrorCode, OdysseyError
-from odyssey_ros.client.image_limits import MAX_IMAGE_BYTES
 from odyssey_ros.console.graph.stream_calls import StreamCalls, StreamStart
 from odyssey_ros.console.server.answers import answer
 from odyssey_ros.console.server.console_context import node_of
+from odyssey_ros.console.server.picture_uploads import PictureUploads
 from odyssey_ros.console.server.prompt_log import PromptLog
 from odyssey_ros.console.server.prompt_text import MAX_CHARACTERS, checked_prompt
-from odyssey_ros.console.server.request_bodies import read_body, read_json
-from odyssey_ros.console.server.start_pictures import StartPicture, StartPictures
+from odyssey_ros.console.server.request_bodies import read_json
+from odyssey_ros.console.server.start_pictures import StartPictures
 from odyssey_ros.console.server.stream_requests import StreamRequests
 
 if TYPE_CHECKING:
     from odyssey_ros.console.server.console_context import ConsoleContext
-
-MAX_UPLOADS: Final = 4
-"""Pictures that are uploaded at once, each of up to 25 MiB."""
 
 
 def stream_routes(context: ConsoleContext) -> list[web.RouteDef]:
@@ -42,23 +37,13 @@ class _StreamRoutes:
 
     def __init__(self, context: ConsoleContext) -> None:
         self._hub = context.hub
-        self._uploads = 0
+        self._uploads = PictureUploads()
         self._pictures = StartPictures()
         log = PromptLog(lambda node, prompts: context.hub.publish(node, "prompts", prompts))
         self._requests = StreamRequests(StreamCalls(context.calls), log)
 
     async def picture(self, request: web.Request) -> web.Response:
-        if self._uploads >= MAX_UPLOADS:
-            raise OdysseyError(
-                f"{MAX_UPLOADS} pictures are being uploaded already: wait a moment, then try again",
-                code=ErrorCode.TOO_MANY_CALLS,
-            )
-        self._uploads += 1
-        try:
-            content = await read_body(request, MAX_IMAGE_BYTES)
-            picture = await asyncio.to_thread(StartPicture.read, content)
-        finally:
-            self._uploads -= 1
+        picture = await self._uploads.read(request)
         return answer(
             {
                 "id": self._pictures.add(picture),
