@@ -132,9 +132,10 @@ class SimulationGoals:
 
     def _client(self, action: str) -> ActionClient:
         """Return the client of an action. On the executor's thread, so that there is one."""
-        if action not in self._clients:
-            self._clients[action] = ActionClient(self._node, RunSimulation, action)
-        return self._clients[action]
+        client = self._clients.get(action)
+        if client is None:
+            client = self._clients[action] = ActionClient(self._node, RunSimulation, action)
+        return client
 
 
 def _content(response: Any) -> RunSimulation.Result:
