@@ -122,7 +122,7 @@ class SimulationGoals:
         return SimulationGoal(handle, self._calls, result)
 
     async def _ready_client(self, action: str) -> ActionClient:
-        client = await self._calls.on_executor(lambda: self._client(action))
+        client: ActionClient = await self._calls.on_executor(lambda: self._client(action))
         deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
         while not await self._calls.on_executor(client.server_is_ready):
             if asyncio.get_running_loop().time() > deadline:
