@@ -1,16 +1,26 @@
-"""Checks the prompts of requests before anything is sent to a node."""
+"""Checks the prompts of requests before anything is sent to a node, by the limit of the node."""
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from odyssey_ros.client import ErrorCode, OdysseyError
+
+if TYPE_CHECKING:
+    from odyssey_ros.console.server.state_hub import StateHub
 
 MAX_CHARACTERS: Final = 100_000
 """The maximum of the bridge's parameter `max_prompt_length`."""
 
 _KEPT: Final = frozenset("\n\t")
+
+
+def max_prompt_length(hub: StateHub, node: str) -> int | None:
+    """Return the limit of a node's prompts; None while it is not known."""
+    message = hub.last(node, "limits")
+    return None if message is None else int(json.loads(message)["limits"]["max_prompt_length"])
 
 
 def checked_prompt(text: str, max_length: int, *, may_be_empty: bool = False) -> str:

@@ -16,8 +16,8 @@ from odyssey_ros.console.server.answers import answer
 from odyssey_ros.console.server.console_context import context_of, node_of
 from odyssey_ros.console.server.media_forwarding import MEDIA, forward
 from odyssey_ros.console.server.media_sources import MediaAddresses, MediaKey, MediaKind
+from odyssey_ros.console.server.query_counts import query_count
 from odyssey_ros.console.server.recorded_prompts import recorded_prompts
-from odyssey_ros.console.server.request_bodies import bad_argument
 
 if TYPE_CHECKING:
     from odyssey_ros.console.graph.graph_nodes import GraphNode
@@ -37,8 +37,8 @@ def recording_routes() -> list[web.RouteDef]:
 
 
 async def _list(request: web.Request) -> web.Response:
-    limit = _count(request, "limit", DEFAULT_ROWS, (1, MAX_ROWS))
-    offset = _count(request, "offset", 0, (0, MAX_OFFSET))
+    limit = query_count(request, "limit", DEFAULT_ROWS, (1, MAX_ROWS))
+    offset = query_count(request, "offset", 0, (0, MAX_OFFSET))
     page = await list_recordings(context_of(request).calls, node_of(request), limit, offset)
     rows = [
         {
@@ -102,12 +102,3 @@ class _Source:
     async def load(self) -> MediaAddresses:
         """Ask the node."""
         return MediaAddresses.of(await get_recording(self._calls, self._node, self._stream_id))
-
-
-def _count(request: web.Request, name: str, default: int, bounds: tuple[int, int]) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
-        raise bad_argument(f"{name} has to be a whole number")
-    if not bounds[0] <= int(text) <= bounds[1]:
-        raise bad_argument(f"{name} has to be from {bounds[0]} to {bounds[1]}")
-    return int(text)

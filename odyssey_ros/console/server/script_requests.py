@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odyssey_ros.console.server.request_bodies import JsonBody
-    from odyssey_ros.console.server.state_hub import StateHub
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 """Size of the JSON of a text of 1 MiB, whose characters may be escaped."""
@@ -94,12 +92,6 @@ class ScriptChecks:
                 return await asyncio.to_thread(lambda: use(check()))
         finally:
             self._waiting -= 1
-
-
-def max_prompt_length(hub: StateHub, node: str) -> int | None:
-    """Return the limit of a node's prompts; None while it is not known."""
-    message = hub.last(node, "limits")
-    return None if message is None else int(json.loads(message)["limits"]["max_prompt_length"])
 
 
 def _pictures(body: JsonBody) -> dict[str, str]:

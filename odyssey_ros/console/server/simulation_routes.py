@@ -20,6 +20,8 @@ from odyssey_ros.console.server.console_context import node_of
 from odyssey_ros.console.server.media_forwarding import MEDIA, forward
 from odyssey_ros.console.server.media_sources import MediaAddresses, MediaKey, MediaKind
 from odyssey_ros.console.server.picture_uploads import PictureUploads
+from odyssey_ros.console.server.prompt_text import max_prompt_length
+from odyssey_ros.console.server.query_counts import query_count
 from odyssey_ros.console.server.recorded_prompts import recorded_prompts
 from odyssey_ros.console.server.request_bodies import bad_argument, read_json
 from odyssey_ros.console.server.script_preview import preview_value
@@ -27,7 +29,6 @@ from odyssey_ros.console.server.script_requests import (
     MAX_BODY_BYTES,
     ScriptChecks,
     ScriptRequest,
-    max_prompt_length,
 )
 from odyssey_ros.console.server.simulation_cancelling import cancel_job
 from odyssey_ros.console.server.simulation_goal import simulation_goal
@@ -116,8 +117,8 @@ class _SimulationRoutes:
         if status not in _FILTERS:
             raise bad_argument(f"status has to be one of {', '.join(name for name in _FILTERS if name)}")
         state, active = _FILTERS[status]
-        limit = _count(request, "limit", 20, (1, MAX_ROWS))
-        offset = _count(request, "offset", 0, (0, 10**9))
+        limit = query_count(request, "limit", 20, (1, MAX_ROWS))
+        offset = query_count(request, "offset", 0, (0, 10**9))
         jobs, total = await self._calls.page(target, status=state, active=active, limit=limit, offset=offset)
         values = [job_info_value(job) for job in jobs[:MAX_ROWS]]
         for value in values:
@@ -187,12 +188,3 @@ def _job_id(request: web.Request) -> str:
     if len(job_id) > MAX_ID_LENGTH or not job_id.isprintable():
         raise bad_argument("the id of the job is not an id")
     return job_id
-
-
-def _count(request: web.Request, name: str, default: int, bounds: tuple[int, int]) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
-        raise bad_argument(f"{name} has to be a whole number")
-    if not bounds[0] <= int(text) <= bounds[1]:
-        raise bad_argument(f"{name} has to be from {bounds[0]} to {bounds[1]}")
-    return int(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -12,7 +11,7 @@ from odyssey_ros.console.server.answers import answer
 from odyssey_ros.console.server.console_context import node_of
 from odyssey_ros.console.server.picture_uploads import PictureUploads
 from odyssey_ros.console.server.prompt_log import PromptLog
-from odyssey_ros.console.server.prompt_text import MAX_CHARACTERS, checked_prompt
+from odyssey_ros.console.server.prompt_text import MAX_CHARACTERS, checked_prompt, max_prompt_length
 from odyssey_ros.console.server.request_bodies import read_json
 from odyssey_ros.console.server.start_pictures import StartPictures
 from odyssey_ros.console.server.stream_requests import StreamRequests
@@ -84,5 +83,5 @@ class _StreamRoutes:
 
     def _max_length(self, node: str) -> int:
         """Return the limit of a node's prompts; it checks them itself while the limit is not known here."""
-        message = self._hub.last(node, "limits")
-        return MAX_CHARACTERS if message is None else int(json.loads(message)["limits"]["max_prompt_length"])
+        limit = max_prompt_length(self._hub, node)
+        return MAX_CHARACTERS if limit is None else limit

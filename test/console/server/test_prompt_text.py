@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odyssey_ros.client import ErrorCode, OdysseyError
-from odyssey_ros.console.server.prompt_text import checked_prompt
+from odyssey_ros.console.server.prompt_text import checked_prompt, max_prompt_length
+from odyssey_ros.console.server.state_hub import StateHub
+
+
+def test_the_limit_is_that_of_the_node() -> None:
+    """It is unknown until the node has told it."""
+    hub = StateHub()
+    assert max_prompt_length(hub, "/odyssey") is None
+    hub.publish("/odyssey", "limits", {"max_prompt_length": 7})
+    assert max_prompt_length(hub, "/odyssey") == 7
 
 
 def test_line_ends_become_those_of_unix() -> None:

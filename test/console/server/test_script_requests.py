@@ -10,13 +10,7 @@ import pytest
 
 from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.console.server.request_bodies import JsonBody
-from odyssey_ros.console.server.script_requests import (
-    MAX_WAITING,
-    ScriptChecks,
-    ScriptRequest,
-    max_prompt_length,
-)
-from odyssey_ros.console.server.state_hub import StateHub
+from odyssey_ros.console.server.script_requests import MAX_WAITING, ScriptChecks, ScriptRequest
 
 
 def read(**fields: Any) -> ScriptRequest:
@@ -69,16 +63,11 @@ async def test_checks_run_one_at_a_time_beside_the_loop() -> None:
 
 
 async def test_the_limit_of_prompts_is_that_of_the_node() -> None:
-    hub = StateHub()
-    assert max_prompt_length(hub, "/odyssey") is None
-    hub.publish("/odyssey", "limits", {"max_prompt_length": 7})
-    limit = max_prompt_length(hub, "/odyssey")
-    assert limit == 7
     request = ScriptRequest(
         "[{timestamp_ms: 0, start: {prompt: 'long prompt'}}, {timestamp_ms: 1, end: {}}]",
         "a.yaml",
         portrait=False,
         pictures={},
     )
-    errors = await ScriptChecks().run(request, limit, lambda checked: checked.errors)
+    errors = await ScriptChecks().run(request, 7, lambda checked: checked.errors)
     assert "at most 7 are allowed" in errors[0].message
