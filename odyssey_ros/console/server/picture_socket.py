@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from odyssey_ros.console.graph.picture_messages import Codec
-from odyssey_ros.console.server.access import session_of
 from odyssey_ros.console.server.console_context import context_of
 from odyssey_ros.console.server.picture_watch import PictureWatch
+from odyssey_ros.console.server.socket_messages import (
+    MAX_MESSAGE_BYTES,
+    SocketRefusedError,
+    check_hello,
+    receive_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
 MAX_VIEWERS: Final = 32
-MAX_MESSAGE_BYTES: Final = 4096
 MAX_NAME: Final = 512
-HELLO_TIMEOUT_S: Final = 5.0
 HEARTBEAT_S: Final = 6.0
 
 _CODECS: Final = {"h264": Codec.H264, "jpeg": Codec.JPEG}
@@ -43,10 +45,6 @@ async def _close_all(application: web.Application) -> None:
     await asyncio.gather(*closing, return_exceptions=True)
 
 
-class _RefusedError(Exception):
-    """The page sent something that it must not; the text becomes the reason of the close."""
-
-
 async def _serve(request: web.Request) -> web.WebSocketResponse:
     # Pictures are compressed already.
     socket = web.WebSocketResponse(
@@ -60,38 +58,13 @@ async def _serve(request: web.Request) -> web.WebSocketResponse:
         return socket
     sockets.add(socket)
     try:
-        await _check_hello(request, socket)
-        await _run(request, socket)
-    except _RefusedError as refusal:
+        if await check_hello(request, socket):
+            await _run(request, socket)
+    except SocketRefusedError as refusal:
         await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(refusal).encode())
     finally:
         sockets.discard(socket)
     return socket
-
-
-async def _check_hello(request: web.Request, socket: web.WebSocketResponse) -> None:
-    try:
-        message = await _receive(socket, HELLO_TIMEOUT_S)
-    except asyncio.TimeoutError:
-        raise _RefusedError(f"the page did not say hello within {HELLO_TIMEOUT_S:g} s") from None
-    if message is not None and not (
-        message.get("type") == "hello" and session_of(request).is_page_token(message.get("token"))
-    ):
-        raise _RefusedError("the token is not that of this console: load the page again")
-
-
-async def _receive(socket: web.WebSocketResponse, timeout_s: float | None = None) -> dict[str, Any] | None:
-    """Return the next message; None when the socket has been closed."""
-    message = await socket.receive(timeout=timeout_s)
-    if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
-        return None
-    try:
-        value = json.loads(message.data) if message.type is WSMsgType.TEXT else None
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise _RefusedError("the message is not a JSON object")
-    return value
 
 
 async def _run(request: web.Request, socket: web.WebSocketResponse) -> None:
@@ -99,7 +72,7 @@ async def _run(request: web.Request, socket: web.WebSocketResponse) -> None:
     sender = asyncio.ensure_future(_send(watch, socket))
     checker = asyncio.ensure_future(watch.check_repeatedly())
     try:
-        while (message := await _receive(socket)) is not None:
+        while (message := await receive_message(socket)) is not None:
             _handle(watch, message)
     finally:
         watch.close()
@@ -123,23 +96,23 @@ def _handle(watch: PictureWatch, message: dict[str, Any]) -> None:
     if kind == "drawn":
         number = message.get("sequence")
         if isinstance(number, bool) or not isinstance(number, int):
-            raise _RefusedError("sequence has to be a whole number")
+            raise SocketRefusedError("sequence has to be a whole number")
         watch.acknowledge(number)
     elif kind == "watch":
         node = message.get("node")
         if not isinstance(node, str) or len(node) > MAX_NAME:
-            raise _RefusedError("node has to be the name of a node")
+            raise SocketRefusedError("node has to be the name of a node")
         watch.watch(node, _codecs(message.get("codecs")))
     elif kind == "clock":
         sent = message.get("sent")
         if isinstance(sent, bool) or not isinstance(sent, (int, float)):
-            raise _RefusedError("sent has to be a number")
+            raise SocketRefusedError("sent has to be a number")
         watch.tell_time(sent)
     else:
-        raise _RefusedError("the message has an unknown type")
+        raise SocketRefusedError("the message has an unknown type")
 
 
 def _codecs(value: object) -> Set[Codec]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise _RefusedError("codecs has to be a list of names")
+        raise SocketRefusedError("codecs has to be a list of names")
     return frozenset(_CODECS[one] for one in value if one in _CODECS)

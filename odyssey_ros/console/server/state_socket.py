@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from odyssey_ros.client.service_text import is_plain
 from odyssey_ros.console.graph.graph_nodes import MAX_NAME
-from odyssey_ros.console.server.access import session_of
 from odyssey_ros.console.server.console_context import context_of
+from odyssey_ros.console.server.socket_messages import (
+    MAX_MESSAGE_BYTES,
+    SocketRefusedError,
+    check_hello,
+    receive_message,
+)
 from odyssey_ros.console.server.state_page import StatePage
 
 if TYPE_CHECKING:
     from odyssey_ros.console.server.console_context import ConsoleContext
 
 MAX_PAGES: Final = 32
-MAX_MESSAGE_BYTES: Final = 4096
-HELLO_TIMEOUT_S: Final = 5.0
 HEARTBEAT_S: Final = 6.0
 """A page that has vanished is noticed within one and a half of it."""
 
@@ -46,10 +48,6 @@ async def _close_all(application: web.Application) -> None:
     await asyncio.gather(*closing, return_exceptions=True)
 
 
-class _RefusedError(Exception):
-    """The page sent something that it must not; the text becomes the reason of the close."""
-
-
 async def _serve(request: web.Request) -> web.WebSocketResponse:
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, timeout=1.0)
     await socket.prepare(request)
@@ -60,38 +58,13 @@ async def _serve(request: web.Request) -> web.WebSocketResponse:
         return socket
     sockets.add(socket)
     try:
-        await _check_hello(request, socket)
-        await _Connection(context_of(request), socket).run()
-    except _RefusedError as refusal:
+        if await check_hello(request, socket):
+            await _Connection(context_of(request), socket).run()
+    except SocketRefusedError as refusal:
         await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(refusal).encode())
     finally:
         sockets.discard(socket)
     return socket
-
-
-async def _check_hello(request: web.Request, socket: web.WebSocketResponse) -> None:
-    try:
-        message = await _receive(socket, HELLO_TIMEOUT_S)
-    except asyncio.TimeoutError:
-        raise _RefusedError(f"the page did not say hello within {HELLO_TIMEOUT_S:g} s") from None
-    if message is None:
-        return
-    if message.get("type") != "hello" or not session_of(request).is_page_token(message.get("token")):
-        raise _RefusedError("the token is not that of this console: load the page again")
-
-
-async def _receive(socket: web.WebSocketResponse, timeout_s: float | None = None) -> dict[str, Any] | None:
-    """Return the next message; None when the socket has been closed."""
-    message = await socket.receive(timeout=timeout_s)
-    if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
-        return None
-    try:
-        value = json.loads(message.data) if message.type is WSMsgType.TEXT else None
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise _RefusedError("the message is not a JSON object")
-    return value
 
 
 class _Connection:
@@ -107,13 +80,13 @@ class _Connection:
         """Send the state until the page closes the socket.
 
         Raises:
-            _RefusedError: The page sent something that it must not.
+            SocketRefusedError: The page sent something that it must not.
         """
         self._hub.add(self._page)
         self._feed.page_opened()
         sender = asyncio.ensure_future(self._send())
         try:
-            while (message := await _receive(self._socket)) is not None:
+            while (message := await receive_message(self._socket)) is not None:
                 self._handle(message)
         finally:
             sender.cancel()
@@ -126,7 +99,7 @@ class _Connection:
     def _handle(self, message: dict[str, Any]) -> None:
         node = message.get("node")
         if message.get("type") != "watch" or not isinstance(node, str) or not _is_possible(node):
-            raise _RefusedError("the message has an unknown type or an invalid field")
+            raise SocketRefusedError("the message has an unknown type or an invalid field")
         if node != self._page.node:
             self._feed.watch(node)
             self._feed.unwatch(self._page.node)

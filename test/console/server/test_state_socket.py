@@ -11,7 +11,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from odyssey_ros.console.server.state_socket import MAX_MESSAGE_BYTES, MAX_PAGES
+from odyssey_ros.console.server.socket_messages import MAX_MESSAGE_BYTES
+from odyssey_ros.console.server.state_socket import MAX_PAGES
 from waiting import wait_until
 
 if TYPE_CHECKING:
