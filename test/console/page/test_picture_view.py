@@ -162,7 +162,7 @@ def test_nothing_is_subscribed_while_the_picture_is_not_shown(
         return probe.node.count_subscribers(VIDEO_TOPIC) > 0
 
     expect_moving(page)
-    assert watched()
+    wait_until(watched)
     page.get_by_role("link", name="State", exact=True).click()
     wait_until(lambda: not watched())
     page.get_by_role("link", name="Live", exact=True).click()
