@@ -36,12 +36,14 @@ export class StateSocket {
       const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/socket/state`);
       this.#socket = socket;
       socket.addEventListener('open', () => {
-        this.#delay = MIN_DELAY_MS;
         this.#send({ type: 'hello', token });
         this.#send({ type: 'watch', node: this.#node });
         this.changed(true);
       });
-      socket.addEventListener('message', (event) => this.receive(JSON.parse(event.data)));
+      socket.addEventListener('message', (event) => {
+        this.#delay = MIN_DELAY_MS; // the server has accepted the page
+        this.receive(JSON.parse(event.data));
+      });
       socket.addEventListener('close', () => this.#again());
     } catch {
       this.#again();
