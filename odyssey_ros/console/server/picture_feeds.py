@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -103,7 +104,7 @@ class _Feed:
         self._call(lambda: self._pass_refusal_on(reason))
 
     def _call(self, call: Callable[[], None]) -> None:
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
             self._loop.call_soon_threadsafe(call)
 
     def _pass_on(self, packet: PicturePacket) -> None:
