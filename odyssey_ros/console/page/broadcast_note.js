@@ -7,7 +7,7 @@ import { element, replaceContent } from './dom.js';
  * @param {any} status
  * @param {any[]} events
  */
-export function isBroadcast(status, events) {
+function isBroadcast(status, events) {
   return Boolean(status?.streaming)
     && events.some((event) => event.kind === 'broadcast_ready' && event.stream_id === status.stream_id);
 }

@@ -7,7 +7,7 @@
  */
 
 /** The kinds of events, with their words and levels. */
-export const EVENT_KINDS = /** @type {Record<string, import('./state_words.js').Word>} */ ({
+const EVENT_KINDS = /** @type {Record<string, import('./state_words.js').Word>} */ ({
   started: { text: 'Started', level: 'ok' },
   acknowledged: { text: 'Acknowledged', level: 'ok' },
   ended: { text: 'Ended', level: 'stale' },

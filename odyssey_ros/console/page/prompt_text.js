@@ -12,7 +12,7 @@ const UNUSABLE = /(?![\n\t])[\p{Cc}\p{Cs}]/u;
  * Return the number of characters (code points) of a text, as the node counts them.
  * @param {string} text
  */
-export function countCharacters(text) {
+function countCharacters(text) {
   let count = 0;
   for (let at = 0; at < text.length; at += text.codePointAt(at) > 0xffff ? 2 : 1) count += 1;
   return count;

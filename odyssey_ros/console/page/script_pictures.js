@@ -2,7 +2,7 @@
 
 import { element } from './dom.js';
 
-export const MAX_PICTURES = 8;
+const MAX_PICTURES = 8;
 const MAX_BYTES = 25 * 1024 * 1024;
 
 /**

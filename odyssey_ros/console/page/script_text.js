@@ -1,6 +1,6 @@
 // Script texts in the editor: positions, indentation and the example. Without DOM, so that it can be tested by itself.
 
-export const INDENT = '  ';
+const INDENT = '  ';
 
 export const EXAMPLE = `# One video for each value of weather. Times are in milliseconds.
 variables:
@@ -22,15 +22,6 @@ export function lineCount(text) {
   let count = 1;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count += 1;
   return count;
-}
-
-/**
- * Return the line of a position, from 1.
- * @param {string} text
- * @param {number} position
- */
-export function lineAt(text, position) {
-  return lineCount(text.slice(0, position));
 }
 
 /**

@@ -12,7 +12,7 @@
  */
 
 /** The smallest distance of marks in pixels: each is a target of 24 pixels. */
-export const MARK_DISTANCE = 24;
+const MARK_DISTANCE = 24;
 
 /**
  * Return the marks of prompts, in order of time. A prompt that is less than `MARK_DISTANCE` after the first one of
