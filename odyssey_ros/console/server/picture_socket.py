@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import WSCloseCode, web
@@ -20,6 +21,8 @@ from odyssey_ros.console.server.socket_messages import (
 
 if TYPE_CHECKING:
     from collections.abc import Set
+
+logger = logging.getLogger(__name__)
 
 MAX_VIEWERS: Final = 32
 MAX_NAME: Final = 512
@@ -78,7 +81,9 @@ async def _run(request: web.Request, socket: web.WebSocketResponse) -> None:
         watch.close()
         sender.cancel()
         checker.cancel()
-        await asyncio.gather(sender, checker, return_exceptions=True)
+        for outcome in await asyncio.gather(sender, checker, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                logger.error("A page got no pictures any more; please report it", exc_info=outcome)
 
 
 async def _send(watch: PictureWatch, socket: web.WebSocketResponse) -> None:
