@@ -14,6 +14,7 @@ from foxglove_msgs.msg import CompressedVideo
 
 from console_graph import CONSOLE_READY, ConsoleProcess
 from encoded_topics import AccessUnit, decoded, is_key_frame
+from odyssey_ros.console.graph.picture_messages import Codec
 from picture_client import PictureClient, SentPicture
 from processes import node_command, node_environment, start_process, wait_for_line
 from waiting import eventually
@@ -49,9 +50,14 @@ def subscribers(probe: Probe, topic: str) -> list[Any]:
 
 
 def markers(pictures: Iterable[SentPicture]) -> list[int]:
-    """Return the numbers of the frames in pictures; one that lacks the picture before it is an error."""
+    """Return the numbers of the frames in H.264; one that lacks the picture before it is an error.
+
+    A node whose topics are just being discovered may be watched as JPEG at first.
+    """
     units = [
-        AccessUnit((0, one.number), "", "h264", one.data, is_key_frame("h264", one.data)) for one in pictures
+        AccessUnit((0, one.number), "", "h264", one.data, is_key_frame("h264", one.data))
+        for one in pictures
+        if one.codec == Codec.H264
     ]
     return [marker.counter for _, _, marker in decoded(units)]
 
