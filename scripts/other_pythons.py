@@ -36,7 +36,7 @@ PROBE = (
 )
 PROBE_SECONDS = 60
 ROS_FREE_TESTS = (
-    *("test/client", "test/dataset", "test/emulator", "test/pictures"),
+    *("test/client", "test/dataset", "test/emulator", "test/pictures", "test/web"),
     *("test/test_number_text.py", "test/test_public_address.py"),
 )
 # The browser tests run another program, which is the same for every Python.
