@@ -48,7 +48,12 @@ def _listening(family: int, address: tuple[str | int, ...]) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
+        try:
+            made.bind(address)
+        except OSError as error:
+            reason = (error.strerror or "cannot be used").lower()
+            where = f"{address[0]}, port {address[1]}"
+            raise OSError(error.errno, f"cannot listen on {where}: {reason}") from None
         made.listen(_BACKLOG)
     except BaseException:
         made.close()

@@ -95,6 +95,7 @@ def start_process(command: list[str], environment: dict[str, str]) -> Process:
         text=True,
         start_new_session=True,
     )
+    popen.args = command  # what tests read and tell
     process = Process(popen)
     process.read_output()
     return process
