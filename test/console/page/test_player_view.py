@@ -46,8 +46,8 @@ def controlling(player: Process, console: ConsoleProcess, browser: Browser) -> I
     """A page that shows the player."""
     watch = PageWatch()
     watch.allow(
-        "409 POST .*/api/player/(pause|seek|step)"
-    )  # until the player has started; and a refused step
+        "40[49] POST .*/api/player/(pause|seek|step)"
+    )  # until the player is known and has started; and a refused step
     page = open_page(browser, f"{console.url}/?node=/player", watch)
     yield page
     page.context.close()
@@ -71,7 +71,8 @@ def seek(page: Page, body: dict[str, int]) -> None:
         """async (body) => {
             const { page_token: token } = await (await fetch('/api/session')).json();
             const headers = { 'X-Console-Token': token, 'Content-Type': 'application/json' };
-            for (const [name, value] of [['pause', {}], ['seek', body]]) {
+            // The step opens the episode: a paused player does not open another one for a seek.
+            for (const [name, value] of [['pause', {}], ['seek', body], ['step', {}], ['seek', body]]) {
                 const options = { method: 'POST', headers, body: JSON.stringify(value) };
                 if (!(await fetch(`/api/player/${name}?node=/player`, options)).ok) return false;
             }

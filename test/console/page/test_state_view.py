@@ -134,9 +134,11 @@ def test_a_node_that_reports_nothing_is_told(page: Page, bridge: Process) -> Non
 
 
 def test_the_chosen_node_stays_chosen_while_it_is_away(
-    page: Page, graph: ConsoleGraph, emulator: EmulatorProcess, bridge: Process
+    page: Page, graph: ConsoleGraph, emulator: EmulatorProcess, bridge: Process, probe: Probe
 ) -> None:
     """The page says that the node has left, keeps its events, and continues when it returns."""
+    probe.publisher(String, "/odyssey/prompt").publish(String(data="fog comes in"))
+    expect(panel(page, "Events")).to_contain_text("fog comes in")
     bridge.end()
     absent = page.locator(".state > .message")
     expect(absent).to_contain_text("The node /odyssey is not on the graph")
