@@ -75,7 +75,7 @@ DECODER_THAT_ALWAYS_FAILS = """
 
 @pytest.fixture(autouse=True)
 def _allow_reading_pixels(watch: PageWatch) -> None:
-    """Chromium recommends a slower kind of canvas to pages that read pixels, which only tests do."""
+    """Allow the warning of Chromium about a page that reads pixels of a canvas. Only tests read them."""
     watch.allow("willReadFrequently")
 
 

@@ -142,7 +142,7 @@ def test_an_address_opens_a_recording(
 
 
 def test_errors_are_shown_in_words(open_page: Callable[..., Page], bridge: Process, watch: PageWatch) -> None:
-    """A recording that does not exist, and an id that is none."""
+    """A recording that does not exist, and an invalid id."""
     watch.allow(r"answer: 40[04] GET .*/api/recordings/")
     page = open_page("#recordings/nobody-has-it")
     expect(page.locator(".recording-player [role=alert]")).to_contain_text("not found", ignore_case=True)
