@@ -10,7 +10,6 @@ interfaces. The file is complete when the process has ended after SIGTERM.
 from __future__ import annotations
 
 import importlib
-import signal
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from mcap.writer import CompressionType, Writer
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,16 +98,15 @@ class _Recorder(Node):
 def _main() -> None:
     path, *arguments = sys.argv[1:]
     topics = dict(argument.split("=") for argument in arguments)
-    rclpy.init()
-    # rclpy ends the spinning on SIGINT and SIGTERM.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT and SIGTERM end the spinning between two messages: an exception could cut one off in the file.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.ALL)
     with Path(path).open("wb") as file:
         writer = Writer(file, chunk_size=_CHUNK_BYTES, compression=CompressionType.NONE)
         writer.start("ros2", "bag_recorder")
         node = _Recorder(writer, topics)
         try:
             rclpy.spin(node)
-        except (KeyboardInterrupt, ExternalShutdownException):
+        except ExternalShutdownException:
             pass
         finally:
             writer.finish()
