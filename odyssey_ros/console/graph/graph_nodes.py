@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from rclpy.node import Node
-    from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 MAX_NODES: Final = 64
 """Nodes that are offered; any process on the graph can create more."""
@@ -120,13 +119,16 @@ def _publishing_nodes(node: Node) -> set[tuple[str, str]]:
         for topic, types in node.get_topic_names_and_types()
         if not kinds.isdisjoint(types) and _is_valid(topic)
         for publisher in node.get_publishers_info_by_topic(topic)
-        if publisher.topic_type in kinds and _is_sendable(publisher)
+        if publisher.topic_type in kinds
+        and is_sendable_name(_full_name(publisher.node_namespace, publisher.node_name))
     }
 
 
-def _is_sendable(publisher: TopicEndpointInfo) -> bool:
-    """Return whether a page can be told the name of a node; other middlewares check names less than ROS."""
-    name = _full_name(publisher.node_namespace, publisher.node_name)
+def is_sendable_name(name: str) -> bool:
+    """Return whether a name of a node can be sent to a page; other programs of DDS can use any name.
+
+    A lone surrogate, for example, cannot be sent.
+    """
     return len(name) <= MAX_NAME and is_plain(name)
 
 

@@ -13,12 +13,12 @@ from odyssey_ros.console.server.console_context import CONTEXT
 from odyssey_ros.console.server.lifecycle_routes import lifecycle_routes
 from odyssey_ros.console.server.media_forwarding import add_media
 from odyssey_ros.console.server.page_files import page_routes
-from odyssey_ros.console.server.picture_socket import close_picture_sockets, picture_routes
+from odyssey_ros.console.server.picture_socket import add_picture_socket
 from odyssey_ros.console.server.player_routes import player_routes
 from odyssey_ros.console.server.recording_routes import recording_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
 from odyssey_ros.console.server.simulation_routes import simulation_routes
-from odyssey_ros.console.server.state_socket import close_state_sockets, state_routes
+from odyssey_ros.console.server.state_socket import add_state_socket
 from odyssey_ros.console.server.stream_routes import stream_routes
 
 if TYPE_CHECKING:
@@ -39,10 +39,8 @@ def make_application(context: ConsoleContext, access: Access) -> web.Application
     application[ACCESS] = access
     application.add_routes(access_routes())
     application.add_routes(page_routes())
-    application.add_routes(state_routes())
-    close_state_sockets(application)
-    application.add_routes(picture_routes())
-    close_picture_sockets(application)
+    add_state_socket(application)
+    add_picture_socket(application)
     application.add_routes(stream_routes(context))
     application.add_routes(simulation_routes(context))
     application.add_routes(lifecycle_routes())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import WSMsgType
 
+from odyssey_ros.console.graph.graph_nodes import is_sendable_name
 from odyssey_ros.console.server.access import session_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ HELLO_TIMEOUT_S: Final = 5.0
 
 
 class SocketRefusedError(Exception):
-    """The page sent something that it must not; the text becomes the reason of the close."""
+    """The page sent something that it must not.
+
+    The text becomes the reason of the close: words for the person at the page, of at most 123 bytes.
+    """
 
 
 async def check_hello(request: web.Request, socket: web.WebSocketResponse) -> bool:
@@ -31,11 +35,11 @@ async def check_hello(request: web.Request, socket: web.WebSocketResponse) -> bo
     try:
         message = await receive_message(socket, HELLO_TIMEOUT_S)
     except asyncio.TimeoutError:
-        raise SocketRefusedError(f"the page did not say hello within {HELLO_TIMEOUT_S:g} s") from None
+        raise SocketRefusedError(f"The page did not send its token within {HELLO_TIMEOUT_S:g} s") from None
     if message is None:
         return False
     if message.get("type") != "hello" or not session_of(request).is_page_token(message.get("token")):
-        raise SocketRefusedError("the token is not that of this console: load the page again")
+        raise SocketRefusedError("The page is out of date: load it again")
     return True
 
 
@@ -55,5 +59,17 @@ async def receive_message(
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise SocketRefusedError("the message is not a JSON object")
+        raise SocketRefusedError("The message is not a JSON object")
     return value
+
+
+def node_name(message: dict[str, Any]) -> str:
+    """Return the field `node` of a message, which may be empty.
+
+    Raises:
+        SocketRefusedError: It cannot be the name of a node.
+    """
+    node = message.get("node")
+    if not isinstance(node, str) or not is_sendable_name(node):
+        raise SocketRefusedError("The field node has to be the name of a node")
+    return node

@@ -2,69 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import WSCloseCode, web
-
-from odyssey_ros.client.service_text import is_plain
-from odyssey_ros.console.graph.graph_nodes import MAX_NAME
 from odyssey_ros.console.server.console_context import context_of
-from odyssey_ros.console.server.socket_messages import (
-    MAX_MESSAGE_BYTES,
-    SocketRefusedError,
-    check_hello,
-    receive_message,
-)
+from odyssey_ros.console.server.page_sockets import PageSockets, converse
+from odyssey_ros.console.server.socket_messages import SocketRefusedError, node_name
 from odyssey_ros.console.server.state_page import StatePage
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from odyssey_ros.console.server.console_context import ConsoleContext
 
 MAX_PAGES: Final = 32
-HEARTBEAT_S: Final = 6.0
-"""A page that has vanished is noticed within one and a half of it."""
-
-_SOCKETS: Final = web.AppKey("state_sockets", set[web.WebSocketResponse])
+FULL: Final = f"{MAX_PAGES} pages are open, which is the limit: close one of them"
 
 
-def state_routes() -> list[web.RouteDef]:
-    """Return the route of the socket."""
-    return [web.get("/socket/state", _serve)]
+def add_state_socket(application: web.Application) -> None:
+    """Add the socket to an application."""
+    PageSockets(_serve, limit=MAX_PAGES, full=FULL).add_to(application, "/socket/state")
 
 
-def close_state_sockets(application: web.Application) -> None:
-    """Let an application close the sockets when it stops."""
-    application[_SOCKETS] = set()
-    application.on_shutdown.append(_close_all)
-
-
-async def _close_all(application: web.Application) -> None:
-    closing = [
-        socket.close(code=WSCloseCode.GOING_AWAY, message=b"the console has been stopped")
-        for socket in application[_SOCKETS]
-    ]
-    await asyncio.gather(*closing, return_exceptions=True)
-
-
-async def _serve(request: web.Request) -> web.WebSocketResponse:
-    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, timeout=1.0)
-    await socket.prepare(request)
-    sockets = request.app[_SOCKETS]
-    if len(sockets) >= MAX_PAGES:
-        reason = f"{MAX_PAGES} pages are open, which is the limit: close one of them"
-        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=reason.encode())
-        return socket
-    sockets.add(socket)
-    try:
-        if await check_hello(request, socket):
-            await _Connection(context_of(request), socket).run()
-    except SocketRefusedError as refusal:
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(refusal).encode())
-    finally:
-        sockets.discard(socket)
-    return socket
+async def _serve(request: web.Request, socket: web.WebSocketResponse) -> None:
+    await _Connection(context_of(request), socket).run()
 
 
 class _Connection:
@@ -84,34 +44,23 @@ class _Connection:
         """
         self._hub.add(self._page)
         self._feed.page_opened()
-        sender = asyncio.ensure_future(self._send())
         try:
-            while (message := await receive_message(self._socket)) is not None:
-                self._handle(message)
+            await converse(self._socket, self._handle, self._send())
         finally:
-            sender.cancel()
             self._hub.remove(self._page)
             self._feed.unwatch(self._page.node)
             self._feed.page_closed()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sender
 
     def _handle(self, message: dict[str, Any]) -> None:
-        node = message.get("node")
-        if message.get("type") != "watch" or not isinstance(node, str) or not _is_possible(node):
-            raise SocketRefusedError("the message has an unknown type or an invalid field")
+        if message.get("type") != "watch":
+            raise SocketRefusedError("The message has an unknown type")
+        node = node_name(message)
         if node != self._page.node:
             self._feed.watch(node)
             self._feed.unwatch(self._page.node)
             self._hub.watch(self._page, node)
 
     async def _send(self) -> None:
-        with contextlib.suppress(ConnectionError):  # the page has gone, which ends run
-            while True:
-                for text in await self._page.take():
-                    await self._socket.send_str(text)
-
-
-def _is_possible(name: str) -> bool:
-    """Return whether a text can be the name of a node; a lone surrogate, for example, cannot be sent."""
-    return len(name) <= MAX_NAME and is_plain(name)
+        while True:
+            for text in await self._page.take():
+                await self._socket.send_str(text)

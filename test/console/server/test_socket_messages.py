@@ -8,9 +8,15 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
+from odyssey_ros.console.graph.graph_nodes import MAX_NAME
 from odyssey_ros.console.server import socket_messages
 from odyssey_ros.console.server.access import ACCESS, Access, session_of
-from odyssey_ros.console.server.socket_messages import SocketRefusedError, check_hello, receive_message
+from odyssey_ros.console.server.socket_messages import (
+    SocketRefusedError,
+    check_hello,
+    node_name,
+    receive_message,
+)
 from odyssey_ros.web.hosts import HostRule
 
 
@@ -63,15 +69,28 @@ async def test_a_closed_socket_has_no_message(talk):
 
 @pytest.mark.parametrize("hello", [{}, {"type": "hello"}, {"type": "hello", "token": 1}, {"token": "x"}])
 async def test_other_tokens_are_refused(talk, hello):
-    assert "is not that of this console" in str(await talk(hello))
+    assert "out of date" in str(await talk(hello))
 
 
 @pytest.mark.parametrize("message", [[], 1, None, b"{}"])
 async def test_other_messages_are_refused(talk, message):
-    assert await talk(message) == "the message is not a JSON object"
-    assert await talk("hello", message) == "the message is not a JSON object"
+    assert await talk(message) == "The message is not a JSON object"
+    assert await talk("hello", message) == "The message is not a JSON object"
 
 
 async def test_a_silent_page_is_refused(talk, monkeypatch):
     monkeypatch.setattr(socket_messages, "HELLO_TIMEOUT_S", 0.05)
-    assert "did not say hello within 0.05 s" in str(await talk())
+    assert "did not send its token within 0.05 s" in str(await talk())
+
+
+def test_a_node_can_be_named_that_could_be_sent():
+    for name in ("/later", "not a name: \u00e4", "", "x" * MAX_NAME):
+        assert node_name({"node": name}) == name
+
+
+@pytest.mark.parametrize(
+    "message", [{}, {"node": 3}, {"node": ["/a"]}, {"node": "x" * (MAX_NAME + 1)}, {"node": "/lone\ud800"}]
+)
+def test_other_names_are_refused(message):
+    with pytest.raises(SocketRefusedError, match="has to be the name of a node"):
+        node_name(message)
