@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from odyssey_ros.console.server.console_server import Served
 
 STOP_TIMEOUT_S: Final = 3.0
+"""For everything: the launch system sends SIGTERM 5 s after SIGINT."""
+
+SERVER_STOP_TIMEOUT_S: Final = 2.5
+"""For the web server, which gives its pages a second, and then the open requests another one."""
+
 EXIT_CANNOT_SERVE: Final = 1
 
 
@@ -100,13 +106,14 @@ class ConsoleNode(Node):
             self.get_logger().info(f"Console at {served.url}")
 
     def destroy_node(self) -> None:
-        """Close the server, and end all threads."""
+        """Close the server, and end all threads, within `STOP_TIMEOUT_S` together."""
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         try:
-            self.asyncio_thread.submit(self._server.stop()).result(STOP_TIMEOUT_S)
+            self.asyncio_thread.submit(self._server.stop()).result(SERVER_STOP_TIMEOUT_S)
         except FutureTimeoutError:
-            self.get_logger().warning(f"The web server did not stop within {STOP_TIMEOUT_S:g} s")
-        self.asyncio_thread.stop(STOP_TIMEOUT_S)
-        self._picture_thread.stop(STOP_TIMEOUT_S)
+            self.get_logger().warning(f"The web server did not stop within {SERVER_STOP_TIMEOUT_S:g} s")
+        self.asyncio_thread.stop(max(deadline - time.monotonic(), 0.0))
+        self._picture_thread.stop(max(deadline - time.monotonic(), 0.0))
         self.calls.destroy()
         super().destroy_node()
 

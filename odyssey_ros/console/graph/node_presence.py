@@ -29,10 +29,11 @@ class NodePresence:
         self._first = self._publishers()
 
     def has_left(self) -> bool:
-        """Return whether the process has ended; false while its publishers were never known."""
-        if not self._first:
-            return False
+        """Return whether the process has ended; false while its publishers are not known yet."""
         present = self._publishers()
+        if not self._first:  # the name of the node can become known after its publishers
+            self._first = present
+            return False
         # A predecessor that was killed may be among the first until its lease ends: that is no departure.
         return not present & self._first or bool(present - self._first)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from lifecycle_msgs.srv import GetAvailableTransitions, GetState
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from odyssey_ros.console.graph.graph_nodes import GraphNode
     from odyssey_ros.console.graph.service_calls import ServiceCalls
+
+logger = logging.getLogger(__name__)
 
 READ_TIMEOUT_S: Final = 5.0
 RETRY_S: Final = 2.0
@@ -45,6 +48,7 @@ class NodeReader:
         self._changed = asyncio.Event()
         self._changed.set()
         self._task = asyncio.ensure_future(self._run())
+        self._task.add_done_callback(self._ended)
 
     def changed(self) -> None:
         """Read again."""
@@ -53,6 +57,14 @@ class NodeReader:
     def stop(self) -> None:
         """Read no more. Idempotent."""
         self._task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error(
+                "The lifecycle and the limits of %s are not read any more; please report it",
+                self._node.name,
+                exc_info=error,
+            )
 
     async def _run(self) -> None:
         while True:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rclpy.action import ActionClient
 
 from odyssey_ros.action import RunSimulation
 from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.console.graph.executor_results import on_executor, pass_on
+from odyssey_ros.console.graph.kept_clients import KeptClients
+from odyssey_ros.console.graph.ready_clients import ReadyClients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
+    from typing import TypeAlias
 
     from rclpy.action.client import ClientGoalHandle
     from rclpy.node import Node
+    from rclpy.task import Future
 
-    from odyssey_ros.console.graph.service_calls import ServiceCalls
+    from odyssey_ros.bridge.runtime.executor_calls import ExecutorCalls
     from odyssey_ros.msg import SimulationJobDetail
 
-READY_TIMEOUT_S: Final = 5.0
-"""For the discovery of an action that the graph already lists."""
+    OnJob: TypeAlias = Callable[["SimulationGoal", SimulationJobDetail], None]
 
 ACCEPT_TIMEOUT_S: Final = 30.0
 """The bridge accepts a goal at once; a goal with 64 MiB of images takes a while to arrive."""
 
 CANCEL_TIMEOUT_S: Final = 5.0
-
-_POLL_S: Final = 0.05
 
 
 class SimulationGoal:
@@ -37,127 +41,181 @@ class SimulationGoal:
 
     Args:
         handle: The goal; for the executor's thread.
-        calls: Runs functions on the executor's thread.
-        result: The result, which never comes if the process of the node ends first.
+        executor: Runs calls on the thread that spins the node.
+
+    Attributes:
+        result: The result; `OdysseyError` if nobody waits for it any more, as after the end of the node.
     """
 
-    def __init__(
-        self, handle: ClientGoalHandle, calls: ServiceCalls, result: asyncio.Future[RunSimulation.Result]
-    ) -> None:
-        self.result = result
+    def __init__(self, handle: ClientGoalHandle, executor: ExecutorCalls) -> None:
+        self.result: asyncio.Future[RunSimulation.Result] = asyncio.get_running_loop().create_future()
         self._handle = handle
-        self._calls = calls
+        self._executor = executor
 
     async def cancel(self) -> bool:
         """Ask the node to cancel the goal; the result tells whether the job was cancelled.
 
         Returns:
-            False if the node does not know the goal any more, or does not answer.
+            False if the goal has ended, the node does not know it any more, or does not answer.
         """
-        loop = asyncio.get_running_loop()
-        pending = await self._calls.on_executor(self._handle.cancel_goal_async)
-        try:
-            response = await asyncio.wait_for(
-                await self._calls.on_executor(lambda: _result_of(loop, pending)), CANCEL_TIMEOUT_S
-            )
-        except asyncio.TimeoutError:
+        if self.result.done():
             return False
-        return bool(response.goals_canceling)
+        response: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        request = _Request(self._handle.cancel_goal_async, response)
+        try:
+            await on_executor(self._executor, request.send)
+            # The result may come first: at the end of the job, or of the node.
+            await asyncio.wait(
+                {response, self.result}, timeout=CANCEL_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if response.done():
+                return bool(response.result().goals_canceling)
+            return self.result.done() and self.result.exception() is None
+        finally:
+            self._executor.post(request.drop)
+
+    def give_up(self) -> None:
+        """Wait for the result no longer. Idempotent."""
+        if not self.result.done():
+            self.result.set_exception(
+                OdysseyError("The result of the goal is not known", code=ErrorCode.UNREACHABLE)
+            )
+        if not self.result.cancelled():
+            self.result.exception()  # retrieved: nobody has to wait for it
 
 
 class SimulationGoals:
     """Sends goals. The methods are for the asyncio thread.
 
-    A client is created for the first goal of an action, and kept.
-
     Args:
         node: The node of the console.
-        calls: Runs functions on the executor's thread.
+        executor: Runs calls on the thread that spins the node.
     """
 
-    def __init__(self, node: Node, calls: ServiceCalls) -> None:
-        self._node = node
-        self._calls = calls
-        self._clients: dict[str, ActionClient] = {}
+    def __init__(self, node: Node, executor: ExecutorCalls) -> None:
+        self._executor = executor
+        clients: KeptClients[str, ActionClient] = KeptClients(
+            lambda action: ActionClient(node, RunSimulation, action), lambda client: client.destroy()
+        )
+        self._clients = ReadyClients(executor, clients, lambda client: client.server_is_ready())
 
-    async def send(
-        self, action: str, goal: RunSimulation.Goal, on_job: Callable[[SimulationJobDetail], None]
-    ) -> SimulationGoal:
-        """Send a goal, and wait until it is accepted.
+    @asynccontextmanager
+    async def sent(
+        self, action: str, goal: RunSimulation.Goal, on_job: OnJob
+    ) -> AsyncIterator[SimulationGoal]:
+        """Send a goal, and wait until it is accepted. Its answers are ignored after the `async with` block.
 
         Args:
             action: The absolute name of the action.
             goal: The goal.
-            on_job: Receives the job when it is submitted, and at every change, on the asyncio thread.
+            on_job: Receives the goal and its job when it is submitted, and after changes, on the asyncio
+                thread.
 
         Raises:
             OdysseyError: `UNREACHABLE`: the action is not there; `TOO_MANY_CALLS`: the goal was rejected;
                 `SUBMIT_IN_DOUBT`: the node did not answer.
         """
-        loop = asyncio.get_running_loop()
-        client = await self._ready_client(action)
+        feedback = _Feedback(on_job)
+        async with self._clients.use(action, f"action {action}") as client:
+            handle = await self._accepted(client, action, goal, feedback)
+            accepted = SimulationGoal(handle, self._executor)
+            request = _Request(handle.get_result_async, accepted.result, lambda response: response.result)
+            try:
+                await on_executor(self._executor, request.send)
+                feedback.begin(accepted)
+                yield accepted
+            finally:
+                feedback.end()
+                self._executor.post(request.drop)
+                accepted.give_up()
 
-        def feedback(message: Any) -> None:
-            job = message.feedback.job
-            loop.call_soon_threadsafe(lambda: on_job(job))
-
-        pending = await self._calls.on_executor(lambda: client.send_goal_async(goal, feedback))
+    async def _accepted(
+        self, client: ActionClient, action: str, goal: RunSimulation.Goal, feedback: _Feedback
+    ) -> ClientGoalHandle:
+        answer: asyncio.Future[ClientGoalHandle] = asyncio.get_running_loop().create_future()
+        request = _Request(lambda: client.send_goal_async(goal, feedback.came), answer)
         try:
-            handle = await asyncio.wait_for(
-                await self._calls.on_executor(lambda: _result_of(loop, pending)), ACCEPT_TIMEOUT_S
-            )
-        except asyncio.TimeoutError:
+            await on_executor(self._executor, request.send)
+            await asyncio.wait({answer}, timeout=ACCEPT_TIMEOUT_S)
+        finally:
+            self._executor.post(request.drop)
+        if not answer.done():
             raise OdysseyError(
                 f"The action {action} did not answer within {ACCEPT_TIMEOUT_S:g} s: look at the list of jobs "
                 "before you submit the scripts again",
                 code=ErrorCode.SUBMIT_IN_DOUBT,
-            ) from None
-        if not handle.accepted:
+            )
+        if not answer.result().accepted:
             raise OdysseyError(
                 "The node rejected the goal, because it keeps the results of too many: wait a few minutes, "
                 "and submit the scripts again",
                 code=ErrorCode.TOO_MANY_CALLS,
             )
-        result = await self._calls.on_executor(lambda: _result_of(loop, handle.get_result_async(), _content))
-        return SimulationGoal(handle, self._calls, result)
-
-    async def _ready_client(self, action: str) -> ActionClient:
-        client: ActionClient = await self._calls.on_executor(lambda: self._client(action))
-        deadline = asyncio.get_running_loop().time() + READY_TIMEOUT_S
-        while not await self._calls.on_executor(client.server_is_ready):
-            if asyncio.get_running_loop().time() > deadline:
-                raise OdysseyError(f"The action {action} is not there", code=ErrorCode.UNREACHABLE)
-            await asyncio.sleep(_POLL_S)
-        return client
-
-    def _client(self, action: str) -> ActionClient:
-        """Return the client of an action. On the executor's thread, so that there is one."""
-        client = self._clients.get(action)
-        if client is None:
-            client = self._clients[action] = ActionClient(self._node, RunSimulation, action)
-        return client
+        return answer.result()
 
 
-def _content(response: Any) -> RunSimulation.Result:
-    """Return the result in the response of the action."""
-    result: RunSimulation.Result = response.result
-    return result
+class _Request:
+    """A request to an action server. The methods are for the executor's thread.
+
+    Args:
+        send: Sends the request; returns the future of rclpy for the answer.
+        answer: A future of the asyncio thread for the answer.
+        value_of: Returns the value for it.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[], Future],
+        answer: asyncio.Future[Any],
+        value_of: Callable[[Any], Any] = lambda value: value,
+    ) -> None:
+        self._send = send
+        self._answer = answer
+        self._value_of = value_of
+        self._pending: Future | None = None
+
+    def send(self) -> None:
+        """Send the request."""
+        self._pending = self._send()
+        pass_on(self._pending, self._answer, self._value_of)
+
+    def drop(self) -> None:
+        """Ignore an answer that comes from now on, so that the client forgets the request."""
+        if self._pending is not None and not self._pending.done():
+            self._pending.cancel()
 
 
-def _result_of(
-    loop: asyncio.AbstractEventLoop, pending: Any, value_of: Callable[[Any], Any] = lambda value: value
-) -> asyncio.Future[Any]:
-    """Return a future of the asyncio thread for one of rclpy. On the executor's thread."""
-    result: asyncio.Future[Any] = loop.create_future()
+class _Feedback:
+    """Passes the newest state of a job to the asyncio thread; of several that wait, only the newest."""
 
-    def complete() -> None:
-        if result.done():
+    def __init__(self, on_job: OnJob) -> None:
+        self._on_job = on_job
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._newest: SimulationJobDetail | None = None
+        self._goal: SimulationGoal | None = None
+
+    def came(self, message: Any) -> None:
+        """Take feedback. On the executor's thread."""
+        with self._lock:
+            nothing_waits = self._newest is None
+            self._newest = message.feedback.job
+        if nothing_waits:
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def begin(self, goal: SimulationGoal) -> None:
+        """Deliver from now on, because the goal is known. On the asyncio thread."""
+        self._goal = goal
+        self._deliver()
+
+    def end(self) -> None:
+        """Deliver nothing any more. On the asyncio thread."""
+        self._goal = None
+
+    def _deliver(self) -> None:
+        if self._goal is None:
             return
-        error = pending.exception()
-        if error is not None:
-            result.set_exception(error)
-        else:
-            result.set_result(value_of(pending.result()))
-
-    pending.add_done_callback(lambda _: loop.call_soon_threadsafe(complete))
-    return result
+        with self._lock:
+            job, self._newest = self._newest, None
+        if job is not None:
+            self._on_job(self._goal, job)

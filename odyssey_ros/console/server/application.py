@@ -17,9 +17,9 @@ from odyssey_ros.console.server.picture_socket import add_picture_socket
 from odyssey_ros.console.server.player_routes import player_routes
 from odyssey_ros.console.server.recording_routes import recording_routes
 from odyssey_ros.console.server.request_bodies import MAX_JSON_BYTES
-from odyssey_ros.console.server.simulation_routes import simulation_routes
+from odyssey_ros.console.server.simulation_routes import add_simulations
 from odyssey_ros.console.server.state_socket import add_state_socket
-from odyssey_ros.console.server.stream_routes import stream_routes
+from odyssey_ros.console.server.stream_routes import add_streams
 
 if TYPE_CHECKING:
     from odyssey_ros.console.server.access import Access
@@ -41,8 +41,8 @@ def make_application(context: ConsoleContext, access: Access) -> web.Application
     application.add_routes(page_routes())
     add_state_socket(application)
     add_picture_socket(application)
-    application.add_routes(stream_routes(context))
-    application.add_routes(simulation_routes(context))
+    add_streams(application, context)
+    add_simulations(application, context)
     application.add_routes(lifecycle_routes())
     application.add_routes(player_routes())
     add_media(application, context.parameters.media_origins)

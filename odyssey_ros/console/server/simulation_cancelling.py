@@ -44,13 +44,13 @@ async def cancel_job(
 
 
 async def _by_goal(goal: SimulationGoal) -> dict[str, Any] | None:
-    """Cancel a goal; return its job, or None if the node does not know the goal any more."""
+    """Cancel a goal; return its job, or None if the node does not know the goal any more, or has ended."""
     if not await goal.cancel():
         return None
-    try:
-        result = await asyncio.wait_for(asyncio.shield(goal.result), RESULT_TIMEOUT_S)
-    except asyncio.TimeoutError:
+    await asyncio.wait({goal.result}, timeout=RESULT_TIMEOUT_S)
+    if not goal.result.done() or goal.result.exception() is not None:
         return None
+    result = goal.result.result()
     value = job_value(result.job)
     if value["status"] == _CANCELLED:
         return value

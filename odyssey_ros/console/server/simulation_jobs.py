@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, defaultdict
+import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
+from odyssey_ros.client.tasks import TaskOwner
 from odyssey_ros.console.graph.node_presence import NodePresence
-from odyssey_ros.console.graph.service_calls import CALL_TIMEOUT_S, refusal
+from odyssey_ros.console.graph.service_calls import CALL_TIMEOUT_S, LEFT_LOOKS, refusal
 from odyssey_ros.console.graph.simulation_values import job_value
 
 if TYPE_CHECKING:
@@ -23,10 +25,20 @@ if TYPE_CHECKING:
     from odyssey_ros.console.graph.simulation_goals import SimulationGoal, SimulationGoals
     from odyssey_ros.msg import SimulationJobDetail
 
+logger = logging.getLogger(__name__)
+
 MAX_JOBS: Final = 50
 """Jobs of a node that pages are told about; the oldest are forgotten first."""
 
-_PRESENCE_POLL_S: Final = 0.5
+MAX_NODES: Final = 64
+"""Nodes whose jobs are kept."""
+
+SUBMITTING_POLL_S: Final = 0.5
+"""How often a submission looks whether its node is still there."""
+
+FOLLOWING_POLL_S: Final = 2.0
+"""The same once the job has an id."""
+
 _ORDER: Final = ("pending", "dispatched", "processing")
 """The states of an unfinished job, in their order."""
 
@@ -60,11 +72,13 @@ class SimulationJobs:
         self._calls = calls
         self._goals = goals
         self._publish = publish
-        self._jobs: defaultdict[str, OrderedDict[str, _Job]] = defaultdict(OrderedDict)
-        self._following: set[asyncio.Task[None]] = set()
+        self._jobs: OrderedDict[str, OrderedDict[str, _Job]] = OrderedDict()
+        self._tasks = TaskOwner(_log_failure)
 
     async def submit(self, target: GraphNode, goal: RunSimulation.Goal) -> dict[str, Any]:
         """Submit a job; return it as soon as it has an id.
+
+        A job whose submission has begun is followed even if the caller is cancelled.
 
         Raises:
             OdysseyError: The job was refused; or the node ended, or did not answer in time, so that the job
@@ -75,21 +89,13 @@ class SimulationJobs:
                 f"The node {target.name} is a {target.kind.value}, which runs no jobs: choose a bridge",
                 code=ErrorCode.UNREACHABLE,
             )
-        presence = await self._calls.on_executor(lambda: NodePresence(self._node, target))
-        first: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        running: list[SimulationGoal] = []
+        submission = _Submission(target)
+        self._tasks.spawn(self._run(submission, goal), "simulation job")
+        return await submission.job
 
-        def changed(job: SimulationJobDetail) -> None:
-            value = job_value(job)
-            self.observe(target.name, value, running[0] if running else None, submitted=True)
-            if not first.done():
-                first.set_result(value)
-
-        running.append(await self._goals.send(target.simulation_action, goal, changed))
-        task = asyncio.create_task(self._follow(running[0], first, changed))
-        self._following.add(task)
-        task.add_done_callback(self._following.discard)
-        return await self._first(target, first, presence)
+    async def close(self) -> None:
+        """Follow the jobs no longer; the nodes continue them."""
+        await self._tasks.close()
 
     def observe(
         self,
@@ -107,7 +113,7 @@ class SimulationJobs:
             goal: Its goal, if it is known.
             submitted: Whether the job was submitted through this console.
         """
-        jobs = self._jobs[node] if submitted else self._jobs.get(node, OrderedDict())
+        jobs = self._jobs_of(node) if submitted else self._jobs.get(node, OrderedDict())
         job = jobs.get(value["job_id"])
         if job is None:
             if not submitted:
@@ -125,35 +131,96 @@ class SimulationJobs:
         job = self._jobs.get(node, OrderedDict()).get(job_id)
         return None if job is None or job.goal is None or job.goal.result.done() else job.goal
 
-    async def _follow(
-        self,
-        goal: SimulationGoal,
-        first: asyncio.Future[dict[str, Any]],
-        changed: Callable[[SimulationJobDetail], None],
-    ) -> None:
-        """Wait for the result of a goal."""
-        result = await goal.result
-        if result.job.job_id:
-            changed(result.job)
-        elif not first.done():
-            first.set_exception(refusal(result.error_code, result.message))
+    def _jobs_of(self, node: str) -> OrderedDict[str, _Job]:
+        jobs = self._jobs.setdefault(node, OrderedDict())
+        self._jobs.move_to_end(node)
+        if len(self._jobs) > MAX_NODES:
+            self._jobs.popitem(last=False)
+        return jobs
 
-    async def _first(
-        self, target: GraphNode, first: asyncio.Future[dict[str, Any]], presence: NodePresence
-    ) -> dict[str, Any]:
-        """Wait for the first state of a job."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + CALL_TIMEOUT_S
-        while not (await asyncio.wait((first,), timeout=_PRESENCE_POLL_S))[0]:
-            left = await self._calls.on_executor(presence.has_left)
-            if (left or loop.time() > deadline) and not first.done():
-                what = "ended before it answered" if left else f"did not answer within {CALL_TIMEOUT_S:g} s"
-                raise OdysseyError(
-                    f"The node {target.name} {what}: look at the list of jobs before you submit the scripts "
-                    "again",
-                    code=ErrorCode.SUBMIT_IN_DOUBT,
-                )
-        return first.result()
+    async def _run(self, submission: _Submission, goal: RunSimulation.Goal) -> None:
+        """Send a goal, and follow its job."""
+        target = submission.target
+
+        def changed(sent: SimulationGoal, job: SimulationJobDetail) -> None:
+            value = job_value(job)
+            self.observe(target.name, value, sent, submitted=True)
+            submission.has_job(value)
+
+        try:
+            presence = await self._calls.on_executor(lambda: NodePresence(self._node, target))
+            async with self._goals.sent(target.simulation_action, goal, changed) as sent:
+                result = await self._result(sent, submission, presence)
+                if result is None:
+                    return
+                if result.job.job_id:
+                    changed(sent, result.job)
+                else:
+                    submission.failed(refusal(result.error_code, result.message))
+        except OdysseyError as error:
+            submission.failed(error)
+        except asyncio.CancelledError:
+            submission.failed(submission.in_doubt("is not watched any more, because the console is ending"))
+            raise
+        except Exception as error:
+            submission.failed(as_odyssey_error(error))
+            raise
+
+    async def _result(
+        self, sent: SimulationGoal, submission: _Submission, presence: NodePresence
+    ) -> RunSimulation.Result | None:
+        """Wait for the result of a goal; return None when the process of the node has ended."""
+        deadline = asyncio.get_running_loop().time() + CALL_TIMEOUT_S
+        missing = 0
+        while missing < LEFT_LOOKS:
+            poll_s = FOLLOWING_POLL_S if submission.job.done() else SUBMITTING_POLL_S
+            await asyncio.wait((sent.result,), timeout=poll_s)
+            if sent.result.done():
+                return sent.result.result()
+            missing = missing + 1 if await self._calls.on_executor(presence.has_left) else 0
+            if asyncio.get_running_loop().time() > deadline and not submission.job.done():
+                submission.failed(submission.in_doubt(f"did not answer within {CALL_TIMEOUT_S:g} s"))
+        if not submission.job.done():
+            submission.failed(submission.in_doubt("ended before it answered"))
+        return None
+
+
+class _Submission:
+    """A job that is being submitted.
+
+    Attributes:
+        target: The node.
+        job: The job, as soon as it has an id; cancelled when nobody waits for it any more.
+    """
+
+    def __init__(self, target: GraphNode) -> None:
+        self.target = target
+        self.job: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+    def has_job(self, value: dict[str, Any]) -> None:
+        """Note the job. Without effect later."""
+        if not self.job.done():
+            self.job.set_result(value)
+
+    def failed(self, error: OdysseyError) -> None:
+        """Note that there is no job. Without effect later, but logged if nobody waits any more."""
+        if not self.job.done():
+            self.job.set_exception(error)
+            self.job.exception()  # retrieved, in case that who waits is being cancelled
+        elif self.job.cancelled():
+            logger.warning("A page has gone that submitted a job, which failed: %s", error)
+
+    def in_doubt(self, what: str) -> OdysseyError:
+        """Return the error of a job that may have been submitted."""
+        return OdysseyError(
+            f"The node {self.target.name} {what}: look at the list of jobs before you submit the scripts "
+            "again",
+            code=ErrorCode.SUBMIT_IN_DOUBT,
+        )
+
+
+def _log_failure(error: Exception) -> None:
+    logger.error("A simulation job is not followed any more; please report it", exc_info=error)
 
 
 def _rank(value: dict[str, Any]) -> int:

@@ -50,20 +50,23 @@ _FILTERS: Final = {"": ("", -1), "unfinished": ("", 1), "finished": ("", 0)} | {
 }
 
 
-def simulation_routes(context: ConsoleContext) -> list[web.RouteDef]:
-    """Return the routes."""
+def add_simulations(application: web.Application, context: ConsoleContext) -> None:
+    """Add the routes to an application, which ends their work when it stops."""
     routes = _SimulationRoutes(context)
     kinds = "|".join(kind.value for kind in (MediaKind.VIDEO, MediaKind.PREVIEW, MediaKind.THUMBNAIL))
-    return [
-        web.post("/api/scripts/check", routes.check),
-        web.post("/api/simulations/picture", routes.picture),
-        web.post("/api/simulations", routes.submit),
-        web.get("/api/simulations", routes.page),
-        web.get("/api/simulations/{job_id}", routes.job),
-        web.post("/api/simulations/{job_id}/cancel", routes.cancel),
-        web.get(r"/api/simulations/{job_id}/{index:\d{1,4}}/prompts", routes.prompts),
-        web.get(rf"/media/simulations/{{job_id}}/{{index:\d{{1,4}}}}/{{kind:{kinds}}}", routes.file),
-    ]
+    application.add_routes(
+        [
+            web.post("/api/scripts/check", routes.check),
+            web.post("/api/simulations/picture", routes.picture),
+            web.post("/api/simulations", routes.submit),
+            web.get("/api/simulations", routes.page),
+            web.get("/api/simulations/{job_id}", routes.job),
+            web.post("/api/simulations/{job_id}/cancel", routes.cancel),
+            web.get(r"/api/simulations/{job_id}/{index:\d{1,4}}/prompts", routes.prompts),
+            web.get(rf"/media/simulations/{{job_id}}/{{index:\d{{1,4}}}}/{{kind:{kinds}}}", routes.file),
+        ]
+    )
+    application.on_shutdown.append(routes.close)
 
 
 class _SimulationRoutes:
@@ -78,9 +81,13 @@ class _SimulationRoutes:
         self._jobs = SimulationJobs(
             context.node,
             context.calls,
-            SimulationGoals(context.node, context.calls),
+            SimulationGoals(context.node, context.executor),
             lambda node, jobs: context.hub.publish(node, "jobs", jobs),
         )
+
+    async def close(self, _: web.Application) -> None:
+        """Follow the jobs no longer."""
+        await self._jobs.close()
 
     async def check(self, request: web.Request) -> web.Response:
         """Check a text; the answer contains the mistakes and a preview."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from odyssey_ros.client import ErrorCode, OdysseyError, as_odyssey_error
+from odyssey_ros.client.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -38,7 +39,7 @@ class StreamRequests:
     def __init__(self, calls: StreamCalls, log: PromptLog) -> None:
         self._calls = calls
         self._log = log
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: dict[str, asyncio.Lock] = {}  # of the nodes for which prompts wait
         self._waiting: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -97,6 +98,10 @@ class StreamRequests:
         """
         return await self._finished(self._calls.end(target))
 
+    async def close(self) -> None:
+        """Cancel the requests that are not finished."""
+        await end_tasks(self._tasks)
+
     def _count_in(self, target: GraphNode) -> None:
         if self._waiting[target.name] >= MAX_WAITING:
             raise OdysseyError(
@@ -115,7 +120,7 @@ class StreamRequests:
     async def _in_turn(self, target: GraphNode, prompt: LoggedPrompt, send: Callable[[], Awaitable[T]]) -> T:
         """Send a prompt when those before it have been responded to; record its failure."""
         try:
-            async with self._turns[target.name]:
+            async with self._turns.setdefault(target.name, asyncio.Lock()):
                 return await send()
         except OdysseyError as error:
             self._log.fail(target.name, prompt, error)
@@ -130,6 +135,8 @@ class StreamRequests:
             raise failure from error
         finally:
             self._waiting[target.name] -= 1
+            if not self._waiting[target.name]:
+                del self._waiting[target.name], self._turns[target.name]
 
     async def _finished(self, request: Coroutine[Any, Any, T]) -> T:
         """Wait for a request, which is finished even if the one who waits is cancelled."""

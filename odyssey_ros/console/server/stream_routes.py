@@ -20,15 +20,18 @@ if TYPE_CHECKING:
     from odyssey_ros.console.server.console_context import ConsoleContext
 
 
-def stream_routes(context: ConsoleContext) -> list[web.RouteDef]:
-    """Return the routes below `/api/stream`."""
+def add_streams(application: web.Application, context: ConsoleContext) -> None:
+    """Add the routes below `/api/stream` to an application, which ends their work when it stops."""
     routes = _StreamRoutes(context)
-    return [
-        web.post("/api/stream/picture", routes.picture),
-        web.post("/api/stream/start", routes.start),
-        web.post("/api/stream/interact", routes.interact),
-        web.post("/api/stream/end", routes.end),
-    ]
+    application.add_routes(
+        [
+            web.post("/api/stream/picture", routes.picture),
+            web.post("/api/stream/start", routes.start),
+            web.post("/api/stream/interact", routes.interact),
+            web.post("/api/stream/end", routes.end),
+        ]
+    )
+    application.on_shutdown.append(routes.close)
 
 
 class _StreamRoutes:
@@ -40,6 +43,9 @@ class _StreamRoutes:
         self._pictures = StartPictures()
         log = PromptLog(lambda node, prompts: context.hub.publish(node, "prompts", prompts))
         self._requests = StreamRequests(StreamCalls(context.calls), log)
+
+    async def close(self, _: web.Application) -> None:
+        await self._requests.close()
 
     async def picture(self, request: web.Request) -> web.Response:
         picture = await self._uploads.read(request)

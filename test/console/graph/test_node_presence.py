@@ -31,15 +31,17 @@ def test_sees_a_process_leave_or_be_replaced(observer: Observer, others: Foreign
         return presence
 
     unknown = look(GraphNode("/odyssey", NodeKind.BRIDGE))
+    early = look()
     first = others.bridge("odyssey")
     wait_until(lambda: publishers(observer) == ["odyssey"])
     known = look()
+    assert not observer.run(early.has_left)  # it knows the process from now on
     relay = others.node("relay")
     relay.publisher(StreamStatus, TOPIC)
     wait_until(lambda: publishers(observer) == ["odyssey", "relay"])
     assert not observer.run(known.has_left)
     others.bridge("odyssey")  # as after a process was killed, whose lease has not ended
-    wait_until(lambda: observer.run(known.has_left))
+    wait_until(lambda: observer.run(known.has_left) and observer.run(early.has_left))
     wait_until(lambda: publishers(observer) == ["odyssey", "odyssey", "relay"])
     both = look()
     first.end()

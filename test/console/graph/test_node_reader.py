@@ -86,3 +86,18 @@ async def test_reads_nothing_of_a_node_without_services(observer: Observer, exec
     )
     await eventually(lambda: published == {"lifecycle": None, "limits": None})
     reader.stop()
+
+
+async def test_an_unexpected_error_is_in_the_log_at_once(
+    observer: Observer, executor: ExecutorCalls, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its reason, while the reader still exists."""
+
+    def publish(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    node = GraphNode("/node", NodeKind.SPECTATOR)
+    reader = NodeReader(ServiceCalls(observer.node, executor), node, publish)
+    await eventually(lambda: "of /node are not read any more" in caplog.text)
+    assert "ZeroDivisionError" in caplog.text
+    reader.stop()

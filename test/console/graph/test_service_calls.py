@@ -11,7 +11,7 @@ from odyssey_ros.srv import Interact
 from std_srvs.srv import Trigger
 
 from odyssey_ros.client import ErrorCode, OdysseyError
-from odyssey_ros.console.graph import service_calls
+from odyssey_ros.console.graph import kept_clients, ready_clients, service_calls
 from odyssey_ros.console.graph.service_calls import ServiceCalls
 from waiting import eventually
 
@@ -88,7 +88,7 @@ async def test_reports_a_service_that_is_not_there(
     calls: ServiceCalls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the time for discovery."""
-    monkeypatch.setattr(service_calls, "READY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(ready_clients, "READY_TIMEOUT_S", 0.2)
     with pytest.raises(OdysseyError, match="/nowhere is not there") as raised:
         await calls.call(Trigger, "/nowhere", Trigger.Request())
     assert raised.value.code is ErrorCode.UNREACHABLE
@@ -105,9 +105,9 @@ async def test_reports_a_service_that_does_not_respond(
     assert not hanging.may_answer.is_set()
 
 
-async def pending_is(observer: Observer, number: int) -> bool:
-    """Return whether a number of requests to the hanging server are pending."""
-    return await pending(observer, "/hang") == number
+async def pending_is(observer: Observer, number: int, name: str = "/hang") -> bool:
+    """Return whether a number of requests to a server are pending."""
+    return await pending(observer, name) == number
 
 
 async def test_forgets_a_call_that_is_cancelled(
@@ -127,15 +127,14 @@ async def test_forgets_a_call_that_is_cancelled(
 
 
 async def test_reports_a_node_that_leaves_during_the_call(
-    calls: ServiceCalls, others: ForeignNodes, monkeypatch: pytest.MonkeyPatch
+    calls: ServiceCalls, observer: Observer, others: ForeignNodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Soon, not only after the time limit of the call."""
     monkeypatch.setattr(service_calls, "LEFT_POLL_S", 0.1)
     leaving = others.node("leaving")  # it does not spin, so it does not answer
     leaving.serve(Trigger, "/leave")
     call = asyncio.ensure_future(calls.call(Trigger, "/leave", Trigger.Request(), timeout_s=3600))
-    await asyncio.wait({call}, timeout=0.5)
-    assert not call.done()
+    await eventually(lambda: pending_is(observer, 1, "/leave"))
     leaving.end()
     with pytest.raises(OdysseyError, match="/leave ended before it responded") as raised:
         await call
@@ -146,8 +145,8 @@ async def test_destroys_clients_without_calls(
     calls: ServiceCalls, observer: Observer, others: ForeignNodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A while after the last call."""
-    monkeypatch.setattr(service_calls, "IDLE_S", -1.0)
-    monkeypatch.setattr("odyssey_ros.console.graph.service_clients.IDLE_S", 0.0)
+    for module in (kept_clients, ready_clients):
+        monkeypatch.setattr(module, "IDLE_S", 0.0)
     node = others.node("once")
     node.serve(Trigger, "/once")
     node.spin()

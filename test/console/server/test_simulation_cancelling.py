@@ -18,13 +18,17 @@ TARGET = GraphNode("/odyssey", NodeKind.BRIDGE)
 
 
 class Goal:
-    """A goal; `known` tells whether the node knows it."""
+    """A goal; `known` tells whether the node knows it, and `ended` whether the node ends meanwhile."""
 
-    def __init__(self, result: RunSimulation.Result | None, *, known: bool = True) -> None:
+    def __init__(
+        self, result: RunSimulation.Result | None, *, known: bool = True, ended: bool = False
+    ) -> None:
         self.result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.known = known
         if result is not None:
             self.result.set_result(result)
+        elif ended:
+            self.result.set_exception(OdysseyError("not known", code=ErrorCode.UNREACHABLE))
 
     async def cancel(self) -> bool:
         """Return whether the node knows the goal."""
@@ -79,7 +83,7 @@ async def test_the_goal_is_cancelled() -> None:
 
 async def test_without_a_goal_the_service_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulation_cancelling, "RESULT_TIMEOUT_S", 0.01)
-    for goal in (None, Goal(None, known=False), Goal(None)):
+    for goal in (None, Goal(None, known=False), Goal(None), Goal(None, ended=True)):
         value, observed, called = await cancelled(goal)
         assert (value["status"], observed, called) == ("cancelled", ["cancelled"], ["a"])
 
