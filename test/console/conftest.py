@@ -17,6 +17,7 @@
 | `open_page` | test | opens further pages: `open_page("#state", viewport=..., color_scheme="dark")` |
 | `page` | test | a page of the console |
 | `probe` | test | a node on the file's domain that listens, calls and publishes |
+| `picture_node`, `picture_thread` | test | a node on a domain of its own, and a thread of pictures |
 
 A file that needs another bridge overrides the fixture `bridge` or calls `graph.bridge`. The tests use the
 plain (not asyncio) interface of playwright. A file with browser tests cannot also have `async def` tests,
@@ -26,14 +27,20 @@ other share the process of the browser; with `--dist loadgroup`, they follow eac
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
 
 import console_pages
 from console_graph import ConsoleGraph
 from console_pages import PageWatch
+from domain_reservation import reserved_domain
+from odyssey_ros.console.graph.picture_thread import PictureThread
 from probe import Probe
 
 if TYPE_CHECKING:
@@ -160,3 +167,24 @@ def probe(graph: ConsoleGraph) -> Iterator[Probe]:
     one = Probe(graph.domain)
     yield one
     one.close()
+
+
+@pytest.fixture
+def picture_node() -> Iterator[Node]:
+    """A node that publishes, and whose name the thread takes for its own node."""
+    with reserved_domain() as domain:
+        context = Context()
+        rclpy.init(context=context, domain_id=domain)
+        one = Node("console", context=context)
+        yield one
+        one.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture
+def picture_thread(picture_node: Node) -> Iterator[PictureThread]:
+    """The thread that takes pictures, which ends."""
+    one = PictureThread(picture_node)
+    yield one
+    one.stop(20)
+    assert "pictures" not in [running.name for running in threading.enumerate()]

@@ -50,6 +50,13 @@ class ConsoleClient:
         self._stack.close()
         self._reader.join(10)
 
+    def end_stream(self) -> None:
+        """Wait until the bridge is connected, and end its stream, if there is one."""
+        self.wait_for(lambda state: (state.get("status") or {}).get("connection") == 3, "a connection")
+        self.wait_for(lambda state: state.get("limits"), "the limits")
+        self.post("/api/stream/end")
+        self.wait_for(lambda state: not state["status"]["streaming"], "no stream")
+
     def post(self, path: str, body: Any = None, **fields: Any) -> tuple[int, dict[str, Any]]:
         """Post JSON, or the bytes `body`; return the status of the answer and its JSON."""
         content = body if body is not None else json.dumps(fields)

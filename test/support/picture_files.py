@@ -32,6 +32,13 @@ _TO_STORED = {
 }
 
 
+def one_colour(colour: tuple[int, int, int] = (200, 40, 90), kind: str = "PNG") -> bytes:
+    """Return a file of one colour, of 640 x 352 pixels, with the default options of Pillow."""
+    content = io.BytesIO()
+    Image.new("RGB", (640, 352), colour).save(content, kind)
+    return content.getvalue()
+
+
 def file(picture: Image.Image, kind: str, **options) -> bytes:
     """Return a picture as a file, with all its colours."""
     content = io.BytesIO()

@@ -3,51 +3,24 @@
 from __future__ import annotations
 
 import array
-import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
-import rclpy
 from foxglove_msgs.msg import CompressedVideo
-from rclpy.context import Context
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 
-from domain_reservation import reserved_domain
 from odyssey_ros.console.graph.picture_messages import Codec, Picture
 from odyssey_ros.console.graph.picture_thread import PictureSubscription, PictureThread
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from rclpy.node import Node
     from rclpy.publisher import Publisher
 
 UNIT = bytes.fromhex("0000000167640028000000016801000000016588")
 JPEG = b"\xff\xd8\xff\xe0"
 RELIABLE = QoSProfile(depth=100)
 BEST_EFFORT = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-
-@pytest.fixture
-def node() -> Iterator[Node]:
-    """A node that publishes, and whose name the thread takes for its own node."""
-    with reserved_domain() as domain:
-        context = Context()
-        rclpy.init(context=context, domain_id=domain)
-        one = Node("console", context=context)
-        yield one
-        one.destroy_node()
-        rclpy.try_shutdown(context=context)
-
-
-@pytest.fixture
-def thread(node: Node) -> Iterator[PictureThread]:
-    one = PictureThread(node)
-    yield one
-    one.stop(20)
-    assert "pictures" not in [running.name for running in threading.enumerate()]
 
 
 class Taken:
@@ -75,12 +48,14 @@ def publisher_with(node: Node, kind: Any, topic: str, qos: QoSProfile, count: in
     return publisher
 
 
-def test_takes_every_picture_in_order_and_goes_on_after_a_refused_one(node: Node, thread: PictureThread):
+def test_takes_every_picture_in_order_and_goes_on_after_a_refused_one(
+    picture_node: Node, picture_thread: PictureThread
+):
     taken, image = Taken("/v", Codec.H264), Taken("/j", Codec.JPEG)
-    thread.subscribe(taken.subscription)
-    thread.subscribe(image.subscription)
-    videos = publisher_with(node, CompressedVideo, "/v", RELIABLE)
-    images = publisher_with(node, CompressedImage, "/j", RELIABLE)
+    picture_thread.subscribe(taken.subscription)
+    picture_thread.subscribe(image.subscription)
+    videos = publisher_with(picture_node, CompressedVideo, "/v", RELIABLE)
+    images = publisher_with(picture_node, CompressedImage, "/j", RELIABLE)
     for number in range(20):
         videos.publish(video(number))
     videos.publish(CompressedVideo(format="vp9"))
@@ -94,28 +69,30 @@ def test_takes_every_picture_in_order_and_goes_on_after_a_refused_one(node: Node
     assert image.pictures == [JPEG]
 
 
-def test_nothing_remains_after_the_last_subscription(node: Node, thread: PictureThread):
+def test_nothing_remains_after_the_last_subscription(picture_node: Node, picture_thread: PictureThread):
     taken = Taken("/v", Codec.H264)
-    thread.subscribe(taken.subscription)
-    thread.request_key_frame(taken.subscription)
-    publisher = publisher_with(node, CompressedVideo, "/v", RELIABLE, 2)
-    thread.unsubscribe(taken.subscription)
+    picture_thread.subscribe(taken.subscription)
+    picture_thread.request_key_frame(taken.subscription)
+    publisher = publisher_with(picture_node, CompressedVideo, "/v", RELIABLE, 2)
+    picture_thread.unsubscribe(taken.subscription)
     wait_until(lambda: publisher.get_subscription_count() == 0)
-    thread.unsubscribe(taken.subscription)  # again
-    thread.request_key_frame(taken.subscription)  # too late
+    picture_thread.unsubscribe(taken.subscription)  # again
+    picture_thread.request_key_frame(taken.subscription)  # too late
     again = Taken("/v", Codec.H264)
-    thread.subscribe(again.subscription)
+    picture_thread.subscribe(again.subscription)
     wait_until(lambda: publisher.get_subscription_count() == 1)
     publisher.publish(video(1))
     wait_until(lambda: again.pictures)
     assert not taken.pictures
 
 
-def test_a_request_for_a_key_frame_is_a_second_subscription_for_a_while(node: Node, thread: PictureThread):
+def test_a_request_for_a_key_frame_is_a_second_subscription_for_a_while(
+    picture_node: Node, picture_thread: PictureThread
+):
     taken = Taken("/v", Codec.H264)
-    thread.subscribe(taken.subscription)
-    publisher = publisher_with(node, CompressedVideo, "/v", RELIABLE)
-    thread.request_key_frame(taken.subscription)
+    picture_thread.subscribe(taken.subscription)
+    publisher = publisher_with(picture_node, CompressedVideo, "/v", RELIABLE)
+    picture_thread.request_key_frame(taken.subscription)
     wait_until(lambda: publisher.get_subscription_count() == 2)
     publisher.publish(video(1))
     wait_until(lambda: publisher.get_subscription_count() == 1)
@@ -124,11 +101,11 @@ def test_a_request_for_a_key_frame_is_a_second_subscription_for_a_while(node: No
     assert taken.pictures == [UNIT + b"\1", UNIT + b"\2"]
 
 
-def test_a_best_effort_publisher_is_received_too(node: Node, thread: PictureThread):
-    publisher = node.create_publisher(CompressedVideo, "/v", BEST_EFFORT)
-    wait_until(lambda: node.get_publishers_info_by_topic("/v"))
+def test_a_best_effort_publisher_is_received_too(picture_node: Node, picture_thread: PictureThread):
+    publisher = picture_node.create_publisher(CompressedVideo, "/v", BEST_EFFORT)
+    wait_until(lambda: picture_node.get_publishers_info_by_topic("/v"))
     taken = Taken("/v", Codec.H264)
-    thread.subscribe(taken.subscription)
+    picture_thread.subscribe(taken.subscription)
     wait_until(lambda: publisher.get_subscription_count() == 1)
 
     def received() -> bool:
@@ -138,10 +115,12 @@ def test_a_best_effort_publisher_is_received_too(node: Node, thread: PictureThre
     wait_until(received)
 
 
-def test_a_topic_that_cannot_be_subscribed_to_does_not_end_the_thread(node: Node, thread: PictureThread):
-    thread.subscribe(Taken("not a name", Codec.H264).subscription)
+def test_a_topic_that_cannot_be_subscribed_to_does_not_end_the_thread(
+    picture_node: Node, picture_thread: PictureThread
+):
+    picture_thread.subscribe(Taken("not a name", Codec.H264).subscription)
     taken = Taken("/v", Codec.H264)
-    thread.subscribe(taken.subscription)
-    publisher = publisher_with(node, CompressedVideo, "/v", RELIABLE)
+    picture_thread.subscribe(taken.subscription)
+    publisher = publisher_with(picture_node, CompressedVideo, "/v", RELIABLE)
     publisher.publish(video(1))
     wait_until(lambda: taken.pictures)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import io
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from PIL import Image
 from playwright.sync_api import expect
 
 from console_client import ConsoleClient
+from picture_files import one_colour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,9 +56,7 @@ def bridge(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
 def client(console: ConsoleProcess, bridge: Process) -> Iterator[ConsoleClient]:
     """Another page that watches the bridge; no stream runs at first."""
     with ConsoleClient(console.url, "/odyssey") as one:
-        one.wait_for(lambda state: (state.get("status") or {}).get("connection") == 3, "a connection")
-        one.post("/api/stream/end")
-        one.wait_for(lambda state: not state["status"]["streaming"], "no stream")
+        one.end_stream()
         yield one
 
 
@@ -86,13 +83,6 @@ def send(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
     expect(newest(page).locator(".prompt-text")).to_have_text(text)
     expect(newest(page).get_by_text("Acknowledged")).to_be_visible()
-
-
-def picture() -> bytes:
-    """Return a PNG file of one colour."""
-    file = io.BytesIO()
-    Image.new("RGB", (640, 352), (200, 40, 90)).save(file, "PNG")
-    return file.getvalue()
 
 
 def transfer(page: Page, kind: str, content: bytes, name: str = "sea.png", mime: str = "image/png") -> Any:
@@ -171,8 +161,8 @@ def test_start_pictures(form: Page, client: ConsoleClient, watch: PageWatch) -> 
     alert = form.locator("#prompt-error")
     preview = live.get_by_role("img", name="Start picture")
     remove = live.get_by_role("button", name="Remove the start picture")
-    assert transfer(form, "dragover", picture()) == {"kept": False, "marked": True}
-    assert transfer(form, "drop", picture()) == {"kept": False, "marked": False}
+    assert transfer(form, "dragover", one_colour()) == {"kept": False, "marked": True}
+    assert transfer(form, "drop", one_colour()) == {"kept": False, "marked": False}
     expect(preview).to_have_attribute("alt", "Start picture sea.png")
     expect(live.get_by_text("640 x 352")).to_be_visible()
     remove.click()
@@ -184,7 +174,7 @@ def test_start_pictures(form: Page, client: ConsoleClient, watch: PageWatch) -> 
     expect(alert).to_contain_text("sea.png: unsupported image type")
     with form.expect_file_chooser() as chosen:
         live.get_by_role("button", name="Start picture").click()
-    chosen.value.set_files({"name": "sky.png", "mimeType": "image/png", "buffer": picture()})
+    chosen.value.set_files({"name": "sky.png", "mimeType": "image/png", "buffer": one_colour()})
     expect(preview).to_have_attribute("alt", "Start picture sky.png")
     form.get_by_role("textbox", name="Prompt").focus()
     send(form, "a wall")
@@ -192,7 +182,7 @@ def test_start_pictures(form: Page, client: ConsoleClient, watch: PageWatch) -> 
     expect(preview).to_be_hidden()
     expect(send_button(form, "Send")).to_be_visible()
     form.get_by_role("textbox", name="Prompt").focus()
-    assert transfer(form, "paste", picture(), "") == {"kept": False, "marked": False}
+    assert transfer(form, "paste", one_colour(), "") == {"kept": False, "marked": False}
     expect(preview).to_be_visible()
     expect(form.get_by_role("button", name="New stream")).to_have_attribute("aria-pressed", "true")
     first = client.state["status"]["stream_id"]

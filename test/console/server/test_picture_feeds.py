@@ -6,21 +6,16 @@ import array
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
-import rclpy
 from foxglove_msgs.msg import CompressedVideo
-from rclpy.context import Context
-from rclpy.node import Node
 
-from domain_reservation import reserved_domain
 from odyssey_ros.console.graph.picture_messages import Codec
-from odyssey_ros.console.graph.picture_thread import PictureThread
 from odyssey_ros.console.server.picture_feeds import PictureFeeds
 from waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from rclpy.node import Node
 
+    from odyssey_ros.console.graph.picture_thread import PictureThread
     from odyssey_ros.console.server.picture_packets import PicturePacket
 
 UNIT = bytes.fromhex("0000000167640028000000016801000000016588")
@@ -40,28 +35,12 @@ class Viewer:
         self.refusals.append(reason)
 
 
-@pytest.fixture
-def node() -> Iterator[Node]:
-    with reserved_domain() as domain:
-        context = Context()
-        rclpy.init(context=context, domain_id=domain)
-        one = Node("console", context=context)
-        yield one
-        one.destroy_node()
-        rclpy.try_shutdown(context=context)
-
-
-@pytest.fixture
-def thread(node: Node) -> Iterator[PictureThread]:
-    one = PictureThread(node)
-    yield one
-    one.stop(20)
-
-
-async def test_viewers_share_a_subscription_and_its_packets(node: Node, thread: PictureThread):
-    feeds = PictureFeeds(thread, asyncio.get_running_loop())
+async def test_viewers_share_a_subscription_and_its_packets(
+    picture_node: Node, picture_thread: PictureThread
+):
+    feeds = PictureFeeds(picture_thread, asyncio.get_running_loop())
     assert feeds.codecs == {Codec.H264, Codec.JPEG}
-    publisher = node.create_publisher(CompressedVideo, "/v", 10)
+    publisher = picture_node.create_publisher(CompressedVideo, "/v", 10)
     first, second = Viewer(), Viewer()
     ends = [feeds.watch("/v", Codec.H264, one) for one in (first, second)]
     await eventually(lambda: publisher.get_subscription_count() == 1)
@@ -79,9 +58,9 @@ async def test_viewers_share_a_subscription_and_its_packets(node: Node, thread: 
     await eventually(lambda: publisher.get_subscription_count() == 0)
 
 
-async def test_requests_for_key_frames_are_limited(node: Node, thread: PictureThread):
-    feeds = PictureFeeds(thread, asyncio.get_running_loop())
-    publisher = node.create_publisher(CompressedVideo, "/v", 10)
+async def test_requests_for_key_frames_are_limited(picture_node: Node, picture_thread: PictureThread):
+    feeds = PictureFeeds(picture_thread, asyncio.get_running_loop())
+    publisher = picture_node.create_publisher(CompressedVideo, "/v", 10)
     assert not feeds.request_key_frame("/v", Codec.H264)  # nobody watches
     end = feeds.watch("/v", Codec.H264, Viewer())
     assert not feeds.request_key_frame("/v", Codec.H264)  # the new subscription brings one

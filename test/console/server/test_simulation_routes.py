@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image as Picture
 
 from console_client import ConsoleClient
+from picture_files import one_colour
 from waiting import wait_until
 
 if TYPE_CHECKING:
@@ -69,13 +68,6 @@ def wait_for_status(client: ConsoleClient, job_id: str, status: str) -> dict[str
     return dict(client.wait_for(found, f"{status} of {job_id}"))
 
 
-def picture() -> bytes:
-    """Return a picture file."""
-    file = io.BytesIO()
-    Picture.new("RGB", (640, 352), (200, 40, 90)).save(file, "PNG")
-    return file.getvalue()
-
-
 def test_a_text_is_checked(client: ConsoleClient) -> None:
     status, checked = client.post("/api/scripts/check", text=SCRIPT)
     assert (status, checked["ok"], checked["errors"]) == (200, True, [])
@@ -112,7 +104,7 @@ def test_a_job_is_submitted_followed_and_described(client: ConsoleClient) -> Non
 
 
 def test_attached_pictures_are_sent_with_the_job(client: ConsoleClient) -> None:
-    status, uploaded = client.post("/api/simulations/picture", picture())
+    status, uploaded = client.post("/api/simulations/picture", one_colour())
     assert (status, uploaded["width"], uploaded["height"]) == (200, 640, 352)
     text = SCRIPT.replace('dawn"', 'dawn", image: start.png')
     job_id = submitted(client, text=text, pictures={"start.png": uploaded["id"]})

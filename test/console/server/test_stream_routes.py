@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import signal
 import threading
@@ -13,10 +12,10 @@ import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from PIL import Image as Picture
 from sensor_msgs.msg import Image
 
 from console_client import ConsoleClient
+from picture_files import one_colour
 from waiting import wait_until
 
 if TYPE_CHECKING:
@@ -47,18 +46,8 @@ def bridge(graph: ConsoleGraph, emulator: EmulatorProcess) -> Process:
 def client(console: ConsoleProcess, bridge: Process) -> Iterator[ConsoleClient]:
     """A page that watches the bridge; no stream runs at first."""
     with ConsoleClient(console.url, "/odyssey") as one:
-        one.wait_for(lambda state: (state.get("status") or {}).get("connection") == 3, "a connection")
-        one.wait_for(lambda state: state.get("limits"), "the limits")
-        one.post("/api/stream/end")
-        one.wait_for(lambda state: not state["status"]["streaming"], "no stream")
+        one.end_stream()
         yield one
-
-
-def picture(colour: tuple[int, int, int] = (200, 40, 90), kind: str = "PNG") -> bytes:
-    """Return a picture file of one colour."""
-    file = io.BytesIO()
-    Picture.new("RGB", (640, 352), colour).save(file, kind)
-    return file.getvalue()
 
 
 def colour_of(image: Image) -> NDArray[np.float64]:
@@ -137,10 +126,13 @@ def test_refusals_of_the_node_are_recorded(
     status, refused = client.post("/api/stream/start", prompt="sea")
     assert (status, refused["error_code"]) == (409, "MODERATION_FAILED")
     failed = client.wait_for(
-        lambda state: state["prompts"][-1]["state"] == "failed" and state["prompts"][-1], "a failure"
+        lambda state: next(
+            (one for one in state["prompts"] if one["text"] == "sea" and one["message"]), None
+        ),
+        "a failure",
     )
-    assert (failed["text"], failed["error_code"], failed["message"]) == (
-        "sea",
+    assert (failed["state"], failed["error_code"], failed["message"]) == (
+        "failed",
         refused["error_code"],
         refused["message"],
     )
@@ -157,7 +149,7 @@ def test_stream_starts_from_an_uploaded_picture(client: ConsoleClient, probe: Pr
     """The stream shows the picture, which is then dropped; a stream that runs is ended first on request."""
     images: list[Image] = probe.listen(Image, "/odyssey/image_raw", 5)
     assert client.post("/api/stream/start", prompt="a grey wall")[0] == 200
-    status, uploaded = client.post("/api/stream/picture", picture())
+    status, uploaded = client.post("/api/stream/picture", one_colour())
     assert (status, uploaded["width"], uploaded["height"], uploaded["format"]) == (200, 640, 352, "png")
     start = {"prompt": "", "picture": uploaded["id"]}
     assert client.post("/api/stream/start", **start)[1]["error_code"] == "STREAM_RUNNING"
@@ -178,7 +170,7 @@ def test_unusable_pictures_are_refused_at_the_upload(client: ConsoleClient) -> N
     """Too many bytes, other files, damaged files and paths."""
     status, refused = client.post("/api/stream/picture", bytes(25 * 1024 * 1024 + 1))
     assert (status, refused["error_code"]) == (413, "MESSAGE_TOO_LONG")
-    for content in (b"/etc/passwd", b"", picture()[:40], b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
+    for content in (b"/etc/passwd", b"", one_colour()[:40], b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
         status, refused = client.post("/api/stream/picture", content)
         assert (status, refused["error_code"]) == (400, "BAD_IMAGE"), content
     assert client.post("/api/stream/start", prompt="sea", picture="../x.png")[1]["error_code"] == "BAD_IMAGE"
