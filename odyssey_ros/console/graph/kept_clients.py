@@ -30,7 +30,7 @@ class KeptClients(Generic[K, C]):
     def __init__(
         self,
         create: Callable[[K], C],
-        destroy: Callable[[C], None],
+        destroy: Callable[[C], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._create = create

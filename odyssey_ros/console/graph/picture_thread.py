@@ -21,7 +21,6 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 
 from odyssey_ros.bridge.frames.encoded_messages import COMPRESSED_VIDEO, MessageTypeError
-from odyssey_ros.bridge.runtime.response_retry import RCLError
 from odyssey_ros.client.service_text import error_text
 from odyssey_ros.console.graph.picture_messages import Codec, Picture, PictureError, read_picture
 
@@ -135,10 +134,11 @@ class PictureThread:
             self._run_calls()
             try:
                 self._wait()
-            except RCLError as error:
+            except Exception as error:  # noqa: BLE001 -- it would end the thread, and with it all pictures
                 if not self._node.context.ok():
                     return
-                self._logger.error(f"Cannot wait for pictures: {error_text(str(error))}")
+                text = error_text(str(error))
+                self._logger.error(f"Cannot take pictures: {type(error).__name__}: {text}; trying again")
                 self._stopping.wait(RETRY_S)
 
     def _wait(self) -> None:

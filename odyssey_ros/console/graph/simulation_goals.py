@@ -103,7 +103,9 @@ class SimulationGoals:
     async def sent(
         self, action: str, goal: RunSimulation.Goal, on_job: OnJob
     ) -> AsyncIterator[SimulationGoal]:
-        """Send a goal, and wait until it is accepted. Its answers are ignored after the `async with` block.
+        """Send a goal, and wait until it is accepted.
+
+        The content of the goal is not kept afterwards. Answers are ignored after the `async with` block.
 
         Args:
             action: The absolute name of the action.
@@ -118,6 +120,7 @@ class SimulationGoals:
         feedback = _Feedback(on_job)
         async with self._clients.use(action, f"action {action}") as client:
             handle = await self._accepted(client, action, goal, feedback)
+            del goal  # up to 64 MiB, which the block does not need
             accepted = SimulationGoal(handle, self._executor)
             request = _Request(handle.get_result_async, accepted.result, lambda response: response.result)
             try:

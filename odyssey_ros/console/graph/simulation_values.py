@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from odyssey_ros.client.service_text import clean_text
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from builtin_interfaces.msg import Time
 
     from odyssey_ros.msg import SimulationJobDetail, SimulationJobInfo, SimulationStream
+
+MAX_STREAMS: Final = 1000
+"""Videos of a job that pages are told about. A job has up to 100 scripts."""
 
 
 def job_info_value(job: SimulationJobInfo | SimulationJobDetail) -> dict[str, Any]:
@@ -46,9 +49,12 @@ def job_detail_value(job: SimulationJobDetail) -> dict[str, Any]:
 
 
 def streams_of(job: SimulationJobDetail) -> list[SimulationStream]:
-    """Return the videos of a job in the order of their scripts; those of unknown scripts are last."""
+    """Return the videos of a job in the order of their scripts; those of unknown scripts are last.
+
+    At most `MAX_STREAMS`; any node can send more.
+    """
     return sorted(
-        job.streams,
+        job.streams[:MAX_STREAMS],
         key=lambda stream: (stream.script_index < 0, stream.script_index, stream.stream_id),
     )
 

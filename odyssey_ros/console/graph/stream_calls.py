@@ -10,6 +10,7 @@ from sensor_msgs.msg import CompressedImage
 
 from odyssey_ros import srv
 from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.client.service_text import clean_text
 
 if TYPE_CHECKING:
     from odyssey_ros.console.graph.graph_nodes import GraphNode
@@ -76,17 +77,19 @@ class StreamCalls:
                 format=start.picture.format, data=array.array("B", start.picture.content)
             )
         response = await self._call(target, "start_stream", srv.StartStream, request)
-        return StartedStream(response.stream_id, response.applied_prompt)
+        return StartedStream(
+            clean_text(response.stream_id), clean_text(response.applied_prompt, is_prompt=True)
+        )
 
     async def interact(self, target: GraphNode, prompt: str) -> str:
         """Change the running stream; return the prompt as applied."""
         response = await self._call(target, "interact", srv.Interact, srv.Interact.Request(prompt=prompt))
-        return str(response.applied_prompt)
+        return clean_text(response.applied_prompt, is_prompt=True)
 
     async def end(self, target: GraphNode) -> str:
         """End the running stream; return its id."""
         response = await self._call(target, "end_stream", srv.EndStream, srv.EndStream.Request())
-        return str(response.stream_id)
+        return clean_text(response.stream_id)
 
     async def _call(self, target: GraphNode, role: str, kind: type, request: Any) -> Any:
         service = target.services.get(role)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_SOURCES: Final = 512
 """Recordings and videos of jobs whose addresses are kept."""
 
+MAX_KEPT_CHARACTERS: Final = 64 * 1024
+"""Length of the addresses of one recording that are kept; any node can name longer ones."""
+
 LIFETIME_S: Final = 45 * 60.0
 """Time for which addresses are kept."""
 
@@ -73,6 +76,11 @@ class MediaAddresses:
         """Return the addresses of a message."""
         return cls(message.video_url, message.preview_url, message.thumbnail_url, message.events_url)
 
+    @property
+    def length(self) -> int:
+        """The number of characters of all addresses."""
+        return sum(len(self.get(kind)) for kind in MediaKind)
+
     def get(self, kind: MediaKind) -> str:
         """Return the address of a file; empty when it does not exist."""
         return str(getattr(self, kind.value))
@@ -94,7 +102,10 @@ class MediaSources:
         self._slots = asyncio.Semaphore(MAX_LOADS)
 
     def keep(self, key: MediaKey, addresses: MediaAddresses) -> None:
-        """Keep addresses that a node has named just now."""
+        """Keep addresses that a node has named just now, unless they are too long."""
+        if addresses.length > MAX_KEPT_CHARACTERS:
+            self._kept.pop(key, None)
+            return
         lifetime_s = LIFETIME_S if addresses.video else INCOMPLETE_LIFETIME_S
         self._kept[key] = (self._now() + lifetime_s, addresses)
         self._kept.move_to_end(key)

@@ -150,6 +150,7 @@ class SimulationJobs:
         try:
             presence = await self._calls.on_executor(lambda: NodePresence(self._node, target))
             async with self._goals.sent(target.simulation_action, goal, changed) as sent:
+                del goal  # up to 64 MiB, while a job can take hours
                 result = await self._result(sent, submission, presence)
                 if result is None:
                     return

@@ -14,6 +14,7 @@ from odyssey_ros.console.graph.picture_thread import PictureSubscription, Pictur
 from waiting import wait_until
 
 if TYPE_CHECKING:
+    import pytest
     from rclpy.node import Node
     from rclpy.publisher import Publisher
 
@@ -124,3 +125,22 @@ def test_a_topic_that_cannot_be_subscribed_to_does_not_end_the_thread(
     publisher = publisher_with(picture_node, CompressedVideo, "/v", RELIABLE)
     publisher.publish(video(1))
     wait_until(lambda: taken.pictures)
+
+
+def test_an_error_of_a_receiver_does_not_end_the_thread(
+    picture_node: Node, picture_thread: PictureThread, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("odyssey_ros.console.graph.picture_thread.RETRY_S", 0.0)
+    failures: list[int] = []
+
+    def fail(number: int, _: Picture) -> None:
+        failures.append(number)
+        raise ZeroDivisionError
+
+    failing = PictureSubscription("/v", Codec.H264, fail)
+    picture_thread.subscribe(failing)
+    publisher = publisher_with(picture_node, CompressedVideo, "/v", RELIABLE)
+    for number in range(2):
+        publisher.publish(video(number))
+        wait_until(lambda number=number: len(failures) == number + 1)
+    picture_thread.unsubscribe(failing)

@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Time
 from odyssey_ros.msg import SimulationJobDetail, SimulationJobInfo, SimulationStream
 
 from odyssey_ros.console.graph.simulation_values import (
+    MAX_STREAMS,
     job_detail_value,
     job_info_value,
     job_value,
@@ -59,3 +60,9 @@ def test_a_job_has_no_addresses() -> None:
     }
     assert detail["streams"][2]["script_index"] is None
     assert [one.stream_id for one in streams_of(job)] == ["a", "b", "c"]
+
+
+def test_videos_are_bounded() -> None:
+    """Any node can send any number."""
+    job = SimulationJobDetail(streams=[stream(0, "a")] * (MAX_STREAMS + 1))
+    assert len(job_detail_value(job)["streams"]) == len(streams_of(job)) == MAX_STREAMS

@@ -8,6 +8,7 @@ import pytest
 
 from odyssey_ros import srv
 from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.client.service_text import MAX_LENGTH, MAX_PROMPT_LENGTH
 from odyssey_ros.console.graph.graph_nodes import GraphNode, NodeKind
 from odyssey_ros.console.graph.service_calls import ServiceCalls
 from odyssey_ros.console.graph.stream_calls import EncodedPicture, StartedStream, StreamCalls, StreamStart
@@ -58,6 +59,21 @@ async def test_interact_and_end() -> None:
     assert calls.made[0][1:] == ("/robot/change", srv.Interact.Request(prompt="snow"))
     calls = RecordedCalls(srv.EndStream.Response(stream_id="stream"))
     assert await StreamCalls(calls).end(BRIDGE) == "stream"
+
+
+async def test_texts_of_the_node_are_cleaned() -> None:
+    """Any node can answer with any text, of any length."""
+    response = srv.StartStream.Response(
+        stream_id="a\x1b[31mb" + "x" * 1000, applied_prompt="s\u202eea\n" * 50_000
+    )
+    started = await StreamCalls(RecordedCalls(response)).start(BRIDGE, StreamStart("sea"))
+    assert started.stream_id.startswith("a bx")
+    assert len(started.stream_id) == MAX_LENGTH
+    assert started.applied_prompt.startswith("sea\nsea")
+    assert len(started.applied_prompt) <= MAX_PROMPT_LENGTH
+    calls = StreamCalls(RecordedCalls(srv.Interact.Response(applied_prompt="s\u202eea")))
+    assert await calls.interact(BRIDGE, "sea") == "sea"
+    assert await StreamCalls(RecordedCalls(srv.EndStream.Response(stream_id="a\nb"))).end(BRIDGE) == "a b"
 
 
 async def test_other_nodes_have_no_stream() -> None:

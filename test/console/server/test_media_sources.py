@@ -11,6 +11,7 @@ from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.console.server.media_sources import (
     INCOMPLETE_LIFETIME_S,
     LIFETIME_S,
+    MAX_KEPT_CHARACTERS,
     MAX_SOURCES,
     MediaAddresses,
     MediaKey,
@@ -129,3 +130,17 @@ def test_addresses_do_not_show_in_texts() -> None:
         "https://a/secret", "https://b/secret", "https://c/secret", "https://d/secret",
     ]  # fmt: skip
     assert "secret" not in repr(addresses)
+
+
+async def test_addresses_that_are_too_long_are_not_kept() -> None:
+    """Any node can name them, and each has a key of its own."""
+    sources, calls = MediaSources(), 0
+
+    async def load() -> MediaAddresses:
+        nonlocal calls
+        calls += 1
+        return MediaAddresses(video="https://files/" + "x" * MAX_KEPT_CHARACTERS)
+
+    for _ in range(2):
+        assert len(await sources.address(KEY, MediaKind.VIDEO, load)) > MAX_KEPT_CHARACTERS
+    assert calls == 2

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,6 +89,17 @@ async def test_a_job_is_followed_to_its_end(console: Console, worker: Simulation
     worker.release()
     await eventually(lambda: console.states == ["completed"])
     assert console.jobs.goal_of(NODE, job["job_id"]) is None
+
+
+async def test_the_content_of_a_goal_is_not_kept(console: Console, worker: SimulationWorker) -> None:
+    """It can have 64 MiB, and a job can take hours."""
+    goal = RunSimulation.Goal()
+    references = sys.getrefcount(goal)
+    await console.jobs.submit(worker.target, goal)
+    gc.collect()
+    assert sys.getrefcount(goal) == references
+    worker.release()
+    await eventually(lambda: console.states == ["completed"])
 
 
 async def test_a_refusal_is_raised(console: Console, worker: SimulationWorker) -> None:
