@@ -16,7 +16,7 @@ from foreign_nodes import ForeignNodes
 from odyssey_ros.bridge.runtime.asyncio_thread import AsyncioThread
 from odyssey_ros.console.console_node import SERVER_STOP_TIMEOUT_S, STOP_TIMEOUT_S, ConsoleNode
 from odyssey_ros.console.graph.picture_thread import PictureThread
-from odyssey_ros.console.server.console_server import ConsoleServer
+from odyssey_ros.console.server.console_server import ConsoleServer, Served
 from waiting import wait_until
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def test_its_end_has_one_time_limit(
     """A server that does not stop takes a part of it: the launch system would kill the process."""
     limits: list[float] = []
 
+    async def start(_: ConsoleServer) -> Served:
+        return Served("")
+
     async def stop(_: ConsoleServer) -> None:
         await asyncio.Event().wait()
 
@@ -75,6 +78,7 @@ def test_its_end_has_one_time_limit(
 
         monkeypatch.setattr(kind, name, stopped)
 
+    monkeypatch.setattr(ConsoleServer, "start", start)
     monkeypatch.setattr(ConsoleServer, "stop", stop)
     record(AsyncioThread, "stop")
     record(PictureThread, "stop")

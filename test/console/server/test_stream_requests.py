@@ -115,3 +115,16 @@ async def test_unexpected_failures_are_recorded(caplog: pytest.LogCaptureFixture
     assert failed.value.code is ErrorCode.INTERNAL
     assert states(log) == ["failed"]
     assert "A prompt failed unexpectedly" in caplog.text
+
+
+async def test_the_end_of_the_console_ends_requests() -> None:
+    """The log says so, for the pages that are still open."""
+    calls, log = HeldCalls(), PromptLog(lambda *_: None)
+    requests = StreamRequests(calls, log)
+    waiting = [asyncio.ensure_future(requests.interact(NODE, str(number))) for number in range(2)]
+    await until(lambda: calls.made)
+    await requests.close()
+    assert states(log) == ["failed", "failed"]
+    assert log.prompts("/odyssey")[0]["message"] == "The console is ending"
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one, asyncio.CancelledError) for one in outcomes)
