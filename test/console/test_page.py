@@ -102,7 +102,7 @@ def _widest(page: Page) -> list[str]:
 @pytest.mark.parametrize("look", LOOKS)
 def test_views_are_accessible_and_narrow(look: str, open_page: Callable[..., Page]) -> None:
     """Axe finds nothing in any view, and no view scrolls sideways. build/console_screenshots shows them."""
-    visit = _Visit(open_page("#live", **LOOKS[look]), look)
+    visit = _Visit(open_page("?node=/odyssey#live", **LOOKS[look]), look)
     page = visit.page
     PictureCanvas(page).wait_for_pictures()
     _send_prompts(page)
@@ -192,7 +192,7 @@ def test_page_asks_only_the_console(
     open_page: Callable[..., Page], console: ConsoleProcess, watch: PageWatch
 ) -> None:
     """All requests of all views go to the console: robots are offline."""
-    page = open_page()
+    page = open_page("?node=/odyssey")
     for name in ("State", "Recordings", "Simulations", "Live"):
         page.get_by_role("link", name=name, exact=True).click()
         page.wait_for_load_state("networkidle")
