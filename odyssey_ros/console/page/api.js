@@ -1,13 +1,20 @@
 // Requests to the console's server. Every failure becomes a `ConsoleError` with a text for the operator.
 
+/** The session is asked for before each connection, so a network that answers nothing must not block it. */
+const SESSION_LIMIT_MS = 10_000;
+
+const REFUSED = 403;
+
 export class ConsoleError extends Error {
   /**
    * @param {string} code - an error code of the package, such as `NOT_ACTIVE`
    * @param {string} message
+   * @param {number} [status] - of the response; 0 without one
    */
-  constructor(code, message) {
+  constructor(code, message, status = 0) {
     super(message);
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -16,7 +23,7 @@ export class Api {
 
   /** Read what the server tells every page: the token of the page, the version and the limits. */
   async open() {
-    const session = await this.get('/api/session');
+    const session = await this.#send('/api/session', { signal: AbortSignal.timeout(SESSION_LIMIT_MS) });
     this.#token = session.page_token;
     return session;
   }
@@ -35,12 +42,33 @@ export class Api {
   }
 
   /**
-   * Change something.
+   * Change something. A console that was restarted refuses the token of the page; the page gets a new one then.
    * @param {string} path
    * @param {Record<string, string | number>} query
    * @param {object | Blob} [body] - an object is sent as JSON
    */
-  post(path, query, body = {}) {
+  async post(path, query, body = {}) {
+    try {
+      return await this.#post(path, query, body);
+    } catch (error) {
+      const isRefused = /** @type {ConsoleError} */ (error).status === REFUSED && this.#token !== '';
+      if (!isRefused || !await this.#hasNewToken()) throw error;
+      return this.#post(path, query, body);
+    }
+  }
+
+  async #hasNewToken() {
+    const before = this.#token;
+    await this.open();
+    return this.#token !== before;
+  }
+
+  /**
+   * @param {string} path
+   * @param {Record<string, string | number>} query
+   * @param {object | Blob} body
+   */
+  #post(path, query, body) {
     const isBlob = body instanceof Blob;
     return this.#send(address(path, query), {
       method: 'POST',
@@ -74,6 +102,7 @@ export class Api {
       throw new ConsoleError(
         value.error_code ?? 'INVALID_RESPONSE',
         value.message ?? `The console answered with status ${response.status}.`,
+        response.status,
       );
     }
     return value;

@@ -1,5 +1,7 @@
 // Tells when the chosen node stops to report: bridges and spectators publish their state once a second.
 
+import { clockText } from './job_texts.js';
+
 const CHECK_MS = 1000;
 
 /** The time without a state after which a notice is shown, in ms. A busy network delays a few messages. */
@@ -11,8 +13,10 @@ const SILENT_MS = 5000;
  */
 export function watchFreshness({ store, notice }) {
   let last = performance.now();
+  let lastTime = Date.now() / 1000; // for people
   store.observe('status', () => {
     last = performance.now();
+    lastTime = Date.now() / 1000;
   });
   setInterval(() => {
     const silence = performance.now() - last;
@@ -22,7 +26,7 @@ export function watchFreshness({ store, notice }) {
     if (isSilent) {
       notice.show(
         'silent',
-        `No state has come from ${store.get('node')} for ${Math.round(silence / 1000)} s: what is shown is old. `
+        `No state has come from ${store.get('node')} since ${clockText(lastTime)}: what is shown is old. `
           + 'Its process may have ended.',
         'warn',
       );

@@ -3,6 +3,7 @@
 import { Api } from './api.js';
 import { createChooser } from './chooser.js';
 import { watchFreshness } from './freshness.js';
+import { createConnectionBanner } from './connection_banner.js';
 import { createHelp } from './help.js';
 import { createLogout } from './logout.js';
 import { OF_NODE, applyMessage } from './messages.js';
@@ -20,12 +21,24 @@ const notice = createNotice(document.getElementById('notice'));
 
 const socket = new StateSocket(
   async () => {
-    store.set('session', await api.open());
+    await openSession();
     return api.token;
   },
   (message) => applyMessage(store, message),
-  (connected) => store.set('connected', connected),
+  (connection) => {
+    store.set('connection', connection);
+    store.set('connected', connection.loss === null);
+  },
 );
+
+async function openSession() {
+  const before = store.get('session')?.version;
+  const session = await api.open();
+  store.set('session', session);
+  if (before !== undefined && before !== session.version) {
+    notice.show('version', `The console has been updated to ${session.version}: load the page again.`, 'warn');
+  }
+}
 
 /**
  * What the parts of the page share.
@@ -35,11 +48,13 @@ const context = { store, api, shortcuts, notice };
 
 addPromptShortcuts(shortcuts);
 store.observe('connected', (connected) => {
-  if (connected) {
-    notice.clear('connection');
-    for (const value of OF_NODE) store.set(value, undefined); // the server sends what it knows, perhaps a new one
-  } else notice.show('connection', 'The connection to the console is lost. Trying again …', 'warn');
+  if (!connected) return;
+  for (const value of OF_NODE) store.set(value, undefined); // the server sends what it knows, perhaps a new one
 });
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) socket.retry(); // timers of a hidden page are late
+});
+document.getElementById('connection')?.append(createConnectionBanner(context, () => socket.retry()));
 store.observe('node', (node) => socket.watch(node ?? ''));
 document.getElementById('chooser')?.append(createChooser(context));
 createTabs(context, document.getElementById('tabs'), document.getElementById('view'));

@@ -1,4 +1,4 @@
-// Notices above the view, such as a lost connection. Errors of a form are shown beside the form instead.
+// Notices above the view, such as that of a node that reports nothing. Errors of a form are shown beside the form instead.
 
 import { element } from './dom.js';
 
@@ -19,6 +19,8 @@ export function createNotice(parent) {
   return {
     clear,
     show(key, text, level = 'info') {
+      const present = shown.get(key);
+      if (present?.textContent === text && present.dataset.level === level) return; // it would be read out again
       clear(key);
       const made = element('p.notice', { data: { level } }, text);
       shown.set(key, made);

@@ -1,5 +1,6 @@
 // The socket that brings the pictures of one node. It connects while pictures are wanted, and reconnects by itself.
 
+import { lossOf, lossOfRequest } from './connection_words.js';
 import { readPicture } from './picture_header.js';
 
 const MIN_DELAY_MS = 500;
@@ -11,8 +12,9 @@ const ACKNOWLEDGE_MS = 90;
  * @typedef {{
  *   picture: (picture: import('./picture_header.js').Picture, received: number) => void,
  *   notice: (message: any) => void,
- *   connected: (connected: boolean) => void,
+ *   changed: (loss: import('./connection_words.js').Loss | null) => void,
  * }} PictureListener
+ *   changed: called with null when the socket is connected, else with the reason why it is not
  */
 
 export class PictureSocket {
@@ -26,9 +28,11 @@ export class PictureSocket {
   #acknowledged = -Infinity;
   #timer = 0;
   #number = 0;
+  #loss = /** @type {import('./connection_words.js').Loss | null} */ (null);
 
   /**
-   * @param {() => Promise<string>} token - returns the token of the page
+   * @param {(isOutdated: boolean) => Promise<string>} token - returns the token of the page, a new one if the server
+   *   has refused the last one
    * @param {PictureListener} listener
    */
   constructor(token, listener) {
@@ -60,6 +64,11 @@ export class PictureSocket {
     else if (this.#timer === 0) this.#timer = setTimeout(() => this.#acknowledge(), wait);
   }
 
+  /** Connect now, if the socket waits to try again. */
+  retry() {
+    if (this.#wanted && this.#socket === null) this.#open();
+  }
+
   /** @param {object} message */
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
@@ -81,9 +90,9 @@ export class PictureSocket {
   async #connect() {
     let token;
     try {
-      token = await this.token();
-    } catch {
-      this.#again();
+      token = await this.token(this.#loss?.isOutdated ?? false);
+    } catch (error) {
+      if (this.#wanted) this.#again(lossOfRequest(/** @type {Error} */ (error), this.#loss));
       return;
     }
     if (!this.#wanted || this.#socket !== null) return;
@@ -93,22 +102,22 @@ export class PictureSocket {
     socket.addEventListener('open', () => {
       this.send({ type: 'hello', token });
       this.send({ type: 'watch', node: this.#node, codecs: this.#codecs });
-      this.listener.connected(true);
+      this.listener.changed(null);
     });
     socket.addEventListener('message', (event) => {
       if (this.#socket === socket) this.#receive(event.data);
     });
-    socket.addEventListener('close', () => {
+    socket.addEventListener('close', (event) => {
       if (this.#socket !== socket) return;
       this.#socket = null;
-      this.listener.connected(false);
-      this.#again();
+      this.#again(lossOf(event));
     });
   }
 
   /** @param {string | ArrayBuffer} data */
   #receive(data) {
     this.#delay = MIN_DELAY_MS; // the server has accepted the page
+    this.#loss = null;
     if (typeof data === 'string') {
       this.listener.notice(JSON.parse(data));
       return;
@@ -117,10 +126,12 @@ export class PictureSocket {
     if (picture !== null) this.listener.picture(picture, performance.now());
   }
 
-  #again() {
-    if (!this.#wanted) return;
+  /** @param {import('./connection_words.js').Loss} loss */
+  #again(loss) {
+    this.#loss = loss;
+    this.listener.changed(loss);
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#connect(), this.#delay);
+    this.#retry = setTimeout(() => this.#connect(), loss.isLasting ? MAX_DELAY_MS : this.#delay);
     this.#delay = Math.min(2 * this.#delay, MAX_DELAY_MS);
   }
 

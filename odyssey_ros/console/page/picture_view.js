@@ -28,7 +28,7 @@ export function createPicture(context) {
 class PictureView {
   #shown = false;
   #node = '';
-  #connected = true;
+  #loss = /** @type {import('./connection_words.js').Loss | null} */ (null);
   #obstacle = h264Obstacle();
   #source = { codec: '', reason: '' };
   #waiting = '';
@@ -64,13 +64,13 @@ class PictureView {
       decoded: (bitmap, picture) => this.#decoded(bitmap, picture),
       dropped: (picture) => this.#drop(picture),
     });
-    this.socket = new PictureSocket(async () => {
-      if (api.token === '') store.set('session', await api.open());
+    this.socket = new PictureSocket(async (isOutdated) => {
+      if (api.token === '' || isOutdated) store.set('session', await api.open());
       return api.token;
     }, {
       picture: (picture, received) => (picture.codec === H264 ? this.h264 : this.jpeg).decode(picture, received),
       notice: (message) => this.#notice(message),
-      connected: (connected) => this.#connection(connected),
+      changed: (loss) => this.#connection(loss),
     });
     shortcuts.add('f', 'Show the picture on the full screen', () => this.#fullScreen());
     document.addEventListener('visibilitychange', () => this.#watch());
@@ -78,6 +78,9 @@ class PictureView {
       replaceContent(this.button, document.fullscreenElement === this.element ? 'Leave full screen' : 'Full screen');
     });
     store.observe('node', () => this.#watch());
+    store.observe('connected', (connected) => {
+      if (connected) this.socket.retry();
+    });
     this.#update();
   }
 
@@ -131,12 +134,12 @@ class PictureView {
     this.#watch();
   }
 
-  /** @param {boolean} connected */
-  #connection(connected) {
-    this.#connected = connected;
+  /** @param {import('./connection_words.js').Loss | null} loss */
+  #connection(loss) {
+    this.#loss = loss;
     this.h264.close();
     this.#clock = new ServerClock();
-    if (connected) this.#askTime();
+    if (loss === null) this.#askTime();
     this.#update();
   }
 
@@ -208,7 +211,8 @@ class PictureView {
       reason: this.#obstacle || this.#source.reason,
     });
     const [entry, lifecycle] = ['entry', 'lifecycle'].map((name) => store.get(name));
-    const state = { connected: this.#connected, entry, status, playback, lifecycle, waiting: this.#waiting };
+    const loss = this.#loss?.text ?? '';
+    const state = { isOnline: store.get('connected') !== false, loss, entry, status, playback, lifecycle, waiting: this.#waiting };
     const message = isStale ? pauseReason(state, seen) : '';
     replaceContent(this.message, message);
     this.message.hidden = message === '';

@@ -27,19 +27,21 @@ export function playerPosition(playback, position) {
 }
 
 /**
- * Return why no picture comes, and what to do; empty while pictures come or are expected at once.
- * @param {{connected: boolean, entry: any, status: any, playback: any, lifecycle?: any, waiting: string}} state
- *   waiting: the reason of the server
+ * Return why no picture comes, and what to do; empty while pictures come or are expected at once, and while the banner
+ * of the page says that the console is not there.
+ * @param {{isOnline: boolean, loss: string, entry: any, status: any, playback: any, lifecycle?: any, waiting: string}}
+ *   state - loss: why the socket of the pictures is closed; waiting: the reason of the server
  * @param {boolean} seen - whether there was a picture
  */
-export function pauseReason({ connected, entry, status, playback, lifecycle, waiting }, seen) {
-  if (!connected) return 'The connection to the console is lost. Trying again …';
+export function pauseReason({ isOnline, loss, entry, status, playback, lifecycle, waiting }, seen) {
+  if (!isOnline) return '';
+  if (loss !== '') return loss;
   if (entry === undefined) return waiting === '' ? 'No node is chosen.' : `${waiting}.`;
   if (waiting !== '') return `${waiting}.`;
   if (playback !== undefined) return playbackReason(playback);
   if (status === undefined) return seen ? '' : 'Waiting for the state of the node …';
   if (status.connection_text !== 'connected') {
-    return `The node is not connected to the service (${status.connection_text}).`;
+    return 'There is no picture while the node is not connected to the service.';
   }
   if (!status.streaming) {
     return lifecycle === undefined || lifecycle.state === 'active'

@@ -20,9 +20,10 @@ const FAILED = 5;
  * @param {any} state.entry - its entry in the list of nodes; undefined when it is not on the graph
  * @param {any} state.status
  * @param {any} state.lifecycle
+ * @param {boolean} [state.isOnline] - whether the page is connected to the console
  * @returns {Readiness}
  */
-export function readiness({ node, entry, status, lifecycle }) {
+export function readiness({ node, entry, status, lifecycle, isOnline = true }) {
   if (!node) {
     return no('There is no node to prompt yet. Start a bridge: ros2 launch odyssey_ros odyssey.launch.py');
   }
@@ -37,13 +38,13 @@ export function readiness({ node, entry, status, lifecycle }) {
   }
   if (state === 'inactive') return inState('The node is inactive. Activate it in State.');
   if (state === 'finalized') return no('The node has been shut down. Start its process again.');
+  if (!isOnline) return wait('Prompts can be sent when the console is connected.');
   if (!status) return wait('Waiting for the status of the node …');
   if (status.connection === FAILED) {
     return inState(`${sentence(status.message || 'The connection failed')} Configure the node again in State.`);
   }
   if (status.connection !== CONNECTED) {
-    const reason = status.message ? `: ${status.message}` : '';
-    return wait(`The node is not connected to the service (${status.connection_text || 'disconnected'})${reason}`);
+    return wait('Prompts can be sent when the node is connected to the service.');
   }
   return { form: true, ready: true, text: '' };
 }

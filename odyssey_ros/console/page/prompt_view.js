@@ -105,6 +105,7 @@ export function createPrompt(context) {
       entry: store.get('entry'),
       status: store.get('status'),
       lifecycle: store.get('lifecycle'),
+      isOnline: store.get('connected') !== false,
     });
   }
 
@@ -180,7 +181,7 @@ export function createPrompt(context) {
     update();
   }
 
-  for (const name of ['node', 'entry', 'status', 'lifecycle', 'limits', 'prompts', 'events']) {
+  for (const name of ['connected', 'node', 'entry', 'status', 'lifecycle', 'limits', 'prompts', 'events']) {
     store.observe(name, update);
   }
   store.observe('node', () => {

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, WebSocketRoute
 
     from console_graph import ConsoleProcess
 
@@ -158,6 +158,76 @@ def test_first_key_reaches_the_content(page: Page) -> None:
     page.keyboard.press("Enter")
     assert page.evaluate(ACTIVE) == "view"
     assert _current(page) == "Recordings"
+
+
+def test_a_bridge_replaces_another_first_choice_at_first(page: Page) -> None:
+    """Nodes that start together are found one after the other. Nothing changes once somebody uses the page."""
+    chosen = page.evaluate(
+        """async () => {
+            const { createChooser } = await import('/static/chooser.js');
+            const { Store } = await import('/static/store.js');
+            const player = { name: '/player', kind: 'player' };
+            const both = [{ name: '/a_bridge', kind: 'bridge' }, player, { name: '/b_bridge', kind: 'bridge' }];
+            const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+            const found = async (settling, between) => {
+                history.replaceState(null, '', '/');
+                const store = new Store();
+                const select = createChooser({ store }, settling).querySelector('select');
+                store.set('nodes', [player]);
+                await between(select);
+                store.set('nodes', both);
+                store.set('nodes', [...both].reverse());
+                return `${store.get('node')} ${select.value} ${location.search}`;
+            };
+            return [
+                await found(60_000, () => {}),
+                await found(60_000, () => document.body.dispatchEvent(new Event('keydown', { bubbles: true }))),
+                await found(60_000, (select) => select.dispatchEvent(new Event('change'))),
+                await found(0, () => wait(50)),
+            ];
+        }"""
+    )
+    bridge, player = "/a_bridge /a_bridge ?node=/a_bridge", "/player /player ?node=/player"
+    assert chosen == [bridge, player, player, player]
+
+
+CLOSING = [
+    (1008, "the token is not that of this console: load the page again", "Load the page again"),
+    (1013, "32 pages are open, which is the limit: close one of them", "Try now"),
+    (1001, "the console has been stopped", "Try now"),
+]
+
+
+def test_the_reason_of_a_closed_socket_is_told(open_page: Callable[..., Page]) -> None:
+    """In words, with what to do; the page continues by itself when the server accepts it again."""
+    closing = [CLOSING[0]]
+
+    def refuse(socket: WebSocketRoute) -> None:
+        if closing:
+            socket.close(code=closing[0][0], reason=closing[0][1])
+        else:
+            socket.connect_to_server()
+
+    page = open_page("?node=/nobody")
+    picture = page.locator(".picture-message")
+    expect(picture).to_contain_text("/nobody is not on the graph")
+    banner = page.locator(".connection")
+    text = banner.get_by_role("status")
+    expect(text).to_be_empty()
+    page.route_web_socket("**/socket/*", refuse)
+    page.reload()
+    for closed in CLOSING:
+        closing[0] = closed
+        _code, reason, action = closed
+        expect(text).to_contain_text(reason[1:])
+        expect(banner.get_by_role("button", name=action)).to_be_visible()
+        expect(banner.get_by_role("timer")).to_contain_text("Trying again")
+        expect(picture).to_be_empty()  # the reason is told once
+        banner.get_by_role("button", name="Try now").dispatch_event("click")
+    closing.clear()
+    expect(text).to_be_empty()
+    expect(banner.get_by_role("timer")).to_be_hidden()
+    expect(picture).to_contain_text("/nobody is not on the graph")
 
 
 def test_lost_connection_is_told_once(page: Page) -> None:

@@ -120,7 +120,8 @@ def test_the_position_is_that_of_the_last_frame_while_the_player_plays(run: Call
 
 
 STATE: dict[str, Any] = {
-    "connected": True,
+    "isOnline": True,
+    "loss": "",
     "entry": {},
     "status": {"connection_text": "connected", "streaming": True},
     "waiting": "",
@@ -132,13 +133,14 @@ STATE: dict[str, Any] = {
     [
         ({}, False, "Waiting for the first picture"),
         ({}, True, "No new picture comes"),
-        ({"connected": False}, True, "connection to the console is lost"),
+        ({"loss": "32 pages show pictures."}, True, "32 pages show pictures."),
+        ({"isOnline": False}, True, ""),
         ({"entry": None}, False, "No node is chosen"),
         ({"entry": None, "waiting": "/odyssey is not on the graph"}, True, "/odyssey is not on the graph."),
         (
             {"status": {"connection_text": "reconnecting"}},
             True,
-            "not connected to the service (reconnecting)",
+            "no picture while the node is not connected to the service",
         ),
         ({"status": {"connection_text": "connected", "streaming": False}}, True, "No stream is running"),
         ({"playback": {"state_text": "paused"}}, True, "Paused"),

@@ -127,7 +127,7 @@ def test_a_node_that_reports_nothing_is_told(page: Page, bridge: Process) -> Non
     expect(panel(page, "Connection").locator("header .badge")).to_have_text("Connected")
     os.kill(bridge.popen.pid, signal.SIGSTOP)
     try:
-        expect(page.locator("#notice")).to_contain_text("No state has come from /odyssey for")
+        expect(page.locator("#notice")).to_contain_text("No state has come from /odyssey since")
     finally:
         os.kill(bridge.popen.pid, signal.SIGCONT)
     expect(page.locator("#notice")).to_be_empty()
