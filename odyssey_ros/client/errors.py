@@ -181,10 +181,14 @@ class OdysseyScriptError(OdysseyArgumentError):
 
     Attributes:
         entry: The index of the invalid entry in its script; None when the text names none.
+        fields: The keys that lead from the entry to the mistake, such as `("start", "prompt")`.
+        is_key: Whether the last of these keys is the mistake, not its value.
     """
 
     default_code = ErrorCode.BAD_SCRIPT
     entry: int | None = None
+    fields: tuple[object, ...] = ()
+    is_key = False
 
 
 class OdysseyConfigurationError(OdysseyArgumentError):

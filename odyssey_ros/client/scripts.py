@@ -22,6 +22,7 @@ MAX_ENTRIES: Final = 1000
 
 _MAX_URL_LENGTH: Final = 8192
 
+_TIME: Final = "timestamp_ms"
 _ACTIONS: Final = ("start", "interact", "end")
 
 
@@ -154,17 +155,17 @@ def _check_position(entry: object, where: str, index: int, last: int, previous_m
     timestamp_ms, action = _check_entry(entry, where)
     where = f"{where} ({action} at {timestamp_ms} ms)"
     if (index == 0) != (action == "start"):
-        raise OdysseyScriptError(f"{where}: the first entry, and only the first, must be start")
+        raise _wrong_key(f"{where}: the first entry, and only the first, must be start", action)
     if (index == last) != (action == "end"):
-        raise OdysseyScriptError(f"{where}: the last entry, and only the last, must be end")
+        raise _wrong_key(f"{where}: the last entry, and only the last, must be end", action)
     if index == 0 and timestamp_ms != 0:
-        raise OdysseyScriptError(f"{where}: start must be at 0 ms")
+        raise _wrong_value(f"{where}: start must be at 0 ms", _TIME)
     if timestamp_ms < previous_ms:
-        raise OdysseyScriptError(
-            f"{where}: entries must be in time order, but the one before is at {previous_ms} ms"
+        raise _wrong_value(
+            f"{where}: entries must be in time order, but the one before is at {previous_ms} ms", _TIME
         )
     if index == last and timestamp_ms == 0:
-        raise OdysseyScriptError(f"{where}: end must be later than start")
+        raise _wrong_value(f"{where}: end must be later than start", _TIME)
     return timestamp_ms
 
 
@@ -172,21 +173,19 @@ def _check_entry(entry: object, where: str) -> tuple[int, str]:
     """Check one entry without its neighbours; return its time and the name of its action."""
     if not isinstance(entry, Mapping):
         raise OdysseyScriptError(f"{where}: an entry must be a mapping, not {_kind(entry)}")
-    unknown = [key for key in entry if key != "timestamp_ms" and key not in _ACTIONS]
+    unknown = [key for key in entry if key != _TIME and key not in _ACTIONS]
     if unknown:
-        raise OdysseyScriptError(
-            f"{where}: unknown key {unknown[0]!r}; known are timestamp_ms, {', '.join(_ACTIONS)}"
+        raise _wrong_key(
+            f"{where}: unknown key {unknown[0]!r}; known are {_TIME}, {', '.join(_ACTIONS)}", unknown[0]
         )
-    timestamp_ms = entry.get("timestamp_ms")
+    timestamp_ms = entry.get(_TIME)
     if not isinstance(timestamp_ms, int) or isinstance(timestamp_ms, bool) or timestamp_ms < 0:
-        raise OdysseyScriptError(
-            f"{where}: timestamp_ms must be an integer of 0 or more, not {timestamp_ms!r}"
-        )
+        raise _wrong_value(f"{where}: {_TIME} must be an integer of 0 or more, not {timestamp_ms!r}", _TIME)
     actions = [action for action in _ACTIONS if action in entry]
     if len(actions) != 1:
         found = " and ".join(actions) or "none"
-        raise OdysseyScriptError(
-            f"{where}: exactly one of start, interact and end is needed, but it has {found}"
+        raise _wrong_key(
+            f"{where}: exactly one of start, interact and end is needed, but it has {found}", *actions[1:2]
         )
     action = actions[0]
     _check_action(action, entry[action], f"{where} ({action} at {timestamp_ms} ms)")
@@ -195,18 +194,34 @@ def _check_entry(entry: object, where: str) -> tuple[int, str]:
 
 def _check_action(action: str, fields: object, where: str) -> None:
     if not isinstance(fields, Mapping):
-        raise OdysseyScriptError(f"{where}: {action} must be a mapping, not {_kind(fields)}")
+        raise _wrong_value(f"{where}: {action} must be a mapping, not {_kind(fields)}", action)
     known = {"start": ("prompt", "image"), "interact": ("prompt",), "end": ()}[action]
     unknown = [key for key in fields if key not in known]
     if unknown:
-        raise OdysseyScriptError(f"{where}: {action} has no field {unknown[0]!r}")
+        raise _wrong_key(f"{where}: {action} has no field {unknown[0]!r}", action, unknown[0])
     if action == "end":
         return
     prompt = fields.get("prompt")
     if not isinstance(prompt, str):
-        raise OdysseyScriptError(f"{where}: a prompt is needed, as a string, not {_kind(prompt)}")
+        raise _wrong_value(
+            f"{where}: a prompt is needed, as a string, not {_kind(prompt)}", action, "prompt"
+        )
     if not prompt.strip() and fields.get("image") is None:
-        raise OdysseyScriptError(f"{where}: the prompt is empty")
+        raise _wrong_value(f"{where}: the prompt is empty", action, "prompt")
+
+
+def _wrong_value(text: str, *fields: object) -> OdysseyScriptError:
+    """Return the error of a value of an entry, to which these keys lead."""
+    error = OdysseyScriptError(text)
+    error.fields = fields
+    return error
+
+
+def _wrong_key(text: str, *fields: object) -> OdysseyScriptError:
+    """Return the error of a key of an entry: the last of these."""
+    error = _wrong_value(text, *fields)
+    error.is_key = True
+    return error
 
 
 def _check_url(script_url: object) -> None:

@@ -16,7 +16,7 @@ from odyssey_ros.client.regular_file import RegularFileError, read_regular_file
 from odyssey_ros.client.scripts import check_script
 from odyssey_ros.dataset.errors import PlanError
 from odyssey_ros.dataset.paths import HomeFolderError, user_path
-from odyssey_ros.dataset.scripts.nodes import ListNode, PlacedError, kind_of
+from odyssey_ros.dataset.scripts.nodes import ListNode, MappingNode, PlacedError, kind_of
 from odyssey_ros.dataset.scripts.scalars import json_value
 from odyssey_ros.dataset.scripts.script_files import MAX_EPISODES, read_script_file
 from odyssey_ros.dataset.scripts.sweep import combinations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from odyssey_ros.client.scripts import ScriptEntry
-    from odyssey_ros.dataset.scripts.nodes import ScalarNode
+    from odyssey_ros.dataset.scripts.nodes import Node, Place, ScalarNode
     from odyssey_ros.dataset.scripts.scalars import Value
     from odyssey_ros.dataset.scripts.script_files import ScriptFile, ScriptTemplate
 
@@ -147,11 +147,25 @@ def checked_script(
     try:
         check_script(script, name=template.label)
     except OdysseyScriptError as error:
-        place = content.place if error.entry is None else content.items[error.entry].place
-        raise PlacedError(place, str(error), where=_point(path, variables)) from error
+        raise PlacedError(_place_of(content, error), str(error), where=_point(path, variables)) from error
     checked = [dict(entry) for entry in cast("list[Mapping[str, Any]]", script)]
     checked[0]["start"] = dict(checked[0]["start"])
     return checked
+
+
+def _place_of(content: ListNode, error: OdysseyScriptError) -> Place:
+    """Return the place of a mistake in a script; that of the mapping in which something is missing."""
+    if error.entry is None:
+        return content.place
+    node: Node = content.items[error.entry]
+    place = node.place
+    for depth, name in enumerate(error.fields, start=1):
+        if not isinstance(node, MappingNode) or not isinstance(name, str) or name not in node.fields:
+            break
+        is_wrong_key = error.is_key and depth == len(error.fields)
+        place = node.keys[name] if is_wrong_key else node.fields[name].place
+        node = node.fields[name]
+    return place
 
 
 def _image_path(where: str, path: Path, image: str) -> str:

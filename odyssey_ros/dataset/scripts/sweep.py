@@ -53,4 +53,6 @@ def _check_placeholders(file: ScriptFile) -> None:
                 used.add(name)
     for name in variables:
         if name not in used:
-            raise PlanError(f"{file.path}: the variable {name!r} is not used")
+            raise PlacedError(
+                variables[name][0].place, f"the variable {name!r} is not used", where=str(file.path)
+            )
