@@ -35,6 +35,7 @@ SECRETS = {"ODYSSEY_API_KEY": "ody_planted_key", "ODYSSEY_SPECTATOR_TOKEN": "pla
 CHANGES = (
     *("/api/stream/start", "/api/stream/interact", "/api/stream/end", "/api/stream/picture"),
     *("/api/lifecycle", "/api/player/pause", "/api/player/resume", "/api/player/step", "/api/player/seek"),
+    "/api/player/rate",
     *("/api/scripts/check", "/api/simulations", "/api/simulations/x/cancel", "/api/logout", "/api/none"),
 )
 READS = (

@@ -63,6 +63,7 @@ _SERVICE_TYPES: Final = {
     "change_state": "lifecycle_msgs/srv/ChangeState",
     "get_available_transitions": "lifecycle_msgs/srv/GetAvailableTransitions",
     "get_parameters": "rcl_interfaces/srv/GetParameters",
+    "set_parameters": "rcl_interfaces/srv/SetParameters",
 }
 """The type of each service that the console calls, by its role."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 from std_srvs.srv import Trigger
 
 from odyssey_ros import srv
 from odyssey_ros.client import ErrorCode, OdysseyError
 from odyssey_ros.client.service_text import clean_text
+from odyssey_ros.console.graph.graph_nodes import NodeKind
 from odyssey_ros.console.graph.service_calls import refusal
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 CALL_TIMEOUT_S: Final = 30.0
 """A seek opens a file and decodes from the key frame before it; a step waits for its frame."""
+
+_RATE: Final = "rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,22 @@ class PlayerCalls:
             response.episode, clean_text(response.stream_id), response.frame_index, response.position
         )
 
+    async def set_rate(self, node: GraphNode, rate: float) -> None:
+        """Change the speed, in media seconds per second.
+
+        Raises:
+            OdysseyError: The player refused, is no player, or does not answer.
+        """
+        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=rate)
+        request = SetParameters.Request(parameters=[Parameter(name=_RATE, value=value)])
+        response = await self._call(node, "set_parameters", SetParameters, request)
+        for result in response.results:
+            if not result.successful:
+                raise refusal("", result.reason or f"The player {node.name} refused the speed")
+
     async def _call(self, node: GraphNode, role: str, kind: type, request: Any) -> Any:
         service = node.services.get(role)
-        if service is None:
+        if service is None or node.kind is not NodeKind.PLAYER:
             raise OdysseyError(
                 f"The node {node.name} is a {node.kind.value}, which has no service {role}: choose a player",
                 code=ErrorCode.NOT_FOUND,

@@ -1,6 +1,7 @@
 // Sends the commands of a person to a player, one at a time; of several seeks, only the newest waits. A paused
 // player publishes nothing after a seek, so it is asked for the frame to which it went.
 
+import { previousIndex } from './player_place.js';
 import { PAUSED } from './state_words.js';
 
 export class PlayerCommands {
@@ -29,8 +30,26 @@ export class PlayerCommands {
     return playback?.state === PAUSED && !isLast;
   }
 
+  /** @param {string} node */
+  async #goBack(node) {
+    const index = previousIndex(this.store.get('playback'), this.store.get('position'));
+    if (index === null) return;
+    await this.#post('pause', node);
+    await this.#post('seek', node, { frame_index: index });
+    await this.#post('step', node);
+  }
+
   /**
-   * @param {'pause' | 'resume' | 'step' | 'seek'} command
+   * @param {string} command
+   * @param {string} node
+   * @param {object} [body]
+   */
+  #post(command, node, body = {}) {
+    return this.api.post(`/api/player/${command}`, { node }, body);
+  }
+
+  /**
+   * @param {'pause' | 'resume' | 'step' | 'back' | 'seek' | 'rate'} command - `back` shows the frame before
    * @param {object} [body]
    */
   async send(command, body = {}) {
@@ -42,9 +61,10 @@ export class PlayerCommands {
     this.failed('');
     const node = this.store.get('node');
     try {
-      const done = await this.api.post(`/api/player/${command}`, { node }, body);
-      if (command === 'seek' && this.#next === null && this.#hasPausedBefore(done)) {
-        await this.api.post('/api/player/step', { node }, {});
+      if (command === 'back') await this.#goBack(node);
+      else {
+        const done = await this.#post(command, node, body);
+        if (command === 'seek' && this.#next === null && this.#hasPausedBefore(done)) await this.#post('step', node);
       }
     } catch (error) {
       if (node === this.store.get('node')) this.failed(/** @type {Error} */ (error).message);

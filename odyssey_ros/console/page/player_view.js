@@ -1,12 +1,13 @@
-// The controls of a player: pause, step and seek, and the prompts of the open episode on a time line.
+// The controls of a player: pause, step, seek and speed, and the prompts of the open episode on a time line.
 
 import { createBadge } from './badge.js';
 import { element, replaceContent } from './dom.js';
 import { followWhileShown } from './follow.js';
 import { PlayerCommands } from './player_commands.js';
+import { previousIndex, shownPlace, typedPlace } from './player_place.js';
 import { createPlayerPrompts } from './player_prompts.js';
-import { rateText } from './state_playback.js';
-import { FAILED, FINISHED, PAUSED, PLAYING, playbackWord } from './state_words.js';
+import { createPlayerRate } from './player_rate.js';
+import { FAILED, FINISHED, PAUSED, playbackWord } from './state_words.js';
 import { countText } from './time_text.js';
 import { createTimeline } from './timeline.js';
 
@@ -20,11 +21,17 @@ const NO_PROMPTS = [];
 export function createPlayer(context) {
   const { store, shortcuts } = context;
   const error = element('p.message', { role: 'alert', data: { level: 'error' } });
-  const commands = new PlayerCommands(context, (message) => replaceContent(error, message));
+  const commands = new PlayerCommands(context, fail);
   const badge = createBadge();
   const play = button('Play', () => playOrPause());
   play.classList.add('primary');
+  const back = button('Previous frame', () => commands.send('back'));
   const step = button('Next frame', () => commands.send('step'));
+  const rate = createPlayerRate((chosen) => commands.send('rate', { rate: chosen }));
+  const target = /** @type {HTMLInputElement} */ (element('input', {
+    type: 'text', placeholder: '1:23.4 or a frame', size: 14, autocomplete: 'off', 'aria-label': 'Go to a time or a frame',
+    oninput: () => fail(''),
+  }));
   const previous = button('Previous episode', () => goTo(-1));
   const next = button('Next episode', () => goTo(1));
   const place = element('span.quiet-text.number');
@@ -38,8 +45,10 @@ export function createPlayer(context) {
   const prompts = createPlayerPrompts((prompt) => commands.send('seek', { position: prompt.position }));
   const parts = element(
     'div.stack', {},
-    element('div.row.player-controls', {}, play, step, badge.element, place,
+    element('div.row.player-controls', {}, play, back, step, badge.element, place,
       element('div.row.player-episodes', {}, previous, episode, next)),
+    element('div.row.player-places', {}, element('form.row', { onsubmit: goToTyped }, target, button('Go', goToTyped)),
+      rate.element),
     timeline.element, reason, error, prompts.element,
   );
 
@@ -52,6 +61,25 @@ export function createPlayer(context) {
 
   function playOrPause() {
     if (isPlayer()) commands.send(isPlaying() ? 'pause' : 'resume');
+  }
+
+  /** @param {string} text */
+  function fail(text) {
+    replaceContent(error, text);
+    target.removeAttribute('aria-invalid');
+  }
+
+  /** @param {Event} event */
+  function goToTyped(event) {
+    event.preventDefault();
+    const playback = store.get('playback');
+    if (!playback || playback.frame_count < 0) return;
+    const typed = typedPlace(target.value, playback);
+    if (typed.target) commands.send('seek', typed.target);
+    else {
+      fail(typed.problem);
+      target.setAttribute('aria-invalid', 'true');
+    }
   }
 
   /** @param {number} by */
@@ -71,7 +99,9 @@ export function createPlayer(context) {
     badge.update(playbackWord(playback));
     replaceContent(play, isPlaying() ? 'Pause' : playback.state === FINISHED ? 'Play again' : 'Play');
     replaceContent(place, isOpen
-      ? `frame ${countText(at.frame_index)} of ${countText(playback.frame_count)}, ${rateText(playback.rate)}` : '');
+      ? `frame ${countText(at.frame)} of ${countText(playback.frame_count)}` : '');
+    setUsable(back, previousIndex(playback, store.get('position')) !== null);
+    rate.update(playback.rate, store.get('entry')?.can.includes('set_parameters') ?? false);
     replaceContent(episode, `${playback.episode + 1} of ${playback.episodes}`);
     previous.parentElement?.toggleAttribute('hidden', playback.episodes < 2);
     previous.toggleAttribute('disabled', playback.episode === 0);
@@ -85,10 +115,16 @@ export function createPlayer(context) {
   }
 
   shortcuts.add(' ', 'Play or pause a player', playOrPause);
+  shortcuts.add(',', 'Previous frame of a player', () => {
+    if (isPlayer()) commands.send('back');
+  });
   shortcuts.add('.', 'Next frame of a player', () => {
     if (isPlayer()) commands.send('step');
   });
-  store.observe('node', () => replaceContent(error, ''));
+  store.observe('node', () => {
+    target.value = '';
+    fail('');
+  });
   return {
     element: root,
     ...followWhileShown(store, ['entry', 'playback', 'timeline', 'position'], refresh),
@@ -96,18 +132,17 @@ export function createPlayer(context) {
 }
 
 /**
- * Return the frame and the position that are shown: that of the last frame while frames are being published.
- * @param {any} playback
- * @param {any} position
+ * Say whether a button does something. It keeps the focus, unlike a disabled button.
+ * @param {HTMLElement} made
+ * @param {boolean} usable
  */
-function shownPlace(playback, position) {
-  const isOfEpisode = position && position.stream_id === playback.stream_id;
-  return playback.state === PLAYING && isOfEpisode ? position : playback;
+function setUsable(made, usable) {
+  made.setAttribute('aria-disabled', String(!usable));
 }
 
 /**
  * @param {string} text
- * @param {() => void} onclick
+ * @param {(event: Event) => void} onclick
  */
 function button(text, onclick) {
   return element('button', { type: 'button', onclick }, text);

@@ -1,4 +1,4 @@
-"""The routes that pause, continue, step and seek a player."""
+"""The routes that pause, continue, step and seek a player, and change its speed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_EPISODE: Final = (1 << 31) - 1
 MAX_FRAME: Final = (1 << 53) - 1  # whole numbers of JavaScript
+RATES: Final = (0.01, 1000.0)
 MAX_POSITION_S: Final = 10_000_000.0  # of a video file
 
 
@@ -24,7 +25,7 @@ def player_routes() -> list[web.RouteDef]:
     triggers = [
         web.post(f"/api/player/{service}", _triggering(service)) for service in ("pause", "resume", "step")
     ]
-    return [*triggers, web.post("/api/player/seek", _seek)]
+    return [*triggers, web.post("/api/player/seek", _seek), web.post("/api/player/rate", _set_rate)]
 
 
 def _triggering(service: str) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -56,6 +57,14 @@ async def _seek(request: web.Request) -> web.Response:
             "position": place.position,
         }
     )
+
+
+async def _set_rate(request: web.Request) -> web.Response:
+    """Change the speed. At 0, a player waits for its subscribers, which cannot change while it plays."""
+    node = node_of(request)
+    rate = (await read_json(request)).number("rate", 0.0, RATES)
+    await _calls(request).set_rate(node, rate)
+    return answer({})
 
 
 def _calls(request: web.Request) -> PlayerCalls:

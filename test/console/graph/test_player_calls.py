@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from odyssey_ros.srv import Seek
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import SetParameters
 from std_srvs.srv import Trigger
 
 from odyssey_ros.client import ErrorCode, OdysseyError
@@ -14,7 +16,9 @@ from odyssey_ros.console.graph.graph_nodes import GraphNode, NodeKind
 from odyssey_ros.console.graph.player_calls import FramePlace, PlayerCalls, SeekTarget
 
 PLAYER = GraphNode(
-    "/player", NodeKind.PLAYER, services={role: f"/player/{role}" for role in ("step", "seek")}
+    "/player",
+    NodeKind.PLAYER,
+    services={"step": "/player/step", "seek": "/player/seek", "set_parameters": "/player/rates"},
 )
 
 
@@ -67,9 +71,23 @@ def test_a_seek_returns_the_next_frame() -> None:
     assert answers.called[2] == Seek.Request(episode=1, frame_index=-1, position=0.36)
 
 
+def test_a_speed_is_a_parameter() -> None:
+    """No other parameter is set; the reason of the player becomes the error."""
+    answers = Answers(SetParameters.Response(results=[SetParametersResult(successful=True)]))
+    asyncio.run(calls_of(answers).set_rate(PLAYER, 0.5))
+    assert answers.called is not None
+    [parameter] = answers.called[2].parameters
+    assert (answers.called[1], parameter.name, parameter.value.double_value) == ("/player/rates", "rate", 0.5)
+    refusing = Answers(SetParameters.Response(results=[SetParametersResult(reason="rate can become 0")]))
+    with pytest.raises(OdysseyError, match="rate can become 0"):
+        asyncio.run(calls_of(refusing).set_rate(PLAYER, 0.5))
+
+
 def test_a_node_that_is_no_player_is_named() -> None:
     """Such a node lacks the services."""
-    bridge = GraphNode("/odyssey", NodeKind.BRIDGE)
+    bridge = GraphNode("/odyssey", NodeKind.BRIDGE, services={"set_parameters": "/odyssey/set_parameters"})
+    with pytest.raises(OdysseyError, match="has no service set_parameters: choose a player"):
+        asyncio.run(calls_of(Answers(None)).set_rate(bridge, 1.0))
     with pytest.raises(
         OdysseyError, match=r"/odyssey is a bridge, which has no service seek: choose a player"
     ):

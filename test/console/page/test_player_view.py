@@ -14,6 +14,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from console_pages import PageWatch, open_page
 from played_jobs import finished_job
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def controlling(player: Process, console: ConsoleProcess, browser: Browser) -> I
     """A page that shows the player."""
     watch = PageWatch()
     watch.allow(
-        "40[49] POST .*/api/player/(pause|seek|step)"
+        "40[49] POST .*/api/player/(pause|seek|step|rate)"
     )  # until the player is known and has started; and a refused step
     page = open_page(browser, f"{console.url}/?node=/player", watch)
     yield page
@@ -99,10 +100,16 @@ def state_of(page: Page) -> Locator:
 
 
 def test_keys_step_and_play(page: Page, probe: Probe) -> None:
-    """The full stop publishes one frame; Space plays and pauses."""
+    """The full stop publishes one frame, the comma goes back; Space plays and pauses."""
     states = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
     page.keyboard.press(".")
     expect_frame(page, 1)
+    page.keyboard.press(".")
+    expect_frame(page, 2)
+    page.keyboard.press(",")
+    expect_frame(page, 1)
+    expect(page.get_by_role("button", name="Previous frame")).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press(",")  # there is none before the first one
     page.keyboard.press(".")
     expect_frame(page, 2)
     page.keyboard.press(" ")
@@ -125,6 +132,44 @@ def test_keys_seek_on_the_time_line(page: Page) -> None:
     expect(slider(page)).to_have_attribute("aria-valuetext", re.compile(r"^0:00 of 0:02, a calm sea"))
     page.keyboard.press("ArrowRight")
     expect_frame(page, 22)
+
+
+def test_a_person_types_where_to_go(page: Page) -> None:
+    """A number is a frame as it is shown, everything else a time; mistakes are explained."""
+    field = page.get_by_role("textbox", name="Go to a time or a frame")
+    problem = page.locator(".player [role=alert]")
+    field.fill("21")
+    field.press("Enter")
+    expect_frame(page, 21)
+    field.fill("0:01.50")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect_frame(page, 31)
+    for text, words in (
+        ("51", "There is no frame 51: the episode has the frames 1 to 50."),
+        ("0:05", "The episode ends at 0:02.5: type an earlier time."),
+        ("later", "Type a time such as 1:23.4, or the number of a frame."),
+    ):
+        field.fill(text)
+        field.press("Enter")
+        expect(problem).to_have_text(words)
+        expect(field).to_have_attribute("aria-invalid", "true")
+    field.fill("1.0s")
+    expect(problem).to_be_empty()
+    field.press("Enter")
+    expect_frame(page, 21)
+
+
+def test_the_speed_is_chosen(page: Page, probe: Probe) -> None:
+    """It is the parameter of the player, which may have any other value."""
+    speed = page.get_by_label("Speed")
+    expect(speed).to_have_value("1")
+    speed.select_option("0.25")
+    states = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
+    wait_until(lambda: states and states[-1].rate == 0.25)
+    set_parameter(probe, "rate", ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=3.0))
+    expect(speed).to_have_value("3")
+    speed.select_option("1")
+    wait_until(lambda: states[-1].rate == 1)
 
 
 def test_the_pointer_seeks(page: Page) -> None:
@@ -198,6 +243,10 @@ def test_an_inactive_player_is_activated_beside_the_picture(page: Page) -> None:
 
 def set_loop(probe: Probe, *, loop: bool) -> None:
     """Set the parameter of the player."""
-    value = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=loop)
-    request = SetParameters.Request(parameters=[Parameter(name="loop", value=value)])
+    set_parameter(probe, "loop", ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=loop))
+
+
+def set_parameter(probe: Probe, name: str, value: ParameterValue) -> None:
+    """Set a parameter of the player."""
+    request = SetParameters.Request(parameters=[Parameter(name=name, value=value)])
     assert probe.call(SetParameters, "/player/set_parameters", request).results[0].successful

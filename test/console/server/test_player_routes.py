@@ -103,6 +103,15 @@ def test_an_invalid_seek_is_refused_in_words(
     assert client.post("/api/player/seek", **fields) == (400, {"error_code": "BAD_ARGUMENT", "message": text})
 
 
+def test_the_speed_is_that_of_the_player(client: ConsoleClient) -> None:
+    """The console changes no other parameter; a speed that the player cannot have is refused in words."""
+    assert client.post("/api/player/rate", rate=2) == (200, {})
+    wait_for_playback(client, rate=2.0)
+    assert client.post("/api/player/rate", rate=1.0) == (200, {})
+    text = "rate has to be a number from 0.01 to 1000"
+    assert client.post("/api/player/rate", rate=0) == (400, {"error_code": "BAD_ARGUMENT", "message": text})
+
+
 def test_a_refused_step_is_an_error(client: ConsoleClient) -> None:
     """A Trigger without success becomes an error with the text of the player."""
     assert client.post("/api/lifecycle", transition="deactivate")[0] == 200
