@@ -1,7 +1,7 @@
 // The list of the account's simulation jobs: filter, paging, states that follow, and a button that cancels.
 
 import { element, replaceContent } from './dom.js';
-import { clockText, hasEnded, levelOf, mergedRows, pageText, shortId } from './job_texts.js';
+import { clockText, hasEnded, isCancellable, levelOf, meaningOf, mergedRows, pageText, shortId } from './job_texts.js';
 import { Polling } from './polling.js';
 
 const ROWS = 20;
@@ -68,15 +68,20 @@ export function createJobList({ api, store }) {
     }
     try {
       const answer = await api.get('/api/simulations', { ...asked, limit: ROWS });
-      if (asked.node !== store.get('node') || asked.status !== filter.value || asked.offset !== offset) return;
+      if (isLate(asked)) return;
       problem.textContent = '';
       jobs = mergedRows(answer.jobs, store.get('jobs') ?? []);
       total = answer.total;
       loaded = true;
       show();
     } catch (error) {
-      if (asked.node === store.get('node')) problem.textContent = /** @type {Error} */ (error).message;
+      if (!isLate(asked)) problem.textContent = /** @type {Error} */ (error).message;
     }
+  }
+
+  /** @param {{node: string, status: string, offset: number}} asked */
+  function isLate(asked) {
+    return asked.node !== store.get('node') || asked.status !== filter.value || asked.offset !== offset;
   }
 
   function show() {
@@ -87,13 +92,23 @@ export function createJobList({ api, store }) {
     const focused = rows.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const key = focused?.dataset.key;
     rows.replaceChildren(...jobs.map(row));
-    if (key) /** @type {HTMLElement | null} */ (rows.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
+    if (key) keyed(key, `open ${key.slice(key.indexOf(' ') + 1)}`)?.focus();
     replaceContent(count, jobs.length > 0 || offset > 0 ? pageText(offset, jobs.length, total) : '');
     previous.hidden = next.hidden = total <= ROWS && offset === 0;
     previous.disabled = offset === 0;
     next.disabled = offset + jobs.length >= total;
     empty.hidden = jobs.length > 0;
     empty.textContent = reasonOfNothing();
+  }
+
+  /**
+   * Return the first control that there is: a job that cannot be cancelled any more has only its link.
+   * @param {...string} keys
+   * @returns {HTMLElement | null}
+   */
+  function keyed(...keys) {
+    const found = keys.map((key) => rows.querySelector(`[data-key="${CSS.escape(key)}"]`));
+    return /** @type {HTMLElement | null} */ (found.find((one) => one !== null) ?? null);
   }
 
   function canList() {
@@ -112,7 +127,7 @@ export function createJobList({ api, store }) {
   function row(job) {
     const id = job.job_id;
     const refusal = problems.get(id);
-    const isCancelling = cancelling.has(id) && !hasEnded(job);
+    const isCancelling = cancelling.has(id);
     return element(
       'li', {},
       element('div.row', {},
@@ -121,7 +136,8 @@ export function createJobList({ api, store }) {
           href: `#simulations/${encodeURIComponent(id)}`, title: id, data: { key: `open ${id}` },
         }, shortId(id)),
         element('time.quiet-text', {}, clockText(job.created_at)),
-        hasEnded(job) ? null : element('button.danger', {
+        job.status !== 'processing' ? null : element('span.quiet-text', { title: meaningOf(job.status) }, 'runs to its end'),
+        !isCancellable(job) ? null : element('button.danger', {
           type: 'button', 'aria-disabled': String(isCancelling), 'aria-label': `Cancel job ${id}`,
           data: { key: `cancel ${id}` }, onclick: () => cancel(id),
         }, isCancelling ? 'Cancelling …' : 'Cancel')),

@@ -3,6 +3,7 @@
 import { counted } from './script_texts.js';
 
 export const STATES = ['pending', 'dispatched', 'processing', 'completed', 'failed', 'cancelled'];
+const CANCELLABLE = ['pending', 'dispatched'];
 const ENDED = ['completed', 'failed', 'cancelled'];
 
 /** @typedef {{job_id: string, status: string, created_at: number | null, error_message: string}} Job */
@@ -13,6 +14,14 @@ const ENDED = ['completed', 'failed', 'cancelled'];
  */
 export function hasEnded(job) {
   return ENDED.includes(job.status);
+}
+
+/**
+ * Return whether the service can cancel a job in this state.
+ * @param {{status: string}} job
+ */
+export function isCancellable({ status }) {
+  return CANCELLABLE.includes(status);
 }
 
 /**
@@ -33,7 +42,7 @@ export function meaningOf(status) {
   return /** @type {Record<string, string>} */ ({
     pending: 'The job waits for a worker.',
     dispatched: 'A worker has taken the job, and prepares it.',
-    processing: 'The videos are being generated.',
+    processing: 'The videos are being generated. The job cannot be cancelled any more.',
     completed: 'The videos are ready.',
     failed: 'The job failed.',
     cancelled: 'The job was cancelled.',

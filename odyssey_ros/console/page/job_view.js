@@ -2,7 +2,7 @@
 
 import { element } from './dom.js';
 import { createJobVideo } from './job_video.js';
-import { clockText, hasEnded, levelOf, meaningOf } from './job_texts.js';
+import { clockText, hasEnded, isCancellable, levelOf, meaningOf } from './job_texts.js';
 import { Polling } from './polling.js';
 
 const BUSY_MS = 2000;
@@ -16,7 +16,8 @@ const IDLE_MS = 600_000; // the state of a job that has ended does not change
 export function createJobView({ api, store }) {
   let id = '';
   let job = /** @type {any} */ (null);
-  let isCancelling = false;
+  let node = ''; // whose job it is
+  let cancelling = ''; // the job that is being cancelled
 
   const heading = element('h2', { tabIndex: -1 }, 'Job');
   const badge = element('span.badge');
@@ -39,27 +40,29 @@ export function createJobView({ api, store }) {
 
   async function load() {
     const asked = id;
-    const node = store.get('node') ?? '';
-    if (node === '' || store.get('entry') === undefined) return;
+    const asking = store.get('node') ?? '';
+    if (asking === '' || store.get('entry') === undefined) return;
+    const isLate = () => asked !== id || asking !== store.get('node');
     try {
-      const found = await api.get(`/api/simulations/${encodeURIComponent(asked)}`, { node });
-      if (asked !== id || node !== store.get('node')) return;
+      const found = await api.get(`/api/simulations/${encodeURIComponent(asked)}`, { node: asking });
+      if (isLate()) return;
       job = found;
       problem.textContent = '';
       show();
     } catch (error) {
-      if (asked === id) problem.textContent = /** @type {Error} */ (error).message;
+      if (!isLate()) problem.textContent = /** @type {Error} */ (error).message;
     }
   }
 
   function show() {
-    const ended = hasEnded(job);
+    const isCancelling = cancelling === id;
     badge.textContent = job.status;
     badge.hidden = false;
     badge.dataset.level = levelOf(job.status);
     if (meaning.textContent !== meaningOf(job.status)) meaning.textContent = meaningOf(job.status);
     reason.textContent = job.status === 'failed' ? job.error_message || 'The service gave no reason.' : '';
-    cancelButton.hidden = ended;
+    if (!isCancellable(job) && document.activeElement === cancelButton) heading.focus();
+    cancelButton.hidden = !isCancellable(job);
     cancelButton.setAttribute('aria-disabled', String(isCancelling));
     cancelButton.textContent = isCancelling ? 'Cancelling …' : 'Cancel the job';
     facts.replaceChildren(
@@ -69,20 +72,40 @@ export function createJobView({ api, store }) {
   }
 
   async function cancel() {
-    if (isCancelling || job === null) return;
-    isCancelling = true;
+    if (cancelling !== '' || job === null) return;
+    const asked = id;
+    cancelling = asked;
     problem.textContent = '';
     show();
+    let text = '';
     try {
-      await api.post(`/api/simulations/${encodeURIComponent(id)}/cancel`, { node: store.get('node') ?? '' });
-      await load();
+      await api.post(`/api/simulations/${encodeURIComponent(asked)}/cancel`, { node });
     } catch (error) {
-      problem.textContent = /** @type {Error} */ (error).message;
-    } finally {
-      isCancelling = false;
-      show();
+      text = /** @type {Error} */ (error).message;
     }
+    cancelling = '';
+    if (asked !== id || job === null) return; // another job is shown
+    await load();
+    if (asked !== id || job === null) return;
+    if (text !== '') problem.textContent = text;
+    show();
   }
+
+  /** Show that nothing is known of the job. */
+  function forget() {
+    job = null;
+    node = store.get('node') ?? '';
+    name.textContent = id;
+    badge.hidden = cancelButton.hidden = true;
+    meaning.textContent = 'Asking for the job …';
+    reason.textContent = problem.textContent = '';
+    facts.replaceChildren();
+    video.close();
+  }
+
+  store.observe('node', () => {
+    if (id !== '') forget();
+  });
 
   store.observe('entry', (entry) => {
     if (entry !== undefined && id !== '') polling.now();
@@ -96,13 +119,7 @@ export function createJobView({ api, store }) {
     open(opened) {
       if (opened !== id) {
         id = opened;
-        job = null;
-        name.textContent = id;
-        badge.hidden = cancelButton.hidden = true;
-        meaning.textContent = 'Asking for the job …';
-        reason.textContent = problem.textContent = '';
-        facts.replaceChildren();
-        video.close();
+        forget();
       }
       root.hidden = false;
       polling.start();

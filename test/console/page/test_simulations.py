@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,18 +97,40 @@ def test_a_job_is_cancelled_and_a_late_cancel_is_explained(
     page = simulations
     watch.allow(r"409 POST .*/cancel")
     page.get_by_label("Script", exact=True).fill(SCRIPT)
-    for before, wanted in (
-        ("dispatched", "cancelled"),
-        ("completed", re.compile("runs to its end|cannot be cancelled")),
-    ):
-        emulator.fault(fault="job_hold", before=before, count=0)
+    row = page.locator(".job-rows li").first
+    cancel = row.get_by_role("button", name="Cancel")
+
+    def submit(*, held_before: str, state: str) -> None:
+        emulator.fault(fault="job_hold", before=held_before, count=0)
         page.get_by_role("button", name="Submit").click()
-        row = page.locator(".job-rows li").first
-        expect(row).to_contain_text("pending" if before == "dispatched" else "processing")
-        row.get_by_role("button", name="Cancel").click()
-        expect(row).to_contain_text(wanted)
-        emulator.clear_faults()
-    expect(row).to_contain_text("completed")
+        expect(row).to_contain_text(state)
+
+    submit(held_before="dispatched", state="pending")
+    cancel.click()
+    expect(row).to_contain_text("cancelled")
+    emulator.clear_faults()
+    submit(held_before="processing", state="dispatched")
+    page.route(
+        "**/cancel?**",
+        lambda route: route.fulfill(status=409, json={"message": "the job runs to its end"}),
+    )
+    cancel.click()  # the worker was faster
+    expect(row.get_by_role("alert")).to_have_text("the job runs to its end")
+    cancel.focus()
+    emulator.clear_faults()
+    emulator.fault(fault="job_hold", before="completed", count=0)
+    expect(row).to_contain_text("processing")
+    expect(cancel).to_be_hidden()
+    expect(row.get_by_text("runs to its end", exact=True)).to_have_attribute(
+        "title", "The videos are being generated. The job cannot be cancelled any more."
+    )
+    expect(row.get_by_role("link")).to_be_focused()
+    row.get_by_role("link").click()
+    expect(page.locator(".job-view")).to_contain_text("The job cannot be cancelled any more")
+    expect(page.get_by_role("button", name="Cancel the job")).to_be_hidden()
+    emulator.clear_faults()
+    expect(page.locator(".job-view .badge")).to_have_text("completed")
+    page.get_by_role("link", name="All jobs").click()
     page.get_by_label("Show").select_option("cancelled")
     expect(page.locator(".job-rows li")).to_have_count(1)
 
