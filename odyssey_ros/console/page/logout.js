@@ -1,6 +1,7 @@
 // The button to log out. A console without a token has no login, and no button.
 
 import { element } from './dom.js';
+import { forgetTexts } from './kept_texts.js';
 
 /**
  * Return a button that is shown once the server has said that people log in.
@@ -12,6 +13,7 @@ export function createLogout({ store, api, notice }) {
   async function logOut() {
     try {
       await api.post('/api/logout', {});
+      forgetTexts();
       location.assign('/login');
     } catch (failure) {
       notice.show('logout', /** @type {Error} */ (failure).message, 'error');

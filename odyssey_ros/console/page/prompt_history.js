@@ -1,6 +1,7 @@
 // The operator's own earlier prompts, kept in this browser.
 
-const KEY = 'odyssey_console_prompts';
+import { PROMPTS_KEY } from './kept_texts.js';
+
 const MAX_PROMPTS = 50;
 const MAX_LENGTH = 4096;
 
@@ -27,7 +28,7 @@ export class PromptHistory {
     this.#prompts = others.slice(-MAX_PROMPTS);
     this.#at = this.#prompts.length;
     try {
-      this.storage?.setItem(KEY, JSON.stringify(this.#prompts));
+      this.storage?.setItem(PROMPTS_KEY, JSON.stringify(this.#prompts));
     } catch {
       // The storage is full or forbidden: the history lasts as long as the page.
     }
@@ -72,7 +73,7 @@ export function pageStorage() {
  */
 function read(storage) {
   try {
-    const value = JSON.parse(storage?.getItem(KEY) ?? '[]');
+    const value = JSON.parse(storage?.getItem(PROMPTS_KEY) ?? '[]');
     if (!Array.isArray(value)) return [];
     const texts = value.filter((text) => typeof text === 'string' && text.length <= MAX_LENGTH);
     return texts.slice(-MAX_PROMPTS);

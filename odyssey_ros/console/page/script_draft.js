@@ -1,6 +1,6 @@
 // Keeps the draft of a script in this browser.
 
-const KEY = 'odyssey_console_script';
+import { SCRIPT_KEY } from './kept_texts.js';
 
 /** @typedef {{text: string, name: string, portrait: boolean}} Draft */
 
@@ -10,7 +10,7 @@ const KEY = 'odyssey_console_script';
  */
 export function keptDraft() {
   try {
-    const value = JSON.parse(localStorage.getItem(KEY) ?? 'null');
+    const value = JSON.parse(localStorage.getItem(SCRIPT_KEY) ?? 'null');
     if (typeof value?.text !== 'string') return null;
     const name = typeof value.name === 'string' ? value.name : '';
     return { text: value.text, name, portrait: value.portrait === true };
@@ -25,7 +25,7 @@ export function keptDraft() {
  */
 export function keepDraft(draft) {
   try {
-    localStorage.setItem(KEY, JSON.stringify(draft));
+    localStorage.setItem(SCRIPT_KEY, JSON.stringify(draft));
   } catch {
     // A browser without storage, or whose storage is full, forgets the draft.
   }

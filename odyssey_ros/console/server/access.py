@@ -23,7 +23,7 @@ PAGE_HEADER: Final = "X-Console-Token"
 LOGIN: Final = "/api/login"
 
 _LOGIN_FILES: Final = (
-    *("login.js", "api.js", "dom.js", "theme.js"),
+    *("login.js", "api.js", "dom.js", "kept_texts.js", "theme.js"),
     *("style.css", "css/login.css", "icon.svg"),
 )
 WITHOUT_SESSION: Final = frozenset(("/login", LOGIN, *(f"/static/{name}" for name in _LOGIN_FILES)))

@@ -59,6 +59,7 @@ def test_a_person_logs_in_and_out(
     assert cookie["name"] == f"__Host-odyssey_console_{urlsplit(console.url).port}"
     assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Strict")
     assert TOKEN not in page.content() + str(watch.requests)
+    page.evaluate("for (const key of ['prompts', 'script']) localStorage[`odyssey_console_${key}`] = '[]'")
     other = page.context.new_page()
     with hostile_server() as port:
         other.goto(f"http://localhost:{port}/")
@@ -68,8 +69,11 @@ def test_a_person_logs_in_and_out(
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_url(f"{console.url}/login")
     expect(other).to_have_url(f"{console.url}/login")  # its session has ended too
+    assert page.evaluate("Object.keys(localStorage)") == []  # the next person sees no prompt
+    page.evaluate("localStorage.odyssey_console_prompts = '[]'")
     page.goto(console.url)
     expect(page).to_have_url(f"{console.url}/login")
+    assert page.evaluate("Object.keys(localStorage)") == []
     with hostile_server() as port:
         page.goto(f"http://localhost:{port}/")
         page.evaluate("(address) => { location.href = address; }", console.url)

@@ -104,7 +104,16 @@ async def test_with_a_token_nothing_is_open_but_the_login(locked):
 
 
 def test_the_page_to_log_in_gets_all_of_its_files():
-    for name in ("login.html", "login.js", "api.js", "dom.js", "theme.js", "css/login.css", "style.css"):
+    for name in (
+        "login.html",
+        "login.js",
+        "api.js",
+        "dom.js",
+        "kept_texts.js",
+        "theme.js",
+        "css/login.css",
+        "style.css",
+    ):
         text = (PAGE / name).read_text()
         for quote in "\"'":
             for part in text.split(quote)[1::2]:
