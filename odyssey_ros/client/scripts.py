@@ -203,9 +203,7 @@ def _check_action(action: str, fields: object, where: str) -> None:
         return
     prompt = fields.get("prompt")
     if not isinstance(prompt, str):
-        raise _wrong_value(
-            f"{where}: a prompt is needed, as a string, not {_kind(prompt)}", action, "prompt"
-        )
+        raise _wrong_value(f"{where}: a prompt is needed, as a string, not {_kind(prompt)}", action, "prompt")
     if not prompt.strip() and fields.get("image") is None:
         raise _wrong_value(f"{where}: the prompt is empty", action, "prompt")
 

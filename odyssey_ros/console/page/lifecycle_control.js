@@ -34,6 +34,8 @@ export function createLifecycleControl({ store, api }, { all }) {
     const text = transition === 'deactivate' && !store.get('status')?.streaming ? '' : QUESTIONS[transition];
     const title = `${TRANSITIONS[transition]} ${target}?`;
     if (text && !await confirmed({ title, text, action: TRANSITIONS[transition] })) return;
+    if (target !== store.get('node')) return;
+    const isLate = () => target !== store.get('node');
     pending = transition;
     replaceContent(error, '');
     replaceContent(running, `${TRANSITIONS[transition]} …`);
@@ -41,12 +43,16 @@ export function createLifecycleControl({ store, api }, { all }) {
     try {
       await api.post('/api/lifecycle', { node: target }, { transition });
     } catch (failure) {
-      if (target === store.get('node')) replaceContent(error, /** @type {Error} */ (failure).message);
+      if (!isLate()) replaceContent(error, /** @type {Error} */ (failure).message);
     } finally {
-      pending = '';
-      replaceContent(running, '');
-      show();
+      if (!isLate()) settle();
     }
+  }
+
+  function settle() {
+    pending = '';
+    replaceContent(running, '');
+    show();
   }
 
   function show() {
@@ -60,6 +66,7 @@ export function createLifecycleControl({ store, api }, { all }) {
     if (node !== store.get('node')) {
       node = store.get('node');
       replaceContent(error, '');
+      settle();
     }
     badge.update(lifecycle ? lifecycleWord(lifecycle.state) : { text: 'Unknown', level: 'stale' });
     const next = lifecycle ? nextTransition(lifecycle) : '';

@@ -38,6 +38,7 @@ export function createPictureChooser({ store, api }, failed, changed) {
     onclick: () => input.click(),
   }, 'Start picture …'));
   const preview = element('div.start-picture', { hidden: true });
+  const details = element('span.hint.number');
   const reason = element('span.hint');
   const chooser = {
     element: element('div.row', {}, button, input, preview, reason),
@@ -67,11 +68,11 @@ export function createPictureChooser({ store, api }, failed, changed) {
     chooser.picture?.release();
     const picture = new ChosenPicture(file, store.get('node') ?? '');
     chooser.picture = picture;
-    show(picture, 'Uploading …');
+    show(picture);
     changed();
     picture.upload(api).then(
       ({ width, height }) => {
-        if (chooser.picture === picture) show(picture, `${width} x ${height}`);
+        if (chooser.picture === picture) details.textContent = `${width} x ${height}`;
       },
       (/** @type {Error} */ error) => {
         if (chooser.picture !== picture) return;
@@ -93,11 +94,9 @@ export function createPictureChooser({ store, api }, failed, changed) {
     changed();
   }
 
-  /**
-   * @param {ChosenPicture} picture
-   * @param {string} details
-   */
-  function show(picture, details) {
+  /** @param {ChosenPicture} picture */
+  function show(picture) {
+    details.textContent = 'Uploading …';
     const image = element('img', {
       src: picture.url,
       alt: `Start picture ${picture.name}`,
@@ -107,7 +106,7 @@ export function createPictureChooser({ store, api }, failed, changed) {
     preview.replaceChildren(
       image,
       element('span.start-picture-name', { title: picture.name }, picture.name),
-      element('span.hint.number', {}, details),
+      details,
       element('button.quiet', { type: 'button', 'aria-label': 'Remove the start picture', onclick: clear }, 'Remove'),
     );
     preview.hidden = false;
@@ -137,10 +136,19 @@ export function createPictureChooser({ store, api }, failed, changed) {
     }],
     ['paste', (/** @type {ClipboardEvent} */ event) => {
       const file = transferredFile(event.clipboardData);
-      if (file === undefined) return;
+      if (file === undefined || pastesText(event)) return;
       event.preventDefault();
       choose(file);
     }],
   ];
   return chooser;
+}
+
+/**
+ * Return whether a text is pasted into a field. Some programs add a picture of the text.
+ * @param {ClipboardEvent} event
+ */
+function pastesText({ clipboardData, target }) {
+  const isField = target instanceof Element && target.matches('textarea, input');
+  return isField && clipboardData?.getData('text/plain').trim() !== '';
 }

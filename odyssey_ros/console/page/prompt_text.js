@@ -37,6 +37,15 @@ export function promptProblem(text, limit, mayBeEmpty = false) {
 }
 
 /**
+ * Return what a person typed for a prompt that the service has expanded; the prompt itself if that is not known.
+ * @param {string} applied - the prompt as the service applied it
+ * @param {readonly {text: string, applied: string}[]} sent - the prompts that were sent through this console
+ */
+export function typedPrompt(applied, sent) {
+  return sent.findLast((one) => one.applied === applied)?.text ?? applied;
+}
+
+/**
  * Return the counter to show: empty while the limit is far away.
  * @param {string} text
  * @param {number} limit

@@ -24,6 +24,7 @@ export function createPrompt(context) {
   let waiting = [];
   let startedStream = '';
   let startedAt = -Infinity;
+  let ending = false; // whether the end of the stream is requested
 
   const field = createPromptField(history, submit, () => fail(''));
   const sender = new StreamSender(api, (requests) => {
@@ -66,7 +67,9 @@ export function createPrompt(context) {
     error,
     element('p.row.hint.prompt-hints', {}, keys, wait, field.counter),
     element('div.row.prompt-controls', {}, options, running));
-  const unavailable = element('p.message.prompt-unavailable', { data: { level: 'warn' } });
+  const reason = element('span');
+  const toState = element('a', { href: '#state' }, 'Open State'); // kept, so that it keeps the focus
+  const unavailable = element('p.message.prompt-unavailable', { data: { level: 'warn' } }, reason, ' ', toState);
   const note = createBroadcastNote();
   const log = createPromptLog((text) => {
     field.setText(text);
@@ -116,8 +119,8 @@ export function createPrompt(context) {
     const starts = !isOn || isNew();
     form.hidden = !now.form;
     unavailable.hidden = now.form;
-    replaceContent(unavailable, now.form ? '' : now.text,
-      ...(now.inState ? [' ', element('a', { href: '#state' }, 'Open State')] : []));
+    replaceContent(reason, now.form ? '' : now.text);
+    toState.hidden = !now.inState;
     send.disabled = !now.ready;
     replaceContent(send, !isOn ? 'Start' : isNew() ? 'End and start' : 'Send');
     replaceContent(keys, `Enter ${starts ? 'starts a stream' : 'sends'}, Shift+Enter makes a line break`);
@@ -151,7 +154,7 @@ export function createPrompt(context) {
         kind: starts ? 'start' : 'interact', node, text, endRunning, picture,
         portrait: portrait.input.checked, broadcast: broadcast.input.checked,
       });
-      if (starts) {
+      if (starts && store.get('node') === node) {
         startedStream = answer.stream_id;
         startedAt = performance.now();
       }
@@ -166,19 +169,30 @@ export function createPrompt(context) {
     update();
   }
 
+  /** @param {boolean} now */
+  function setEnding(now) {
+    ending = now;
+    end.setAttribute('aria-disabled', String(now));
+  }
+
   async function endStream() {
+    if (ending) return;
+    const node = store.get('node');
+    const isLate = () => store.get('node') !== node;
     fail('');
-    end.disabled = true;
+    setEnding(true);
     try {
-      await sender.end(store.get('node'));
+      await sender.end(node);
+      if (isLate()) return;
       startedAt = -Infinity;
       announcement.textContent = 'The stream ended';
-      field.area.focus();
+      if (document.activeElement === end) field.area.focus();
     } catch (failure) {
-      fail(textOf(failure));
+      if (!isLate()) fail(textOf(failure));
+    } finally {
+      setEnding(false);
+      update();
     }
-    end.disabled = false;
-    update();
   }
 
   for (const name of ['connected', 'node', 'entry', 'status', 'lifecycle', 'limits', 'prompts', 'events']) {

@@ -2,6 +2,7 @@
 
 import { address } from './api.js';
 import { element } from './dom.js';
+import { typedPrompt } from './prompt_text.js';
 import { extentText, lossText, startText } from './recording_texts.js';
 import { createTimeline } from './timeline.js';
 import { promptAt, timeText } from './timeline_layout.js';
@@ -149,7 +150,7 @@ export function createRecordingPlayer({ api, store }) {
 
   /** @param {string} prompt */
   function use(prompt) {
-    store.set('draft', prompt);
+    store.set('draft', typedPrompt(prompt, store.get('prompts') ?? []));
     copied.replaceChildren('The prompt is in the prompt box of the ', element('a', { href: '#live' }, 'Live view'), '.');
   }
 

@@ -48,6 +48,7 @@ export function createRecordingsView(context) {
   async function load() {
     const node = store.get('node') ?? '';
     const number = ++request;
+    list.removeAttribute('aria-busy'); // of an answer that is not wanted any more
     if (!shown || node === '' || store.get('entry') === undefined) {
       render();
       return;
@@ -120,10 +121,13 @@ export function createRecordingsView(context) {
    */
   async function explainPicture(url) {
     if (pictureProblem.textContent !== '') return;
+    const number = request;
     pictureProblem.textContent = 'A thumbnail cannot be shown.';
     try {
       const response = await fetch(url);
-      if (!response.ok) pictureProblem.textContent = (await response.json()).message;
+      if (response.ok) return;
+      const { message } = await response.json();
+      if (number === request) pictureProblem.textContent = message;
     } catch {
       // The notice about the lost connection says why.
     }

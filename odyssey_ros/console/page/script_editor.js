@@ -111,7 +111,9 @@ export function createScriptEditor({ changed, submit, describedBy }) {
     goTo(line, column) {
       const position = positionOf(field.value, line, column);
       const found = field.value.indexOf('\n', position);
-      field.focus();
+      field.setSelectionRange(position, position);
+      field.blur();
+      field.focus(); // scrolls the caret into view
       field.setSelectionRange(position, found < 0 ? field.value.length : found);
       const height = field.scrollHeight / Math.max(1, lines);
       field.scrollTop = Math.max(0, (line - 1) * height - field.clientHeight / 3);

@@ -84,6 +84,7 @@ export function createSimulationForm({ api, store }, submitted) {
     (request) => api.post('/api/scripts/check', { node: store.get('node') ?? '' }, request), request, showResult,
     (error) => {
       state.textContent = error.message;
+      state.dataset.level = 'error';
     },
   );
 

@@ -27,6 +27,7 @@ export function createSummary(context) {
   health.element.classList.add('level');
   const healthText = element('p.quiet-text');
   const error = element('div.message', { data: { level: 'error' } });
+  let shownError = '';
   const rows = {
     lifecycle: row('Lifecycle', lifecycle.element),
     connection: row('Connection', connection.element, reason),
@@ -62,11 +63,13 @@ export function createSummary(context) {
   /** @param {any} state - of the stream or of the playback */
   function showError(state) {
     const last = lastError(store.get('events') ?? []);
-    if (state && state.error_code !== '') {
-      replaceContent(error, errorPart('The last error', state.error_code, state.message));
-    } else if (last !== undefined) {
-      replaceContent(error, errorPart(`Error at ${clockText(last.time)}`, last.error_code, eventText(last)));
-    } else error.replaceChildren();
+    let parts = /** @type {[string, string, string] | null} */ (null);
+    if (state && state.error_code !== '') parts = ['The last error', state.error_code, state.message];
+    else if (last !== undefined) parts = [`Error at ${clockText(last.time)}`, last.error_code, eventText(last)];
+    const key = JSON.stringify(parts);
+    if (key === shownError) return; // a selected text stays selected
+    shownError = key;
+    error.replaceChildren(...(parts === null ? [] : [errorPart(...parts)]));
   }
 
   return {

@@ -161,13 +161,14 @@ def test_first_key_reaches_the_content(page: Page) -> None:
 
 
 def test_a_bridge_replaces_another_first_choice_at_first(page: Page) -> None:
-    """Nodes that start together are found one after the other. Nothing changes once somebody uses the page."""
+    """Nodes that start together are found one after the other. A page that is used keeps its node."""
     chosen = page.evaluate(
         """async () => {
             const { createChooser } = await import('/static/chooser.js');
             const { Store } = await import('/static/store.js');
             const player = { name: '/player', kind: 'player' };
-            const both = [{ name: '/a_bridge', kind: 'bridge' }, player, { name: '/b_bridge', kind: 'bridge' }];
+            const bridges = ['/a_bridge', '/b_bridge'].map((name) => ({ name, kind: 'bridge' }));
+            const both = [...bridges, player];
             const wait = (ms) => new Promise((done) => setTimeout(done, ms));
             const found = async (settling, between) => {
                 history.replaceState(null, '', '/');
@@ -181,7 +182,7 @@ def test_a_bridge_replaces_another_first_choice_at_first(page: Page) -> None:
             };
             return [
                 await found(60_000, () => {}),
-                await found(60_000, () => document.body.dispatchEvent(new Event('keydown', { bubbles: true }))),
+                await found(60_000, () => document.dispatchEvent(new Event('keydown'))),
                 await found(60_000, (select) => select.dispatchEvent(new Event('change'))),
                 await found(0, () => wait(50)),
             ];

@@ -39,6 +39,15 @@ TRANSFER = """([type, name, mime, content]) => {
 }"""
 """Dispatches a drag or a paste with a file; returns whether the browser would do what it does by default."""
 
+PASTE_TEXT_WITH_PICTURE = """() => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File(['x'], 'text.png', { type: 'image/png' }));
+  transfer.setData('text/plain', 'a text');
+  const options = { bubbles: true, cancelable: true, clipboardData: transfer };
+  return document.activeElement.dispatchEvent(new ClipboardEvent('paste', options));
+}"""
+"""Pastes a text as office programs copy it: together with a picture of it."""
+
 
 @pytest.fixture(scope="module")
 def emulator(graph: ConsoleGraph) -> EmulatorProcess:
@@ -110,7 +119,11 @@ def test_prompts_by_keyboard(form: Page, open_page: Callable[..., Page]) -> None
     form.keyboard.press("ArrowDown")
     expect(field).to_have_value("draft")
     form.keyboard.press("Shift+Enter")
-    form.keyboard.type("second line")
+    form.context.grant_permissions(["clipboard-write"])
+    form.evaluate("navigator.clipboard.writeText('second line\\r\\nthird line')")
+    form.keyboard.press("Control+v")
+    expect(field).to_have_value("draft\nsecond line\nthird line")
+    field.fill("draft\nsecond line")
     expect(field).to_have_value("draft\nsecond line")
     form.keyboard.press("ArrowUp")  # within the text
     expect(field).to_have_value("draft\nsecond line")
@@ -182,6 +195,7 @@ def test_start_pictures(form: Page, client: ConsoleClient, watch: PageWatch) -> 
     expect(preview).to_be_hidden()
     expect(send_button(form, "Send")).to_be_visible()
     form.get_by_role("textbox", name="Prompt").focus()
+    assert form.evaluate(PASTE_TEXT_WITH_PICTURE)  # the browser inserts the text
     assert transfer(form, "paste", one_colour(), "") == {"kept": False, "marked": False}
     expect(preview).to_be_visible()
     expect(form.get_by_role("button", name="New stream")).to_have_attribute("aria-pressed", "true")
@@ -221,6 +235,8 @@ def test_modules_without_elements(page: Page) -> None:
     """What the prompt says for each kind and state of a node, and the history of prompts."""
     texts = page.evaluate(
         """async () => {
+          const { typedPrompt } = await import('/static/prompt_text.js');
+          const sent = [{ text: 'snow', applied: 'snow, cinematic' }, { text: 'rain', applied: '' }];
           const { readiness, refusesPictures } = await import('/static/prompt_readiness.js');
           const bridge = { kind: 'bridge', can: ['start_stream', 'interact'] };
           const connected = { connection: 3, capabilities: { image_to_video: false } };
@@ -237,7 +253,9 @@ def test_modules_without_elements(page: Page) -> None:
             failed: of(bridge, { connection: 5, message: 'The key was refused' }, 'active'),
             connecting: of(bridge, { connection: 2, connection_text: 'connecting' }, 'active'),
             ready: of(bridge, connected, 'active'),
+            offline: readiness({ node: '/x', entry: bridge, status: connected, isOnline: false }).ready,
             noPictures: refusesPictures(connected),
+            typed: ['snow, cinematic', 'fog'].map((applied) => typedPrompt(applied, sent)),
           };
         }"""
     )
@@ -250,6 +268,8 @@ def test_modules_without_elements(page: Page) -> None:
     assert texts["connecting"][:2] == [True, False]
     assert texts["ready"] == [True, True, ""]
     assert texts["noPictures"]
+    assert not texts["offline"]
+    assert texts["typed"] == ["snow", "fog"]
     check_history(page)
 
 
