@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from probe import Probe
     from processes import EmulatorProcess, Process
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 FRAMES = 50  # of the first episode: 2.5 s at 20 Hz
 
 
@@ -102,6 +102,8 @@ def state_of(page: Page) -> Locator:
 def test_keys_step_and_play(page: Page, probe: Probe) -> None:
     """The full stop publishes one frame, the comma goes back; Space plays and pauses."""
     states = probe.listen(PlaybackStatus, "/player/playback", LATCHED)
+    wait_until(lambda: states, "the state of the player")
+    states.clear()  # those of the tests before
     page.keyboard.press(".")
     expect_frame(page, 1)
     page.keyboard.press(".")
@@ -118,7 +120,7 @@ def test_keys_step_and_play(page: Page, probe: Probe) -> None:
     expect(page.locator(".player-controls")).not_to_contain_text("frame 2 of")
     page.keyboard.press(" ")
     expect(state_of(page)).to_have_text("Paused")
-    assert [state.state for state in states if state.state == PlaybackStatus.PLAYING]
+    wait_until(lambda: any(state.state == PlaybackStatus.PLAYING for state in states), "a playing player")
 
 
 def test_keys_seek_on_the_time_line(page: Page) -> None:
