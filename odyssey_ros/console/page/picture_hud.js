@@ -6,7 +6,7 @@ import { ageText, sourceText } from './picture_words.js';
 /**
  * @typedef {{prompt: string, rate: number, age: number, size: string, dropped: number | undefined,
  *   droppedHere: number, codec: string, reason: string}} Figures
- *   rate: in Hz; age: in ms, NaN if unknown; dropped: by the node, undefined if it does not count;
+ *   rate: in Hz, NaN if unknown; age: in ms, NaN if unknown; dropped: by the node, undefined if it does not count;
  *   droppedHere: by this page, because it was too slow
  */
 
@@ -36,7 +36,7 @@ export function createHud() {
       replaceContent(prompt, figures.prompt || 'none');
       prompt.classList.toggle('picture-none', figures.prompt === '');
       prompt.tabIndex = prompt.scrollHeight > prompt.clientHeight ? 0 : -1; // the keyboard scrolls a long prompt
-      replaceContent(rate, `${figures.rate.toFixed(1)} Hz`);
+      replaceContent(rate, Number.isNaN(figures.rate) ? '–' : `${figures.rate.toFixed(1)} Hz`);
       replaceContent(age, ageText(figures.age));
       replaceContent(dropped, droppedText(figures.dropped, figures.droppedHere));
       replaceContent(source, sourceText(figures.codec, figures.reason) + (figures.size && ` · ${figures.size}`));

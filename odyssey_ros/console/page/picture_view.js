@@ -199,10 +199,11 @@ class PictureView {
     const playback = store.get('playback');
     const prompt = promptInForce(status, store.get('timeline'), playerPosition(playback, store.get('position')));
     const seen = Number.isFinite(this.#lastDrawn);
+    const isOnline = store.get('connected') !== false;
     const isStale = now - this.#lastDrawn > STALE_MS;
     this.hud.update({
       prompt,
-      rate: this.#rate.value(now),
+      rate: isOnline ? this.#rate.value(now) : NaN,
       age: isStale ? NaN : this.#age,
       size: seen ? `${canvas.canvas.width} × ${canvas.canvas.height}` : '',
       dropped: status?.frames_dropped,
@@ -212,7 +213,7 @@ class PictureView {
     });
     const [entry, lifecycle] = ['entry', 'lifecycle'].map((name) => store.get(name));
     const loss = this.#loss?.text ?? '';
-    const state = { isOnline: store.get('connected') !== false, loss, entry, status, playback, lifecycle, waiting: this.#waiting };
+    const state = { isOnline, loss, entry, status, playback, lifecycle, waiting: this.#waiting };
     const message = isStale ? pauseReason(state, seen) : '';
     replaceContent(this.message, message);
     this.message.hidden = message === '';

@@ -47,9 +47,10 @@ export function createPlayer(context) {
     'div.stack', {},
     element('div.row.player-controls', {}, play, back, step, badge.element, place,
       element('div.row.player-episodes', {}, previous, episode, next)),
+    timeline.element,
     element('div.row.player-places', {}, element('form.row', { onsubmit: goToTyped }, target, button('Go', goToTyped)),
       rate.element),
-    timeline.element, reason, error, prompts.element,
+    reason, error, prompts.element,
   );
 
   const root = element('section.player', { 'aria-label': 'Player', hidden: true }, parts);

@@ -10,9 +10,10 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page, WebSocketRoute
+    from playwright.sync_api import Page, Route, WebSocketRoute
 
     from console_graph import ConsoleProcess
+    from console_pages import PageWatch
 
 VIEWS = ("Live", "State", "Recordings", "Simulations")
 
@@ -229,6 +230,29 @@ def test_the_reason_of_a_closed_socket_is_told(open_page: Callable[..., Page]) -
     expect(text).to_be_empty()
     expect(banner.get_by_role("timer")).to_be_hidden()
     expect(picture).to_contain_text("/nobody is not on the graph")
+
+
+def test_a_page_of_a_console_before_gets_a_new_token(page: Page, watch: PageWatch) -> None:
+    """What a person asked for happens, although the token of the page was out of date."""
+    watch.allow(r"answer: 40[34] POST .*/api/player/pause")
+    outdated = [{"page_token": "that of the console before"}]
+
+    def answer(route: Route) -> None:
+        if outdated:
+            route.fulfill(json=outdated.pop())
+        else:
+            route.continue_()
+
+    page.route("**/api/session", answer)
+    found = page.evaluate(
+        """async () => {
+            const { Api } = await import('/static/api.js');
+            const api = new Api();
+            await api.open();
+            return api.post('/api/player/pause', { node: '/nobody' }).catch((error) => error.message);
+        }"""
+    )
+    assert "/nobody" in found
 
 
 def test_lost_connection_is_told_once(page: Page) -> None:
