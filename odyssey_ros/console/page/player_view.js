@@ -55,13 +55,16 @@ export function createPlayer(context) {
 
   const root = element('section.player', { 'aria-label': 'Player', hidden: true }, parts);
 
+  /** Whether the keys of the player do something: elsewhere, Space scrolls the page. */
+  const hasKeys = () => root.isConnected && isPlayer();
+
   const isPlayer = () => store.get('entry')?.kind === 'player';
 
   /** Whether the player moves when it is asked to: not after the last frame. */
   const isPlaying = () => ![PAUSED, FINISHED, FAILED, undefined].includes(store.get('playback')?.state);
 
   function playOrPause() {
-    if (isPlayer()) commands.send(isPlaying() ? 'pause' : 'resume');
+    commands.send(isPlaying() ? 'pause' : 'resume');
   }
 
   /** @param {string} text */
@@ -115,13 +118,9 @@ export function createPlayer(context) {
     prompts.update(ofLine, at.position);
   }
 
-  shortcuts.add(' ', 'Play or pause a player', playOrPause);
-  shortcuts.add(',', 'Previous frame of a player', () => {
-    if (isPlayer()) commands.send('back');
-  });
-  shortcuts.add('.', 'Next frame of a player', () => {
-    if (isPlayer()) commands.send('step');
-  });
+  shortcuts.add(' ', 'Play or pause a player', () => hasKeys() && playOrPause());
+  shortcuts.add(',', 'Previous frame of a player', () => hasKeys() && void commands.send('back'));
+  shortcuts.add('.', 'Next frame of a player', () => hasKeys() && void commands.send('step'));
   store.observe('node', () => {
     target.value = '';
     fail('');

@@ -1,6 +1,9 @@
 // The keyboard: single keys outside of text fields, each with a description for the list of shortcuts.
 
-/** @typedef {{key: string, label: string, run: () => void}} Shortcut */
+/**
+ * A key. `run` returns false if the key does nothing now, and is left to the browser.
+ * @typedef {{key: string, label: string, run: () => void | false}} Shortcut
+ */
 
 const STORAGE_KEY = 'odyssey_console_shortcuts';
 
@@ -23,7 +26,7 @@ export class Shortcuts {
    * Add a shortcut.
    * @param {string} key - as in `KeyboardEvent.key`
    * @param {string} label - what it does, for the list of shortcuts
-   * @param {() => void} run
+   * @param {() => void | false} run - returns false if the key does nothing now
    */
   add(key, label, run) {
     this.#all.set(key, { key, label, run });
@@ -53,8 +56,7 @@ export class Shortcuts {
     if (!this.#enabled || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const shortcut = this.#all.get(event.key);
     if (shortcut === undefined || isUsedBy(event.target, event.key)) return;
-    event.preventDefault();
-    shortcut.run();
+    if (shortcut.run() !== false) event.preventDefault();
   }
 }
 

@@ -69,6 +69,9 @@ export function createTabs(context, list, parent, named = VIEWS) {
     parent.focus({ preventScroll: true }); // the next Tab leads into the new view
   }
 
+  const [{ name: first, create: createFirst }] = named;
+  views.set(first, createFirst(context)); // its keys are in the list of keys, whichever view is shown
+
   addEventListener('hashchange', follow);
   named.forEach(({ name, title }, index) => {
     context.shortcuts.add(String(index + 1), `Show ${title}`, () => {

@@ -161,6 +161,7 @@ export function createTimeline({ label, onSeek, whileDragging = false }) {
       && (changes.disabled ?? values.disabled) === values.disabled;
     const position = dragging ? values.position : (changes.position ?? values.position);
     Object.assign(values, changes, { position });
+    if (values.disabled) dragging = false; // a slider that is disabled is not released
     if (isLaidOut) show();
     else layout();
   }

@@ -79,13 +79,15 @@ def test_text_after_the_slash_goes_to_the_view(open_page: Callable[..., Page]) -
     assert opened == ["b: one two/3", "b: %", "b: ", "b: x", "b: x", "b: "]
 
 
-def test_keys_show_views_and_the_list_of_keys(page: Page) -> None:
+def test_keys_show_views_and_the_list_of_keys(open_page: Callable[..., Page]) -> None:
     """Numbers choose a view; the question mark opens the list; Escape closes it."""
+    page = open_page("#state")
     page.keyboard.press("3")
     expect(page).to_have_title("Recordings · Odyssey console")
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard and appearance")
     expect(dialog).to_contain_text("Show Recordings")
+    expect(dialog).to_contain_text("Previous frame of a player")
     page.keyboard.press("1")
     expect(page).to_have_title("Recordings · Odyssey console")
     page.keyboard.press("Escape")
@@ -115,10 +117,12 @@ def test_keys_leave_controls_alone(page: Page) -> None:
             const shortcuts = new Shortcuts(root);
             const pressed = [];
             for (const key of ['p', ' ']) shortcuts.add(key, key, () => pressed.push(key));
+            shortcuts.add('x', 'x', () => false);
             const press = (target, key, more = {}) => {
                 root.append(target);
-                target.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, ...more }));
-                pressed.push('|');
+                const options = { key, bubbles: true, cancelable: true, ...more };
+                const isLeft = target.dispatchEvent(new KeyboardEvent('keydown', options));
+                pressed.push(isLeft ? '|' : '!');
             };
             const made = (name) => document.createElement(name);
             press(made('textarea'), 'p');
@@ -126,10 +130,11 @@ def test_keys_leave_controls_alone(page: Page) -> None:
             press(made('button'), 'p');
             press(made('div'), ' ');
             press(made('div'), 'p', { ctrlKey: true });
+            press(made('div'), 'x');
             return pressed.join('');
         }"""
     )
-    assert pressed == "||p| ||"
+    assert pressed == "||p! !||"
 
 
 def test_appearance_is_remembered(open_page: Callable[..., Page]) -> None:
