@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 TIMEOUT_MS: Final = 60_000.0
 """Limit of all waits of playwright: generous, because other tests run beside it."""
 
+_DISABLED_FEATURES: Final = (
+    # Chromium makes these pages of its address bar for each context, which costs a second of CPU time.
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+    # What playwright disables; Chromium uses only the last list.
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding"),
+    *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints"),
+    *("NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
+)
 _ARGUMENTS: Final = (
+    f"--disable-features={','.join(_DISABLED_FEATURES)}",
     *(
         "--no-sandbox",
         "--disable-gpu",
