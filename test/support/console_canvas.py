@@ -32,6 +32,9 @@ _PIXELS = """([x, y, width, height]) => {
 }"""
 
 
+_POLL_PERIOD_MS = 50.0  # reading the canvas costs the browser more than a picture of the video does
+
+
 class PictureCanvas:
     """The canvas of a page.
 
@@ -62,7 +65,7 @@ class PictureCanvas:
                 seen[marker.counter, marker.stream_time_ms] = marker
             return len(seen) > count
 
-        wait_until(enough, lambda: f"moving pictures; seen: {list(seen)}; {self._text()}")
+        wait_until(enough, lambda: f"moving pictures; seen: {list(seen)}; {self._text()}", pause=self._pause)
         return list(seen.values())[-1]
 
     def wait_for_prompt(self, prompt: str) -> Marker:
@@ -73,8 +76,13 @@ class PictureCanvas:
             marker = self.marker()
             return marker if marker is not None and marker.prompt_id == digest else None
 
-        found: Marker = wait_until(shown, lambda: f"a picture of {prompt!r}; {self._text()}")
+        found: Marker = wait_until(
+            shown, lambda: f"a picture of {prompt!r}; {self._text()}", pause=self._pause
+        )
         return found
+
+    def _pause(self) -> None:
+        self._page.wait_for_timeout(_POLL_PERIOD_MS)
 
     def _pixels(self, x: int, y: int, width: int, height: int) -> NDArray[np.uint8] | None:
         text: Any = self._page.evaluate(_PIXELS, [x, y, width, height])

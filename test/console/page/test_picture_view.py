@@ -98,7 +98,11 @@ def wait_for_marker(page: Page, condition: Callable[[Marker], bool] = lambda _: 
         marker = marker_of(page)
         return marker if marker is not None and condition(marker) else None
 
-    marker: Marker = wait_until(found, lambda: f"a picture; {page.inner_text('.picture')}")
+    marker: Marker = wait_until(
+        found,
+        lambda: f"a picture; {page.inner_text('.picture')}",
+        pause=lambda: page.wait_for_timeout(50),
+    )
     return marker
 
 
