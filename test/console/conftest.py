@@ -62,6 +62,7 @@ def _uses_browser(item: pytest.Item) -> bool:
     return "browser" in getattr(item, "fixturenames", ())
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Group the tests of each file, and the files with browser tests into two groups."""
     if not config.pluginmanager.hasplugin("xdist"):
