@@ -28,7 +28,6 @@ other share the process of the browser; with `--dist loadgroup`, they follow eac
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,27 +53,9 @@ if TYPE_CHECKING:
 PROMPT = "a harbour at dawn"
 KEPT_BROWSER = console_pages.KeptBrowser()
 
-# These take half of the time of all files with browser tests.
-SECOND_GROUP = ("test_page.py", "test_operating.py", "test_attacks.py", "page/test_picture_view.py")
-
 
 def _uses_browser(item: pytest.Item) -> bool:
     return "browser" in getattr(item, "fixturenames", ())
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests of each file, and the files with browser tests into two groups."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    mine = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    with_browser = {item.path for item in mine if _uses_browser(item)}
-    for item in mine:
-        file = item.path.relative_to(Path(__file__).parent).as_posix()
-        group = file
-        if item.path in with_browser:
-            group = "second browser" if file in SECOND_GROUP else "first browser"
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)
