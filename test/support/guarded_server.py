@@ -13,10 +13,12 @@ from aiohttp import web
 from odyssey_ros.console.server.access import ACCESS, Access, check_access, session_of, set_response_headers
 from odyssey_ros.console.server.access_routes import access_routes
 from odyssey_ros.console.server.answers import errors_as_json
+from odyssey_ros.console.server.disconnects import is_connected
 from odyssey_ros.console.server.protocol import ConsoleProtocol
 from odyssey_ros.web.connections import Connections
 from odyssey_ros.web.hosts import HostRule
 from odyssey_ros.web.listening_sockets import listening_sockets
+from waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,6 +90,8 @@ class GuardedServer:
 async def guarded_server(token: str = "", **limits: float) -> AsyncIterator[GuardedServer]:
     """Run a server with `GET` and `POST /api/thing`, `/`, `/fails`, and the socket `/socket/echo`.
 
+    `/late` answers when the client has closed the connection.
+
     Args:
         token: The token to log in with.
         **limits: Limits of `Connections`.
@@ -103,6 +107,13 @@ async def guarded_server(token: str = "", **limits: float) -> AsyncIterator[Guar
 
     async def fail(_: web.Request) -> web.StreamResponse:
         raise ValueError("a secret of the handler")
+
+    async def answer_late(request: web.Request) -> web.StreamResponse:
+        await eventually(lambda: not is_connected(request))
+        running.reached.append("late")
+        response = web.StreamResponse()
+        await response.prepare(request)
+        return response
 
     async def echo(request: web.Request) -> web.StreamResponse:
         running.reached.append("socket")
@@ -128,6 +139,7 @@ async def guarded_server(token: str = "", **limits: float) -> AsyncIterator[Guar
             web.get("/api/thing", reach),
             web.post("/api/thing", reach),
             web.get("/fails", fail),
+            web.get("/late", answer_late),
             web.get("/socket/echo", echo),
         ]
     )

@@ -39,7 +39,7 @@ async def while_connected(request: web.Request, work: Coroutine[Any, Any, T]) ->
             await asyncio.gather(task, return_exceptions=True)
 
 
-def is_connected(request: web.Request) -> bool:
+def is_connected(request: web.BaseRequest) -> bool:
     """Return whether the connection of a request is open."""
     transport = request.transport
     return transport is not None and not transport.is_closing()

@@ -11,6 +11,7 @@ from aiohttp import web
 from odyssey_ros.client import ErrorCode
 from odyssey_ros.console.server.access_headers import set_headers
 from odyssey_ros.console.server.answers import json_text
+from odyssey_ros.console.server.disconnects import is_connected
 
 logger = logging.getLogger(__name__)
 
@@ -59,8 +60,10 @@ class ConsoleProtocol(web.RequestHandler):
         """Answer an invalid request, or a handler that has failed; the log has the reason of a failure.
 
         Raises:
-            ConnectionError: A part of the answer is sent already.
+            ConnectionError: The browser has closed the connection, or has a part of the answer already.
         """
+        if isinstance(exc, ConnectionError) and not is_connected(request):
+            raise exc
         if status >= 500:
             logger.error("The request %s %s failed", request.method, request.path, exc_info=exc)
         if request.writer.output_size > 0:

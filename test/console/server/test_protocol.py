@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -9,6 +10,7 @@ import pytest
 
 from guarded_server import guarded_server
 from odyssey_ros.console.server.protocol import MAX_HEADER_BYTES, MAX_LINE_BYTES
+from waiting import eventually
 
 
 @pytest.fixture
@@ -53,6 +55,16 @@ async def test_a_failure_is_logged_and_told_without_its_text(server, caplog):
     assert "server" not in headers
     assert "The request GET /fails failed" in caplog.text
     assert "secret=1" not in caplog.text
+
+
+async def test_a_browser_that_has_gone_is_no_failure(server, caplog):
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(f"GET /late HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
+    writer.close()
+    await eventually(lambda: server.reached == ["late"])
+    status, *_ = await server.send("GET /api/thing")
+    assert status == 200
+    assert caplog.text == ""
 
 
 async def test_compressed_bodies_are_not_expanded(server):
