@@ -100,6 +100,10 @@ export class PictureSocket {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     socket.addEventListener('open', () => {
+      if (this.#socket !== socket) { // closed meanwhile; browsers warn of a socket that is closed before it is open
+        socket.close();
+        return;
+      }
       this.send({ type: 'hello', token });
       this.send({ type: 'watch', node: this.#node, codecs: this.#codecs });
       this.listener.changed(null);
@@ -142,6 +146,6 @@ export class PictureSocket {
     this.#timer = 0;
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    if (socket?.readyState !== WebSocket.CONNECTING) socket?.close();
   }
 }
