@@ -40,8 +40,6 @@ _ARGUMENTS: Final = (
 )
 _OFTEN_ABORTED: Final = "net::ERR_ABORTED"
 """A video or a fetch whose element has left the page."""
-_LEFT_EARLY: Final = "WebSocket is closed before the connection is established"
-"""A view was left while its socket was connecting."""
 
 
 @contextmanager
@@ -109,8 +107,6 @@ class PageWatch:
         return page
 
     def _message(self, message: ConsoleMessage) -> None:
-        if _LEFT_EARLY in message.text:
-            return
         # The text of a failed request lacks its address; `_response` and `_failed` report these.
         if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
             self.errors.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
