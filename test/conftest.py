@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, settings
 
 from domain_reservation import reserved_domain
 from scheduling import same_scheduling
-from worker_groups import GroupScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from worker_groups import GroupScheduling
 
 # All graphs of the tests, also those of the processes that they start, are on loopback UDP.
 _PROFILE = str(Path(__file__).parent / "support" / "loopback_udp.xml")
@@ -31,7 +32,17 @@ settings.load_profile("odyssey_ros")
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
     """Keep tests together that share processes, with `--dist loadgroup`."""
+    from worker_groups import GroupScheduling  # imports pytest-xdist, which may be missing
+
     return GroupScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, where several workers run the tests."""
+    if hasattr(config, "workerinput"):
+        from worker_groups import place_of
+
+        items.sort(key=lambda item: place_of(item.nodeid))
 
 
 @pytest.fixture(autouse=True)
