@@ -29,7 +29,8 @@ _GROUPS: Final = {
 
 _FIRST: Final = (
     *("test/end_to_end/", "test/test_fuzz.py", "test/dataset/test_export_command.py"),
-    *(_CONSOLE, "test/dataset/test_", "test/bridge/test_", "test/bridge/", "test/dataset/"),
+    *("test/console/test_", "test/console/page/", "test/console/"),
+    *("test/dataset/test_", "test/bridge/test_", "test/bridge/", "test/dataset/"),
 )
 """The longest tests. With short tests at the end, all workers end at about the same time."""
 
