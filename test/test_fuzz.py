@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FUZZ = Path(__file__).resolve().parent.parent / "fuzz"
-INPUTS = 300
+INPUTS = 150
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -128,9 +128,12 @@ def test_the_console_needs_no_more_than_its_enclave_allows(policy, probe, start_
     wait_until(lambda: "Console at " in process.text, lambda: f"the console; its output: {process.text}")
     with ConsoleClient(process.text.partition("Console at ")[2].split()[0], "/odyssey") as client:
         client.wait_for(lambda state: state.get("status"), "the status of the bridge")
+        wait_until(lambda: "console" in probe.node.get_node_names(), "the console on the graph")
         needed = {"/odyssey/status", "/odyssey/events", "/odyssey/transition_event", "/diagnostics", "/clock"}
         wait_until(lambda: needed <= names_of(probe, "subscriber", "console"), "its subscriptions")
         assert names_of(probe, "subscriber", "console") <= rules["subscribe"]
+        wait_until(lambda: rules["publish"] <= names_of(probe, "publisher", "console"), "its publishers")
+        wait_until(lambda: rules["reply"] <= names_of(probe, "service", "console"), "its services")
         assert names_of(probe, "publisher", "console") == rules["publish"]
         assert names_of(probe, "service", "console") == rules["reply"]
         assert names_of(probe, "client", "console") <= rules["request"]

@@ -16,6 +16,7 @@ _SECOND_BROWSER: Final = ("test_page.py", "test_operating.py", "test_attacks.py"
 """These take half of the time of all files of the console that use a browser."""
 
 _GROUPS: Final = {
+    "test/end_to_end/test_demo.py": "port of the demo's console",
     "test/dataset/engines/test_ray_engine.py": "Ray cluster",
     "test/dataset/test_cluster_tasks.py": "Ray cluster",
     "test/dataset/test_export_command.py": "Ray cluster",
@@ -25,7 +26,7 @@ _GROUPS: Final = {
     "test/dataset/exports/test_exported_tables.py": "exported tables",
     "test/emulator/http/test_request_bodies.py": "emulator for request bodies",
 }
-"""Files outside of test/console whose tests share processes or files."""
+"""Files outside of test/console whose tests share processes, files or a port."""
 
 _FIRST: Final = (
     *("test/end_to_end/", "test/test_fuzz.py", "test/dataset/test_export_command.py"),
