@@ -11,7 +11,14 @@ const RATES = [0.1, 0.25, 0.5, 1, 2, 4, 8];
  * @returns {{element: HTMLElement, update: (rate: number, canChange: boolean) => void}}
  */
 export function createPlayerRate(choose) {
-  const select = /** @type {HTMLSelectElement} */ (element('select', { onchange: () => choose(Number(select.value)) }));
+  let current = ''; // what the player reports
+  const select = /** @type {HTMLSelectElement} */ (element('select', {
+    onchange: () => {
+      const chosen = Number(select.value);
+      select.value = current; // until the player reports the change, which it may refuse
+      choose(chosen);
+    },
+  }));
   const label = element('label.row.player-rate', {}, element('span', {}, 'Speed'), select);
   let shown = '';
 
@@ -25,7 +32,8 @@ export function createPlayerRate(choose) {
         shown = offered.join();
         select.replaceChildren(...offered.map((one) => element('option', { value: String(one) }, rateText(one))));
       }
-      select.value = String(rate);
+      current = String(rate);
+      select.value = current;
     },
   };
 }

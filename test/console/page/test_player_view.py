@@ -172,6 +172,13 @@ def test_the_speed_is_chosen(page: Page, probe: Probe) -> None:
     expect(speed).to_have_value("3")
     speed.select_option("1")
     wait_until(lambda: states[-1].rate == 1)
+    expect(speed).to_have_value("1")
+    refusal = {"error_code": "BAD_ARGUMENT", "message": "The player refused the speed"}
+    page.route("**/api/player/rate?*", lambda route: route.fulfill(status=409, json=refusal))
+    speed.select_option("8")
+    expect(page.get_by_role("alert").filter(has_text="refused the speed")).to_be_visible()
+    expect(speed).to_have_value("1")
+    page.unroute("**/api/player/rate?*")
 
 
 def test_the_pointer_seeks(page: Page) -> None:
