@@ -368,6 +368,10 @@ def test_a_stalled_subscriber_recovers_and_does_not_affect_others(
             stack.callback(listener.end)
         well, stalled = listeners
         wait_until(lambda: min(len(one.latencies()) for one in listeners) > 10, "pictures at both")
+        # The graph of this node learns of them later than the bridge, and never of one that is stalled.
+        wait_until(
+            lambda: probe.node.count_subscribers("/odyssey/image_raw") == 2 and statuses, "both in the graph"
+        )
         normally = costs.of_next_frames()
 
         stalled.process.send_signal(signal.SIGSTOP)
