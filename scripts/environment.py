@@ -167,6 +167,7 @@ def make() -> None:
         "pip could not install the requirements (is the package index reachable?)",
         *(str(VENV / "bin" / "python"), "-m", "pip", "install"),
         *("--disable-pip-version-check", "--progress-bar", "off"),
+        "--no-compile",  # a third of the time; most modules of the libraries are never imported
         *(option for file in files for option in ("-r", str(file))),
     )
     if distro is None:
