@@ -199,7 +199,7 @@ def test_start_pictures(form: Page, client: ConsoleClient, watch: PageWatch) -> 
     assert transfer(form, "paste", one_colour(), "") == {"kept": False, "marked": False}
     expect(preview).to_be_visible()
     expect(form.get_by_role("button", name="New stream")).to_have_attribute("aria-pressed", "true")
-    first = client.state["status"]["stream_id"]
+    first = client.wait_for(lambda state: state["status"]["streaming"] and state["status"]["stream_id"])
     form.get_by_label("Portrait").check()
     form.get_by_role("textbox", name="Prompt").fill("another wall")
     send_button(form, "End and start").click()

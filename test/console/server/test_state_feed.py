@@ -112,6 +112,6 @@ def test_several_nodes_at_once(
         left.wait_for(lambda state: (state.get("lifecycle") or {}).get("state") == "active")
         right.wait_for(lambda state: (state.get("lifecycle") or {}).get("state") == "unconfigured")
         player.wait_for(lambda state: state.get("playback"))
-        names = [(one["name"], one["kind"]) for one in left.state["nodes"]]
-        assert names == [("/left/cam", "bridge"), ("/player", "player"), ("/right/cam", "bridge")]
+        nodes = [("/left/cam", "bridge"), ("/player", "player"), ("/right/cam", "bridge")]
+        left.wait_for(lambda state: [(one["name"], one["kind"]) for one in state["nodes"]] == nodes)
         left.wait_for(lambda state: (state["status"] or {}).get("connection_text") == "connected")

@@ -62,7 +62,8 @@ def test_prompts_are_acknowledged(client: ConsoleClient, console: ConsoleProcess
     assert status == 200, started
     assert started["stream_id"]
     status, answered = client.post("/api/stream/interact", prompt="snow falls")
-    assert (status, answered) == (200, {"applied_prompt": client.state["status"]["prompt"]}), answered
+    assert (status, answered["applied_prompt"][:10]) == (200, "snow falls"), answered
+    client.wait_for(lambda state: answered == {"applied_prompt": state["status"]["prompt"]}, "the prompt")
     with ConsoleClient(console.url, "/odyssey") as other:
         other.wait_for(lambda state: len(state.get("prompts") or []) > 1)
         first, second = other.state["prompts"][-2:]
@@ -160,7 +161,7 @@ def test_stream_starts_from_an_uploaded_picture(client: ConsoleClient, probe: Pr
     wait_until(
         lambda: images and np.abs(colour_of(images[-1]) - (200, 40, 90)).max() < 40, "the start picture"
     )
-    assert client.state["prompts"][-1]["options"] == ["picture"]
+    client.wait_for(lambda state: state["prompts"][-1]["options"] == ["picture"], "the start in the log")
     status, refused = client.post("/api/stream/start", **start, end_running=True)
     assert (status, refused["error_code"]) == (400, "BAD_IMAGE")
     assert "choose it again" in refused["message"]
