@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 # A test starts up to six processes, and each loads for a second on a machine that has nothing else to do.
-pytestmark = pytest.mark.timeout(400)
 
 ROOT = Path(__file__).parents[2]
 

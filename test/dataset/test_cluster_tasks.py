@@ -25,7 +25,7 @@ from odyssey_ros.dataset.manifest import read_manifest
 from odyssey_ros.dataset.progress import EpisodeProgress, LogProgress
 from odyssey_ros.dataset.retry_policy import RetryPolicy
 from odyssey_ros.dataset.service import RemoteStream
-from waiting import wait_until
+from waiting import DEFAULT_TIMEOUT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -122,7 +122,7 @@ def test_a_node_and_then_the_driver_are_killed(
 
     gate.let_pass(account.files)
     again = _start("-o", "cluster", "--engine", "ray", "--address", cluster.address)
-    out, log = again.communicate(timeout=100)
+    out, log = again.communicate(timeout=DEFAULT_TIMEOUT_S)
     assert (again.returncode, out) == (0, "12 episodes in cluster, 0 failed\n"), log
     assert Path("cluster/manifest.jsonl").read_bytes() == Path("local/manifest.jsonl").read_bytes()
     assert main(["verify", "cluster"]) == 0

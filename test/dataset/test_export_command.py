@@ -19,7 +19,7 @@ from odyssey_ros.dataset.command_line import parser
 from odyssey_ros.dataset.export_command import common_settings, export_places
 from odyssey_ros.dataset.exports import clips_command
 from stored_episodes import add_episode, contents
-from waiting import wait_until
+from waiting import DEFAULT_TIMEOUT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def command(*arguments: object) -> subprocess.Popen[str]:
 
 def exported(*arguments: object) -> tuple[int, str, str]:
     process = export(*arguments)
-    out, errors = process.communicate(timeout=100)
+    out, errors = process.communicate(timeout=DEFAULT_TIMEOUT_S)
     return process.returncode, out, errors
 
 
@@ -158,7 +158,7 @@ def test_an_interrupted_export_is_continued(
         if number == signal.SIGKILL:
             wait_until(lambda: any(staging.glob("[!.]*")) or (out / "meta").exists(), "the first episode")
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=DEFAULT_TIMEOUT_S)
         assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
     assert "interrupted; run the same command again to continue" in errors
     status, text, _ = exported(folder, "-o", out, *options)
@@ -191,7 +191,7 @@ def test_the_driver_and_then_a_node_of_a_cluster_are_killed(
     again = export(folder, "-o", out, *on_cluster)
     cluster.kill_node(wait_until(lambda: cluster.writer_elsewhere(staging), "a writer on a further node"))
     cluster.add_node()
-    text, errors = again.communicate(timeout=100)
+    text, errors = again.communicate(timeout=DEFAULT_TIMEOUT_S)
     assert again.returncode == 0, errors
     assert text.splitlines()[0] == f"8 episodes with 960 frames in {out}"
     exported_here(folder, "-o", local, "--gop", "2")
@@ -233,7 +233,7 @@ def test_nodes_die_while_they_cut_clips_and_read_episodes(
             cluster.kill_node(worker)
             cluster.add_node()
         for name, driver in drivers.items():
-            _, errors = driver.communicate(timeout=100)
+            _, errors = driver.communicate(timeout=DEFAULT_TIMEOUT_S)
             assert driver.returncode == 0, (name, errors)
     finally:
         for driver in drivers.values():

@@ -18,8 +18,6 @@ from PIL import Image
 
 TOP = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture
 def start(tmp_path, domain_id, shared_memory):

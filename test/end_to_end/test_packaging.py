@@ -201,7 +201,6 @@ asyncio.run(main())
 WALK = "{timestamp_ms: 0, start: {prompt: a fox walks}}, {timestamp_ms: 150, end: {}}"
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("extra", ["", "images", "emulator", "dataset", "socks", "all"])
 def test_each_command_works_or_names_the_extra_that_it_needs(extra, environment, tmp_path):
     has_emulator, has_dataset = extra in ("emulator", "all"), extra in ("dataset", "all")

@@ -48,7 +48,6 @@ def test_the_demo_without_pytorch(folder):
     assert all(prompt in "".join(steps) for prompt in ("a fox", "rain", "snow"))
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("absent", "reader"), [("none", "LeRobotDataset"), ("lerobot", "ExportedDataset")])
 def test_the_loop_of_pytorch_with_and_without_lerobot(folder, tmp_path, absent, reader):
     """Each frame comes once. The environment of `lerobot` has PyTorch, and lacks packages of this one."""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-DEFAULT_TIMEOUT_S: Final = 80.0
+DEFAULT_TIMEOUT_S: Final = 240.0
+"""On a loaded machine, the processes of a Ray cluster were seen to need 110 s to start."""
+
 POLL_PERIOD_S: Final = 0.01
 
 # Bound here, so that a test that replaces the clock or the sleep of a module does not replace these.

@@ -24,7 +24,7 @@ from engine_tasks import (
 from odyssey_ros.client.error_codes import ErrorCode
 from odyssey_ros.dataset.engines.task_engine import LostTaskError, finished_tasks
 from odyssey_ros.dataset.errors import EpisodeError, PlanError
-from waiting import wait_until
+from waiting import DEFAULT_TIMEOUT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +141,7 @@ def test_a_task_whose_node_died_is_started_again_and_the_width_follows(
     wait_until(lambda: engine.width == 2)
     ray_cluster.add_node()
     wait_until(lambda: engine.width == 3)
-    assert tasks[victim].result(timeout=80) not in ends
+    assert tasks[victim].result(timeout=DEFAULT_TIMEOUT_S) not in ends
     assert not any(future.done() for number, future in tasks.items() if number != victim)
     for future in tasks.values():
         future.cancel()
@@ -173,7 +173,7 @@ def test_a_driver_whose_cluster_is_lost(lost: str, tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=100,
+        timeout=DEFAULT_TIMEOUT_S,
         check=False,
     )
     lines = run.stdout.splitlines()

@@ -13,8 +13,6 @@ from odyssey_ros.emulator.faults.schedule import Schedule
 from odyssey_ros.emulator.scene.marker import prompt_digest, read_marker
 from waiting import eventually
 
-pytestmark = pytest.mark.timeout(600)  # a busy machine takes long to start the processes that render
-
 SCRIPT = [
     {"timestamp_ms": 0, "start": {"prompt": "a harbour"}},
     {"timestamp_ms": 500, "interact": {"prompt": "fog comes in"}},

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(600)  # a busy machine takes long to start processes
 
 START = {"timestamp_ms": 0, "start": {"prompt": "a forest"}}
 RAIN = {"timestamp_ms": 500, "interact": {"prompt": "it rains"}}

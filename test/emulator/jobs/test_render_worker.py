@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(600)  # a busy machine takes long to start processes
 
 LOWEST_PRIORITY = 19
 

@@ -19,8 +19,6 @@ from waiting import eventually
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(600)  # a busy machine takes long to start processes
-
 
 def workers(folder: Path) -> list[psutil.Process]:
     """Return the worker processes of this test, which have its folder as their working directory."""
