@@ -28,6 +28,7 @@ VIDEO_TOPIC = "/odyssey/image_raw/foxglove"
 
 PIXELS = """() => {
     const canvas = document.querySelector('canvas');
+    if (canvas === null) return null;
     const strip = canvas.getContext('2d').getImageData(0, canvas.height - 32, canvas.width, 32);
     let text = '';
     for (const value of strip.data) text += String.fromCharCode(value);
@@ -85,8 +86,11 @@ def emulator(graph: ConsoleGraph) -> EmulatorProcess:
 
 
 def marker_of(page: Page) -> Marker | None:
-    """Read the marker from the pixels of the canvas."""
-    width, height, text = page.evaluate(PIXELS)
+    """Read the marker from the pixels of the canvas; None without a canvas or a picture."""
+    pixels = page.evaluate(PIXELS)
+    if pixels is None:
+        return None
+    width, height, text = pixels
     strip = np.frombuffer(base64.b64decode(text), np.uint8).reshape(32, width, 4)
     return read_marker(strip[..., :3]) if height >= 32 else None
 
