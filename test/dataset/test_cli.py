@@ -35,8 +35,6 @@ from waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-# A test starts up to six processes, and each loads for a second on a machine that has nothing else to do.
-
 ROOT = Path(__file__).parents[2]
 
 SWEEP = """

@@ -158,7 +158,7 @@ def test_an_interrupted_export_is_continued(
         if number == signal.SIGKILL:
             wait_until(lambda: any(staging.glob("[!.]*")) or (out / "meta").exists(), "the first episode")
         process.send_signal(number)
-        _, errors = process.communicate(timeout=DEFAULT_TIMEOUT_S)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
     assert "interrupted; run the same command again to continue" in errors
     status, text, _ = exported(folder, "-o", out, *options)

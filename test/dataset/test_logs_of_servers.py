@@ -21,8 +21,6 @@ from odyssey_ros.dataset.json_lines import split_lines
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-# A test starts several processes, and each loads for a second on a machine that has nothing else to do.
-
 ROOT = Path(__file__).parents[2]
 BREAKS = "\u2028 \u2029 \x85 \x0b \x0c \x1c \x1d \x1e \r"
 CLEANED = "\u2028 \u2029" + " " * 7  # what remains of `BREAKS` after cleaning

@@ -15,12 +15,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from discovery import wait_until_known
 from processes import tell
 from spinning import SpinningThread
-from waiting import wait_until
+from waiting import DEFAULT_TIMEOUT_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WAIT_S = 80.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -68,13 +67,15 @@ class Probe:
         self._wait_until_known(lambda: self.node.get_subscriptions_info_by_topic(topic))
         return publisher
 
-    def call(self, service_type: type, name: str, request: Any = None, timeout: float = WAIT_S) -> Any:
+    def call(
+        self, service_type: type, name: str, request: Any = None, timeout: float = DEFAULT_TIMEOUT_S
+    ) -> Any:
         """Call a service and return its response."""
         # Clients are kept, because destroying one while the executor waits on it is an error.
         client = self._clients.get(name)
         if client is None:
             client = self._clients[name] = self.node.create_client(service_type, name)
-        assert client.wait_for_service(timeout_sec=WAIT_S), f"there is no service {name}"
+        assert client.wait_for_service(timeout_sec=DEFAULT_TIMEOUT_S), f"there is no service {name}"
         future = client.call_async(request if request is not None else service_type.Request())
         wait_until(future.done, f"an answer of {name}", timeout)
         return future.result()

@@ -26,9 +26,8 @@ from odyssey_ros.bridge.frames.frame_headers import StampedFrame, StreamLabels
 from odyssey_ros.bridge.frames.image_settings import ImageSettings
 from odyssey_ros.bridge.frames.image_topics import MAX_WAITING_UNITS, ImageTopics
 from odyssey_ros.client import EncodedFrame
-from waiting import wait_until
+from waiting import DEFAULT_TIMEOUT_S, wait_until
 
-WAIT_S = 80.0
 SETTINGS = ImageSettings(frame_id="camera", encoding="rgb8", jpeg_quality=85, calibration=None)
 SUBSCRIBER = """
 import sys, time, rclpy
@@ -241,7 +240,7 @@ def test_access_units_that_wait_too_long_are_dropped_up_to_the_next_key_frame(st
 
     stream.publisher._encoded.publish = stall
     stream.offer(0, is_key_frame=True, picture=False)
-    assert stalled.wait(WAIT_S)
+    assert stalled.wait(DEFAULT_TIMEOUT_S)
     for index in range(1, MAX_WAITING_UNITS + 1):
         stream.offer(index, picture=False)
     assert stream.counters.unit_dropped == 0

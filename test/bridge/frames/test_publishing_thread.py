@@ -7,9 +7,7 @@ import threading
 import pytest
 
 from odyssey_ros.bridge.frames.publishing_thread import PublishingThread
-from waiting import wait_until
-
-WAIT_S = 80.0
+from waiting import DEFAULT_TIMEOUT_S, wait_until
 
 
 class Work:
@@ -30,7 +28,7 @@ class Work:
     def begin(self, item):
         """Queue an item, and wait until it is being published."""
         self.thread.put(item)
-        assert self.begun.acquire(timeout=WAIT_S)
+        assert self.begun.acquire(timeout=DEFAULT_TIMEOUT_S)
 
     def go_on(self):
         self.may_end.release(100)
@@ -41,7 +39,7 @@ def work():
     one = Work()
     yield one
     one.go_on()
-    one.thread.end(WAIT_S)
+    one.thread.end(DEFAULT_TIMEOUT_S)
 
 
 def test_items_are_published_in_order(work):
@@ -79,21 +77,21 @@ def test_waiting_until_idle_includes_the_item_that_is_being_published(work):
     waiting = threading.Thread(target=work.thread.wait_until_idle)
     waiting.start()
     work.may_end.release()
-    assert work.begun.acquire(timeout=WAIT_S)
+    assert work.begun.acquire(timeout=DEFAULT_TIMEOUT_S)
     assert waiting.is_alive()
     work.may_end.release()
-    waiting.join(WAIT_S)
+    waiting.join(DEFAULT_TIMEOUT_S)
     assert work.published == ["first", "second"]
 
 
 def test_the_end_discards_what_waits(work):
     work.begin("first")
     work.thread.put("second")
-    ending = threading.Thread(target=work.thread.end, args=(WAIT_S,))
+    ending = threading.Thread(target=work.thread.end, args=(DEFAULT_TIMEOUT_S,))
     ending.start()
     wait_until(lambda: len(work.thread) == 0, "the second item discarded")
     work.go_on()
-    ending.join(WAIT_S)
-    work.thread.end(WAIT_S)
+    ending.join(DEFAULT_TIMEOUT_S)
+    work.thread.end(DEFAULT_TIMEOUT_S)
     assert work.published == ["first"]
     assert "test" not in [thread.name for thread in threading.enumerate()]

@@ -62,7 +62,8 @@ def test_prompts_are_acknowledged(client: ConsoleClient, console: ConsoleProcess
     assert status == 200, started
     assert started["stream_id"]
     status, answered = client.post("/api/stream/interact", prompt="snow falls")
-    assert (status, answered["applied_prompt"][:10]) == (200, "snow falls"), answered
+    assert status == 200, answered
+    assert answered["applied_prompt"].startswith("snow falls")
     client.wait_for(lambda state: answered == {"applied_prompt": state["status"]["prompt"]}, "the prompt")
     with ConsoleClient(console.url, "/odyssey") as other:
         other.wait_for(lambda state: len(state.get("prompts") or []) > 1)

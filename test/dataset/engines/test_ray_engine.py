@@ -173,7 +173,7 @@ def test_a_driver_whose_cluster_is_lost(lost: str, tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=DEFAULT_TIMEOUT_S,
+        timeout=2 * DEFAULT_TIMEOUT_S,  # longer than the wait of the driver, whose failure has the reason
         check=False,
     )
     lines = run.stdout.splitlines()

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-
 START = {"timestamp_ms": 0, "start": {"prompt": "a forest"}}
 RAIN = {"timestamp_ms": 500, "interact": {"prompt": "it rains"}}
 END = {"timestamp_ms": 1000, "end": {}}
