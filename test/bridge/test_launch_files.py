@@ -88,12 +88,6 @@ def parameters_of(probe, node, *names):
     return [parameter_value_to_python(value) for value in response.values]
 
 
-def exit_status(process, wait_until):
-    """Wait for the end of a launch; return its exit status."""
-    wait_until(lambda: process.popen.poll() is not None, lambda: f"the end of the launch:\n{process.text}")
-    return process.stop()
-
-
 def test_the_demo_publishes_images_and_ends_cleanly(launch, probe, wait_until):
     images = probe.listen(Image, "/odyssey/image_raw", 5)
     process = launch("demo", "port:=0", "fps:=10")
@@ -128,19 +122,19 @@ def test_the_demo_keeps_what_the_user_has_set(launch, probe, wait_until, tmp_pat
     assert "No effect" not in process.text
 
 
-def test_the_demo_ends_with_the_emulator(launch, wait_until):
+def test_the_demo_ends_with_the_emulator(launch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         process = launch("demo", f"port:={server.getsockname()[1]}")
-        assert exit_status(process, wait_until) == 1
+        assert process.exit_status() == 1
     assert "is in use; choose another port" in process.text
     assert "the emulator has exited with status 1" in process.text
     assert "[bridge" not in process.text
 
 
-def test_the_demo_ends_with_the_bridge(launch, wait_until, tmp_path):
+def test_the_demo_ends_with_the_bridge(launch, tmp_path):
     (tmp_path / "bad.yaml").write_text("/**: {ros__parameters: {jpeg_quality: best}}")
     process = launch("demo", "port:=0", f"params_file:={tmp_path / 'bad.yaml'}")
-    assert exit_status(process, wait_until) == 1
+    assert process.exit_status() == 1
     assert "bridge: cannot start: " in process.text
     assert "the bridge has exited with status 1; its output gives the reason" in process.text
 
@@ -194,7 +188,7 @@ def test_arguments_reach_the_node(launch, probe, wait_until, emulator):
     assert (image.encoding, image.width, image.header.frame_id) == ("mono8", 704, "eye_optical_frame")
 
 
-def test_simulate_submits_a_script_and_plays_the_job(launch, probe, wait_until, emulator, tmp_path):
+def test_simulate_submits_a_script_and_plays_the_job(launch, probe, emulator, tmp_path):
     script = tmp_path / "sea.yaml"
     script.write_text(SCRIPT)
     labels = probe.listen(FrameInfo, "/player/frame_info", 10)
@@ -203,7 +197,7 @@ def test_simulate_submits_a_script_and_plays_the_job(launch, probe, wait_until, 
         *(f"script:={script}", f"api_url:={emulator.url}", "rate:=0", "wait_for:=frame_info"),
         ODYSSEY_API_KEY="ody_test_key",
     )
-    assert exit_status(process, wait_until) == 0
+    assert process.exit_status() == 0
     assert [(label.frame_index, label.prompt.split(",")[0]) for label in labels] == [
         (index, "a calm sea") for index in range(5)
     ]
@@ -224,26 +218,26 @@ def test_a_player_that_stays_can_be_asked_for(launch, probe, wait_until, emulato
     assert process.popen.poll() is None
 
 
-def test_simulate_ends_when_the_script_is_invalid(launch, wait_until, emulator, tmp_path):
+def test_simulate_ends_when_the_script_is_invalid(launch, emulator, tmp_path):
     script = tmp_path / "broken.yaml"
     script.write_text("script: 5")
     process = launch(
         "simulate", f"script:={script}", f"api_url:={emulator.url}", ODYSSEY_API_KEY="ody_test_key"
     )
-    assert exit_status(process, wait_until) == 1
+    assert process.exit_status() == 1
     assert "[simulate-1]: process has died" in process.text
     assert "simulate has exited with status 2" in process.text
     assert "[player" not in process.text
 
 
-def test_simulate_fails_when_the_player_fails(launch, wait_until, emulator, tmp_path):
+def test_simulate_fails_when_the_player_fails(launch, emulator, tmp_path):
     (tmp_path / "sea.yaml").write_text(SCRIPT)
     process = launch(
         "simulate",
         *(f"script:={tmp_path / 'sea.yaml'}", f"api_url:={emulator.url}", "wait_for:=smell"),
         ODYSSEY_API_KEY="ody_test_key",
     )
-    assert exit_status(process, wait_until) == 1
+    assert process.exit_status() == 1
     assert "wait_for names 'smell'" in process.text
     assert "the player has exited with status 1" in process.text
 
@@ -268,9 +262,9 @@ def test_simulate_fails_when_the_player_fails(launch, wait_until, emulator, tmp_
         ("simulate", [f"script:={__file__}", "portrait:=maybe"], "portrait:=maybe has to be true or false"),
     ],
 )
-def test_an_invalid_argument_is_reported(launch, wait_until, name, arguments, reason):
+def test_an_invalid_argument_is_reported(launch, name, arguments, reason):
     process = launch(name, *arguments)
-    assert exit_status(process, wait_until) == 1
+    assert process.exit_status() == 1
     assert len(re.findall(re.escape(reason), process.text)) == 1
     assert "Traceback" not in process.text
     assert "process started" not in process.text

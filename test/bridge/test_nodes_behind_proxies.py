@@ -177,6 +177,7 @@ def test_an_unusable_variable_is_fatal(name, variables, text, start_node, probe,
     wait_until(
         lambda: probe.call(GetState, f"/{node}/get_state").current_state.label == "unconfigured", "the end"
     )
+    process.stop()  # the whole output: it arrives after the status
     assert f"Gave up: {text}" in process.text
     assert process.text.count("trying again") == 0
     assert_no_secret(process, statuses)

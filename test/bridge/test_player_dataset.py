@@ -95,9 +95,8 @@ def test_seek_step_and_loop_in_one_episode_of_a_shared_file(tmp_path, start_node
     assert [shown(image) for image in images[4:13]] == list(range(12, 21))
 
 
-def test_an_episode_that_does_not_exist(dataset, start_node, wait_until):
+def test_an_episode_that_does_not_exist(dataset, start_node):
     parameters = {"dataset": dataset, "dataset_episode": 2, "exit_when_finished": True}
     process = start_node("player", parameters)
-    wait_until(lambda: process.popen.poll() is not None, "the end of the process")
-    assert process.popen.returncode == 1
-    wait_until(lambda: "has no episode 2; it has 2, counted from 0" in process.text, "the reason")
+    assert process.exit_status() == 1
+    assert "has no episode 2; it has 2, counted from 0" in process.text

@@ -459,7 +459,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
         ]
         return tasks + threads
 
-    await eventually(lambda: not leftovers(), lambda: f"the end of {leftovers()}", timeout=10)
+    await eventually(lambda: not leftovers(), lambda: f"the end of {leftovers()}")
     await asyncio.sleep(0)
     assert unhandled == []
 

@@ -691,7 +691,7 @@ async def test_defect_37_other_threads_reach_a_connection_through_its_loop(servi
     results = []
 
     def from_another_thread() -> None:
-        results.append(asyncio.run_coroutine_threadsafe(client.start_stream("a cat"), loop).result(10))
+        results.append(asyncio.run_coroutine_threadsafe(client.start_stream("a cat"), loop).result(60))
         try:
             asyncio.run(client.end_stream())
         except ValueError as error:

@@ -30,8 +30,7 @@ def test_ends_with_a_reason_when_the_port_is_in_use(graph: ConsoleGraph, console
     """In one line, with the remedy and an exit status."""
     port = console.url.rpartition(":")[2]
     second = graph.node("console", {"port": port})
-    wait_until(lambda: second.popen.poll() is not None)
-    assert second.popen.returncode == 1
+    assert second.exit_status() == 1
     (line,) = second.output
     assert f"Cannot serve the console: port {port} of 127.0.0.1 is in use" in line
     assert "set port to another one" in line

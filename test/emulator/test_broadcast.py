@@ -92,7 +92,7 @@ async def test_broadcast_ready_is_sent_after_the_configured_time(running):
     async with running(EmulatorConfig(broadcast_seconds=0.05)) as (_, caller):
         connection = await caller.connect()
         await connection.start(broadcast=True)
-        ready = await connection.reply("broadcast_ready", timeout=5)
+        ready = await connection.reply("broadcast_ready")
         assert set(ready) == {"type", "broadcast_url", "webrtc_url", "spectator_token"}
 
 

@@ -179,7 +179,7 @@ class Graph:
             views.recorded[status.stream_id] = []
             time.sleep(0.7)
         for number in ids:
-            httpx.delete(f"{self.processes.url}/control/faults/{number}", timeout=20)
+            httpx.delete(f"{self.processes.url}/control/faults/{number}", timeout=60)
         ended = self.call(EndStream, f"/{name}/end_stream")
         assert ended.success, f"plan {plan.number}: {ended.message}"
         return views

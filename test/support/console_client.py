@@ -48,7 +48,7 @@ class ConsoleClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-        self._reader.join(10)
+        self._reader.join(60)
 
     def end_stream(self) -> None:
         """Wait until the bridge is connected, and end its stream, if there is one."""

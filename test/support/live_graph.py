@@ -100,12 +100,12 @@ class LiveGraph:
     def inject(self, fault: str, **fields: object) -> None:
         """Inject a fault of the emulator."""
         url = f"{self.processes.url}/control/faults"
-        answer = httpx.post(url, json={"fault": fault, **fields}, timeout=20)
+        answer = httpx.post(url, json={"fault": fault, **fields}, timeout=60)
         assert answer.is_success, answer.text
 
     def clear_faults(self) -> None:
         """Remove all faults."""
-        httpx.delete(f"{self.processes.url}/control/faults", timeout=20).raise_for_status()
+        httpx.delete(f"{self.processes.url}/control/faults", timeout=60).raise_for_status()
 
     def wait_for_publishers(self, *topics: str) -> None:
         """Wait until the observer knows publishers of topics."""

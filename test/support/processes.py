@@ -56,7 +56,7 @@ class Process:
         """The output so far."""
         return "\n".join(self.output)
 
-    def stop(self, number: int = signal.SIGINT, timeout: float = 15.0) -> int:
+    def stop(self, number: int = signal.SIGINT, timeout: float = 60.0) -> int:
         """End the process with a signal; return its exit status."""
         if self.popen.poll() is None:
             self.popen.send_signal(number)
@@ -67,10 +67,15 @@ class Process:
             self.popen.wait()
             pytest.fail(f"the process did not end within {timeout} s; it said:\n{self.text}")
         if self._reader is not None:
-            self._reader.join(5)
+            self._reader.join(60)
         assert self.popen.stdout is not None
         self.popen.stdout.close()
         return status
+
+    def exit_status(self) -> int:
+        """Wait until the process ends itself and its output is complete; return its exit status."""
+        wait_until(lambda: self.popen.poll() is not None, lambda: f"the end of:\n{self.text}")
+        return self.stop()
 
     def end(self) -> None:
         """End the process and tell what it said."""
@@ -110,18 +115,18 @@ class EmulatorProcess:
 
     def state(self) -> dict[str, Any]:
         """Return the state from the emulator's control endpoint."""
-        response = httpx.get(f"{self.url}/control/state", timeout=10)
+        response = httpx.get(f"{self.url}/control/state", timeout=60)
         response.raise_for_status()
         return dict(response.json())
 
     def fault(self, **fault: Any) -> None:
         """Inject a fault."""
-        response = httpx.post(f"{self.url}/control/faults", json=fault, timeout=10)
+        response = httpx.post(f"{self.url}/control/faults", json=fault, timeout=60)
         assert response.is_success, response.text
 
     def clear_faults(self) -> None:
         """Remove all faults."""
-        httpx.delete(f"{self.url}/control/faults", timeout=10).raise_for_status()
+        httpx.delete(f"{self.url}/control/faults", timeout=60).raise_for_status()
 
 
 def emulator_command(*options: str, port: int = 0) -> list[str]:

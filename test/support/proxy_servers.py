@@ -195,11 +195,11 @@ def running_in_thread(proxy: ProxyServer) -> Iterator[ProxyServer]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(30)
+    asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(60)
     try:
         yield proxy
     finally:
-        asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(proxy.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(30)
+        thread.join(60)
         loop.close()

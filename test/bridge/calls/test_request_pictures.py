@@ -21,7 +21,7 @@ def make():
 
     def make(*folders):
         reader = PictureFiles(FileAccess(thread), [str(folder) for folder in folders]).reader()
-        return lambda path, where="": thread.submit(reader.read(PictureFile(str(path), where))).result(30)
+        return lambda path, where="": thread.submit(reader.read(PictureFile(str(path), where))).result(60)
 
     yield make
     assert thread.stop(5)

@@ -124,7 +124,7 @@ def test_a_stream_from_start_to_recording(connected, probe, wait_until):
     recording = call(probe, "get_recording", stream_id=started.stream_id).recording
     assert recording.frame_count > 0
     assert recording.duration_seconds > 0
-    assert httpx.get(recording.video_url, timeout=20).content[4:8] == b"ftyp"
+    assert httpx.get(recording.video_url, timeout=60).content[4:8] == b"ftyp"
     assert codes(
         probe,
         get_recording={"stream_id": "../nowhere"},
@@ -201,7 +201,7 @@ def test_simulation_jobs(connected, probe, emulator, wait_until, tmp_path):
     )
     assert [stream.script_index for stream in finished.streams] == [0, 1]
     assert finished.completed_at.sec >= finished.created_at.sec
-    assert httpx.get(finished.streams[0].video_url, timeout=20).content[4:8] == b"ftyp"
+    assert httpx.get(finished.streams[0].video_url, timeout=60).content[4:8] == b"ftyp"
     listed = call(probe, "list_simulation_jobs", status="cancelled")
     assert ([job.job_id for job in listed.jobs], listed.total) == ([queued.job_id], 1)
     assert {job.status for job in call(probe, "list_simulation_jobs", active=0).jobs} == {

@@ -104,7 +104,7 @@ def test_a_batch_to_its_videos(bridge, send_goal, wait_until):
     assert (status, result.success, result.error_code, result.message) == (SUCCEEDED, True, "", "")
     assert result.job.status == "completed"
     assert [stream.script_index for stream in result.job.streams] == [0, 1]
-    assert httpx.get(result.job.streams[0].video_url, timeout=20).content[4:8] == b"ftyp"
+    assert httpx.get(result.job.streams[0].video_url, timeout=60).content[4:8] == b"ftyp"
     wait_until(lambda: goal.states[-1:] == ["completed"], "the last feedback")
     assert goal.states == ["pending", "dispatched", "processing", "completed"]
     assert not any(stream.video_url for job in goal.feedback for stream in job.streams)  # feedback is a topic

@@ -359,6 +359,7 @@ def test_unreadable_images_and_a_cv_bridge_that_crashes_cost_no_prompt(
     assert is_like(images[0], RED), upper_left(images[0])  # the refused image replaces nothing
     errors = [e.error_code for e in events if e.type == StreamEvent.ERROR]
     assert errors == ["UNSUPPORTED_ENCODING"] * 2
+    process.stop()  # the whole output: it arrives after the messages
     assert process.text.count("converted without cv_bridge: it crashes (SIGSEGV)") == 1
 
 

@@ -15,7 +15,7 @@ def drain(reader, changed):
     while not reader.ended:
         item = reader.poll()
         if item is None:
-            assert changed.wait(10)
+            assert changed.wait(60)
             changed.clear()
         else:
             items.append(item)
@@ -42,7 +42,7 @@ def test_at_most_depth_items_are_prefetched():
         while reader.poll() is None:
             changed.wait(0.01)
         assert len(made) <= polled + 1 + 4 + 1  # polled, waiting, in progress
-    reader.close(timeout=10)
+    reader.close(timeout=60)
 
 
 def test_an_error_is_raised_after_the_items_before_it():
@@ -71,6 +71,6 @@ def test_closing_ends_the_iterator():
             closed.set()
 
     reader = ReadAhead(items, 2, changed.set)
-    assert changed.wait(10)
-    reader.close(timeout=10)
-    assert closed.wait(10)
+    assert changed.wait(60)
+    reader.close(timeout=60)
+    assert closed.wait(60)

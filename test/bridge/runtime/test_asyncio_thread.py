@@ -23,7 +23,7 @@ def test_a_coroutine_runs_on_the_thread(thread):
     async def name():
         return threading.current_thread().name
 
-    assert thread.submit(name()).result(5) == "test"
+    assert thread.submit(name()).result(60) == "test"
 
 
 def test_an_exception_is_in_the_future(thread):
@@ -31,7 +31,7 @@ def test_an_exception_is_in_the_future(thread):
         raise ZeroDivisionError("a defect")
 
     with pytest.raises(ZeroDivisionError):
-        thread.submit(broken()).result(5)
+        thread.submit(broken()).result(60)
 
 
 def test_stopping_cancels_tasks_and_waits_for_their_end(thread):
@@ -46,7 +46,7 @@ def test_stopping_cancels_tasks_and_waits_for_their_end(thread):
             ended.set()
 
     future = thread.submit(forever())
-    assert started.wait(5)
+    assert started.wait(60)
     assert thread.stop(5)
     assert ended.is_set()
     with pytest.raises(CancelledError):
@@ -60,10 +60,10 @@ def test_a_blocked_thread_is_reported(thread):
 
     def block():
         blocked.set()
-        release.wait(10)
+        release.wait(60)
 
     thread.loop.call_soon_threadsafe(block)
-    assert blocked.wait(5)
+    assert blocked.wait(60)
     assert not thread.stop(0.01)
     release.set()
 
@@ -80,9 +80,9 @@ def test_a_second_stop_does_not_interrupt_the_end_of_the_tasks(thread):
             ended.set()
 
     thread.submit(slow_to_end())
-    thread.submit(asyncio.sleep(0)).result(5)  # the task is running
+    thread.submit(asyncio.sleep(0)).result(60)  # the task is running
     assert not thread.stop(0.01)
-    assert ending.wait(5)
+    assert ending.wait(60)
     assert not thread.stop(0.01)
     release.set()
     assert thread.stop(5)
@@ -99,7 +99,7 @@ def test_a_task_whose_future_is_dropped_is_not_collected(thread):
             ended.set()
 
     thread.submit(waits())
-    thread.submit(asyncio.sleep(0)).result(5)  # the task is running
+    thread.submit(asyncio.sleep(0)).result(60)  # the task is running
     gc.collect()
     assert not ended.is_set()
     assert thread.stop(5)

@@ -49,13 +49,13 @@ def test_results_and_errors(thread):
     assert files.wait_for(lambda: threading.current_thread().daemon)
     with pytest.raises(ZeroDivisionError):
         files.wait_for(lambda: 1 // 0)
-    assert thread.submit(files.run(lambda: 7)).result(30) == 7
+    assert thread.submit(files.run(lambda: 7)).result(60) == 7
 
 
 def test_many_accesses_at_once(thread):
     files = FileAccess(thread)
     running = [thread.submit(files.run(lambda number=number: number)) for number in range(50)]
-    assert [one.result(30) for one in running] == list(range(50))
+    assert [one.result(60) for one in running] == list(range(50))
 
 
 def test_a_disk_that_does_not_answer(thread, disk):

@@ -114,7 +114,7 @@ def test_what_the_interpreter_does_not_wait_for_forces_nothing(start, where):
 @pytest.mark.parametrize("where", ["pool", "release", "nothing"])
 def test_the_exit_status_of_the_node_is_kept(start, where):
     process = start(where, "3")
-    assert process.popen.wait(60) == 3
+    assert process.exit_status() == 3
     assert "Traceback" not in process.text
 
 

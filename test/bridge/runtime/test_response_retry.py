@@ -66,7 +66,7 @@ def test_a_response_is_sent_until_it_is_accepted(posted, refuse):
     retry.send(recipient)
     assert recipient.attempts == 1
     for attempts in (2, 3):
-        calls.get(timeout=10)()
+        calls.get(timeout=60)()
         assert recipient.attempts == attempts
     with pytest.raises(queue.Empty):  # longer than each of the delays
         calls.get(timeout=0.1)
@@ -77,7 +77,7 @@ def test_retries_are_limited(posted):
     recipient = Recipient(99, warn)
     retry.send(recipient)
     for _ in range(3):
-        calls.get(timeout=10)()
+        calls.get(timeout=60)()
     assert recipient.attempts == 4
     with pytest.raises(queue.Empty):  # longer than each of the delays
         calls.get(timeout=0.1)

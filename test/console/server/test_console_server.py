@@ -15,8 +15,6 @@ from websockets.sync.client import connect
 from certificate_authority import CertificateAuthority
 from console_graph import CONSOLE_READY
 from ipv6 import needs_ipv6
-from processes import wait_for_line
-from waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,9 +98,9 @@ def test_what_cannot_be_served_is_said_in_one_line(
     with socket.create_server(("127.0.0.1", 0)) as used:
         values = {"token": token_file, "used": used.getsockname()[1]}
         process = graph.node("console", {name: text.format(**values) for name, text in parameters.items()})
-        line = wait_for_line(process, lambda line: "Cannot serve the" in line)
-        assert reason in line
-        wait_until(lambda: process.popen.poll() is not None, "the end of the console")
-    assert process.popen.returncode == 1
+        assert process.exit_status() == 1
+    (line,) = process.output
+    assert "Cannot serve the" in line
+    assert reason in line
     assert CONSOLE_READY not in process.text
     assert TOKEN not in process.text

@@ -214,7 +214,8 @@ async def test_jpeg_is_shown_when_the_service_sends_vp8(graph: ConsoleGraph, con
 async def test_jpeg_is_shown_where_the_message_package_is_missing(
     graph: ConsoleGraph, console_without_foxglove: ConsoleProcess
 ):
-    assert "ros-" in console_without_foxglove.process.text  # the log names the package to install
+    process = console_without_foxglove.process
+    await eventually(lambda: "ros-" in process.text, "the log names the package to install")
     async with PictureClient(console_without_foxglove.url) as client:
         assert (await client.more(1))[0].codec == JPEG
         source = client.notice("source") or {}
