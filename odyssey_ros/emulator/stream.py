@@ -116,6 +116,7 @@ class Stream:
             key_frame_interval = min(key_frame_interval or MAX_RECORDED_SECONDS, MAX_RECORDED_SECONDS)
         self._key_frames = KeyFrameSchedule(fps, key_frame_interval)
         self._first_frame: asyncio.Future[None] = self._loop.create_future()
+        self._on_first_frame: Callable[[], None] = lambda: None
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._scene: Scene | None = None
         self._last_frame: av.VideoFrame | None = None
@@ -124,16 +125,20 @@ class Stream:
         self.frames_made = 0
         self.frames_skipped = 0
 
-    async def start(self) -> None:
+    async def start(self, on_first_frame: Callable[[], None] = lambda: None) -> None:
         """Start the stream; return after the first frame was published.
+
+        Args:
+            on_first_frame: called on the event loop before the first frame is published.
 
         Raises:
             StreamEndedError: the stream was ended before its first frame.
-            Exception: the exception that stopped the stream's thread.
+            Exception: the exception that stopped the stream's thread before its first frame.
         """
+        self._on_first_frame = on_first_frame
         self._thread.start()
         await asyncio.wait({self._first_frame, self._finished}, return_when=asyncio.FIRST_COMPLETED)
-        if self._finished.done():
+        if not self._first_frame.done():
             self._finished.result()
             raise StreamEndedError
 
@@ -312,8 +317,10 @@ class Stream:
     # Below: on the event loop.
 
     def _deliver(self, frame: EncodedFrame) -> None:
+        if not self._first_frame.done():
+            self._on_first_frame()
+            self._first_frame.set_result(None)
         self.video.push(frame)
-        _resolve(self._first_frame, None)
 
 
 def _black(width: int, height: int) -> av.VideoFrame:

@@ -300,18 +300,25 @@ class Streamer:
         self._running = running
         stream = running.stream
         stream.video.attach(self.peer.video)
-        await stream.start()
-        running.started_at = self._context.monotonic()
-        self._session.moments.started = running.started_at
-        self._faults.notify()
+        applied = applied_prompt(request.prompt, bypass_expansion=request.bypass_expansion)
+        late: list[Awaitable[None]] = []
+
+        def announce() -> None:
+            running.started_at = self._context.monotonic()
+            self._session.moments.started = running.started_at
+            self._faults.notify()
+            self._set_timers(running, broadcast=request.broadcast)
+            late.extend(
+                self._reply_soon(
+                    "start", "stream_started", stream_id=running.stream_id, applied_prompt=applied
+                )
+            )
+
+        # Announced before the first frame, so that clients can label this frame.
+        await stream.start(announce)
         stream.watch(lambda: self._requests.put_nowait(_StreamStopped(running.stream_id)))
-        self._set_timers(running, broadcast=request.broadcast)
-        await self._reply(
-            "start",
-            "stream_started",
-            stream_id=running.stream_id,
-            applied_prompt=applied_prompt(request.prompt, bypass_expansion=request.bypass_expansion),
-        )
+        for reply in late:
+            await reply
 
     def _check_start(self, request: StartStream) -> None:
         account, limit_hours = self._session.account, self._config.limits.monthly_hours

@@ -47,7 +47,7 @@ async def test_a_failure_of_the_scene_is_reported_to_the_watcher():
     await stream.start()
     stopped = asyncio.Event()
     stream.watch(stopped.set)
-    await asyncio.wait_for(stopped.wait(), 20)
+    await asyncio.wait_for(stopped.wait(), 60)
     with pytest.raises(RuntimeError, match="no more frames"):
         await stream.finished()
     with pytest.raises(StreamEndedError):
@@ -69,6 +69,17 @@ async def test_a_prompt_at_a_low_frame_rate_is_applied_at_once():
     await stream.start()
     assert await asyncio.wait_for(stream.interact("snow", "snow"), 60) == 1_000_000
     await asyncio.wait_for(end(stream), 60)
+
+
+async def test_the_start_is_announced_once_and_before_the_first_frame():
+    stream, order = make_stream(), []
+    push = stream.video.push
+    stream.video.push = lambda frame: (order.append("frame"), push(frame))
+    await stream.start(lambda: order.append("start"))
+    assert order[:2] == ["start", "frame"]
+    await eventually(lambda: len(order) > 3)
+    await end(stream)
+    assert order.count("start") == 1
 
 
 async def test_a_prompt_is_shown_recorded_and_acknowledged_at_one_frame():
