@@ -239,8 +239,10 @@ def test_the_time_line_names_the_first_frame_of_each_prompt(job, start_player, p
     status = next(s for s in statuses if s.stream_id == opened[0].stream_id)
     assert status.duration == opened[0].duration
 
+    count = len(timelines)
     assert probe.call(Seek, "/player/seek", Seek.Request(episode=1, frame_index=3)).success
-    wait_until(lambda: timelines[-1].stream_id == opened[1].stream_id, "the time line of the other episode")
+    wait_until(lambda: len(timelines) > count, "the time line of the other episode")
+    assert timelines[count].stream_id == opened[1].stream_id
 
 
 def turned(path):

@@ -120,15 +120,16 @@ async def test_a_page_that_cannot_decode_h264_gets_jpeg_of_which_only_the_newest
 ):
     async with PictureClient(console.url, codecs=("jpeg",)) as slow:
         slow.acknowledges = False
-        await eventually(lambda: len(slow.pictures) == 3)
+        await slow.more(1)
         assert not subscribers(probe, VIDEO_TOPIC)
         async with PictureClient(console.url, codecs=("jpeg",)) as fast:
-            newest = (await fast.more(5))[-2]
-        assert len(slow.pictures) == 3
+            newest = (await fast.more(10))[-2]
+        held = len(slow.pictures)
+        assert held <= 3  # fewer where the three take longer than the limit of half a second
         assert all(one.codec == JPEG and one.data.startswith(b"\xff\xd8") for one in slow.pictures)
         await slow.acknowledge()
-        await eventually(lambda: len(slow.pictures) > 3)
-        assert slow.pictures[3].stamp >= newest.stamp
+        await eventually(lambda: len(slow.pictures) > held)
+        assert slow.pictures[held].stamp >= newest.stamp
     await eventually(lambda: not subscribers(probe, JPEG_TOPIC))
 
 
