@@ -84,6 +84,15 @@ async def within(timeout_s: float | None, coroutine: Coroutine[Any, Any, _T]) ->
     return task.result()
 
 
+def call_on_loop(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *arguments: object) -> None:
+    """Call a function on the thread of a loop, which calls nothing once it is closed. From any thread."""
+    try:
+        loop.call_soon_threadsafe(call, *arguments)
+    except RuntimeError:  # asking before would be too early: the loop may be closed meanwhile
+        if not loop.is_closed():
+            raise
+
+
 async def _cancel_and_wait(task: asyncio.Task[Any]) -> None:
     await end_tasks({task})
     if not task.cancelled() and task.exception() is not None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from odyssey_ros.client.tasks import TaskOwner, uninterrupted, within
+from odyssey_ros.client.tasks import TaskOwner, call_on_loop, uninterrupted, within
 
 
 async def test_a_failure_is_reported_and_close_ends_the_other_tasks(nothing_left_behind, eventually):
@@ -85,3 +85,25 @@ async def test_a_cleanup_completes_despite_several_cancellations(nothing_left_be
     assert "The cleanup failed" in caplog.text
     with pytest.raises(ZeroDivisionError):
         await uninterrupted(clean(release, fail=True))
+
+
+def test_a_closed_loop_is_called_no_more():
+    """Other errors of the call are raised."""
+    loop = asyncio.new_event_loop()
+    called: list[int] = []
+    call_on_loop(loop, called.append, 1)
+    call_on_loop(loop, loop.stop)
+    loop.run_forever()
+    loop.close()
+    call_on_loop(loop, called.append, 2)
+    assert called == [1]
+
+    class Broken:
+        def call_soon_threadsafe(self, *_: object) -> None:
+            raise RuntimeError("no thread can be started")
+
+        def is_closed(self) -> bool:
+            return False
+
+    with pytest.raises(RuntimeError, match="no thread"):
+        call_on_loop(Broken(), called.append, 3)

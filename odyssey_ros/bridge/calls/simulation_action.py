@@ -24,6 +24,7 @@ from odyssey_ros.client import (
     SimulationJobStatus,
     as_odyssey_error,
 )
+from odyssey_ros.client.tasks import call_on_loop
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -182,7 +183,7 @@ class SimulationAction:
         # are cancelled at once and one of them is rejected, rclpy 7.1 skips others.)
         active = self._goals.get(bytes(goal.goal_id.uuid))
         if active is not None:
-            self._node.asyncio_thread.loop.call_soon_threadsafe(active.run.cancel)
+            call_on_loop(self._node.asyncio_thread.loop, active.run.cancel)
         return CancelResponse.ACCEPT
 
     def _finish(

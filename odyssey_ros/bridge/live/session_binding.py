@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from odyssey_ros.bridge.frames.frame_headers import FrameHeaders
 from odyssey_ros.bridge.frames.image_topics import ImageTopics
 from odyssey_ros.bridge.live.stream_demand import StreamDemand
+from odyssey_ros.client.tasks import call_on_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,7 +166,7 @@ class SessionBinding(Generic[S]):
         self._post(lambda: self._handlers.image_failed(reason))
 
     def _on_loop(self, call: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(call)
+        call_on_loop(self._loop, call)
 
     def _post(self, call: Callable[[], None]) -> None:
         self._calls.post(lambda: None if self._detached else call())

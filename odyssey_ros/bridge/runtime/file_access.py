@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.client.tasks import call_on_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,8 +75,7 @@ class FileAccess:
 
         def work() -> None:
             _call(function, result)
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._returned, result)
+            call_on_loop(loop, self._returned, result)
 
         threading.Thread(target=work, name="odyssey_file", daemon=True).start()
         try:

@@ -9,6 +9,8 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.service import Service
 
+from odyssey_ros.client.tasks import call_on_loop
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,7 +44,8 @@ class ResponseRetry:
         if is_accepted(send) or attempt == len(RETRY_DELAYS_S):
             return
         loop = self._thread.loop
-        loop.call_soon_threadsafe(
+        call_on_loop(
+            loop,
             loop.call_later,
             RETRY_DELAYS_S[attempt],
             lambda: self._calls.post(lambda: self.send(send, attempt + 1)),

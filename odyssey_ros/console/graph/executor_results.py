@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from odyssey_ros.client.tasks import call_on_loop
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -65,4 +67,4 @@ def _complete(result: asyncio.Future[Any], value: Any, error: Exception | None) 
         else:
             result.set_result(value)
 
-    result.get_loop().call_soon_threadsafe(complete)
+    call_on_loop(result.get_loop(), complete)

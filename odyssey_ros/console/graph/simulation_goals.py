@@ -11,6 +11,7 @@ from rclpy.action import ActionClient
 
 from odyssey_ros.action import RunSimulation
 from odyssey_ros.client import ErrorCode, OdysseyError
+from odyssey_ros.client.tasks import call_on_loop
 from odyssey_ros.console.graph.executor_results import on_executor, pass_on
 from odyssey_ros.console.graph.kept_clients import KeptClients
 from odyssey_ros.console.graph.ready_clients import ReadyClients
@@ -204,7 +205,7 @@ class _Feedback:
             nothing_waits = self._newest is None
             self._newest = message.feedback.job
         if nothing_waits:
-            self._loop.call_soon_threadsafe(self._deliver)
+            call_on_loop(self._loop, self._deliver)
 
     def begin(self, goal: SimulationGoal) -> None:
         """Deliver from now on, because the goal is known. On the asyncio thread."""

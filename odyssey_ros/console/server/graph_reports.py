@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from odyssey_ros.client.tasks import call_on_loop
 from odyssey_ros.console.graph.node_topics import EVENTS
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class GraphReports:
                 self._waiting.pop((name, kind), None)  # what is reported last is handled last
                 self._waiting[name, kind] = value
         if nothing_waits:
-            self._loop.call_soon_threadsafe(self._deliver)
+            call_on_loop(self._loop, self._deliver)
 
     def _deliver(self) -> None:
         with self._lock:

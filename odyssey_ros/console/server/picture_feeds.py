@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
+from odyssey_ros.client.tasks import call_on_loop
 from odyssey_ros.console.graph.picture_thread import PictureSubscription
 from odyssey_ros.console.server.picture_packets import picture_packet
 
@@ -104,8 +104,7 @@ class _Feed:
         self._call(lambda: self._pass_refusal_on(reason))
 
     def _call(self, call: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has been closed
-            self._loop.call_soon_threadsafe(call)
+        call_on_loop(self._loop, call)
 
     def _pass_on(self, packet: PicturePacket) -> None:
         for watcher in tuple(self.watchers):

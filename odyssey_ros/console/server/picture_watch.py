@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from odyssey_ros.client.tasks import call_on_loop
 from odyssey_ros.console.graph.picture_messages import Codec
 from odyssey_ros.console.server.answers import json_text
 from odyssey_ros.console.server.picture_choice import PictureChoice
@@ -121,8 +121,7 @@ class PictureWatch:
 
     def _nodes_changed(self, nodes: tuple[GraphNode, ...]) -> None:
         """On the executor's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop has been closed
-            self._loop.call_soon_threadsafe(lambda: self._graph_read(nodes))
+        call_on_loop(self._loop, self._graph_read, nodes)
 
     def _graph_read(self, nodes: tuple[GraphNode, ...]) -> None:
         if nodes != self._nodes:

@@ -54,3 +54,21 @@ async def test_passes_on_what_becomes_of_a_future(observer: Observer) -> None:
     with pytest.raises(ValueError, match="no"):
         await asyncio.wait_for(results[1], 60)
     assert not results[2].done()
+
+
+def test_the_executor_outlives_the_loop(observer: Observer, executor: ExecutorCalls) -> None:
+    """A result that comes when the loop has been closed is dropped."""
+    loop, pending, begin = asyncio.new_event_loop(), Future(), threading.Event()
+
+    async def leave() -> None:
+        pass_on(pending, loop.create_future())
+        caller = asyncio.ensure_future(on_executor(executor, lambda: begin.wait(60)))
+        await asyncio.sleep(0)
+        caller.cancel()
+
+    loop.run_until_complete(leave())
+    loop.close()
+    begin.set()
+    observer.run(lambda: pending.set_result(1))
+    observer.run(lambda: None)
+    assert pending.result() == 1
