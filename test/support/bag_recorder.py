@@ -10,6 +10,7 @@ interfaces. The file is complete when the process has ended after SIGTERM.
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import rclpy
 from ament_index_python.packages import get_package_share_directory
 from mcap.writer import CompressionType, Writer
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -31,6 +32,7 @@ SUBSCRIBED: Final = "recording all topics"
 
 _POLL_PERIOD_S: Final = 0.1  # of rosbag2
 _DEPTH: Final = 10  # of rosbag2
+_SIGNAL_PERIOD_S: Final = 0.1  # a signal does not wake the executor
 _CHUNK_BYTES: Final = 1 << 16  # so that the size of the file shows the progress
 
 
@@ -99,19 +101,25 @@ def _main() -> None:
     path, *arguments = sys.argv[1:]
     topics = dict(argument.split("=") for argument in arguments)
     # SIGINT and SIGTERM end the spinning between two messages: an exception could cut one off in the file.
-    rclpy.init(signal_handler_options=SignalHandlerOptions.ALL)
+    # The handlers of rclpy end its context at any time, which is an error where it prepares to wait.
+    signals: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: signals.append(number))
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     with Path(path).open("wb") as file:
         writer = Writer(file, chunk_size=_CHUNK_BYTES, compression=CompressionType.NONE)
         writer.start("ros2", "bag_recorder")
         node = _Recorder(writer, topics)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
         try:
-            rclpy.spin(node)
-        except ExternalShutdownException:
-            pass
+            while not signals:
+                executor.spin_once(timeout_sec=_SIGNAL_PERIOD_S)
         finally:
             writer.finish()
+            executor.shutdown()
             node.destroy_node()
-            rclpy.try_shutdown()
+            rclpy.shutdown()
 
 
 if __name__ == "__main__":
