@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import wait_until
+
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "progress.py"
 
 
@@ -50,7 +52,8 @@ def test_an_interrupt_ends_the_command_and_its_children(tmp_path, number):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == "build: interrupted; run the same command again\n"
-    assert not [pid for pid in processes if running(pid)]
+    # A process that was killed ends a moment later.
+    wait_until(lambda: not [pid for pid in processes if running(pid)], "the end of the processes")
 
 
 def running(pid):
