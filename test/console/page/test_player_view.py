@@ -68,20 +68,18 @@ def page(controlling: Page) -> Page:
 
 def seek(page: Page, body: dict[str, int]) -> None:
     """Pause and seek through the routes of the page, as soon as the player can."""
-    page.wait_for_function(
-        """async (body) => {
-            const { page_token: token } = await (await fetch('/api/session')).json();
-            const headers = { 'X-Console-Token': token, 'Content-Type': 'application/json' };
-            // The step opens the episode: a paused player does not open another one for a seek.
-            for (const [name, value] of [['pause', {}], ['seek', body], ['step', {}], ['seek', body]]) {
-                const options = { method: 'POST', headers, body: JSON.stringify(value) };
-                if (!(await fetch(`/api/player/${name}?node=/player`, options)).ok) return false;
-            }
-            return true;
-        }""",
-        arg=body,
-        polling=500,
-    )
+    seek_once = """async (body) => {
+        const { page_token: token } = await (await fetch('/api/session')).json();
+        const headers = { 'X-Console-Token': token, 'Content-Type': 'application/json' };
+        // The step opens the episode: a paused player does not open another one for a seek.
+        for (const [name, value] of [['pause', {}], ['seek', body], ['step', {}], ['seek', body]]) {
+            const options = { method: 'POST', headers, body: JSON.stringify(value) };
+            if (!(await fetch(`/api/player/${name}?node=/player`, options)).ok) return false;
+        }
+        return true;
+    }"""
+    # Not wait_for_function: it calls an async function once.
+    wait_until(lambda: page.evaluate(seek_once, body), "a seek", pause=lambda: page.wait_for_timeout(200))
 
 
 def expect_frame(page: Page, frame: int, frames: int = FRAMES) -> None:
